@@ -1,0 +1,202 @@
+//! The durable record of rotations: append-only, chained, compare-and-set; the contract of its two keepers.
+
+mod chain;
+pub mod memory;
+pub mod sqlite;
+
+pub use chain::{Broken, Hash, chain, verify};
+
+use crate::model::{Digest, Person, RotationId, Timestamp};
+use crate::rotation::{Event, Order};
+use crate::seal::Sealed;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The next free place in a rotation's journal, and the epoch of the lease under which is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The rotation.
+    pub rotation: RotationId,
+    /// The epoch.
+    pub epoch: u64,
+    /// The number that the next record takes; the first is 1.
+    pub seq: u64,
+}
+
+/// One record as it is kept: an event of the core, its place in the chain, and the two clocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The rotation.
+    pub rotation: RotationId,
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// The epoch of the writer's lease.
+    pub epoch: u64,
+    /// The monotonic clock of the writer, milliseconds.
+    pub monotonic: u64,
+    /// The event.
+    pub event: Event,
+    /// The hash of the record before; of the first, the hash of nothing.
+    pub previous: Hash,
+    /// The hash of this record.
+    pub hash: Hash,
+}
+
+/// One rotation in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The rotation.
+    pub rotation: RotationId,
+    /// The managed credential's name.
+    pub credential: String,
+    /// Whether it still runs.
+    pub open: bool,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// Records so far.
+    pub records: u64,
+}
+
+/// A person's order that waits in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its number in the inbox.
+    pub id: i64,
+    /// What.
+    pub order: Order,
+    /// Who.
+    pub who: Person,
+    /// Why.
+    pub reason: String,
+    /// When it was put there.
+    pub at: Timestamp,
+}
+
+/// The record of rotations. On return of a write, it is durable.
+#[async_trait]
+pub trait Journal: std::fmt::Debug + Send + Sync {
+    /// The id that the next rotation takes (`C-0001` and so on).
+    async fn next_id(&self) -> Result<RotationId, JournalError>;
+
+    /// Opens a rotation with its first event (a [`crate::rotation::Fact::Opened`]) and takes its lease, in one
+    /// transaction. One rotation per credential may be open: a second is [`JournalError::Active`]. `identity` is what
+    /// the credential is known by (provider and token id, or a digest keyed by the installation).
+    async fn open(
+        &self,
+        identity: &str,
+        event: &Event,
+        sealed: &[Sealed],
+        lease: &Lease,
+        monotonic: u64,
+    ) -> Result<Position, JournalError>;
+
+    /// Appends events and sealed values in one transaction if `at` is the next position and its epoch is current.
+    /// `closes` says that no effect follows any more: sealed values of the rotation are erased in the same transaction.
+    async fn append(
+        &self,
+        at: &Position,
+        events: &[Event],
+        sealed: &[Sealed],
+        closes: bool,
+        monotonic: u64,
+    ) -> Result<Position, JournalError>;
+
+    /// All records of a rotation, in order, with the chain checked.
+    async fn replay(&self, rotation: &RotationId) -> Result<Vec<Record>, JournalError>;
+
+    /// A sealed value by the digest that a record mentions; none once it was erased.
+    async fn sealed(&self, rotation: &RotationId, digest: &Digest) -> Result<Option<Sealed>, JournalError>;
+
+    /// All rotations, oldest first.
+    async fn list(&self) -> Result<Vec<Listed>, JournalError>;
+
+    /// Takes (or takes over, if it expired) the lease of a rotation; the epoch grows by one with every taking.
+    async fn acquire(&self, rotation: &RotationId, lease: &Lease) -> Result<Position, JournalError>;
+
+    /// Prolongs the lease if the epoch is current still.
+    async fn renew(&self, at: &Position, lease: &Lease) -> Result<(), JournalError>;
+
+    /// Gives the lease back if the epoch is current still.
+    async fn release(&self, at: &Position) -> Result<(), JournalError>;
+
+    /// Puts an order into the inbox of a rotation that somebody else runs.
+    async fn order(
+        &self,
+        rotation: &RotationId,
+        order: Order,
+        who: &Person,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), JournalError>;
+
+    /// The oldest order that waits.
+    async fn waiting(&self, rotation: &RotationId) -> Result<Option<Waiting>, JournalError>;
+
+    /// Takes an order out of the inbox, with what became of it (`applied`, or why it was refused).
+    async fn settle(&self, id: i64, outcome: &str) -> Result<(), JournalError>;
+}
+
+/// Who holds a rotation, from when, for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The worker: unique per process.
+    pub holder: String,
+    /// Now.
+    pub now: Timestamp,
+    /// For how long.
+    pub span: Duration,
+}
+
+/// Why the journal did not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The database failed: nothing was recorded, so nothing may follow.
+    #[error("could not {act} the journal")]
+    Database {
+        /// What was attempted, as an infinitive.
+        act: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is no such rotation.
+    #[error("there is no case {rotation}")]
+    Missing {
+        /// Which.
+        rotation: RotationId,
+    },
+    /// A rotation of this credential is open.
+    #[error("{rotation} already rotates this credential")]
+    Active {
+        /// Which.
+        rotation: RotationId,
+    },
+    /// The position is taken or the epoch is over: another worker took over.
+    #[error("another worker took {rotation} over")]
+    Fenced {
+        /// Which.
+        rotation: RotationId,
+    },
+    /// Another worker holds the lease.
+    #[error("{rotation} is run by {holder} until {until}")]
+    Held {
+        /// Which.
+        rotation: RotationId,
+        /// Who.
+        holder: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The chain is broken.
+    #[error("the journal is damaged")]
+    Damaged(#[from] Broken),
+    /// There is no room for another rotation.
+    #[error("the journal's disk has no room: {free_bytes} bytes are free, {needed_bytes} are kept in reserve")]
+    Full {
+        /// Free bytes.
+        free_bytes: u64,
+        /// Needed bytes.
+        needed_bytes: u64,
+    },
+}

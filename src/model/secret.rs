@@ -1,0 +1,62 @@
+//! A value that is never printed.
+
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// Bytes that must not be seen: no `Clone`, no `Display`, no `PartialEq`, and `Debug` shows a length.
+///
+/// ```compile_fail
+/// let secret = stanch::model::Secret::new(b"x".to_vec());
+/// println!("{secret}");
+/// ```
+/// ```compile_fail
+/// let secret = stanch::model::Secret::new(b"x".to_vec());
+/// let copy = secret.clone();
+/// ```
+/// ```compile_fail
+/// let secret = stanch::model::Secret::new(b"x".to_vec());
+/// assert!(secret == stanch::model::Secret::new(b"x".to_vec()));
+/// ```
+/// ```compile_fail
+/// let secret = stanch::model::Secret::new(b"x".to_vec());
+/// serde_json::to_string(&secret).unwrap();
+/// ```
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes ownership of the bytes; they are wiped when the value is dropped.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Shows the bytes. Every use states its reason (the lint `disallowed_methods` asks for it).
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True when there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// True when both hold the same bytes; the time taken depends on the lengths alone.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(other.0.iter()).fold(0, |acc, (a, b)| acc | (a ^ b)) == 0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({} bytes)", self.0.len())
+    }
+}

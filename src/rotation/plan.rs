@@ -1,0 +1,147 @@
+//! The plan of a rotation: fixed when it is opened, the first thing its journal holds.
+
+use crate::model::{Abilities, Digest, KindId, RotationId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What a rotation will act on, and under which policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The rotation.
+    pub rotation: RotationId,
+    /// The managed credential's name in the operator's configuration.
+    pub credential: String,
+    /// The kind of token.
+    pub kind: KindId,
+    /// What its provider can do.
+    pub abilities: Abilities,
+    /// Where the good copy lives; at least one.
+    pub stores: Vec<StorePlan>,
+    /// Who uses it.
+    pub dependents: Vec<DependentPlan>,
+    /// How careful.
+    pub policy: Policy,
+    /// When the leak became known; usage is read from here on.
+    pub leaked: Timestamp,
+    /// The old token is disabled or revoked first: a named person's order given when the rotation was opened.
+    pub emergency: bool,
+}
+
+/// One store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorePlan {
+    /// What people call it, for instance `vault kv/shop/db`.
+    pub name: String,
+    /// Whether versions can wait apart.
+    pub staging: Staging,
+}
+
+/// Whether a store can hold a version that nobody reads yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Staging {
+    /// A version waits apart until it is promoted (AWS Secrets Manager).
+    Native,
+    /// Every write is current at once (Vault KV, files).
+    None,
+}
+
+/// One dependent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependentPlan {
+    /// Its name.
+    pub name: String,
+    /// The old token is not revoked before it is proved.
+    pub required: bool,
+    /// It has a reload action.
+    pub reload: bool,
+}
+
+/// When a person is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Approve {
+    /// Never: the policy decided beforehand.
+    Never,
+    /// Before anything changes.
+    Plan,
+    /// Before anything changes, and again before the revoke.
+    PlanAndRevoke,
+}
+
+/// The knobs. Spans are whole milliseconds in the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// When a person is asked.
+    pub approve: Approve,
+    /// A dependent that cannot tell versions apart (or none at all) needs no further approval.
+    pub accept_unproved: bool,
+    /// How often a step is tried.
+    pub tries: u32,
+    /// The wait between tries.
+    #[serde(with = "millis")]
+    pub pause: Duration,
+    /// Consecutive successes that prove the new token.
+    pub proofs: u32,
+    /// The new token must be proved within.
+    #[serde(with = "millis")]
+    pub prove_within: Duration,
+    /// Every dependent must be proved within.
+    #[serde(with = "millis")]
+    pub check_within: Duration,
+    /// How long the old token's use is watched before it is revoked.
+    #[serde(with = "millis")]
+    pub soak: Duration,
+    /// Consecutive refusals that prove the old token dead.
+    pub confirms: u32,
+    /// The wait between them.
+    #[serde(with = "millis")]
+    pub confirm_pause: Duration,
+    /// After this, a token that is still accepted raises an alarm; it never closes the rotation.
+    #[serde(with = "millis")]
+    pub confirm_within: Duration,
+    /// How long the new token is watched after that.
+    #[serde(with = "millis")]
+    pub watch: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            approve: Approve::Plan,
+            accept_unproved: false,
+            tries: 5,
+            pause: Duration::from_secs(5),
+            proofs: 3,
+            prove_within: Duration::from_secs(300),
+            check_within: Duration::from_secs(1800),
+            soak: Duration::from_secs(900),
+            confirms: 3,
+            confirm_pause: Duration::from_secs(10),
+            confirm_within: Duration::from_secs(3600),
+            watch: Duration::from_secs(300),
+        }
+    }
+}
+
+mod millis {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
+}
+
+/// The effects that the plan would have if everything works, from the same step function that runs it.
+pub fn effects(_plan: &Plan) -> Vec<super::Effect> {
+    unimplemented!()
+}
+/// What an approval is bound to: a digest of the plan and its effects, without nonces.
+pub fn digest(_plan: &Plan) -> Digest {
+    unimplemented!()
+}

@@ -1,0 +1,269 @@
+//! Where a rotation stands, and what is due.
+
+use super::{Plan, Step, Warrant};
+use crate::model::{Digest, Label, Person, Reason, Timestamp, TokenId, Version};
+use serde::{Deserialize, Serialize};
+
+/// The new token on its way into use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    /// Its handle.
+    pub token: TokenId,
+    /// Which mint made it.
+    pub attempt: u32,
+    /// The label of that mint.
+    pub label: Label,
+    /// Digest of its sealed form.
+    pub sealed: Digest,
+}
+
+/// What staging left in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    /// The version that waits apart; none where every write is current at once.
+    pub version: Option<Version>,
+    /// The version that is current and will be left.
+    pub previous: Version,
+}
+
+/// How far one store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreState {
+    /// As before.
+    Untouched,
+    /// A staging was begun and its outcome is not known to be "no".
+    Touched,
+    /// Staged.
+    Staged(Staged),
+    /// A promotion was begun and its outcome is not known to be "no".
+    Moving(Staged),
+    /// The new value is current, as this version.
+    Promoted(Staged, Version),
+    /// The old value is current again, as this version.
+    Demoted(Version),
+}
+
+/// Life of the old token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Old {
+    /// Not asked yet.
+    Unasked,
+    /// Works.
+    Live(TokenId),
+    /// A disable or revoke was sent; perhaps dead.
+    Ending(TokenId),
+    /// Observed dead.
+    Dead(Option<TokenId>),
+}
+
+/// What stands now. Names are those of the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Reading usage, verifying.
+    Assessing,
+    /// The effect list and its digest are due.
+    Planning,
+    /// A person must approve the digest.
+    AwaitingApproval(Digest),
+    /// Checking everything checkable.
+    Preflighting,
+    /// Counting, minting.
+    Minting,
+    /// Looking for what an interrupted mint left.
+    Seeking,
+    /// The new token must work.
+    Proving,
+    /// Store by store.
+    Staging,
+    /// Store by store.
+    Promoting,
+    /// Dependent by dependent.
+    Checking,
+    /// Both live; the old one's use is watched until then.
+    Soaking {
+        /// The end of the window.
+        until: Timestamp,
+    },
+    /// A person must approve the revoke.
+    AwaitingRevokeApproval,
+    /// Past the pivot.
+    Revoking,
+    /// The old one must be refused.
+    Confirming,
+    /// The new one is watched until then.
+    Watching {
+        /// The end of the window.
+        until: Timestamp,
+    },
+    /// Going back: stores, dependents, then the new token.
+    RollingBack(Reason),
+    /// A person must choose.
+    Held {
+        /// Where it goes on.
+        at: Box<Stage>,
+        /// Why.
+        why: Reason,
+    },
+    /// Over.
+    Closed(Outcome),
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The new token is in use and the old one is dead.
+    Rotated,
+    /// The old token was dead already.
+    AlreadyDead,
+    /// The old token is in use as before, the new one is dead.
+    RolledBack(Reason),
+    /// Given up by a person; stays on the exposure list.
+    Abandoned,
+}
+
+/// How the current step goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// May begin at a time.
+    Ready {
+        /// Not before.
+        not_before: Timestamp,
+        /// Tries so far.
+        tried: u32,
+    },
+    /// Begun; the outcome is not recorded yet.
+    Running {
+        /// Doing what.
+        step: Step,
+        /// Tries so far, this one included.
+        tried: u32,
+    },
+}
+
+/// The whole state: a fold of the events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Fixed.
+    pub plan: Plan,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// The leaked token.
+    pub old: Old,
+    /// Mints so far; part of the label of the next one.
+    pub mints: u32,
+    /// The new token, once there is one.
+    pub successor: Option<Successor>,
+    /// Store by store.
+    pub stores: Vec<StoreState>,
+    /// Where.
+    pub stage: Stage,
+    /// When this stage was entered; deadlines count from here.
+    pub entered: Timestamp,
+    /// How.
+    pub pace: Pace,
+    /// Who ordered the revoke before its proof, if anybody did.
+    pub ordered: Option<Person>,
+}
+
+/// What the world is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Read the old token's use since the leak.
+    ReadUsage,
+    /// Verify the old token.
+    Verify,
+    /// Check everything checkable.
+    Preflight,
+    /// List the ids there are.
+    Count,
+    /// Mint, for the n-th time; the runner draws the nonce and records the label.
+    Mint {
+        /// From 1.
+        attempt: u32,
+    },
+    /// Look for tokens with the label (or all ids).
+    Seek {
+        /// The label of the interrupted mint.
+        label: Label,
+    },
+    /// Try the new token once.
+    Prove,
+    /// Stage in one store.
+    Stage {
+        /// Which.
+        store: usize,
+    },
+    /// Promote in one store.
+    Promote {
+        /// Which.
+        store: usize,
+        /// What was staged.
+        staged: Staged,
+    },
+    /// Reload and probe one dependent for the new version.
+    Check {
+        /// Which.
+        dependent: usize,
+        /// True when its reload action is due (the first try of a stage).
+        reload: bool,
+    },
+    /// Read the old token's use.
+    Soak,
+    /// Disable the old token.
+    Disable(Warrant),
+    /// Revoke the old token.
+    Revoke(Warrant),
+    /// End its sessions.
+    EndSessions(Warrant),
+    /// Ask whether the old token is dead.
+    Confirm,
+    /// See that the new token is healthy.
+    Watch,
+    /// Make the old value current again.
+    Demote {
+        /// Which store.
+        store: usize,
+        /// What had been staged.
+        staged: Staged,
+        /// The new version that is current now, where it is known.
+        current: Option<Version>,
+    },
+    /// Reload and probe one dependent for the old version.
+    CheckBack {
+        /// Which.
+        dependent: usize,
+        /// True when its reload action is due.
+        reload: bool,
+    },
+    /// Revoke a token that is not in use.
+    Discard(Warrant),
+    /// Ask whether that token is dead.
+    ConfirmDiscard(TokenId),
+    /// Drop what a store holds of a mint.
+    Unstage {
+        /// Which store.
+        store: usize,
+        /// The label of the mint.
+        label: Label,
+    },
+}
+
+/// What is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Touch the world.
+    Act(Step, Effect),
+    /// Record the plan's digest (pure: nothing outside is touched).
+    Plan,
+    /// Sleep.
+    Wait(Timestamp),
+    /// A person must decide.
+    Ask(Reason),
+    /// Begun elsewhere, or interrupted.
+    Busy,
+    /// Nothing more.
+    Rest(Outcome),
+}

@@ -1,0 +1,46 @@
+//! The right to revoke.
+
+use crate::model::{Person, TokenId, Version};
+use serde::{Deserialize, Serialize};
+
+/// Permission to end one token. Only the machine can write one, so no other code can revoke anything.
+///
+/// ```compile_fail
+/// use stanch::{model::TokenId, rotation::{Grounds, Warrant}};
+/// let warrant = Warrant::new(TokenId::new("t"), Grounds::NeverUsed);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warrant {
+    token: TokenId,
+    grounds: Grounds,
+}
+
+/// Why a warrant was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grounds {
+    /// A successor is in use; these are its versions, store by store.
+    Succeeded(Vec<Version>),
+    /// A person ordered it.
+    Ordered(Person),
+    /// The token never went into use.
+    NeverUsed,
+}
+
+impl Warrant {
+    pub(super) fn new(token: TokenId, grounds: Grounds) -> Self {
+        Self { token, grounds }
+    }
+
+    /// The token that may be ended.
+    #[must_use]
+    pub fn token(&self) -> &TokenId {
+        &self.token
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn grounds(&self) -> &Grounds {
+        &self.grounds
+    }
+}

@@ -1,0 +1,137 @@
+//! Where the good copy lives: the contract every secrets manager's adapter keeps.
+
+pub mod aws;
+pub mod local;
+pub mod memory;
+pub mod vault;
+
+use crate::model::{Happened, Label, Reason, Secret, StorePath, Version};
+use crate::rotation::{Staged, Staging};
+use async_trait::async_trait;
+use std::time::Duration;
+
+/// Which version to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// What dependents get.
+    Current,
+    /// One version.
+    Exactly(Version),
+}
+
+/// A secrets manager. Every write is conditional on what was read before it; a repeated write of the same value under
+/// the same label is one write.
+#[async_trait]
+pub trait SecretStore: std::fmt::Debug + Send + Sync {
+    /// Whether a version can wait apart.
+    fn staging(&self) -> Staging;
+
+    /// Checks, without changing anything, that `at` exists, can be read and (as far as the store tells) written, and
+    /// that no foreign half-done change is in the way. Returns the current version.
+    async fn ready(&self, at: &StorePath) -> Result<Version, StoreError>;
+
+    /// Reads one version.
+    async fn read(&self, at: &StorePath, which: &Which) -> Result<(Version, Secret), StoreError>;
+
+    /// With native staging, writes a version that no dependent reads yet (the same label gives the same version);
+    /// without, writes nothing and returns the version to leave.
+    async fn stage(&self, at: &StorePath, value: &Secret, label: &Label) -> Result<Staged, StoreError>;
+
+    /// Makes `value` current if `staged.previous` is current still, and returns the version that is then current. If
+    /// `value` is current already, that is success. Also the way back: with `staged.version` the old version (where
+    /// versions are kept apart) and `staged.previous` the new one.
+    async fn promote(&self, at: &StorePath, staged: &Staged, value: &Secret) -> Result<Version, StoreError>;
+
+    /// Drops what a mint's label left that is not current. Nothing there is success.
+    async fn discard(&self, at: &StorePath, label: &Label) -> Result<(), StoreError>;
+}
+
+/// Why a store did not do it. Holds public facts only.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Somebody else moved it.
+    #[error("another writer moved {at}")]
+    Conflict {
+        /// Which path.
+        at: StorePath,
+    },
+    /// Not there.
+    #[error("{at} has no such version")]
+    Missing {
+        /// Which path.
+        at: StorePath,
+    },
+    /// Refused: surely not done.
+    #[error("the store refused to {act} {at}: {code}")]
+    Refused {
+        /// What was attempted, as an infinitive.
+        act: &'static str,
+        /// Which path.
+        at: StorePath,
+        /// The status or error code.
+        code: String,
+    },
+    /// No answer, or one outside the documentation.
+    #[error("no usable answer from the store to the attempt to {act} {at}")]
+    NoAnswer {
+        /// What was attempted.
+        act: &'static str,
+        /// Which path.
+        at: StorePath,
+        /// Could it have happened?
+        happened: Happened,
+    },
+    /// A local file failed.
+    #[error("could not {act} {at}")]
+    Local {
+        /// What was attempted.
+        act: &'static str,
+        /// Which path.
+        at: StorePath,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A sealed value could not be opened.
+    #[error("the sealed value of {at} cannot be opened")]
+    Unreadable {
+        /// Which path.
+        at: StorePath,
+    },
+}
+
+impl StoreError {
+    /// Could the act have happened all the same?
+    #[must_use]
+    pub fn happened(&self) -> Happened {
+        match self {
+            Self::NoAnswer { happened, .. } => *happened,
+            Self::Local { .. } => Happened::Perhaps,
+            Self::Conflict { .. } | Self::Missing { .. } | Self::Refused { .. } | Self::Unreadable { .. } => {
+                Happened::No
+            }
+        }
+    }
+
+    /// May it be tried again, and after how long?
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::NoAnswer { .. } | Self::Local { .. } => Some(Duration::ZERO),
+            Self::Conflict { .. } | Self::Missing { .. } | Self::Refused { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// The reason in the core's words.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Conflict { .. } => Reason::Conflict,
+            Self::Missing { .. } => Reason::Missing,
+            Self::Refused { .. } => Reason::Rejected,
+            Self::NoAnswer { .. } => Reason::Unreachable,
+            Self::Local { .. } => Reason::Local,
+            Self::Unreadable { .. } => Reason::Unreadable,
+        }
+    }
+}
