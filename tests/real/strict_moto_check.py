@@ -90,7 +90,7 @@ def check_values(values):
     values.put_secret_value(SecretId=name, SecretString="x" * 65_536)
     values.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
     gone = refused(values.get_secret_value, SecretId=name)
-    expect("deleted secret", gone, ("ResourceNotFoundException", 400))
+    expect("deleted secret", (gone or (None, None))[0], "ResourceNotFoundException")
 
 
 def read(name):
