@@ -1,6 +1,14 @@
 //! The pages keep pace with the program: links lead somewhere, exit codes are the ones the program prints, and scripts
 //! that a page names can be run.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test says what is wrong by panicking"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
