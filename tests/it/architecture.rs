@@ -363,6 +363,7 @@ fn trespasses(house: &House, path: &Path, source: &str) -> Vec<String> {
             found.push(format!("{at}: {own} names the adapter {first}::{second}; only wiring may"));
         }
     }
+    found.dedup();
     found
 }
 
