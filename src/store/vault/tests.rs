@@ -1,0 +1,179 @@
+use super::*;
+use axum::Json;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::any;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn at() -> StorePath {
+    StorePath::new("kv/shop/db")
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec())
+}
+
+fn settings(address: &str, login: VaultLogin) -> VaultSettings {
+    VaultSettings {
+        address: address.to_owned(),
+        namespace: None,
+        login,
+        authorities: None,
+        timeout: Duration::from_secs(5),
+    }
+}
+
+fn store(address: &str) -> VaultStore {
+    VaultStore::new(settings(address, VaultLogin::Token(secret("root")))).unwrap()
+}
+
+/// Serves on a free loopback port until the test ends.
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+fn answers(status: u16, body: Value) -> Router {
+    let status = StatusCode::from_u16(status).unwrap();
+    Router::new().fallback(any(move || async move { (status, Json(body)) }))
+}
+
+#[test]
+fn settings_that_cannot_be_sent_are_refused() {
+    let refused =
+        |address: &str, token: &str| VaultStore::new(settings(address, VaultLogin::Token(secret(token)))).is_err();
+    assert!(refused("vault.example", "root"));
+    assert!(refused("mailto:x@y.example", "root"));
+    assert!(refused("http://user@127.0.0.1:1", "root"));
+    assert!(refused("http://127.0.0.1:1", "two\nlines"));
+    assert!(refused("http://127.0.0.1:1", ""));
+    assert!(!refused("http://127.0.0.1:1", "root\n"), "the newline at the end of a token file is no part of it");
+    let odd = VaultSettings { namespace: Some("a\nb".into()), ..settings("http://h", VaultLogin::Token(secret("t"))) };
+    assert!(VaultStore::new(odd).is_err());
+}
+
+#[test]
+fn paths_have_a_mount_and_no_segment_that_an_address_swallows() {
+    assert_eq!(split(&at()).unwrap(), ("kv".to_owned(), "shop/db".to_owned()));
+    for odd in ["kv", "", "/", "kv/", "/kv/a", "kv//a", "kv/../sys", "kv/./a", "kv/a\nb"] {
+        assert!(split(&StorePath::new(odd)).is_err(), "{odd:?}");
+    }
+}
+
+#[test]
+fn a_value_comes_back_as_it_is_kept() {
+    let round = |text: &str| Fields::of(&secret(text), &at()).unwrap().value();
+    assert!(round("plain text").same_as(&secret("plain text")));
+    assert!(round(r#"{"user": "u", "password": "p"}"#).same_as(&secret(r#"{"password":"p","user":"u"}"#)));
+    assert!(round("[1]").same_as(&secret("[1]")));
+    assert!(Fields::of(&Secret::new(vec![0xff]), &at()).is_err());
+}
+
+#[tokio::test]
+async fn statuses_have_their_meaning() {
+    let cases = [
+        (403, json!({"errors": ["permission denied"]}), "refused"),
+        (404, json!({"errors": []}), "missing"),
+        (404, json!({"data": {"data": null, "metadata": {"version": 3}}}), "missing"),
+        (503, json!({"errors": ["Vault is sealed"]}), "no answer"),
+        (500, json!({"errors": ["internal error"]}), "no answer"),
+        (429, json!({"errors": ["slow down"]}), "no answer"),
+        (307, json!({}), "no answer"),
+        (200, json!({"surprise": true}), "no answer"),
+    ];
+    for (status, body, means) in cases {
+        let store = store(&serve(answers(status, body)).await);
+        let error = store.ready(&at()).await.unwrap_err();
+        let meant = match error {
+            StoreError::Refused { .. } => "refused",
+            StoreError::Missing { .. } => "missing",
+            StoreError::NoAnswer { .. } => "no answer",
+            _ => "something else",
+        };
+        assert_eq!(meant, means, "status {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_did_nothing() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = store(&address).read(&at(), &Which::Current).await.unwrap_err();
+    assert!(matches!(error, StoreError::NoAnswer { happened: Happened::No, .. }), "{error:?}");
+}
+
+fn version_reply(version: u64, data: Value) -> Value {
+    json!({
+        "request_id": "r", "lease_id": "", "renewable": false, "lease_duration": 0, "wrap_info": null,
+        "warnings": null, "auth": null,
+        "data": { "data": data, "metadata": {
+            "created_time": "t", "custom_metadata": null, "deletion_time": "", "destroyed": false, "version": version } },
+    })
+}
+
+#[tokio::test]
+async fn a_login_that_ran_out_is_renewed_once() {
+    let logins = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&logins);
+    let login = move || async move {
+        let count = counted.fetch_add(1, Ordering::SeqCst) + 1;
+        Json(json!({
+            "request_id": "r", "lease_id": "", "renewable": false, "lease_duration": 0, "wrap_info": null,
+            "warnings": null, "data": null,
+            "auth": { "client_token": format!("token-{count}"), "accessor": "a", "policies": [], "token_policies": [],
+                "metadata": null, "lease_duration": 60, "renewable": true, "entity_id": "", "token_type": "service",
+                "orphan": true },
+        }))
+    };
+    let data = |headers: axum::http::HeaderMap| async move {
+        // The first token is not good any more; the second is.
+        if headers.get("x-vault-token").is_some_and(|token| token == "token-2") {
+            (StatusCode::OK, Json(version_reply(7, json!({"value": "x"}))))
+        } else {
+            (StatusCode::FORBIDDEN, Json(json!({"errors": ["permission denied"]})))
+        }
+    };
+    let router = Router::new().route("/v1/auth/approle/login", any(login)).fallback(any(data));
+    let login = VaultLogin::AppRole { mount: "approle".into(), role: "role".into(), secret: secret("secret-id") };
+    let store = VaultStore::new(settings(&serve(router).await, login)).unwrap();
+    // Logging in and being refused at once is a refusal, not a loop.
+    let refused = store.read(&at(), &Which::Current).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Refused { .. }), "{refused:?}");
+    let (version, value) = store.read(&at(), &Which::Current).await.unwrap();
+    assert_eq!(version, Version::new("7"));
+    assert!(value.same_as(&secret("x")));
+    assert_eq!(logins.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn what_the_library_says_of_requests_is_not_logged() {
+    let written = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let into = Arc::clone(&written);
+    struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || Log(Arc::clone(&into)))
+        .finish();
+    let store = store(&serve(answers(400, json!({"errors": ["canary-in-an-answer"]}))).await);
+    let error = async {
+        tracing::info!("the log works");
+        store.promote(&at(), &Staged { version: None, previous: Version::new("1") }, &secret("canary-value")).await
+    };
+    let error = error.with_subscriber(subscriber).await.unwrap_err();
+    let log = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("the log works"));
+    assert!(!log.contains("canary"), "{log}");
+    assert!(!format!("{error:?} {error}").contains("canary"));
+}
