@@ -1,4 +1,7 @@
-//! `stanch.yaml` of a repository, the operator's file, and what the installation keeps: read, checked, resolved.
+//! What is configured: the repository's file, which is not trusted, the operator's, which is, and what this
+//! installation keeps for itself.
 
+pub mod installation;
 #[cfg(feature = "rotate")]
 pub mod operator;
+pub mod repository;
