@@ -116,7 +116,8 @@ pub async fn export(
     Ok(written)
 }
 
-/// Verifies a copy of the database, or an export, without changing anything.
+/// Verifies a copy of the database, or an export, without changing anything. A copy is whole only with its `-wal` file,
+/// if there was one: what that held is as good as cut from the end.
 ///
 /// # Errors
 /// [`AuditError::Broken`] with the place of the first flaw; or when the file cannot be read.
@@ -127,7 +128,9 @@ pub async fn verify_file(path: &Path) -> Result<Summary, AuditError> {
     file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
     let summary = if start == MAGIC {
         let database = Database::open_to_read(path).await?;
-        verify_database(&database).await?
+        let outcome = verify_database(&database).await;
+        database.close().await;
+        outcome?
     } else {
         let file = File::open(path).map_err(failed)?;
         verify_lines(path, BufReader::new(file))?

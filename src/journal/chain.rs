@@ -217,7 +217,7 @@ fn write_canonical(value: &Value, text: &mut String) {
     }
 }
 
-fn hash(previous: &Hash, rotation: &RotationId, seq: u64, epoch: u64, monotonic: u64, event: &str) -> Hash {
+pub(super) fn hash(previous: &Hash, rotation: &RotationId, seq: u64, epoch: u64, monotonic: u64, event: &str) -> Hash {
     Hash::over(&[
         b"stanch record 1",
         previous.0.as_bytes(),

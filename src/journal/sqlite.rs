@@ -269,22 +269,29 @@ impl SqliteJournal {
     /// Changes the lease if the epoch is current still and was not given back.
     async fn change_lease(&self, at: &Position, holder: Option<&str>, until: Timestamp) -> Result<(), JournalError> {
         let mut work = self.begin().await?;
-        let changed = sqlx::query(
-            "UPDATE leases SET holder = ?, until = ? WHERE rotation = ? AND epoch = ? AND holder IS NOT NULL",
-        )
-        .bind(holder)
-        .bind(signed(until.0))
-        .bind(at.rotation.as_str())
-        .bind(signed(at.epoch))
-        .execute(work.connection())
-        .await
-        .map_err(self.failed("write"));
-        let outcome = match changed {
-            Ok(changed) if changed.rows_affected() == 0 => Err(JournalError::Fenced { rotation: at.rotation.clone() }),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        };
+        let outcome = self.change_lease_in(work.connection(), at, holder, until).await;
         self.end(work, outcome).await
+    }
+
+    async fn change_lease_in(
+        &self,
+        on: &mut SqliteConnection,
+        at: &Position,
+        holder: Option<&str>,
+        until: Timestamp,
+    ) -> Result<(), JournalError> {
+        let head = self.head(on, &at.rotation).await?;
+        if head.holder.is_none() || head.epoch != at.epoch {
+            return Err(JournalError::Fenced { rotation: at.rotation.clone() });
+        }
+        sqlx::query("UPDATE leases SET holder = ?, until = ? WHERE rotation = ?")
+            .bind(holder)
+            .bind(signed(until.0))
+            .bind(at.rotation.as_str())
+            .execute(on)
+            .await
+            .map(|_| ())
+            .map_err(self.failed("write"))
     }
 
     async fn replay_in(&self, on: &mut SqliteConnection, rotation: &RotationId) -> Result<Vec<Record>, JournalError> {
