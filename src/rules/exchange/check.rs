@@ -6,6 +6,7 @@ use super::{Act, Calls, Exchange, Exchanges, Field, Origin, Row, Table};
 use crate::model::Secret;
 use crate::rules::template::{JsonTemplate, Template};
 use serde_json::Value;
+use std::time::Duration;
 
 pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<String>> {
     let Calls { verify, mint, list, find, disable, revoke, usage, replies } = calls;
@@ -61,7 +62,7 @@ impl Problems<'_> {
 }
 
 fn exchange(act: Act, call: CallSpec, hosts: &[String], problems: &mut Problems<'_>) -> Option<Call> {
-    let CallSpec { by_hand, send, live, restricted, dead, wrong_place, done, refused, gone, quota } = call;
+    let CallSpec { by_hand, lag_seconds, send, live, restricted, dead, wrong_place, done, refused, gone, quota } = call;
     let tables = [
         (Table::Live, live),
         (Table::Restricted, restricted),
@@ -86,7 +87,11 @@ fn exchange(act: Act, call: CallSpec, hosts: &[String], problems: &mut Problems<
     for row in rows.iter().filter(|row| row.table == Table::Done) {
         required(act, row, needs_value, problems);
     }
-    Some(Call::Spoken(Exchange { send, rows }))
+    if lag_seconds.is_some() && act != Act::Usage {
+        problems.tell("`lag_seconds` is about usage; remove it");
+    }
+    let lag = Duration::from_secs(lag_seconds.unwrap_or_default().into());
+    Some(Call::Spoken(Exchange { send, rows, lag }))
 }
 
 fn rows(act: Act, tables: [(Table, Rows); 8], problems: &mut Problems<'_>) -> Vec<Row> {

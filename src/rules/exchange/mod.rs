@@ -16,6 +16,7 @@ use send::Sending;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// All conversations of a kind as typed.
 #[derive(Clone, Debug, Default)]
@@ -130,6 +131,7 @@ impl fmt::Display for Act {
 pub struct Exchange {
     send: Sending,
     rows: Vec<Row>,
+    lag: Duration,
 }
 
 impl Exchange {
@@ -152,6 +154,12 @@ impl Exchange {
     #[must_use]
     pub fn takes_chosen(&self) -> bool {
         self.send.names().any(|name| name == "chosen")
+    }
+
+    /// How long a use may take to show in a reply about use.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        self.lag
     }
 
     fn takes_scopes(&self) -> bool {

@@ -13,6 +13,8 @@ use std::fmt;
 pub struct CallSpec {
     /// Who does it by hand: the page that tells how. Such a call has nothing else.
     pub(super) by_hand: Option<String>,
+    /// Of `usage`: how long a use may take to show.
+    pub(super) lag_seconds: Option<u32>,
     pub(super) send: Option<SendSpec>,
     pub(super) live: Rows,
     pub(super) restricted: Rows,
