@@ -105,7 +105,7 @@ impl Desk<'_> {
         self.check_detect(&below(&here, &[Key("detect")]), &spec.detect);
         let exchanges = Exchanges::check(spec.calls(), &file.hosts).map_err(|problems| {
             for problem in problems {
-                self.say_of_exchange(&here, problem);
+                self.say_of_exchange(&here, &problem);
             }
         });
         let kind = Kind {
@@ -127,10 +127,11 @@ impl Desk<'_> {
         Some(kind)
     }
 
-    /// A conversation's problem starts with its name, which gives its place.
-    fn say_of_exchange(&mut self, here: &[Step<'_>], problem: String) {
-        let name = problem.split(|letter: char| !letter.is_ascii_lowercase()).next().unwrap_or_default().to_owned();
-        self.say(&below(here, &[Key(&name)]), problem, "see the schema of conversations");
+    /// A conversation's problem starts with its name, which gives its place, and ends with its remedy.
+    fn say_of_exchange(&mut self, here: &[Step<'_>], problem: &str) {
+        let name = problem.split(|letter: char| !letter.is_ascii_lowercase()).next().unwrap_or_default();
+        let (message, remedy) = problem.rsplit_once("; ").unwrap_or((problem, "see the schema of conversations"));
+        self.say(&below(here, &[Key(name)]), message, remedy);
     }
 
     fn check_head(&mut self, file: &FileSpec, here: &[Step<'_>], spec: &KindSpec) {
@@ -222,7 +223,7 @@ impl Desk<'_> {
             self.say(
                 at,
                 format!("a match can be {length}, {longest} are allowed"),
-                "give every `*`, `+` and `{n,}` an upper bound, or set a wider `window` (half as wide is enough)",
+                "give every `*`, `+` and `{n,}` an upper bound, or allow more by `window` (a companion: by `within`); half of it is enough",
             );
             return None;
         }
@@ -257,6 +258,7 @@ impl Desk<'_> {
     }
 
     fn check_samples(&mut self, here: &[Step<'_>], spec: &DetectSpec, detect: &Detect) {
+        let before = self.problems.len();
         let mut prefixed = spec.prefix.is_none();
         for (key, samples, wanted) in
             [("examples", &spec.examples, true), ("counterexamples", &spec.counterexamples, false)]
@@ -279,7 +281,7 @@ impl Desk<'_> {
                 }
             }
         }
-        if !prefixed {
+        if !prefixed && self.problems.len() == before {
             let remedy = "let an example show it, or leave it out";
             self.say(&below(here, &[Key("prefix")]), "no example's secret starts with the prefix", remedy);
         }
@@ -321,3 +323,6 @@ fn is_host(text: &str) -> bool {
     let label = |label: &str| is_word(label) && !label.starts_with('-') && !label.ends_with('-');
     text.len() <= 253 && text.contains('.') && text.split('.').all(label)
 }
+
+#[cfg(test)]
+mod tests;

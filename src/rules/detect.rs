@@ -90,6 +90,19 @@ impl Detect {
         self.pattern.text()
     }
 
+    /// All of it but the samples, as typed.
+    #[cfg(test)]
+    pub(super) fn typed(&self) -> String {
+        let Self { literals, pattern, prefix, window, entropy, checksum, require, exclude, companions } = self;
+        let exclude: Vec<&str> = exclude.iter().map(Pattern::text).collect();
+        let companion = |one: &Companion| (one.name.clone(), one.pattern.text().to_owned(), one.within, one.required);
+        let companions: Vec<_> = companions.iter().map(companion).collect();
+        let pattern = pattern.text();
+        format!(
+            "{literals:?} {pattern} {prefix:?} {window} {entropy} {checksum:?} {require:?} {exclude:?} {companions:?}"
+        )
+    }
+
     /// How many bytes either side of a literal a match can lie.
     #[must_use]
     pub fn reach(&self) -> usize {

@@ -47,8 +47,9 @@ impl Problem {
 pub(super) fn suggestion(typed: &str, known: &[&str]) -> String {
     let near = known.iter().map(|word| (distance(typed, word), word)).min();
     match near {
-        Some((steps, word)) if steps * 3 <= typed.len().max(3) => format!("did you mean `{word}`?"),
-        _ => format!("use one of: {}", known.join(", ")),
+        Some((steps, word)) if steps * 2 <= typed.len() => format!("did you mean `{word}`?"),
+        None => "remove it".to_owned(),
+        Some(_) => format!("use one of: {}", known.join(", ")),
     }
 }
 
@@ -195,7 +196,7 @@ mod tests {
         assert_eq!(suggestion("verfy", &known), "did you mean `verify`?");
         assert_eq!(suggestion("revok", &known), "did you mean `revoke`?");
         assert_eq!(suggestion("colour", &known), "use one of: verify, revoke, severity");
-        assert_eq!(suggestion("", &[]), "use one of: ");
+        assert_eq!(suggestion("", &[]), "remove it");
     }
 
     #[test]
