@@ -115,3 +115,30 @@ async fn knows_what_is_not_there(store: &dyn SecretStore, at: &StorePath, run: &
     let never = Which::Exactly(Version::new("99999"));
     assert!(matches!(store.read(at, &never).await, Err(StoreError::Missing { .. } | StoreError::Refused { .. })));
 }
+
+/// What the servers under `tests/real` have told of themselves: they are part of a run that asks for them, so a missing
+/// one fails.
+pub(super) mod real {
+    use super::Secret;
+
+    /// A setting that a server's script exports.
+    pub(crate) fn setting(name: &str) -> String {
+        std::env::var(name).unwrap_or_else(|_| {
+            panic!("{name} is not set: start the servers of tests/real and load the settings that they write")
+        })
+    }
+
+    /// The secret in the file that a setting names.
+    pub(crate) fn secret(name: &str) -> Secret {
+        let file = setting(name);
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name} names {file}: {error}"));
+        Secret::new(text.trim().as_bytes().to_vec())
+    }
+
+    /// A word that no other run uses.
+    pub(crate) fn unique() -> String {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).expect("the machine gives random bytes");
+        data_encoding::HEXLOWER.encode(&bytes)
+    }
+}

@@ -339,42 +339,4 @@ fn problem(problem: &'static str) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_gives_one_id_of_a_length_the_service_takes() {
-        let id = version_id(&Label::new("stanch-c1-1-abc"));
-        assert_eq!(id, version_id(&Label::new("stanch-c1-1-abc")));
-        assert_ne!(id, version_id(&Label::new("stanch-c1-2-abc")));
-        assert!((32..=64).contains(&id.len()));
-        assert!(id.starts_with(OURS));
-    }
-
-    #[test]
-    fn a_foreign_change_that_waits_is_refused_and_ours_is_not() {
-        let at = StorePath::new("shop");
-        let stages = |pairs: &[(&str, &[&str])]| {
-            Stages(
-                pairs
-                    .iter()
-                    .map(|(id, names)| ((*id).to_owned(), names.iter().map(|n| (*n).to_owned()).collect()))
-                    .collect(),
-            )
-        };
-        let ours = version_id(&Label::new("stanch-c1-1-abc"));
-        assert!(refuse_foreign(&stages(&[("a", &[CURRENT])]), &at).is_ok());
-        assert!(refuse_foreign(&stages(&[("a", &[CURRENT]), (&ours, &[PENDING])]), &at).is_ok());
-        assert!(refuse_foreign(&stages(&[("a", &[CURRENT, PENDING])]), &at).is_ok());
-        let refused = refuse_foreign(&stages(&[("a", &[CURRENT]), ("b", &[PENDING])]), &at).unwrap_err();
-        assert!(matches!(&refused, StoreError::Pending { version, .. } if version.as_str() == "b"));
-        assert!(refused.to_string().contains("AWSPENDING"));
-    }
-
-    #[test]
-    fn odd_codes_are_not_repeated() {
-        assert_eq!(plain(403, "AccessDenied"), "403 AccessDenied");
-        assert_eq!(plain(403, "<xml> body"), "403");
-        assert_eq!(plain(400, &"a".repeat(100)), "400");
-    }
-}
+mod tests;
