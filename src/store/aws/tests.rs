@@ -148,4 +148,28 @@ mod real {
         let gone = Staged { version: Some(Version::new("f".repeat(40))), previous: store.ready(&at).await.unwrap() };
         assert!(matches!(store.promote(&at, &gone, &secret("x")).await, Err(StoreError::Missing { .. })));
     }
+
+    #[tokio::test]
+    #[ignore = "needs the servers of tests/real"]
+    async fn a_lost_reply_is_one_write_and_one_move() {
+        let direct = store().await;
+        let at = made(&direct).await;
+        let through = async |mark: &'static str| {
+            let endpoint = real::losing(&real::setting("STANCH_TEST_AWS_URL"), mark).await;
+            let id = real::setting("STANCH_TEST_AWS_ADMIN_ID");
+            let secret = real::secret("STANCH_TEST_AWS_ADMIN_SECRET_FILE");
+            let settings = settings(AwsKey { id, secret, session: None });
+            AwsStore::connect(AwsSettings { endpoint: Some(endpoint), ..settings }).await.unwrap()
+        };
+        let label = Label::new(format!("stanch-{}", real::unique()));
+        let store = through("secretsmanager.PutSecretValue").await;
+        let lost = store.stage(&at, &secret("new"), &label).await.unwrap_err();
+        assert_eq!(lost.happened(), Happened::Perhaps, "{lost:?}");
+        let staged = store.stage(&at, &secret("new"), &label).await.unwrap();
+        assert_eq!(direct.describe(&at, "check").await.unwrap().0.len(), 2, "one version besides the first");
+        let store = through("secretsmanager.UpdateSecretVersionStage").await;
+        let promoted = store.promote(&at, &staged, &secret("new")).await.unwrap();
+        assert_eq!(Some(promoted), staged.version, "it looks before it gives up");
+        assert!(direct.read(&at, &Which::Current).await.unwrap().1.same_as(&secret("new")));
+    }
 }

@@ -294,4 +294,18 @@ mod real {
         let stranger = reach(VaultLogin::Token(secret("no-such-token"))).ready(&at).await;
         assert!(matches!(stranger, Err(StoreError::Refused { .. })), "{stranger:?}");
     }
+
+    #[tokio::test]
+    #[ignore = "needs the servers of tests/real"]
+    async fn a_lost_reply_is_one_write() {
+        let (store, at) = (root(), at());
+        put(&store, &at, json!({"value": "old"})).await;
+        let address = real::losing(&real::setting("STANCH_TEST_VAULT_URL"), "POST /v1/kv/data").await;
+        let login = VaultLogin::Token(real::secret("STANCH_TEST_VAULT_TOKEN_FILE"));
+        let lossy = VaultStore::new(settings(&address, login)).unwrap();
+        let staged = lossy.stage(&at, &secret("new"), &Label::new("l")).await.unwrap();
+        let promoted = lossy.promote(&at, &staged, &secret("new")).await.unwrap();
+        assert_eq!(promoted, Version::new("2"), "it looks before it gives up");
+        assert_eq!(store.ready(&at).await.unwrap(), promoted);
+    }
 }
