@@ -145,4 +145,67 @@ mod tests {
         let expected = Expected { version: None, token: TokenId::new("a"), digest: None };
         assert!(matches!(dependent.verify(&expected).await, Err(DependentError::Unreachable { .. })));
     }
+
+    /// Against the PostgreSQL that `tests/real` starts.
+    mod real {
+        use super::*;
+        use sqlx::{AssertSqlSafe, Executor as _};
+
+        fn setting(name: &str) -> String {
+            std::env::var(name).unwrap_or_else(|_| {
+                panic!("{name} is not set: start the servers of tests/real and load the settings that they write")
+            })
+        }
+
+        fn server(role: &str, password: &str) -> String {
+            let (host, port) = (setting("STANCH_TEST_PG_HOST"), setting("STANCH_TEST_PG_PORT"));
+            format!("postgres://{role}:{password}@{host}:{port}/{}", setting("STANCH_TEST_PG_DATABASE"))
+        }
+
+        async fn session(role: &str, password: &str, application: &str) -> PgConnection {
+            let options = PgConnectOptions::from_str(&server(role, password)).unwrap().application_name(application);
+            options.connect().await.unwrap()
+        }
+
+        #[tokio::test]
+        #[ignore = "needs the servers of tests/real"]
+        async fn sessions_tell_which_role_a_dependent_works_with() {
+            let password = std::fs::read_to_string(setting("STANCH_TEST_PG_PASSWORD_FILE")).unwrap();
+            let (admin, password) = (setting("STANCH_TEST_PG_ADMIN"), password.trim());
+            let mut bytes = [0; 8];
+            getrandom::fill(&mut bytes).unwrap();
+            let run = data_encoding::HEXLOWER.encode(&bytes);
+            let (old, new, viewer, application) =
+                (format!("old_{run}"), format!("new_{run}"), format!("viewer_{run}"), format!("billing-{run}"));
+            let mut administrator = session(&admin, password, "setup").await;
+            for role in [&old, &new, &viewer] {
+                let statement = format!("create role {role} login password '{run}'");
+                administrator.execute(AssertSqlSafe(statement)).await.unwrap();
+            }
+            // An ordinary role sees enough.
+            let dependent = PostgresDependent::new(settings(&server(&viewer, &run), &application)).unwrap();
+            let expected = |role: &str| Expected { version: None, token: TokenId::new(role), digest: None };
+            assert_eq!(dependent.verify(&expected(&old)).await.unwrap(), Health::Bad, "no session proves nothing");
+            let first = session(&old, &run, &application).await;
+            let _other = session(&admin, password, "another application").await;
+            assert_eq!(dependent.verify(&expected(&old)).await.unwrap(), Health::Good);
+            assert_eq!(dependent.verify(&expected(&new)).await.unwrap(), Health::Stale);
+            let second = session(&new, &run, &application).await;
+            assert_eq!(dependent.verify(&expected(&new)).await.unwrap(), Health::Stale, "one session still on the old");
+            first.close().await.unwrap();
+            // The server notices the end of a session in its own time.
+            let mut health = dependent.verify(&expected(&new)).await.unwrap();
+            for _ in 0..200 {
+                if health == Health::Good {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                health = dependent.verify(&expected(&new)).await.unwrap();
+            }
+            assert_eq!(health, Health::Good);
+            second.close().await.unwrap();
+            let refused = PostgresDependent::new(settings(&server(&viewer, "wrong"), &application)).unwrap();
+            assert!(matches!(refused.verify(&expected(&new)).await, Err(DependentError::Unreachable { .. })));
+        }
+    }
 }

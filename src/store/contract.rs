@@ -115,3 +115,80 @@ async fn knows_what_is_not_there(store: &dyn SecretStore, at: &StorePath, run: &
     let never = Which::Exactly(Version::new("99999"));
     assert!(matches!(store.read(at, &never).await, Err(StoreError::Missing { .. } | StoreError::Refused { .. })));
 }
+
+/// What the servers under `tests/real` have told of themselves: they are part of a run that asks for them, so a missing
+/// one fails.
+pub(super) mod real {
+    use super::Secret;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// A setting that a server's script exports.
+    pub(crate) fn setting(name: &str) -> String {
+        std::env::var(name).unwrap_or_else(|_| {
+            panic!("{name} is not set: start the servers of tests/real and load the settings that they write")
+        })
+    }
+
+    /// The secret in the file that a setting names.
+    pub(crate) fn secret(name: &str) -> Secret {
+        let file = setting(name);
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name} names {file}: {error}"));
+        Secret::new(text.trim().as_bytes().to_vec())
+    }
+
+    /// A word that no other run uses.
+    pub(crate) fn unique() -> String {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).expect("the machine gives random bytes");
+        data_encoding::HEXLOWER.encode(&bytes)
+    }
+
+    /// A way to a server on which the reply to the first request that holds `mark` is lost, after the server has done
+    /// what it was asked. Returns its address.
+    pub(crate) async fn losing(url: &str, mark: &'static str) -> String {
+        let target = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let lost = Arc::new(AtomicBool::new(false));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (target, lost) = (target.clone(), Arc::clone(&lost));
+                tokio::spawn(async move { relay(client, &target, mark, &lost).await });
+            }
+        });
+        address
+    }
+
+    async fn relay(client: TcpStream, target: &str, mark: &str, lost: &AtomicBool) -> std::io::Result<()> {
+        let server = TcpStream::connect(target).await?;
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        let (mut asked, mut answered) = ([0; 65536], [0; 65536]);
+        let mut seen = Vec::new();
+        loop {
+            tokio::select! {
+                read = from_client.read(&mut asked) => match read? {
+                    0 => return Ok(()),
+                    length => {
+                        seen.extend_from_slice(&asked[..length]);
+                        to_server.write_all(&asked[..length]).await?;
+                    }
+                },
+                read = from_server.read(&mut answered) => match read? {
+                    0 => return Ok(()),
+                    length => {
+                        let marked = seen.windows(mark.len()).any(|window| window == mark.as_bytes());
+                        if marked && !lost.swap(true, Ordering::SeqCst) {
+                            return Ok(());
+                        }
+                        seen.clear();
+                        to_client.write_all(&answered[..length]).await?;
+                    }
+                },
+            }
+        }
+    }
+}

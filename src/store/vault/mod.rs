@@ -7,6 +7,7 @@
 //! doings is not logged.
 
 use super::{SecretStore, StoreError, Which};
+use crate::egress::endpoint;
 use crate::model::{Happened, Label, Secret, StorePath, Version};
 use crate::rotation::{Staged, Staging};
 use async_trait::async_trait;
@@ -93,9 +94,7 @@ impl VaultStore {
     /// # Errors
     /// The address, the namespace or the token cannot be sent.
     pub fn new(settings: VaultSettings) -> Result<Self, StoreError> {
-        let address = Url::parse(&settings.address)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty());
+        let address = endpoint(&settings.address).ok().and_then(|named| Url::parse(named.as_str()).ok());
         let address = address.ok_or_else(|| problem("the address is not like https://vault.example:8200"))?;
         if !settings.namespace.as_deref().is_none_or(visible) {
             return Err(problem("the namespace has characters that cannot be sent"));
@@ -155,8 +154,12 @@ impl VaultStore {
     #[expect(clippy::disallowed_methods, reason = "the library's client is replaced by one that is bounded")]
     fn build(&self, token: String) -> Result<VaultClient, Failure> {
         let unusable = |_| Failure::Settings(problem("its client cannot be built: check the file of authorities"));
-        let mut builder =
-            reqwest::Client::builder().timeout(self.settings.timeout).redirect(reqwest::redirect::Policy::none());
+        let mut builder = reqwest::Client::builder()
+            .timeout(self.settings.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy();
         if self.address.scheme() == "http" {
             // Machines without certificates can still speak to a loopback server.
             builder = builder.tls_certs_only([]);
@@ -396,11 +399,11 @@ impl Failure {
     }
 }
 
-/// After a write, an answer that is missing means that it perhaps happened.
+/// After a write, a failure to look says nothing of the write: a standby may be behind.
 fn perhaps(error: StoreError) -> StoreError {
     match error {
-        StoreError::NoAnswer { act, at, .. } | StoreError::Refused { act, at, .. } => {
-            StoreError::NoAnswer { act, at, happened: Happened::Perhaps }
+        StoreError::NoAnswer { at, .. } | StoreError::Refused { at, .. } | StoreError::Missing { at } => {
+            StoreError::NoAnswer { act: "promote", at, happened: Happened::Perhaps }
         }
         other => other,
     }

@@ -177,3 +177,135 @@ async fn what_the_library_says_of_requests_is_not_logged() {
     assert!(!log.contains("canary"), "{log}");
     assert!(!format!("{error:?} {error}").contains("canary"));
 }
+
+/// Against the Vault that `tests/real` starts.
+mod real {
+    use super::super::super::contract::{self, real};
+    use super::*;
+    use vaultrs::api::auth::approle::requests::{GenerateNewSecretIDRequest, SetAppRoleRequest};
+
+    fn at() -> StorePath {
+        StorePath::new(format!("{}/shop/{}", real::setting("STANCH_TEST_VAULT_MOUNT"), real::unique()))
+    }
+
+    fn reach(login: VaultLogin) -> VaultStore {
+        VaultStore::new(settings(&real::setting("STANCH_TEST_VAULT_URL"), login)).unwrap()
+    }
+
+    fn root() -> VaultStore {
+        reach(VaultLogin::Token(real::secret("STANCH_TEST_VAULT_TOKEN_FILE")))
+    }
+
+    /// Writes as somebody else would.
+    async fn put(store: &VaultStore, at: &StorePath, fields: Value) {
+        let (mount, path) = split(at).unwrap();
+        let (client, _) = store.client().await.unwrap();
+        vaultrs::kv2::set(client.as_ref(), &mount, &path, &fields).await.unwrap();
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the servers of tests/real"]
+    async fn the_contract_is_kept() {
+        let (store, at) = (root(), at());
+        put(&store, &at, json!({"value": "old"})).await;
+        contract::check(&store, &at, &real::unique()).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the servers of tests/real"]
+    async fn an_object_is_kept_as_fields_and_a_foreign_write_is_seen() {
+        let (store, at) = (root(), at());
+        put(&store, &at, json!({"user": "a", "password": "one"})).await;
+        let value = secret(r#"{"user": "b", "password": "two"}"#);
+        let staged = store.stage(&at, &value, &Label::new("l")).await.unwrap();
+        assert_eq!(staged.previous, Version::new("1"));
+        let version = store.promote(&at, &staged, &value).await.unwrap();
+        assert_eq!(version, Version::new("2"));
+        let (_, read) = store.read(&at, &Which::Current).await.unwrap();
+        assert!(read.same_as(&secret(r#"{"password":"two","user":"b"}"#)));
+        assert!(super::super::super::same_value(&read, &value));
+        put(&store, &at, json!({"user": "theirs"})).await;
+        let late = store.promote(&at, &Staged { version: None, previous: version }, &secret("x")).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the servers of tests/real"]
+    async fn of_two_writers_at_once_one_wins() {
+        let (store, at) = (Arc::new(root()), at());
+        put(&store, &at, json!({"value": "old"})).await;
+        let staged = store.stage(&at, &secret("x"), &Label::new("l")).await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for index in 0..6 {
+            let (store, at, staged) = (Arc::clone(&store), at.clone(), staged.clone());
+            tasks.spawn(async move { store.promote(&at, &staged, &secret(&format!("value-{index}"))).await });
+        }
+        let results = tasks.join_all().await;
+        let conflicts = results.iter().filter(|result| matches!(result, Err(StoreError::Conflict { .. }))).count();
+        assert_eq!((results.iter().filter(|result| result.is_ok()).count(), conflicts), (1, 5), "{results:?}");
+        assert_eq!(store.ready(&at).await.unwrap(), Version::new("2"));
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the servers of tests/real"]
+    async fn what_was_deleted_is_missing() {
+        let (store, at) = (root(), at());
+        put(&store, &at, json!({"value": "old"})).await;
+        let (mount, path) = split(&at).unwrap();
+        let (client, _) = store.client().await.unwrap();
+        vaultrs::kv2::delete_latest(client.as_ref(), &mount, &path).await.unwrap();
+        assert!(matches!(store.ready(&at).await, Err(StoreError::Missing { .. })));
+        assert!(matches!(store.read(&at, &Which::Exactly(Version::new("1"))).await, Err(StoreError::Missing { .. })));
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the servers of tests/real"]
+    async fn an_application_that_may_only_read_is_not_ready_and_one_that_may_write_is() {
+        let (store, at) = (root(), at());
+        put(&store, &at, json!({"value": "old"})).await;
+        let (mount, path) = split(&at).unwrap();
+        let (client, _) = store.client().await.unwrap();
+        for (capabilities, allowed) in [(r#""read""#, false), (r#""read", "update""#, true)] {
+            let name = format!("app-{}", real::unique());
+            let policy = format!("path \"{mount}/data/{path}\" {{ capabilities = [{capabilities}] }}");
+            vaultrs::sys::policy::set(client.as_ref(), &name, &policy).await.unwrap();
+            let create = SetAppRoleRequest::builder()
+                .mount("approle")
+                .role_name(&name)
+                .token_policies(vec![name.clone()])
+                .build()
+                .unwrap();
+            vaultrs::api::exec_with_empty(client.as_ref(), create).await.unwrap();
+            let role = vaultrs::auth::approle::role::read_id(client.as_ref(), "approle", &name).await.unwrap().role_id;
+            let issue = GenerateNewSecretIDRequest::builder().mount("approle").role_name(&name).build().unwrap();
+            let issued = vaultrs::api::exec_with_result(client.as_ref(), issue).await.unwrap().secret_id;
+            let login = VaultLogin::AppRole { mount: "approle".into(), role, secret: secret(&issued) };
+            let application = reach(login);
+            let ready = application.ready(&at).await;
+            assert_eq!(ready.is_ok(), allowed, "{ready:?}");
+            let staged = application.stage(&at, &secret("new"), &Label::new("l")).await.unwrap();
+            let promoted = application.promote(&at, &staged, &secret("new")).await;
+            assert_eq!(promoted.is_ok(), allowed, "{promoted:?}");
+            if !allowed {
+                assert!(matches!(ready, Err(StoreError::Refused { .. })));
+                assert!(matches!(promoted, Err(StoreError::Refused { .. })));
+            }
+        }
+        let stranger = reach(VaultLogin::Token(secret("no-such-token"))).ready(&at).await;
+        assert!(matches!(stranger, Err(StoreError::Refused { .. })), "{stranger:?}");
+    }
+
+    #[tokio::test]
+    #[ignore = "needs the servers of tests/real"]
+    async fn a_lost_reply_is_one_write() {
+        let (store, at) = (root(), at());
+        put(&store, &at, json!({"value": "old"})).await;
+        let address = real::losing(&real::setting("STANCH_TEST_VAULT_URL"), "POST /v1/kv/data").await;
+        let login = VaultLogin::Token(real::secret("STANCH_TEST_VAULT_TOKEN_FILE"));
+        let lossy = VaultStore::new(settings(&address, login)).unwrap();
+        let staged = lossy.stage(&at, &secret("new"), &Label::new("l")).await.unwrap();
+        let promoted = lossy.promote(&at, &staged, &secret("new")).await.unwrap();
+        assert_eq!(promoted, Version::new("2"), "it looks before it gives up");
+        assert_eq!(store.ready(&at).await.unwrap(), promoted);
+    }
+}

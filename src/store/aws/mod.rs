@@ -6,6 +6,7 @@
 //! traces hold whole requests.
 
 use super::{SecretStore, StoreError, Which, same_value};
+use crate::egress::endpoint;
 use crate::model::{Happened, Label, Secret, StorePath, Version};
 use crate::rotation::{Staged, Staging};
 use async_trait::async_trait;
@@ -87,6 +88,8 @@ impl AwsStore {
             Some(key) => loader.credentials_provider(signer(&key)?),
             None => loader,
         };
+        let named = settings.endpoint.as_deref().map(endpoint).transpose();
+        let named = named.map_err(|_| problem("the endpoint is not like https://host:port"))?;
         let shared = loader.load().with_subscriber(NoSubscriber::new()).await;
         if shared.region().is_none() {
             return Err(problem("no region is known: name one"));
@@ -97,7 +100,9 @@ impl AwsStore {
             .operation_timeout(settings.timeout)
             .build();
         let mut builder = Builder::from(&shared).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        builder.set_endpoint_url(settings.endpoint.or_else(|| shared.endpoint_url().map(str::to_owned)));
+        if let Some(named) = named {
+            builder.set_endpoint_url(Some(named.as_str().to_owned()));
+        }
         Ok(Self { client: Client::from_conf(builder.build()) })
     }
 
@@ -233,10 +238,12 @@ impl SecretStore for AwsStore {
             match moved {
                 Ok(()) => {
                     let (version, held) = self.fetch(at, &Which::Current, "promote").await.map_err(perhaps)?;
-                    if !same_value(&held, value) {
-                        return Err(StoreError::Conflict { at: at.clone() });
+                    match (same_value(&held, value), version == staged.previous) {
+                        (true, _) => version,
+                        // The service shows a change in its own time: to be tried again, which moves nothing twice.
+                        (false, true) => return Err(unseen("promote", at)),
+                        (false, false) => return Err(StoreError::Conflict { at: at.clone() }),
                     }
-                    version
                 }
                 Err(failure) => self.after_failure(at, staged, value, failure).await?,
             }
@@ -280,15 +287,17 @@ fn refuse_foreign(stages: &Stages, at: &StorePath) -> Result<(), StoreError> {
     }
 }
 
-/// After a stage was moved, an answer that is missing means that it perhaps happened.
+/// After a stage was moved, a failure to look says nothing of the move.
 fn perhaps(error: StoreError) -> StoreError {
     match error {
-        StoreError::Conflict { .. } => error,
-        StoreError::NoAnswer { act, at, .. } | StoreError::Refused { act, at, .. } => {
-            StoreError::NoAnswer { act, at, happened: Happened::Perhaps }
-        }
+        StoreError::NoAnswer { act, at, .. } | StoreError::Refused { act, at, .. } => unseen(act, &at),
+        StoreError::Missing { at } => unseen("promote", &at),
         other => other,
     }
+}
+
+fn unseen(act: &'static str, at: &StorePath) -> StoreError {
+    StoreError::NoAnswer { act, at: at.clone(), happened: Happened::Perhaps }
 }
 
 /// Decides on the HTTP status first: not every answer has a code that can be read. `unanswered` says whether an act
@@ -339,42 +348,4 @@ fn problem(problem: &'static str) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_gives_one_id_of_a_length_the_service_takes() {
-        let id = version_id(&Label::new("stanch-c1-1-abc"));
-        assert_eq!(id, version_id(&Label::new("stanch-c1-1-abc")));
-        assert_ne!(id, version_id(&Label::new("stanch-c1-2-abc")));
-        assert!((32..=64).contains(&id.len()));
-        assert!(id.starts_with(OURS));
-    }
-
-    #[test]
-    fn a_foreign_change_that_waits_is_refused_and_ours_is_not() {
-        let at = StorePath::new("shop");
-        let stages = |pairs: &[(&str, &[&str])]| {
-            Stages(
-                pairs
-                    .iter()
-                    .map(|(id, names)| ((*id).to_owned(), names.iter().map(|n| (*n).to_owned()).collect()))
-                    .collect(),
-            )
-        };
-        let ours = version_id(&Label::new("stanch-c1-1-abc"));
-        assert!(refuse_foreign(&stages(&[("a", &[CURRENT])]), &at).is_ok());
-        assert!(refuse_foreign(&stages(&[("a", &[CURRENT]), (&ours, &[PENDING])]), &at).is_ok());
-        assert!(refuse_foreign(&stages(&[("a", &[CURRENT, PENDING])]), &at).is_ok());
-        let refused = refuse_foreign(&stages(&[("a", &[CURRENT]), ("b", &[PENDING])]), &at).unwrap_err();
-        assert!(matches!(&refused, StoreError::Pending { version, .. } if version.as_str() == "b"));
-        assert!(refused.to_string().contains("AWSPENDING"));
-    }
-
-    #[test]
-    fn odd_codes_are_not_repeated() {
-        assert_eq!(plain(403, "AccessDenied"), "403 AccessDenied");
-        assert_eq!(plain(403, "<xml> body"), "403");
-        assert_eq!(plain(400, &"a".repeat(100)), "400");
-    }
-}
+mod tests;
