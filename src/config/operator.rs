@@ -201,6 +201,30 @@ pub struct Dependent {
     pub reload: Option<Reload>,
 }
 
+/// How a dependent is probed.
+#[derive(Debug)]
+pub enum Probe<'a> {
+    /// Over HTTP.
+    Http(&'a HttpProbe),
+    /// By a program.
+    Command(&'a CommandProbe),
+    /// By its database sessions.
+    Postgres(&'a PostgresProbe),
+}
+
+impl Dependent {
+    /// The one probe; none where there is not exactly one.
+    #[must_use]
+    pub fn probe(&self) -> Option<Probe<'_>> {
+        match (&self.http, &self.command, &self.postgres) {
+            (Some(probe), None, None) => Some(Probe::Http(probe)),
+            (None, Some(probe), None) => Some(Probe::Command(probe)),
+            (None, None, Some(probe)) => Some(Probe::Postgres(probe)),
+            _ => None,
+        }
+    }
+}
+
 /// A probe over HTTP.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -471,9 +495,8 @@ impl Operator {
             }
             let mut seen = std::collections::BTreeSet::new();
             for dependent in &managed.value.dependents {
-                let Dependent { name, http, command, postgres, .. } = &dependent.value;
-                let probes = [http.is_some(), command.is_some(), postgres.is_some()].iter().filter(|is| **is).count();
-                if probes != 1 {
+                let Dependent { name, command, .. } = &dependent.value;
+                if dependent.value.probe().is_none() {
                     let message = format!("dependent '{name}' needs exactly one of http, command and postgres");
                     return Err(mistake(dependent.defined, message));
                 }

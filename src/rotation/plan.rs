@@ -1,6 +1,6 @@
 //! The plan of a rotation: fixed when it is opened, the first thing its journal holds.
 
-use crate::model::{Abilities, KindId, RotationId, Timestamp};
+use crate::model::{Abilities, Digest, KindId, RotationId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct Plan {
     /// The old token is disabled or revoked first: a named person's order given when the rotation was opened (whoever
     /// approves the plan gives it), or a policy's where nobody is asked.
     pub emergency: bool,
+    /// Digest of the sealed old credential. What an approval is bound to leaves it out: it changes with every sealing.
+    pub sealed: Option<Digest>,
 }
 
 /// One store.

@@ -50,7 +50,8 @@ pub fn effects(plan: &Plan) -> Vec<Effect> {
 #[must_use]
 pub fn digest(plan: &Plan) -> Digest {
     // Writing plain data of our own to memory does not fail; if it did, the error's words would match no other plan.
-    let bytes = serde_json::to_vec(&(plan, effects(plan))).unwrap_or_else(|error| error.to_string().into_bytes());
+    let plan = Plan { sealed: None, ..plan.clone() };
+    let bytes = serde_json::to_vec(&(&plan, effects(&plan))).unwrap_or_else(|error| error.to_string().into_bytes());
     Digest::new(HEXLOWER.encode(&Sha256::digest(&bytes)))
 }
 

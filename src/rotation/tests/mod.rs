@@ -72,6 +72,7 @@ fn plan() -> Plan {
         policy: policy(),
         leaked: Timestamp(0),
         emergency: false,
+        sealed: None,
     }
 }
 
