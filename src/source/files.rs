@@ -189,7 +189,14 @@ mod tests {
         let seen: Vec<String> = walked(&source).into_iter().map(|line| line.replace(&root, "")).collect();
         assert_eq!(
             seen,
-            ["binary blob.bin", "excluded notes.lock", "not a file link", "read .gitignore 5", "read deep/.hidden/env 3", "too large big"]
+            [
+                "binary blob.bin",
+                "excluded notes.lock",
+                "not a file link",
+                "read .gitignore 5",
+                "read deep/.hidden/env 3",
+                "too large big"
+            ]
         );
     }
 

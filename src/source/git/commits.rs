@@ -196,7 +196,8 @@ impl<'a> Reading<'a> {
             let flow = match entry.kind() {
                 Some(ObjectType::Blob) => self.blob(id, path, origin),
                 Some(ObjectType::Tree) => {
-                    let old: Vec<_> = before.iter().filter_map(|old| self.repository.find_tree(old.id()).ok()).collect();
+                    let old: Vec<_> =
+                        before.iter().filter_map(|old| self.repository.find_tree(old.id()).ok()).collect();
                     match self.repository.find_tree(id) {
                         Ok(below) => self.tree(&below, &old, path, origin, depth + 1),
                         Err(source) => {
