@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When there is a file already or it cannot be written.
-pub fn run(command: &ConfigCommand) -> Result<Code, Failure> {
+pub(super) fn run(command: &ConfigCommand) -> Result<Code, Failure> {
     match command {
         ConfigCommand::New => {
             let top = work_tree_above(Path::new(".")).unwrap_or_else(|| PathBuf::from("."));

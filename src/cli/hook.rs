@@ -23,7 +23,7 @@ const MARK: &str = "stanch hook v";
 ///
 /// # Errors
 /// When nothing could be scanned, or the hook could not be put in place.
-pub fn run(command: &HookCommand, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+pub(super) fn run(command: &HookCommand, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     match command {
         HookCommand::PreCommit => pre_commit(common, clock),
         HookCommand::Install => install(),

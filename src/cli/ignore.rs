@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When the fingerprint is none, or the file is wrong already or cannot be written.
-pub fn run(arguments: &IgnoreArguments) -> Result<Code, Failure> {
+pub(super) fn run(arguments: &IgnoreArguments) -> Result<Code, Failure> {
     arguments.prefix().map_err(|error| Failure::of(Code::Usage, &error))?;
     let by = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let entry = NewEntry {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// All places one report is written to.
 #[derive(Debug)]
-pub struct Outputs {
+pub(super) struct Outputs {
     stdout: Option<Format>,
     files: Vec<(Format, ReportFile)>,
 }
@@ -21,7 +21,7 @@ impl Outputs {
     ///
     /// # Errors
     /// When a file cannot be made.
-    pub fn new(format: Format, arguments: &[String]) -> Result<Self, Failure> {
+    pub(super) fn new(format: Format, arguments: &[String]) -> Result<Self, Failure> {
         let (mut stdout, mut files) = (Some(format), Vec::new());
         for argument in arguments {
             let formed = argument.split_once('=').and_then(|(form, path)| Some((form_of(form)?, path)));
@@ -38,7 +38,7 @@ impl Outputs {
     ///
     /// # Errors
     /// When one of them cannot be written.
-    pub fn write(self, report: &Report<'_>, style: Style) -> Result<(), Failure> {
+    pub(super) fn write(self, report: &Report<'_>, style: Style) -> Result<(), Failure> {
         for (format, file) in self.files {
             // A file is for machines and other days: it has no colour and all characters.
             file.write(report, format, Style { colour: false, unicode: true })?;
@@ -67,7 +67,7 @@ impl From<Form> for Format {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -130,7 +130,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 
 /// How text is drawn on standard output.
 #[must_use]
-pub fn style_of(colour: Colour) -> Style {
+pub(super) fn style_of(colour: Colour) -> Style {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");

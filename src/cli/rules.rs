@@ -13,7 +13,7 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// When a kind is not known, or a file cannot be read or is wrong.
-pub fn run(command: &RulesCommand) -> Result<Code, Failure> {
+pub(super) fn run(command: &RulesCommand) -> Result<Code, Failure> {
     match command {
         RulesCommand::List => list(),
         RulesCommand::Show { id } => show(id),

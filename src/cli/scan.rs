@@ -22,7 +22,7 @@ const SUGGESTED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 ///
 /// # Errors
 /// When nothing could be scanned or a report could not be written.
-pub fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     let reading = &arguments.reading;
     let (target, scope) = target_of(arguments)?;
     let request = Request {

@@ -64,7 +64,7 @@ stanch: 1 leak in 1 staged file, commit stopped                 11 ms, 3 files, 
       |         ^^^^^ 31 characters; not asked if live
     also in other
     its exception ended
-    st1:";
+    st1:ynp7-l4uo";
     let (first, expected_first) = (text.lines().next().unwrap(), expected_start.lines().next().unwrap());
     assert_eq!(first.split_whitespace().collect::<Vec<_>>(), expected_first.split_whitespace().collect::<Vec<_>>());
     assert_eq!(first.chars().count(), 88);

@@ -76,7 +76,7 @@ impl Scanner {
         let mut cursor = Cursor::new(&text);
         for hit in taken {
             cursor.advance(hit.span.start);
-            match self.judge(&text, &blob.place, &cursor, &hit) {
+            match self.judge(&text, blob.path(), &cursor, &hit) {
                 Err(excuse) => seen.excused.push(excuse),
                 Ok(note) => seen.leaks.push(self.leak(&text, &blob.place, &cursor, &masks, hit, note)),
             }
@@ -100,13 +100,7 @@ impl Scanner {
         Some(Taken { kind, span: hit.span, secret, companions, shown })
     }
 
-    fn judge(
-        &self,
-        text: &[u8],
-        place: &Place,
-        cursor: &Cursor<'_>,
-        hit: &Taken<'_>,
-    ) -> Result<Option<String>, Excuse> {
+    fn judge(&self, text: &[u8], path: &str, cursor: &Cursor<'_>, hit: &Taken<'_>) -> Result<Option<String>, Excuse> {
         let start = cursor.line_start().max(hit.span.start.saturating_sub(DIRECTIVE_REACH));
         let rest = text.get(hit.span.end..).unwrap_or_default();
         let reach = rest.get(..DIRECTIVE_REACH).unwrap_or(rest);
@@ -117,7 +111,7 @@ impl Scanner {
             before: cursor.line_before(DIRECTIVE_REACH),
         };
         let print = self.key.fingerprint(&hit.secret);
-        match self.suppressions.judge(&print, &hit.kind.id, place.path(), &around) {
+        match self.suppressions.judge(&print, &hit.kind.id, path, &around) {
             Judgement::Excused(excuse) => Err(excuse),
             Judgement::Report { note } => Ok(note),
         }

@@ -107,7 +107,7 @@ pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Re
     globs.extend(request.exclude);
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
     let limits = Limits { largest_bytes: request.largest_bytes, binary: request.binary, exclusions };
-    let source = source_of(request.target, limits, request.jobs).map_err(ScannerError::Source)?;
+    let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
     let (key, passing_key) = key_of(config.salt)?;
     let scanner = Scanner {
         engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
@@ -118,9 +118,15 @@ pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Re
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }
 
-fn source_of(target: Target, limits: Limits, jobs: usize) -> Result<Box<dyn Source>, SourceError> {
+fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) -> Result<Box<dyn Source>, SourceError> {
     Ok(match target {
-        Target::Paths(paths) => Box::new(Files::new(paths, limits, jobs)?),
+        Target::Paths(paths) => {
+            let files = Files::new(paths, limits, jobs)?;
+            Box::new(match top {
+                Some(top) => files.below(top),
+                None => files,
+            })
+        }
         Target::Stdin => Box::new(Stdin::new(limits)),
         Target::Staged => Box::new(Staged::new(limits, jobs)),
         Target::Range(whereabouts, range) => Box::new(Range::new(whereabouts, &range, limits, jobs)?),

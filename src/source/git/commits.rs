@@ -147,7 +147,7 @@ impl<'a> Reading<'a> {
             Err(source) => return self.readers.gap(unread(&format!("commit {id}"), source)),
         };
         let place = Place::Message { commit: id.to_string() };
-        self.readers.visit(Ok(Blob { place, bytes: commit.message_bytes() }))?;
+        self.readers.visit(Ok(Blob { place, from_top: None, bytes: commit.message_bytes() }))?;
         let mut parents = Vec::new();
         if self.against == Against::Parents {
             for parent in commit.parents() {
