@@ -3,6 +3,7 @@
 
 use crate::model::Severity;
 use serde::Deserialize;
+use serde_yaml::{DefaultMessageFormatter, MessageFormatter as _};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -138,7 +139,9 @@ impl RepositoryConfig {
             })?),
         };
         if let Some(gate) = typed.gate.filter(|gate| *gate > USUAL_GATE) {
-            let what = format!("gate '{gate}' is weaker than '{USUAL_GATE}': a repository may only make it stricter; use --gate");
+            let what = format!(
+                "gate '{gate}' is weaker than '{USUAL_GATE}': a repository may only make it stricter; use --gate"
+            );
             return Err(refused(path, line_of("gate"), what));
         }
         Ok(Self { salt, exclude: typed.exclude, gate: typed.gate, origin: Some(path.to_owned()) })
@@ -182,12 +185,15 @@ fn refused(path: &Path, at: Option<(u64, u64)>, what: String) -> RepositoryError
 
 fn read_yaml(text: &str, path: &Path) -> Result<Typed, RepositoryError> {
     serde_yaml::from_str(text).map_err(|error| {
-        let at = error.location().map(|at| (at.line() as u64, at.column() as u64));
-        // The first line is the message; the rest of it draws the text again.
-        let message = error.to_string();
-        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let message = message.split_once(": ").filter(|(place, _)| place.starts_with("line ")).map_or(message, |(_, what)| what);
-        refused(path, at, format!("{message}; a repository's file has salt, exclude and gate"))
+        let error = error.without_snippet();
+        let at = error.location().map(|at| (at.line(), at.column()));
+        let what = match error {
+            serde_yaml::Error::SerdeUnknownField { field, expected, .. } => {
+                format!("'{}' is no key of a repository's file: it has {}", field.escape_debug(), expected.join(", "))
+            }
+            other => DefaultMessageFormatter.format_message(other).escape_debug().to_string(),
+        };
+        refused(path, at, what)
     })
 }
 

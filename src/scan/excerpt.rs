@@ -41,7 +41,13 @@ pub(super) fn window(text: &[u8], line_start: usize, secret: Span) -> Span {
 }
 
 /// Writes the excerpt. `values` are secret values which may stand in the window a second time, with what to show.
-pub(super) fn excerpt(text: &[u8], line_start: usize, window: Span, masks: &Masks, values: &[(&[u8], Masked)]) -> Masked {
+pub(super) fn excerpt(
+    text: &[u8],
+    line_start: usize,
+    window: Span,
+    masks: &Masks,
+    values: &[(&[u8], Masked)],
+) -> Masked {
     let mut stretches = masks.within(window).to_vec();
     for (value, shown) in values {
         stretches.extend(occurrences(text, window, value).map(|span| (span, shown.clone())));
@@ -139,6 +145,9 @@ mod tests {
 
     #[test]
     fn nothing_is_left_that_a_terminal_obeys() {
-        assert_eq!(shown("\u{1b}[31m\tsecret\u{202e}\u{7}", &["secret"], &[]), "\u{fffd}[31m \u{2026}(6 characters)\u{fffd}\u{fffd}");
+        assert_eq!(
+            shown("\u{1b}[31m\tsecret\u{202e}\u{7}", &["secret"], &[]),
+            "\u{fffd}[31m \u{2026}(6 characters)\u{fffd}\u{fffd}"
+        );
     }
 }

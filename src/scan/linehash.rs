@@ -107,11 +107,11 @@ mod tests {
         let plain = text.replace("\r\n", "\n").replace('\r', "\n").replace([' ', '\t'], "");
         let mut units: Vec<u16> = plain.encode_utf16().collect();
         units.push(END);
-        let starts: Vec<usize> =
-            (0..units.len()).filter(|&at| at == 0 || units[at - 1] == u16::from(b'\n')).collect();
+        let starts: Vec<usize> = (0..units.len()).filter(|&at| at == 0 || units[at - 1] == u16::from(b'\n')).collect();
         units.extend([0; WINDOW]);
         let mut counts = HashMap::new();
-        let hash = |at: usize| units[at..at + WINDOW].iter().fold(0_u64, |h, &u| h.wrapping_mul(37).wrapping_add(u.into()));
+        let hash =
+            |at: usize| units[at..at + WINDOW].iter().fold(0_u64, |h, &u| h.wrapping_mul(37).wrapping_add(u.into()));
         starts
             .into_iter()
             .map(|at| {

@@ -2,8 +2,8 @@
 
 mod decode;
 mod excerpt;
-mod lines;
 mod linehash;
+mod lines;
 mod pipeline;
 mod tally;
 

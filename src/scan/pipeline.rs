@@ -56,9 +56,10 @@ impl Scanner {
         let text = decode::text(blob.bytes);
         let mut taken: Vec<Taken<'_>> = Vec::new();
         let mut stretches: Vec<(Span, Masked)> = Vec::new();
+        let mut hits = 0_u64;
         self.engine.scan(&text, scratch, &mut |hit: Hit<'_>| {
-            let hit = take(hit);
-            stretches.push((hit.span, hit.shown.clone()));
+            let Some(hit) = self.take(&text, &hit, &mut stretches) else { return };
+            hits += 1;
             if taken.len() < HITS_PER_BLOB {
                 taken.push(hit);
             }
@@ -67,15 +68,15 @@ impl Scanner {
         if taken.is_empty() {
             return seen;
         }
-        if let Some(beyond) = stretches.len().checked_sub(taken.len()).filter(|beyond| *beyond > 0) {
-            seen.beyond = Some((blob.place.clone(), beyond as u64));
+        if let Some(beyond) = hits.checked_sub(taken.len() as u64).filter(|beyond| *beyond > 0) {
+            seen.beyond = Some((blob.place.clone(), beyond));
         }
         taken.sort_by(|a, b| (a.span, a.kind.id.as_str()).cmp(&(b.span, b.kind.id.as_str())));
         let masks = Masks::new(stretches);
         let mut cursor = Cursor::new(&text);
         for hit in taken {
             cursor.advance(hit.span.start);
-            match self.judge(&text, &blob.place, &cursor, &hit) {
+            match self.judge(&text, blob.path(), &cursor, &hit) {
                 Err(excuse) => seen.excused.push(excuse),
                 Ok(note) => seen.leaks.push(self.leak(&text, &blob.place, &cursor, &masks, hit, note)),
             }
@@ -84,7 +85,22 @@ impl Scanner {
         seen
     }
 
-    fn judge(&self, text: &[u8], place: &Place, cursor: &Cursor<'_>, hit: &Taken<'_>) -> Result<Option<String>, Excuse> {
+    /// Takes the bytes along, and notes what must be masked in the text around it.
+    fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken<'_>> {
+        let kind = self.engine.catalogue().find(&hit.kind.id)?;
+        let secret = Secret::new(hit.secret.to_vec());
+        let shown = Masked::of(&secret, kind.public_prefix(hit.secret));
+        stretches.push((hit.span, shown.clone()));
+        let mut companions = Companions::default();
+        for (name, span) in &hit.companions {
+            let value = Secret::new(text.get(span.start..span.end)?.to_vec());
+            stretches.push((*span, Masked::of(&value, 0)));
+            companions.push(name.clone(), value);
+        }
+        Some(Taken { kind, span: hit.span, secret, companions, shown })
+    }
+
+    fn judge(&self, text: &[u8], path: &str, cursor: &Cursor<'_>, hit: &Taken<'_>) -> Result<Option<String>, Excuse> {
         let start = cursor.line_start().max(hit.span.start.saturating_sub(DIRECTIVE_REACH));
         let rest = text.get(hit.span.end..).unwrap_or_default();
         let reach = rest.get(..DIRECTIVE_REACH).unwrap_or(rest);
@@ -95,7 +111,7 @@ impl Scanner {
             before: cursor.line_before(DIRECTIVE_REACH),
         };
         let print = self.key.fingerprint(&hit.secret);
-        match self.suppressions.judge(&print, &hit.kind.id, place.path(), &around) {
+        match self.suppressions.judge(&print, &hit.kind.id, path, &around) {
             Judgement::Excused(excuse) => Err(excuse),
             Judgement::Report { note } => Ok(note),
         }
@@ -137,12 +153,6 @@ impl Scanner {
         });
         Leak { region: cursor.region(hit.span), sighting, note, finding }
     }
-}
-
-fn take<'k>(hit: Hit<'k>) -> Taken<'k> {
-    let secret = Secret::new(hit.secret.to_vec());
-    let shown = Masked::of(&secret, hit.kind.public_prefix(hit.secret));
-    Taken { kind: hit.kind, span: hit.span, secret, companions: hit.companions, shown }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the values are looked for in the line, to be masked there too")]

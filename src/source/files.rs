@@ -6,7 +6,7 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::fs::File;
 use std::io::Read;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Walks paths with several threads. Links inside a directory are not followed; a link given by name is.
@@ -15,6 +15,31 @@ pub struct Files {
     paths: Vec<PathBuf>,
     limits: Limits,
     jobs: usize,
+    base: Option<Base>,
+}
+
+/// By which paths are counted from the top of a repository.
+#[derive(Debug)]
+struct Base {
+    top: PathBuf,
+    working_directory: PathBuf,
+}
+
+impl Base {
+    /// The path from the top; none for what lies outside.
+    fn from_top(&self, path: &Path) -> Option<String> {
+        let mut whole = PathBuf::new();
+        for part in self.working_directory.join(path).components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    whole.pop();
+                }
+                part => whole.push(part),
+            }
+        }
+        Some(whole.strip_prefix(&self.top).ok()?.to_string_lossy().into_owned())
+    }
 }
 
 impl Files {
@@ -31,7 +56,69 @@ impl Files {
                 Ok(_) | Err(_) => {} // what is there but cannot be read is a gap, found by the walk
             }
         }
-        Ok(Self { paths, limits, jobs: jobs.max(1) })
+        Ok(Self { paths, limits, jobs: jobs.max(1), base: None })
+    }
+
+    /// Counts the paths of exclusions and exceptions from the top of a repository, in whatever directory one stands.
+    #[must_use]
+    pub fn below(mut self, top: &Path) -> Self {
+        let working_directory = std::env::current_dir().and_then(std::fs::canonicalize);
+        self.base = working_directory.ok().map(|working_directory| Base { top: top.to_owned(), working_directory });
+        self
+    }
+
+    fn from_top(&self, path: &Path) -> Option<String> {
+        self.base.as_ref()?.from_top(path)
+    }
+}
+
+impl Files {
+    /// A file, pipe or device that was named: binary or not, it is read, and what cannot be read whole is a gap.
+    fn read_named(&self, path: &Path, visit: &Visit<'_>) -> ControlFlow<()> {
+        let place = place_of(path);
+        let limit = self.limits.largest_bytes;
+        let mut bytes = Vec::new();
+        match read_up_to(path, limit, &mut bytes) {
+            Ok(()) if bytes.len() as u64 > limit => {
+                visit(Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit })))
+            }
+            Ok(()) => visit(Ok(Blob { place, from_top: self.from_top(path), bytes: &bytes })),
+            Err(source) => visit(Err(unread(&place, source))),
+        }
+    }
+
+    /// A file met on the way.
+    fn read_entry(&self, entry: &DirEntry, buffer: &mut Vec<u8>, visit: &Visit<'_>) -> ControlFlow<()> {
+        let kind = entry.file_type();
+        if kind.is_some_and(|kind| kind.is_dir()) {
+            return ControlFlow::Continue(());
+        }
+        let place = place_of(entry.path());
+        let skip = |place, reason| visit(Err(Missed::Skipped { place, reason }));
+        if !kind.is_some_and(|kind| kind.is_file()) {
+            return skip(place, SkipReason::NotAFile);
+        }
+        let size = match entry.metadata() {
+            Ok(metadata) => metadata.len(),
+            Err(source) => return visit(Err(Missed::Unread(SourceError::Walk { source }))),
+        };
+        let from_top = self.from_top(entry.path());
+        if let Some(reason) = self.limits.refuse(from_top.as_deref().unwrap_or(place.path()), size) {
+            return skip(place, reason);
+        }
+        buffer.clear();
+        if let Err(source) = read_up_to(entry.path(), self.limits.largest_bytes, buffer) {
+            return visit(Err(unread(&place, source)));
+        }
+        if buffer.len() as u64 > self.limits.largest_bytes {
+            return skip(place, SkipReason::TooLarge); // it grew while it was read
+        }
+        let flow = match self.limits.refuse_content(buffer) {
+            Some(reason) => skip(place, reason),
+            None => visit(Ok(Blob { place, from_top, bytes: buffer })),
+        };
+        buffer.shrink_to(KEPT_BYTES);
+        flow
     }
 }
 
@@ -42,7 +129,7 @@ impl Source for Files {
             if path.is_dir() {
                 // With a slash at its end, a link to a directory is the directory.
                 directories.push(path.join(""));
-            } else if read_named(path, &self.limits, visit).is_break() {
+            } else if self.read_named(path, visit).is_break() {
                 return Ok(());
             }
         }
@@ -62,7 +149,7 @@ impl Source for Files {
                     return WalkState::Quit;
                 }
                 let flow = match entry {
-                    Ok(entry) => read_entry(&entry, &self.limits, &mut buffer, visit),
+                    Ok(entry) => self.read_entry(&entry, &mut buffer, visit),
                     Err(source) => visit(Err(Missed::Unread(SourceError::Walk { source }))),
                 };
                 if flow.is_break() {
@@ -84,53 +171,6 @@ fn place_of(path: &Path) -> Place {
     let shown = path.to_string_lossy();
     let shown = shown.strip_prefix("./").filter(|rest| !rest.is_empty()).unwrap_or(&shown);
     Place::File { path: shown.to_owned() }
-}
-
-/// A file, pipe or device that was named: binary or not, it is read, and what cannot be read whole is a gap.
-fn read_named(path: &Path, limits: &Limits, visit: &Visit<'_>) -> ControlFlow<()> {
-    let place = place_of(path);
-    let limit = limits.largest_bytes;
-    let mut bytes = Vec::new();
-    match read_up_to(path, limit, &mut bytes) {
-        Ok(()) if bytes.len() as u64 > limit => {
-            visit(Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit })))
-        }
-        Ok(()) => visit(Ok(Blob { place, bytes: &bytes })),
-        Err(source) => visit(Err(unread(&place, source))),
-    }
-}
-
-/// A file met on the way.
-fn read_entry(entry: &DirEntry, limits: &Limits, buffer: &mut Vec<u8>, visit: &Visit<'_>) -> ControlFlow<()> {
-    let kind = entry.file_type();
-    if kind.is_some_and(|kind| kind.is_dir()) {
-        return ControlFlow::Continue(());
-    }
-    let place = place_of(entry.path());
-    let skip = |place, reason| visit(Err(Missed::Skipped { place, reason }));
-    if !kind.is_some_and(|kind| kind.is_file()) {
-        return skip(place, SkipReason::NotAFile);
-    }
-    let size = match entry.metadata() {
-        Ok(metadata) => metadata.len(),
-        Err(source) => return visit(Err(Missed::Unread(SourceError::Walk { source }))),
-    };
-    if let Some(reason) = limits.refuse(place.path(), size) {
-        return skip(place, reason);
-    }
-    buffer.clear();
-    if let Err(source) = read_up_to(entry.path(), limits.largest_bytes, buffer) {
-        return visit(Err(unread(&place, source)));
-    }
-    if buffer.len() as u64 > limits.largest_bytes {
-        return skip(place, SkipReason::TooLarge); // it grew while it was read
-    }
-    let flow = match limits.refuse_content(buffer) {
-        Some(reason) => skip(place, reason),
-        None => visit(Ok(Blob { place, bytes: buffer })),
-    };
-    buffer.shrink_to(KEPT_BYTES);
-    flow
 }
 
 /// What a thread keeps of its buffer between files.
@@ -189,7 +229,14 @@ mod tests {
         let seen: Vec<String> = walked(&source).into_iter().map(|line| line.replace(&root, "")).collect();
         assert_eq!(
             seen,
-            ["binary blob.bin", "excluded notes.lock", "not a file link", "read .gitignore 5", "read deep/.hidden/env 3", "too large big"]
+            [
+                "binary blob.bin",
+                "excluded notes.lock",
+                "not a file link",
+                "read .gitignore 5",
+                "read deep/.hidden/env 3",
+                "too large big"
+            ]
         );
     }
 

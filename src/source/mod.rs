@@ -17,8 +17,18 @@ use std::path::PathBuf;
 pub struct Blob<'a> {
     /// Where it came from.
     pub place: Place,
+    /// Its path from the top of the repository, where that is not the path of the place.
+    pub from_top: Option<String>,
     /// All of its bytes.
     pub bytes: &'a [u8],
+}
+
+impl Blob<'_> {
+    /// The path that exclusions and exceptions are written for.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.from_top.as_deref().unwrap_or(self.place.path())
+    }
 }
 
 /// Why something was left out on purpose.

@@ -137,7 +137,9 @@ fn parse_line(line: usize, text: &str) -> Result<Entry, String> {
         [] => ("*", "*"),
         [kind] => (kind.as_str(), "*"),
         [kind, path] => (kind.as_str(), path.as_str()),
-        [_, _, unknown, ..] => return Err(format!("'{unknown}' is not understood: after the path come until=, reason=, by=")),
+        [_, _, unknown, ..] => {
+            return Err(format!("'{unknown}' is not understood: after the path come until=, reason=, by="));
+        }
     };
     let path = if path == "*" {
         None

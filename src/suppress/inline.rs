@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn the_reason_may_have_spaces() {
-        let Some(Directive::Ours { reason, until }) = read("a // stanch:allow reason=\"two words\" until=2030-02-03", 0..1, "")
+        let Some(Directive::Ours { reason, until }) =
+            read("a // stanch:allow reason=\"two words\" until=2030-02-03", 0..1, "")
         else {
             panic!()
         };

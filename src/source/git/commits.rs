@@ -147,7 +147,7 @@ impl<'a> Reading<'a> {
             Err(source) => return self.readers.gap(unread(&format!("commit {id}"), source)),
         };
         let place = Place::Message { commit: id.to_string() };
-        self.readers.visit(Ok(Blob { place, bytes: commit.message_bytes() }))?;
+        self.readers.visit(Ok(Blob { place, from_top: None, bytes: commit.message_bytes() }))?;
         let mut parents = Vec::new();
         if self.against == Against::Parents {
             for parent in commit.parents() {
@@ -196,7 +196,8 @@ impl<'a> Reading<'a> {
             let flow = match entry.kind() {
                 Some(ObjectType::Blob) => self.blob(id, path, origin),
                 Some(ObjectType::Tree) => {
-                    let old: Vec<_> = before.iter().filter_map(|old| self.repository.find_tree(old.id()).ok()).collect();
+                    let old: Vec<_> =
+                        before.iter().filter_map(|old| self.repository.find_tree(old.id()).ok()).collect();
                     match self.repository.find_tree(id) {
                         Ok(below) => self.tree(&below, &old, path, origin, depth + 1),
                         Err(source) => {

@@ -12,7 +12,7 @@ use git2::Repository;
 use std::path::PathBuf;
 
 /// Which repository.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whereabouts {
     /// The one that the environment or the working directory names.
     Environment,

@@ -1,7 +1,7 @@
 //! What the next commit would add or change: the index that git names, against `HEAD`.
 
-use super::blobs::{Wanted, read_all};
 use super::Whereabouts;
+use super::blobs::{Wanted, read_all};
 use crate::model::Place;
 use crate::source::{Limits, Source, SourceError, Visit};
 use git2::{Delta, DiffOptions, ErrorCode, FileMode, Oid, Repository, Tree};
