@@ -95,6 +95,12 @@ impl SqliteJournal {
         }
     }
 
+    /// Gives the reserve up, so that what was begun comes to an end.
+    fn make_room(&self) -> Result<(), JournalError> {
+        tracing::warn!("the journal's disk is full: its reserve is given up to record how what was begun ends");
+        self.reserve.spend().map_err(|error| JournalError::Database { act: "make room for", source: Box::new(error) })
+    }
+
     async fn append_once(&self, addition: &Addition<'_>) -> Result<Position, JournalError> {
         let mut work = self.begin().await?;
         let outcome = self.append_in(work.connection(), addition).await;
@@ -240,6 +246,12 @@ impl SqliteJournal {
         self.write_records(on, &Hash::nothing(), &at, std::slice::from_ref(event), monotonic, true).await
     }
 
+    async fn acquire_once(&self, rotation: &RotationId, lease: &Lease) -> Result<Position, JournalError> {
+        let mut work = self.begin().await?;
+        let outcome = self.acquire_in(work.connection(), rotation, lease).await;
+        self.end(work, outcome).await
+    }
+
     async fn acquire_in(
         &self,
         on: &mut SqliteConnection,
@@ -360,10 +372,7 @@ impl Journal for SqliteJournal {
         let addition = Addition { at, events, sealed, closes, monotonic };
         let next = match self.append_once(&addition).await {
             Err(JournalError::Full { .. }) if !begins => {
-                tracing::warn!("the journal's disk is full: the reserve is given up to record an outcome");
-                self.reserve
-                    .spend()
-                    .map_err(|error| JournalError::Database { act: "make room for", source: Box::new(error) })?;
+                self.make_room()?;
                 self.append_once(&addition).await?
             }
             outcome => outcome?,
@@ -404,13 +413,24 @@ impl Journal for SqliteJournal {
     }
 
     async fn acquire(&self, rotation: &RotationId, lease: &Lease) -> Result<Position, JournalError> {
-        let mut work = self.begin().await?;
-        let outcome = self.acquire_in(work.connection(), rotation, lease).await;
-        self.end(work, outcome).await
+        match self.acquire_once(rotation, lease).await {
+            Err(JournalError::Full { .. }) => {
+                self.make_room()?;
+                self.acquire_once(rotation, lease).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn renew(&self, at: &Position, lease: &Lease) -> Result<(), JournalError> {
-        self.change_lease(at, Some(&lease.holder), lease.now.after(lease.span)).await
+        let until = lease.now.after(lease.span);
+        match self.change_lease(at, Some(&lease.holder), until).await {
+            Err(JournalError::Full { .. }) => {
+                self.make_room()?;
+                self.change_lease(at, Some(&lease.holder), until).await
+            }
+            outcome => outcome,
+        }
     }
 
     async fn release(&self, at: &Position) -> Result<(), JournalError> {
