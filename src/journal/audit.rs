@@ -5,7 +5,7 @@
 
 use super::chain::{Entry, Verifier, canonical};
 use super::sqlite::{SqliteJournal, count, entry, entry_columns};
-use super::{Broken, Flaw, Hash, JournalError, Summary};
+use super::{Broken, Checkpoint, Flaw, Hash, JournalError, Summary};
 use crate::database::{Database, DatabaseError};
 use crate::model::RotationId;
 use futures_util::TryStreamExt as _;
@@ -119,21 +119,24 @@ pub async fn export(
 /// Verifies a copy of the database, or an export, without changing anything. A copy is whole only with its `-wal` file,
 /// if there was one: what that held is as good as cut from the end.
 ///
+/// With a checkpoint noted earlier, everything up to it must be there as it was then.
+///
 /// # Errors
 /// [`AuditError::Broken`] with the place of the first flaw; or when the file cannot be read.
-pub async fn verify_file(path: &Path) -> Result<Summary, AuditError> {
+pub async fn verify_file(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<Summary, AuditError> {
+    let verifier = Verifier::against(checkpoint);
     let failed = |source| AuditError::Read { path: path.to_owned(), source };
     let mut start = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
     let summary = if start == MAGIC {
         let database = Database::open_to_read(path).await?;
-        let outcome = verify_database(&database).await;
+        let outcome = verify_database(&database, verifier).await;
         database.close().await;
         outcome?
     } else {
         let file = File::open(path).map_err(failed)?;
-        verify_lines(path, BufReader::new(file))?
+        verify_lines(path, BufReader::new(file), verifier)?
     };
     if summary.records == 0 {
         return Err(AuditError::Empty { path: path.to_owned() });
@@ -141,16 +144,19 @@ pub async fn verify_file(path: &Path) -> Result<Summary, AuditError> {
     Ok(summary)
 }
 
-async fn verify_database(database: &Database) -> Result<Summary, AuditError> {
+async fn verify_database(database: &Database, verifier: Verifier) -> Result<Summary, AuditError> {
     let mut work = database.read().await?;
-    let outcome = verify_tables(database, work.connection()).await;
+    let outcome = verify_tables(database, work.connection(), verifier).await;
     work.undo().await?;
     outcome
 }
 
-async fn verify_tables(database: &Database, on: &mut SqliteConnection) -> Result<Summary, AuditError> {
+async fn verify_tables(
+    database: &Database,
+    on: &mut SqliteConnection,
+    mut verifier: Verifier,
+) -> Result<Summary, AuditError> {
     let failed = |error| AuditError::Database(database.explain(error));
-    let mut verifier = Verifier::default();
     {
         let mut rows = sqlx::query(concat!(
             "SELECT l.number, l.link, r.hash IS NULL, l.rotation, l.seq, ",
@@ -189,7 +195,7 @@ async fn verify_tables(database: &Database, on: &mut SqliteConnection) -> Result
             return Err(Broken::Record { rotation, seq, flaw: Flaw::Missing }.into());
         }
     }
-    Ok(verifier.finish())
+    Ok(verifier.finish()?)
 }
 
 fn leaf_of(row: &SqliteRow) -> Result<(u64, Hash), sqlx::Error> {
@@ -208,8 +214,7 @@ impl Line {
 
 /// An export of everything is verified leaf by leaf. One that begins elsewhere than at the first leaf, or has gaps, can
 /// only be the export of one rotation, whose leaves rise.
-fn verify_lines(path: &Path, mut lines: impl BufRead) -> Result<Summary, AuditError> {
-    let mut verifier = Verifier::default();
+fn verify_lines(path: &Path, mut lines: impl BufRead, mut verifier: Verifier) -> Result<Summary, AuditError> {
     let mut order = Order::default();
     let mut text = Vec::new();
     for number in 1_u64.. {
@@ -223,7 +228,7 @@ fn verify_lines(path: &Path, mut lines: impl BufRead) -> Result<Summary, AuditEr
         let entry = Entry { rotation, seq, epoch, monotonic, event, previous, hash };
         order.take(&mut verifier, &entry, leaf, &link)?;
     }
-    Ok(verifier.finish())
+    Ok(verifier.finish()?)
 }
 
 /// A line that is byte for byte as it was exported.

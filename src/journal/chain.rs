@@ -7,6 +7,7 @@
 //! The last link stands for everything that was ever written.
 
 use super::Record;
+use super::checkpoint::{Checkpoint, Summary};
 use crate::model::RotationId;
 use crate::rotation::Event;
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ impl Hash {
         &self.0
     }
 
-    /// As it was kept; whether it is right is what the chain says.
+    /// As it was kept or typed; whether it is right is what the chain says.
     pub(super) fn kept(text: String) -> Self {
         Self(text)
     }
@@ -97,37 +98,12 @@ pub enum Flaw {
     /// It is not an event of this version of the program.
     #[error("cannot be read: it is damaged, or a newer version wrote it")]
     Unreadable,
+    /// It is consistent, but not what the checkpoint stands for.
+    #[error("or one before it is not what the checkpoint stands for: the journal was written anew")]
+    Rewritten,
     /// It stands beside the order of all records.
     #[error("was inserted: the order of all records does not know it")]
     Inserted,
-}
-
-/// What was verified.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Rotations.
-    pub rotations: u64,
-    /// Records.
-    pub records: u64,
-    /// The last link of the chain over everything, where the whole order was there to be verified. Noted elsewhere (with
-    /// the number of records), it shows later whether anything up to here was changed or cut.
-    pub head: Option<Hash>,
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} records of {} rotations are unchanged and in order", self.records, self.rotations)?;
-        match &self.head {
-            Some(head) => write!(
-                f,
-                "; their head is {head}. Whether records were cut from the end cannot be seen without a checkpoint: a head \
-                 noted earlier"
-            ),
-            None => f.write_str(
-                ". Whether records were cut from the end, or other rotations left out, cannot be seen from this part alone",
-            ),
-        }
-    }
 }
 
 /// Makes records of events: the next ones after `previous`, from `seq` on.
@@ -178,7 +154,7 @@ pub fn verify(records: &[Record]) -> Result<Summary, Broken> {
             hash: record.hash.clone(),
         })?;
     }
-    Ok(verifier.finish())
+    verifier.finish()
 }
 
 /// The event as it is hashed and kept: JSON without spaces, keys sorted.
@@ -264,15 +240,29 @@ pub(super) struct Verifier {
     records: u64,
     leaf: u64,
     link: Hash,
+    against: Option<Checkpoint>,
+    met: bool,
 }
 
 impl Default for Verifier {
     fn default() -> Self {
-        Self { heads: BTreeMap::new(), records: 0, leaf: 0, link: Hash::nothing() }
+        Self::against(None)
     }
 }
 
 impl Verifier {
+    /// One that also demands to meet a checkpoint.
+    pub(super) fn against(checkpoint: Option<&Checkpoint>) -> Self {
+        Self {
+            heads: BTreeMap::new(),
+            records: 0,
+            leaf: 0,
+            link: Hash::nothing(),
+            against: checkpoint.cloned(),
+            met: checkpoint.is_none(),
+        }
+    }
+
     /// The next entry; entries of several rotations may alternate.
     pub(super) fn take(&mut self, entry: &Entry) -> Result<(), Broken> {
         let broken = |seq, flaw| Err(Broken::Record { rotation: entry.rotation.clone(), seq, flaw });
@@ -311,6 +301,12 @@ impl Verifier {
         if link(&self.link, number, record) != *found {
             return Err(Broken::Leaf { number, flaw: Flaw::Altered });
         }
+        if let Some(checkpoint) = self.against.as_ref().filter(|checkpoint| checkpoint.records == number) {
+            if checkpoint.head != *found {
+                return Err(Broken::Leaf { number, flaw: Flaw::Rewritten });
+            }
+            self.met = true;
+        }
         self.leaf = number;
         self.link = found.clone();
         Ok(())
@@ -322,12 +318,19 @@ impl Verifier {
     }
 
     /// What was verified.
-    pub(super) fn finish(self) -> Summary {
-        Summary {
+    ///
+    /// # Errors
+    /// When what the checkpoint stands for is not there.
+    pub(super) fn finish(self) -> Result<Summary, Broken> {
+        if !self.met {
+            return Err(Broken::Leaf { number: self.leaf.saturating_add(1), flaw: Flaw::Missing });
+        }
+        Ok(Summary {
             rotations: self.heads.len() as u64,
             records: self.records,
             head: (self.leaf == self.records).then_some(self.link),
-        }
+            against: self.against,
+        })
     }
 }
 

@@ -2,13 +2,15 @@
 
 mod audit;
 mod chain;
+mod checkpoint;
 #[cfg(test)]
 mod contract;
 pub mod memory;
 pub mod sqlite;
 
 pub use audit::{AuditError, export, verify_file};
-pub use chain::{Broken, Flaw, Hash, Summary, chain, verify};
+pub use chain::{Broken, Flaw, Hash, chain, verify};
+pub use checkpoint::{Checkpoint, NotACheckpoint, Summary};
 
 use crate::model::{Digest, Person, RotationId, Timestamp};
 use crate::rotation::{Event, Fact, Order, Plan};

@@ -30,7 +30,7 @@ async fn exported(journal: &SqliteJournal, rotation: Option<&RotationId>) -> Str
 }
 
 fn check(text: &str) -> Result<Summary, AuditError> {
-    verify_lines(Path::new("export.jsonl"), text.as_bytes())
+    verify_lines(Path::new("export.jsonl"), text.as_bytes(), Verifier::default())
 }
 
 fn broken(outcome: Result<Summary, AuditError>) -> Broken {
@@ -55,15 +55,15 @@ async fn an_export_and_a_copy_verify_to_the_same_head_without_secrets() {
     assert_eq!((&first["seq"], &first["leaf"], &first["rotation"]), (&1.into(), &1.into(), &"C-0001".into()));
     let export = folder.path().join("export.jsonl");
     fs::write(&export, &text).unwrap();
-    let by_export = verify_file(&export).await.unwrap();
+    let by_export = verify_file(&export, None).await.unwrap();
     assert_eq!((by_export.rotations, by_export.records), (3, 9));
-    assert!(by_export.to_string().contains("cannot be seen without a checkpoint"), "{by_export}");
+    assert!(by_export.to_string().contains("cannot be seen without an earlier checkpoint"), "{by_export}");
     let path = folder.path().join("journal.db");
-    assert_eq!(verify_file(&path).await.unwrap(), by_export, "beside the living writer");
+    assert_eq!(verify_file(&path, None).await.unwrap(), by_export, "beside the living writer");
     journal.database().close().await;
     let copy = folder.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
-    assert_eq!(verify_file(&copy).await.unwrap(), by_export);
+    assert_eq!(verify_file(&copy, None).await.unwrap(), by_export);
     assert!(by_export.head.is_some());
 }
 
@@ -130,7 +130,42 @@ async fn tampering_with_the_database_is_found() {
         sqlx::raw_sql(statement).execute(work.connection()).await.unwrap();
         work.commit().await.unwrap();
         database.close().await;
-        assert_eq!(broken(verify_file(&path).await), expected, "{statement}");
+        assert_eq!(broken(verify_file(&path, None).await), expected, "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_shows_a_cut_end_and_a_journal_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = written(folder.path()).await;
+    let path = folder.path().join("export.jsonl");
+    let lines = exported(&journal, None).await;
+    let first_seven: String = lines.lines().take(7).map(|line| format!("{line}\n")).collect();
+    fs::write(&path, &first_seven).unwrap();
+    let noted = verify_file(&path, None).await.unwrap().checkpoint().unwrap().to_string();
+    assert!(noted.starts_with("7:"), "{noted}");
+    let noted: Checkpoint = noted.parse().unwrap();
+
+    let grown = verify_file(&folder.path().join("journal.db"), Some(&noted)).await.unwrap();
+    assert!(grown.to_string().contains("everything up to the checkpoint at record 7 is there"), "{grown}");
+
+    let cut: String = lines.lines().take(6).map(|line| format!("{line}\n")).collect();
+    fs::write(&path, &cut).unwrap();
+    assert!(verify_file(&path, None).await.is_ok(), "nothing shows without it");
+    let missing = broken(verify_file(&path, Some(&noted)).await);
+    assert_eq!(missing, Broken::Leaf { number: 7, flaw: Flaw::Missing });
+
+    let anew = tempfile::tempdir().unwrap();
+    let other = written(anew.path()).await;
+    let at = other.acquire(&rotation(1), &lease("a", 0)).await.unwrap();
+    other.append(&at, &[event(8, Fact::Healthy)], &[], false, 0).await.unwrap();
+    let ten = verify_file(&anew.path().join("journal.db"), None).await.unwrap().checkpoint().unwrap();
+    let forged = Checkpoint { records: 9, head: ten.head };
+    let rewritten = broken(verify_file(&anew.path().join("journal.db"), Some(&forged)).await);
+    assert_eq!(rewritten, Broken::Leaf { number: 9, flaw: Flaw::Rewritten });
+    let nothing = format!("0:{}", Hash::nothing());
+    for text in ["", "7", "7:", "x:00", "7:zz", &nothing] {
+        assert!(text.parse::<Checkpoint>().is_err(), "{text}");
     }
 }
 
@@ -142,11 +177,11 @@ async fn what_holds_no_record_is_not_called_good() {
     let empty = folder.path().join("empty");
     fs::write(&empty, "").unwrap();
     for path in [&path, &empty] {
-        assert!(matches!(verify_file(path).await, Err(AuditError::Empty { .. })), "{}", path.display());
+        assert!(matches!(verify_file(path, None).await, Err(AuditError::Empty { .. })), "{}", path.display());
     }
     fs::write(&empty, "not a record\n").unwrap();
-    assert!(matches!(verify_file(&empty).await, Err(AuditError::Line { line: 1, .. })));
-    assert!(matches!(verify_file(&folder.path().join("none")).await, Err(AuditError::Read { .. })));
+    assert!(matches!(verify_file(&empty, None).await, Err(AuditError::Line { line: 1, .. })));
+    assert!(matches!(verify_file(&folder.path().join("none"), None).await, Err(AuditError::Read { .. })));
 }
 
 proptest! {
@@ -180,7 +215,7 @@ proptest! {
         if what > 0 {
             bytes = lines.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
         }
-        let outcome = verify_lines(Path::new("export.jsonl"), bytes.as_slice());
+        let outcome = verify_lines(Path::new("export.jsonl"), bytes.as_slice(), Verifier::default());
         prop_assert!(matches!(outcome, Err(AuditError::Broken(_) | AuditError::Line { .. })), "{:?}", outcome);
     }
 }
