@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The wait between two tries to switch to write-ahead mode, which the busy timeout does not cover.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// `SQLITE_IOERR_SHMSIZE`: the shared memory of the log lies beside it, and there is no room for it.
+const NO_SHARED_MEMORY: u32 = 4874;
+
 /// A database file. All work in this process goes through its one connection.
 pub struct Database {
     path: PathBuf,
@@ -120,11 +123,23 @@ pub enum DatabaseError {
 
 impl Database {
     /// Opens the database for writing; makes it, and its folder, private to their owner where there is none, and brings
-    /// an older schema up to date.
+    /// an older schema up to date. On a full disk its [`Reserve`] is given up: what was begun must be brought to an end.
     ///
     /// # Errors
     /// When it cannot be made or written, or is not a database that this version knows.
     pub async fn open(path: &Path) -> Result<Self, DatabaseError> {
+        match Self::open_to_write(path).await {
+            Err(DatabaseError::Full { .. }) => {
+                Reserve::beside(path, 0)
+                    .spend()
+                    .map_err(|source| DatabaseError::Make { path: path.to_owned(), source })?;
+                Self::open_to_write(path).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn open_to_write(path: &Path) -> Result<Self, DatabaseError> {
         make_private(path).map_err(|source| DatabaseError::Make { path: path.to_owned(), source })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -213,19 +228,21 @@ impl Database {
 
     /// Closes the connection in good order; the log is moved into the file.
     pub async fn close(&self) {
-        if let Some(connection) = self.idle.lock().await.take() {
-            if let Err(error) = connection.close().await {
-                tracing::debug!(%error, "the database did not close in good order; the next opening mends it");
-            }
+        if let Some(connection) = self.idle.lock().await.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::debug!(%error, "the database did not close in good order; the next opening mends it");
         }
     }
 
     /// What a failure means for the one who runs this.
     pub(crate) fn explain(&self, error: sqlx::Error) -> DatabaseError {
         let path = self.path.clone();
-        let code =
-            error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok()).map(|code| code & 0xff);
-        match code {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        if code == Some(NO_SHARED_MEMORY) {
+            return DatabaseError::Full { path };
+        }
+        match code.map(|code| code & 0xff) {
             Some(5 | 6) => DatabaseError::Busy { path },
             Some(8) => DatabaseError::ReadOnly { path },
             Some(11) => DatabaseError::Damaged { path, source: error },

@@ -64,7 +64,7 @@ impl Reserve {
     }
 
     fn fill(&self) -> io::Result<()> {
-        const BLOCK: [u8; 65_536] = [0; 65_536];
+        static BLOCK: [u8; 65_536] = [0; 65_536];
         let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
         let mut left = self.bytes;
         while left > 0 {

@@ -1,6 +1,10 @@
 //! The journal in a database file: one transaction per write, durable when it returns.
 
-use super::chain::{Entry, Verifier, canonical, link};
+mod rows;
+
+pub(super) use rows::{count, entry, entry_columns};
+
+use super::chain::{Verifier, canonical, link};
 use super::{
     Broken, Flaw, Hash, Journal, JournalError, Lease, Listed, Position, Record, Waiting, chain, id_after, plan_of,
     reopens,
@@ -10,9 +14,9 @@ use crate::model::{Digest, Person, RotationId, Timestamp};
 use crate::rotation::{Event, Fact, Order};
 use crate::seal::Sealed;
 use async_trait::async_trait;
-use serde_json::Value;
+use rows::{Head, insert_leaf, insert_record, listed_of, sealed_of, signed, waiting_of};
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 use std::sync::Arc;
 
 /// Kept in a file of its own, to be given up when an outcome must be recorded on a full disk.
@@ -20,14 +24,6 @@ const RESERVE_BYTES: u64 = 4 << 20;
 
 /// No rotation is opened with less room than this.
 const ROOM_BYTES: u64 = 16 << 20;
-
-/// The columns of an [`Entry`].
-macro_rules! entry_columns {
-    () => {
-        "r.rotation, r.seq, r.epoch, r.monotonic, r.event, r.previous, r.hash"
-    };
-}
-pub(super) use entry_columns;
 
 /// The journal in a database file.
 #[derive(Debug)]
@@ -372,10 +368,8 @@ impl Journal for SqliteJournal {
             }
             outcome => outcome?,
         };
-        if closes {
-            if let Err(error) = self.database.flush().await {
-                tracing::warn!(%error, "erased values stay in the journal's log until it is opened next");
-            }
+        if closes && let Err(error) = self.database.flush().await {
+            tracing::warn!(%error, "erased values stay in the journal's log until it is opened next");
         }
         Ok(next)
     }
@@ -483,116 +477,6 @@ struct Addition<'a> {
     sealed: &'a [Sealed],
     closes: bool,
     monotonic: u64,
-}
-
-/// Where a rotation's chain ends, and who may continue it.
-struct Head {
-    records: u64,
-    hash: Hash,
-    open: bool,
-    epoch: u64,
-    holder: Option<String>,
-    until: Timestamp,
-}
-
-impl Head {
-    fn of(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            records: count(row, 0)?,
-            hash: Hash::kept(row.try_get(1)?),
-            open: row.try_get(2)?,
-            epoch: count(row, 3)?,
-            holder: row.try_get(4)?,
-            until: Timestamp(count(row, 5)?),
-        })
-    }
-}
-
-async fn insert_record(on: &mut SqliteConnection, record: &Record, event: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO records (rotation, seq, epoch, monotonic, event, previous, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(record.rotation.as_str())
-    .bind(signed(record.seq))
-    .bind(signed(record.epoch))
-    .bind(signed(record.monotonic))
-    .bind(event)
-    .bind(record.previous.as_str())
-    .bind(record.hash.as_str())
-    .execute(on)
-    .await
-    .map(|_| ())
-}
-
-async fn insert_leaf(on: &mut SqliteConnection, number: u64, record: &Record, link: &Hash) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO leaves (number, rotation, seq, link) VALUES (?, ?, ?, ?)")
-        .bind(signed(number))
-        .bind(record.rotation.as_str())
-        .bind(signed(record.seq))
-        .bind(link.as_str())
-        .execute(on)
-        .await
-        .map(|_| ())
-}
-
-/// The entry whose columns begin at `first`. An event that is not as it was written is a broken chain, not a failure.
-pub(super) fn entry(row: &SqliteRow, first: usize) -> Result<Result<Entry, Broken>, sqlx::Error> {
-    let rotation = RotationId::new(row.try_get::<String, _>(first)?);
-    let seq = count(row, first + 1)?;
-    let text: String = row.try_get(first + 4)?;
-    let event = match serde_json::from_str::<Value>(&text) {
-        Ok(event) if canonical(&event) == text => event,
-        Ok(_) => return Ok(Err(Broken::Record { rotation, seq, flaw: Flaw::Altered })),
-        Err(_) => return Ok(Err(Broken::Record { rotation, seq, flaw: Flaw::Unreadable })),
-    };
-    Ok(Ok(Entry {
-        rotation,
-        seq,
-        epoch: count(row, first + 2)?,
-        monotonic: count(row, first + 3)?,
-        event,
-        previous: Hash::kept(row.try_get(first + 5)?),
-        hash: Hash::kept(row.try_get(first + 6)?),
-    }))
-}
-
-fn sealed_of(row: &SqliteRow) -> Result<Sealed, sqlx::Error> {
-    Ok(Sealed {
-        digest: Digest::new(row.try_get::<String, _>(0)?),
-        key: row.try_get(1)?,
-        wrapped: row.try_get(2)?,
-        ciphertext: row.try_get(3)?,
-    })
-}
-
-fn listed_of(row: &SqliteRow) -> Result<Listed, sqlx::Error> {
-    Ok(Listed {
-        rotation: RotationId::new(row.try_get::<String, _>(0)?),
-        credential: row.try_get(1)?,
-        open: row.try_get(2)?,
-        opened: Timestamp(count(row, 3)?),
-        records: count(row, 4)?,
-    })
-}
-
-fn waiting_of(row: &SqliteRow) -> Result<Waiting, sqlx::Error> {
-    let order = serde_json::from_value(Value::String(row.try_get(1)?));
-    Ok(Waiting {
-        id: row.try_get(0)?,
-        order: order.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-        who: Person::new(row.try_get::<String, _>(2)?),
-        reason: row.try_get(3)?,
-        at: Timestamp(count(row, 4)?),
-    })
-}
-
-/// A count as the database keeps it.
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-pub(super) fn count(row: &SqliteRow, column: usize) -> Result<u64, sqlx::Error> {
-    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 #[cfg(test)]

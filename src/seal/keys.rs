@@ -1,6 +1,6 @@
 //! The envelope key: 32 random bytes in a file that only its owner can read.
 
-use crate::seal::random;
+use super::random;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};

@@ -223,3 +223,36 @@ async fn what_was_acknowledged_survives_kill_9() {
         }
     }
 }
+
+/// Needs a disk of its own, 24 MiB or so, named by `STANCH_TEST_SMALL_DISK`: `mount -t tmpfs -o size=24m none /mnt/small`.
+#[tokio::test]
+#[ignore = "needs a small file system"]
+async fn a_disk_that_runs_full_takes_outcomes_but_no_intents() {
+    let folder = tempfile::tempdir_in(std::env::var("STANCH_TEST_SMALL_DISK").unwrap()).unwrap();
+    let journal = keep(&folder.path().join("journal.db")).await;
+    let at = start(&journal, 1).await;
+    let ballast = folder.path().join("ballast");
+    let mut file = std::fs::File::create(&ballast).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    let large = sealed(&"x".repeat(200_000));
+    let at = journal.append(&at, &[minted(&large)], std::slice::from_ref(&large), false, 0).await.unwrap();
+    let at = journal.append(&at, &[event(5, Fact::Proved)], &[], false, 0).await.unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    let refused = journal.append(&at, &[began(Step::Revoke)], &[], false, 0).await;
+    assert!(matches!(refused, Err(JournalError::Full { .. })), "{refused:?}");
+    let refused = journal.open("other", &opened(2), &[], &lease("a", 0), 0).await;
+    assert!(matches!(refused, Err(JournalError::Full { .. })), "{refused:?}");
+    assert_eq!(journal.replay(&rotation(1)).await.unwrap().len(), 3);
+    assert_eq!(journal.sealed(&rotation(1), &large.digest).await.unwrap(), Some(large));
+    drop(file);
+    std::fs::remove_file(&ballast).unwrap();
+    let at = journal.append(&at, &[began(Step::Revoke)], &[], false, 0).await.unwrap();
+
+    // A restart on a full disk still brings what was begun to an end, at the cost of the reserve.
+    journal.database.close().await;
+    let mut file = std::fs::File::create(&ballast).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    let again = keep(&folder.path().join("journal.db")).await;
+    let at = Position { epoch: again.acquire(&at.rotation, &lease("b", 1_000)).await.unwrap().epoch, ..at };
+    again.append(&at, &[event(6, Fact::Revoked)], &[], false, 0).await.unwrap();
+}
