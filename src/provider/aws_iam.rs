@@ -20,6 +20,7 @@ use aws_sdk_iam::config::retry::RetryConfig;
 use aws_sdk_iam::config::timeout::TimeoutConfig;
 use aws_sdk_iam::config::{BehaviorVersion, Region, SharedCredentialsProvider};
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+
 use aws_sdk_iam::primitives::DateTime;
 use aws_sdk_iam::types::StatusType;
 use std::sync::Arc;
@@ -173,7 +174,18 @@ fn timestamp(at: &DateTime) -> Option<Timestamp> {
 }
 
 fn is_gone<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.as_service_error().and_then(ProvideErrorMetadata::code) == Some("NoSuchEntity")
+    code(error) == Some("NoSuchEntity")
+}
+
+/// The error code of an answer: as the SDK reads it, else the one that the body holds in an envelope that the SDK does
+/// not know (servers that imitate AWS differ there).
+fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
+    error.as_service_error()?.code().or_else(|| {
+        let body = std::str::from_utf8(error.raw_response()?.body().bytes()?).ok()?;
+        let (_, after) = body.split_once("<Code>")?;
+        let (code, _) = after.split_once("</Code>")?;
+        (code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(code)
+    })
 }
 
 /// What a failed call means. Only an answer of the service with a code of its own, and not a fault of its own, says that
@@ -186,7 +198,7 @@ where
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
-            match answer.err().code() {
+            match code(error) {
                 Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException") => {
                     ProviderError::Throttled { act, after: Duration::from_secs(5) }
                 }
@@ -262,7 +274,9 @@ impl Provider for AwsIamProvider {
         let as_key = aws_sdk_sts::Config::builder().credentials_provider(key);
         match self.sts.get_caller_identity().customize().config_override(as_key).send().await {
             Ok(_) => Verdict::Live(id),
-            Err(SdkError::ServiceError(answer)) => refusal(answer.raw().status().as_u16(), answer.err().code()),
+            Err(error @ SdkError::ServiceError(_)) => {
+                refusal(error.raw_response().map_or(0, |raw| raw.status().as_u16()), code(&error))
+            }
             Err(SdkError::ResponseError(_) | SdkError::ConstructionFailure(_)) => Verdict::Unknown(Reason::Unexpected),
             Err(_) => Verdict::Unknown(Reason::Unreachable),
         }
