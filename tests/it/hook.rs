@@ -67,7 +67,7 @@ fn a_merge_is_read_too() {
     world.git(&["checkout", "-qb", "side"]);
     world.commit("b", "two", "side");
     world.git(&["checkout", "-q", "main"]);
-    world.git(&["merge", "-q", "--no-ff", "--no-commit", "side"]);
+    world.git_as_kim(&["merge", "-q", "--no-ff", "--no-commit", "side"]);
     world.write("a", token(53));
     world.git(&["add", "a"]);
     commit(&world, &[]).expect(1).says("a:1:1");
