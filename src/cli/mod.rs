@@ -1,4 +1,92 @@
-//! Placeholder.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line: the only part of the program that prints and exits.
+
+#[cfg(feature = "rotate")]
+pub mod acts;
+pub mod args;
+#[cfg(feature = "rotate")]
+mod audit;
+#[cfg(feature = "rotate")]
+mod case;
+mod config;
+#[cfg(feature = "rotate")]
+mod demo;
+pub mod exit;
+pub mod failure;
+#[cfg(feature = "rotate")]
+mod find;
+mod hook;
+mod ignore;
+#[cfg(feature = "rotate")]
+mod mending;
+mod output;
+#[cfg(feature = "rotate")]
+mod person;
+#[cfg(feature = "rotate")]
+mod rotate;
+mod rules;
+mod scan;
+#[cfg(feature = "rotate")]
+mod screen;
+#[cfg(feature = "rotate")]
+mod signals;
+
+use crate::clock::SystemClock;
+use crate::telemetry::{self, LogFormat, Logging};
+use args::{Arguments, Command, LogForm};
+use clap::Parser as _;
+use exit::Code;
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Reads the arguments, does what they say, and returns the code of [`exit`].
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { Code::Usage } else { Code::Clean };
+            // With its output closed there is nobody to tell; the code still does.
+            let _printed = error.print().is_ok();
+            return code.into();
+        }
+    };
+    match run(&arguments) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            failure.print();
+            failure.code.into()
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    start_log(&arguments.common)?;
+    let clock = SystemClock::new();
+    let common = &arguments.common;
+    match &arguments.command {
+        Command::Scan(arguments) => scan::run(arguments, common, &clock),
+        Command::Hook(command) => hook::run(command, common, &clock),
+        Command::Config(command) => config::run(command),
+        Command::Rules(command) => rules::run(command),
+        Command::Ignore(arguments) => ignore::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
+        #[cfg(feature = "rotate")]
+        Command::Case(arguments) => case::run(arguments, common.verbose > 0),
+        #[cfg(feature = "rotate")]
+        Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Demo(arguments) => demo::run(arguments, common),
+    }
+}
+
+fn start_log(common: &args::Common) -> Result<(), Failure> {
+    let format = match common.log_format {
+        LogForm::Text => LogFormat::Text,
+        LogForm::Json => LogFormat::Json,
+    };
+    let directives = std::env::var("STANCH_LOG").ok();
+    telemetry::start(&Logging { format, verbose: common.verbose, directives }).map_err(|error| {
+        Failure::of(Code::Usage, &error).hint("for instance STANCH_LOG=info or STANCH_LOG=stanch=debug")
+    })
 }

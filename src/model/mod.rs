@@ -12,7 +12,7 @@ mod verdict;
 
 pub use abilities::{Abilities, Chooser, Class, Quota};
 pub use finding::{Companions, Credential, Finding, Span};
-pub use fingerprint::{Fingerprint, FingerprintKey, FingerprintPrefix};
+pub use fingerprint::{Fingerprint, FingerprintKey, FingerprintPrefix, NotAFingerprint};
 pub use ids::{Digest, KindId, Label, Person, RotationId, StorePath, TokenId, Version};
 pub use place::Place;
 pub use secret::Secret;

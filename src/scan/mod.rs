@@ -1,1 +1,77 @@
-//! Placeholder.
+//! A scan: source × engine × suppress, each secret once, and what was not covered.
+
+mod decode;
+mod excerpt;
+mod linehash;
+mod lines;
+mod pipeline;
+mod tally;
+
+pub use excerpt::harmless;
+pub use lines::Region;
+pub use tally::{Coverage, Gap, Listed};
+
+use crate::engine::{Engine, Scratch};
+use crate::model::{Finding, Fingerprint, FingerprintKey, Sighting};
+use crate::source::{Source, SourceError};
+use crate::suppress::{Excuse, Suppressions};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
+/// What a scan is made of. It holds no state of a run: it may be run again, on any source.
+#[derive(Debug)]
+pub struct Scanner {
+    /// Finds.
+    pub engine: Engine,
+    /// Names.
+    pub key: FingerprintKey,
+    /// Excuses.
+    pub suppressions: Suppressions,
+    /// Whether the secrets themselves are kept for the mending wing.
+    pub keep_findings: bool,
+}
+
+/// What came out. Its order and content are the same for any number of threads.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Each secret once: the worst first, then by place.
+    pub sightings: Vec<Sighting>,
+    /// The secrets, in the order of the sightings; empty unless they were asked for.
+    pub findings: Vec<Finding>,
+    /// Where exactly each sighting begins and ends.
+    pub regions: BTreeMap<Fingerprint, Region>,
+    /// Why an exception for a sighting does not hold (any more).
+    pub notes: BTreeMap<Fingerprint, String>,
+    /// What was read and what was not.
+    pub coverage: Coverage,
+    /// How many hits were excused, by what.
+    pub excused: BTreeMap<Excuse, u64>,
+}
+
+impl Scanner {
+    /// Scans everything a source has. A part that cannot be read is a gap in the coverage, and the scan goes on.
+    ///
+    /// # Errors
+    /// When the source cannot be walked at all.
+    pub fn run(&self, source: &dyn Source) -> Result<Outcome, SourceError> {
+        let tally = Mutex::new(tally::Tally::default());
+        let scratches: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
+        let walked = source.walk(&|item| {
+            let mut scratch = scratches.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
+            let seen = item.map(|blob| self.scan(&blob, &mut scratch));
+            if let Ok(mut idle) = scratches.lock() {
+                idle.push(scratch);
+            }
+            match tally.lock() {
+                Ok(mut tally) => {
+                    tally.add(seen);
+                    ControlFlow::Continue(())
+                }
+                Err(_) => ControlFlow::Break(()),
+            }
+        });
+        walked?;
+        Ok(tally.into_inner().map_err(|_| SourceError::Reader)?.finish())
+    }
+}

@@ -1,1 +1,214 @@
-//! Placeholder.
+//! Bytes at hand: files, standard input and git. A source knows no rule; it hands out blobs one at a time, says what it
+//! left out on purpose, and says what it could not read.
+
+pub mod files;
+pub mod git;
+pub mod limits;
+pub mod stdin;
+
+pub use limits::{Exclusions, Limits};
+
+use crate::model::Place;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+/// One piece of content, borrowed for as long as a visit lasts.
+#[derive(Clone, Debug)]
+pub struct Blob<'a> {
+    /// Where it came from.
+    pub place: Place,
+    /// Its path from the top of the repository, where that is not the path of the place.
+    pub from_top: Option<String>,
+    /// All of its bytes.
+    pub bytes: &'a [u8],
+}
+
+impl Blob<'_> {
+    /// The path that exclusions and exceptions are written for.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.from_top.as_deref().unwrap_or(self.place.path())
+    }
+}
+
+/// Why something was left out on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SkipReason {
+    /// A byte of zero near its start, and no mark of UTF-16.
+    Binary,
+    /// The configuration excludes its path.
+    Excluded,
+    /// More bytes than the limit.
+    TooLarge,
+    /// A link, pipe, socket or device: it has no content of its own.
+    NotAFile,
+}
+
+impl SkipReason {
+    /// As the reports say it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::Excluded => "excluded",
+            Self::TooLarge => "too large",
+            Self::NotAFile => "not a file",
+        }
+    }
+
+    /// True when content was left unread, so that a strict run is incomplete.
+    #[must_use]
+    pub fn hides_content(self) -> bool {
+        !matches!(self, Self::NotAFile)
+    }
+}
+
+/// An item that was not handed out.
+#[derive(Debug)]
+pub enum Missed {
+    /// Left out on purpose.
+    Skipped {
+        /// Where it is.
+        place: Place,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// It could not be read: a gap in the coverage.
+    Unread(SourceError),
+}
+
+/// Called for every item, from several threads at once; `Break` ends the walk early.
+pub type Visit<'a> = dyn Fn(Result<Blob<'_>, Missed>) -> ControlFlow<()> + Sync + 'a;
+
+/// Where bytes come from.
+pub trait Source: std::fmt::Debug + Sync {
+    /// Hands every item to `visit`, each at least once and in no promised order. When it returns `Ok`, everything
+    /// that exists was either handed out or reported as missed.
+    ///
+    /// # Errors
+    /// When nothing can be walked at all: a missing path, no repository, a base that is not there.
+    fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError>;
+}
+
+/// Reading failed, for one item or for all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A path on the command line is not there.
+    #[error("'{}' does not exist", path.display())]
+    MissingPath {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// An exclusion is no glob.
+    #[error("'{glob}' is not a glob")]
+    Glob {
+        /// As configured.
+        glob: String,
+        /// What is wrong with it.
+        source: ignore::Error,
+    },
+    /// A file or directory could not be read.
+    #[error("cannot read {place}")]
+    Read {
+        /// Which.
+        place: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A directory could not be walked.
+    #[error("cannot walk a directory")]
+    Walk {
+        /// Which and why.
+        source: ignore::Error,
+    },
+    /// Something that was asked for by name is larger than the limit.
+    #[error("{place} is larger than the limit of {limit} bytes")]
+    OverLimit {
+        /// Which.
+        place: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// There is no repository, or none that can be opened.
+    #[error("cannot open a git repository here")]
+    Repository {
+        /// Why.
+        source: git2::Error,
+    },
+    /// A range is not of the form `A..B`.
+    #[error("'{range}' is not a range of commits: write A..B")]
+    Range {
+        /// As given.
+        range: String,
+    },
+    /// An end of a range is not in this clone.
+    #[error("'{revision}' is not in this clone")]
+    MissingRevision {
+        /// As given.
+        revision: String,
+        /// What git says.
+        source: git2::Error,
+    },
+    /// The clone is cut off: older commits are not there.
+    #[error("the clone is shallow: what lies before commit {commit} is not here")]
+    Shallow {
+        /// The last commit that is there.
+        commit: String,
+    },
+    /// An object, reference or index could not be read.
+    #[error("cannot read {what}")]
+    Object {
+        /// Which.
+        what: String,
+        /// Why.
+        source: git2::Error,
+    },
+    /// A thread of the walk ended without an answer.
+    #[error("a reader stopped before its work was done")]
+    Reader,
+}
+
+/// What an error at the start of a walk means for the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It was asked for wrongly: nothing was scanned.
+    Usage,
+    /// What was asked for is not there: the coverage is incomplete.
+    Incomplete,
+    /// The machine failed.
+    Outside,
+}
+
+impl SourceError {
+    /// What it means for the run.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::MissingPath { .. } | Self::Glob { .. } | Self::Range { .. } => Trouble::Usage,
+            Self::Repository { .. } | Self::Reader => Trouble::Outside,
+            _ => Trouble::Incomplete,
+        }
+    }
+
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::MissingPath { .. } => Some("nothing was scanned: check the spelling, or drop the path"),
+            Self::OverLimit { .. } => Some("raise the limit with --max-size"),
+            Self::Range { .. } => Some("for instance: stanch scan --range origin/main..HEAD"),
+            Self::MissingRevision { .. } => {
+                Some("fetch it: in CI set fetch-depth: 0, elsewhere run git fetch --unshallow or git fetch origin")
+            }
+            Self::Shallow { .. } => Some("fetch the rest: in CI set fetch-depth: 0, elsewhere git fetch --unshallow"),
+            Self::Repository { source } if source.code() == git2::ErrorCode::Owner => {
+                Some("another user owns it; if you trust it: git config --global --add safe.directory PATH")
+            }
+            Self::Repository { .. } => Some("run it inside a repository, or scan files: stanch scan PATH"),
+            Self::Object { .. } => Some("git fsck names what is damaged or missing"),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What may be typed.
+
+use crate::model::{FingerprintPrefix, Severity};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
+use std::path::PathBuf;
+
+/// Finds leaked access tokens, and replaces them.
+#[derive(Debug, Parser)]
+#[command(name = "stanch", version, about, after_help = super::exit::HELP, max_term_width = 100)]
+#[command(arg_required_else_help = true, propagate_version = false)]
+pub struct Arguments {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Colour,
+    /// Log more: -v, -vv, -vvv (STANCH_LOG says it in detail)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// The form of the log on standard error
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub log_format: LogForm,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogForm {
+    /// Text.
+    #[default]
+    Text,
+    /// JSON, an object a line.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look for tokens in files, standard input or git
+    #[command(after_help = super::exit::HELP)]
+    Scan(ScanArguments),
+    /// What git calls before a commit, and its installation
+    #[command(subcommand)]
+    Hook(HookCommand),
+    /// The configuration of this repository
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The kinds of tokens that are known, and files of rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Write an exception with a reason and an end into .stanchignore
+    Ignore(IgnoreArguments),
+    /// Replace a leaked token: mint, store, prove, revoke, prove dead
+    #[cfg(feature = "rotate")]
+    Rotate(super::acts::Rotate),
+    /// Open and closed cases, and what a person may do about them
+    #[cfg(feature = "rotate")]
+    Case(super::acts::Case),
+    /// The journal as evidence
+    #[cfg(feature = "rotate")]
+    Audit(super::acts::Audit),
+    /// The whole loop in a scratch directory
+    #[cfg(feature = "rotate")]
+    Demo(super::acts::Demo),
+}
+
+/// Arguments of `stanch scan`.
+#[derive(Debug, Args)]
+pub struct ScanArguments {
+    /// Files and directories, or - for standard input; with --range or --history a path in the repository [default: .]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Scan what the next commit would add or change
+    #[arg(long, conflicts_with_all = ["paths", "range", "history"])]
+    pub staged: bool,
+    /// Scan what each commit of a range adds or changes, and its message
+    #[arg(long, value_name = "A..B", conflicts_with = "history")]
+    pub range: Option<String>,
+    /// Scan every commit that any reference reaches
+    #[arg(long)]
+    pub history: bool,
+    /// The form of the report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Write a report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+    /// What the run comes to
+    #[command(flatten)]
+    pub verdict: VerdictArguments,
+    /// What is read
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+/// What the run comes to.
+#[derive(Clone, Debug, Args)]
+pub struct VerdictArguments {
+    /// Fail on findings from this severity on [default: medium]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub gate: Option<Gate>,
+    /// Count what is left out on purpose (size, binary, exclusion) as incomplete
+    #[arg(long)]
+    pub strict: bool,
+    /// Let findings pass: 1 and 10 become 0, nothing else does
+    #[arg(long)]
+    pub exit_zero: bool,
+}
+
+/// What is read.
+#[derive(Clone, Debug, Args)]
+pub struct ReadingArguments {
+    /// Threads [default: one per processor]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Leave out what is larger, for instance 25MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
+    pub max_size: u64,
+    /// Read binary content too
+    #[arg(long)]
+    pub binary: bool,
+    /// Leave out paths, as in .gitignore (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Leave the repository's own stanch.yaml and .stanchignore unread
+    #[arg(long)]
+    pub isolated: bool,
+}
+
+/// A form of report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people.
+    #[default]
+    Text,
+    /// One line a finding.
+    Lines,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+}
+
+/// A severity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Gate {
+    /// Low.
+    Low,
+    /// Medium.
+    Medium,
+    /// High.
+    High,
+    /// Critical.
+    Critical,
+}
+
+impl From<Gate> for Severity {
+    fn from(gate: Gate) -> Self {
+        match gate {
+            Gate::Low => Self::Low,
+            Gate::Medium => Self::Medium,
+            Gate::High => Self::High,
+            Gate::Critical => Self::Critical,
+        }
+    }
+}
+
+/// `stanch hook`.
+#[derive(Debug, Subcommand)]
+pub enum HookCommand {
+    /// Scan what is staged and stop the commit if it holds a token
+    PreCommit,
+    /// Put the hook into this repository
+    Install,
+    /// Take the hook out of this repository
+    Uninstall,
+}
+
+/// `stanch config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write stanch.yaml with a fresh salt to the top of the repository
+    New,
+}
+
+/// `stanch rules`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List the kinds
+    List,
+    /// Show one kind
+    Show {
+        /// Its name
+        id: String,
+    },
+    /// Check files of rules
+    Check {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Arguments of `stanch ignore`.
+#[derive(Debug, Args)]
+pub struct IgnoreArguments {
+    /// The fingerprint, or the beginning of it, as the report shows it
+    pub fingerprint: String,
+    /// Why it is no leak
+    #[arg(long)]
+    pub reason: String,
+    /// The last day on which this holds, as YYYY-MM-DD
+    #[arg(long, value_name = "DATE")]
+    pub until: Date,
+    /// Only for this kind
+    #[arg(long, default_value = "*")]
+    pub kind: String,
+    /// Only below this path or glob
+    #[arg(long, default_value = "*")]
+    pub path: String,
+}
+
+impl IgnoreArguments {
+    /// The fingerprint, checked.
+    ///
+    /// # Errors
+    /// When the text is none.
+    pub fn prefix(&self) -> Result<FingerprintPrefix, crate::model::NotAFingerprint> {
+        self.fingerprint.parse()
+    }
+}
+
+/// `25MB`, `4KiB`, `1000`.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text.get(digits.len()..).unwrap_or_default();
+    let factor = match unit {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(format!("'{unit}' is no unit: use kB, MB, GB, KiB, MiB or GiB")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("'{text}' is no size: write, for instance, 25MB"))?;
+    number.checked_mul(factor).ok_or_else(|| format!("'{text}' is too large"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_commands_fit_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("25MB"), Ok(25_000_000));
+        assert_eq!(parse_size("4KiB"), Ok(4_096));
+        assert_eq!(parse_size("7"), Ok(7));
+        for wrong in ["", "MB", "1TB", "-1", "99999999999GB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

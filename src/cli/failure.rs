@@ -1,0 +1,101 @@
+//! A command that could not do its work: what happened, and what to do about it.
+
+use super::exit::Code;
+use crate::config::repository::RepositoryError;
+use crate::source::{SourceError, Trouble};
+use crate::wiring::scanner::ScannerError;
+use std::error::Error;
+use std::io::Write as _;
+
+/// The one error that embraces all others.
+#[derive(Debug)]
+pub struct Failure {
+    /// How the program ends.
+    pub code: Code,
+    /// What happened, with its causes.
+    pub message: String,
+    /// What to do.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// From an error and its causes.
+    #[must_use]
+    pub fn of(code: Code, error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        Self { code, message, hints: Vec::new() }
+    }
+
+    /// From words.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Prints it to standard error. Where that is closed, the exit code still tells.
+    pub fn print(&self) {
+        let mut out = std::io::stderr().lock();
+        let mut written = writeln!(out, "stanch: {}", self.message);
+        for hint in &self.hints {
+            written = written.and(writeln!(out, "  hint: {hint}"));
+        }
+        drop(written);
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        let code = match error.trouble() {
+            Trouble::Usage => Code::Usage,
+            Trouble::Incomplete => Code::Incomplete,
+            Trouble::Outside => Code::Outside,
+        };
+        let failure = Self::of(code, &error);
+        match error.remedy() {
+            Some(remedy) => failure.hint(remedy),
+            None => failure,
+        }
+    }
+}
+
+impl From<RepositoryError> for Failure {
+    fn from(error: RepositoryError) -> Self {
+        let code = match &error {
+            RepositoryError::Refused { .. } | RepositoryError::Twice { .. } | RepositoryError::Exists { .. } => {
+                Code::Usage
+            }
+            _ => Code::Outside,
+        };
+        let failure = Self::of(code, &error);
+        match error {
+            RepositoryError::Refused { .. } => failure
+                .hint("whoever can push can write this file, so hosts, commands and stores belong into the operator's"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<ScannerError> for Failure {
+    fn from(error: ScannerError) -> Self {
+        match error {
+            ScannerError::Source(error) => error.into(),
+            ScannerError::Config(error) => error.into(),
+            ScannerError::Exceptions(_) => {
+                Self::of(Code::Usage, &error).hint("a line is: st1:… kind path until=YYYY-MM-DD reason=\"…\" by=NAME")
+            }
+            _ => Self::of(Code::Outside, &error),
+        }
+    }
+}

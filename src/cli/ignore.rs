@@ -1,0 +1,48 @@
+//! `stanch ignore`: writes an exception.
+
+use super::args::IgnoreArguments;
+use super::exit::Code;
+use super::failure::Failure;
+use super::output::print;
+use crate::suppress::{FILE_NAME, IgnoreFile, NewEntry};
+use crate::wiring::scanner::work_tree_above;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the fingerprint is none, or the file is wrong already or cannot be written.
+pub(super) fn run(arguments: &IgnoreArguments) -> Result<Code, Failure> {
+    arguments.prefix().map_err(|error| Failure::of(Code::Usage, &error))?;
+    let by = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let entry = NewEntry {
+        print: &arguments.fingerprint,
+        kind: &arguments.kind,
+        path: &arguments.path,
+        until: arguments.until,
+        reason: &arguments.reason,
+        by: by.as_deref().unwrap_or("unknown"),
+    };
+    let path = work_tree_above(Path::new(".")).unwrap_or_else(|| PathBuf::from(".")).join(FILE_NAME);
+    let outside = |what: &str, error: &std::io::Error| {
+        Failure::new(Code::Outside, format!("cannot {what} {}: {error}", path.display()))
+    };
+    let before = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(outside("read", &error)),
+    };
+    let joint = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    let line = format!("{joint}{entry}\n");
+    // What is written must be readable, together with what is there.
+    IgnoreFile::parse(&format!("{before}{line}"), FILE_NAME).map_err(|error| Failure::of(Code::Usage, &error))?;
+    std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(line.as_bytes()))
+        .map_err(|error| outside("write", &error))?;
+    print(|out| writeln!(out, "{}: {entry}", path.display()))?;
+    Ok(Code::Clean)
+}

@@ -1,0 +1,86 @@
+//! `stanch rules`.
+
+use super::args::RulesCommand;
+use super::exit::Code;
+use super::failure::Failure;
+use super::output::print;
+use crate::model::{Confidence, KindId};
+use crate::rules::{Kind, builtin, check_file};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Runs the command.
+///
+/// # Errors
+/// When a kind is not known, or a file cannot be read or is wrong.
+pub(super) fn run(command: &RulesCommand) -> Result<Code, Failure> {
+    match command {
+        RulesCommand::List => list(),
+        RulesCommand::Show { id } => show(id),
+        RulesCommand::Check { files } => check(files),
+    }
+}
+
+fn list() -> Result<Code, Failure> {
+    let catalogue = builtin();
+    let width = catalogue.kinds().iter().map(|kind| kind.id.as_str().len()).max().unwrap_or(0);
+    print(|out| {
+        catalogue.kinds().iter().try_for_each(|kind| {
+            let severity = kind.severity.to_string();
+            writeln!(out, "{:<width$}  {severity:<8}  {}", kind.id.as_str(), kind.title)
+        })
+    })?;
+    Ok(Code::Clean)
+}
+
+fn show(id: &str) -> Result<Code, Failure> {
+    let catalogue = builtin();
+    let Some(kind) = catalogue.find(&KindId::new(id)) else {
+        return Err(Failure::new(Code::Usage, format!("no kind is named '{id}'")).hint("stanch rules list names them"));
+    };
+    print(|out| describe(kind, out))?;
+    Ok(Code::Clean)
+}
+
+fn describe(kind: &Kind, out: &mut dyn Write) -> io::Result<()> {
+    let confidence = match kind.confidence {
+        Confidence::High => "high",
+        Confidence::Medium => "medium",
+        Confidence::Low => "low",
+    };
+    let or_none = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    writeln!(out, "{}\n{} ({})\n", kind.id, kind.title, kind.provider_title)?;
+    writeln!(out, "severity    {}", kind.severity)?;
+    writeln!(out, "confidence  {confidence}")?;
+    writeln!(out, "literals    {}", or_none(kind.detect.literals()))?;
+    writeln!(out, "pattern     {}", kind.detect.pattern())?;
+    writeln!(out, "sent to     {}", or_none(&kind.hosts))?;
+    if let Some(driver) = &kind.driver {
+        writeln!(out, "driver      {driver}")?;
+    }
+    kind.sources.iter().try_for_each(|source| match &source.note {
+        Some(note) => writeln!(out, "source      {} ({note})", source.page),
+        None => writeln!(out, "source      {}", source.page),
+    })
+}
+
+fn check(files: &[PathBuf]) -> Result<Code, Failure> {
+    let (mut wrong, mut kinds) = (Vec::new(), 0);
+    for path in files {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::new(Code::Usage, format!("cannot read {}: {error}", path.display())))?;
+        match check_file(path, &text) {
+            Ok(found) => kinds += found.len(),
+            Err(problems) => wrong.extend(problems),
+        }
+    }
+    let Some(first) = wrong.first() else {
+        print(|out| writeln!(out, "{kinds} kinds in {} files are right", files.len()))?;
+        return Ok(Code::Clean);
+    };
+    let failure = match wrong.len() {
+        1 => Failure::new(Code::Usage, first.to_string()),
+        count => Failure::new(Code::Usage, format!("{count} mistakes in rule files")),
+    };
+    Err(wrong.iter().filter(|_| wrong.len() > 1).fold(failure, |failure, problem| failure.hint(problem.to_string())))
+}

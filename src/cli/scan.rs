@@ -1,0 +1,138 @@
+//! `stanch scan`.
+
+use super::args::{Common, ScanArguments};
+use super::exit::Code;
+use super::failure::Failure;
+use super::output::{Outputs, style_of};
+use crate::clock::Clock;
+use crate::model::{Severity, Timestamp};
+use crate::report::{Format, Report, Scope};
+use crate::scan::Outcome;
+use crate::source::git::Whereabouts;
+use crate::wiring::scanner::{Prepared, Request, Target, prepare};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The gate where neither an argument nor the repository sets one.
+const GATE: Severity = Severity::Medium;
+
+/// How long an exception lasts that the report suggests.
+const SUGGESTED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// Runs the command.
+///
+/// # Errors
+/// When nothing could be scanned or a report could not be written.
+pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    let reading = &arguments.reading;
+    let (target, scope) = target_of(arguments)?;
+    let request = Request {
+        target,
+        largest_bytes: reading.max_size,
+        binary: reading.binary,
+        exclude: reading.exclude.clone(),
+        jobs: reading.jobs.map_or_else(processors, usize::from),
+        isolated: reading.isolated,
+        keep_findings: false,
+    };
+    let format = if arguments.json { Format::Json } else { arguments.format.into() };
+    let prepared = prepare(request, crate::rules::builtin(), clock)?;
+    let outputs = Outputs::new(format, &arguments.output)?;
+    let verdict = &arguments.verdict;
+    let gate = verdict.gate.map(Severity::from);
+    let judge = Judge { gate, strict: verdict.strict, exit_zero: verdict.exit_zero, stops_commit: false };
+    report(&prepared, scope, &judge, clock, |report| outputs.write(report, style_of(common.color)))
+}
+
+/// What turns an outcome into an exit code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judge {
+    pub(super) gate: Option<Severity>,
+    pub(super) strict: bool,
+    pub(super) exit_zero: bool,
+    pub(super) stops_commit: bool,
+}
+
+/// Scans, judges and hands the report to `write`.
+pub(super) fn report(
+    prepared: &Prepared,
+    scope: Scope,
+    judge: &Judge,
+    clock: &dyn Clock,
+    write: impl FnOnce(&Report<'_>) -> Result<(), Failure>,
+) -> Result<Code, Failure> {
+    let start = clock.monotonic();
+    let outcome = prepared.scanner.run(prepared.source.as_ref())?;
+    let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
+    let (report, code) = judge.judge(prepared, &outcome, scope, elapsed, clock);
+    tracing::info!(items = outcome.coverage.items, findings = outcome.sightings.len(), code = code.number(), "scanned");
+    write(&report)?;
+    Ok(code)
+}
+
+impl Judge {
+    /// What an outcome comes to, and the report that says so.
+    pub(super) fn judge<'o>(
+        &self,
+        prepared: &Prepared,
+        outcome: &'o Outcome,
+        scope: Scope,
+        elapsed: Duration,
+        clock: &dyn Clock,
+    ) -> (Report<'o>, Code) {
+        let gate = self.gate.or(prepared.gate).unwrap_or(GATE);
+        let code = Code::of_scan(outcome, gate, self.strict, self.exit_zero);
+        let report = Report {
+            outcome,
+            scope,
+            gate,
+            exit_code: code.number(),
+            stops_commit: self.stops_commit,
+            passing_key: prepared.passing_key.clone(),
+            suggested_until: day_of(clock.now().after(SUGGESTED)),
+            elapsed,
+            top: prepared.top.as_ref().map(|top| top.canonicalize().unwrap_or_else(|_| top.clone())),
+            working_directory: working_directory(),
+        };
+        (report, code)
+    }
+}
+
+fn target_of(arguments: &ScanArguments) -> Result<(Target, Scope), Failure> {
+    let paths = &arguments.paths;
+    if arguments.staged {
+        return Ok((Target::Staged, Scope::Staged));
+    }
+    if arguments.history || arguments.range.is_some() {
+        let whereabouts = match paths.as_slice() {
+            [] => Whereabouts::Environment,
+            [path] => Whereabouts::Holding(path.clone()),
+            _ => return Err(Failure::new(Code::Usage, "--range and --history take one path: the repository")),
+        };
+        return Ok(match &arguments.range {
+            Some(range) => (Target::Range(whereabouts, range.clone()), Scope::Range(range.clone())),
+            None => (Target::History(whereabouts), Scope::History),
+        });
+    }
+    match paths.as_slice() {
+        [] => Ok((Target::Paths(vec![PathBuf::from(".")]), Scope::Files)),
+        [path] if path == Path::new("-") => Ok((Target::Stdin, Scope::Stdin)),
+        paths if paths.iter().any(|path| path == Path::new("-")) => {
+            Err(Failure::new(Code::Usage, "'-' stands for standard input alone, without other paths")
+                .hint("scan a file of that name as ./-"))
+        }
+        paths => Ok((Target::Paths(paths.to_vec()), Scope::Files)),
+    }
+}
+
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn working_directory() -> PathBuf {
+    std::env::current_dir().and_then(std::fs::canonicalize).unwrap_or_else(|_| PathBuf::from("/"))
+}
+
+fn day_of(at: Timestamp) -> String {
+    at.to_string().chars().take_while(|c| *c != 'T').collect()
+}

@@ -1,0 +1,107 @@
+//! One JSON object: `{schema, tool, run, coverage, findings}`.
+
+use super::{Report, Scope};
+use crate::model::Sighting;
+use crate::scan::{Gap, Region};
+use crate::source::SkipReason;
+use crate::suppress::Excuse;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+/// The version of this form; a change that breaks readers changes it.
+const SCHEMA: &str = "stanch.report.v1";
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    schema: &'static str,
+    tool: Tool,
+    run: Run<'a>,
+    coverage: Covered<'a>,
+    findings: Vec<Found<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<&'a str>,
+    gate: crate::model::Severity,
+    exit_code: u8,
+    /// Why fingerprints hold for this run alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passing_key: Option<&'a str>,
+    excused: &'a BTreeMap<Excuse, u64>,
+}
+
+#[derive(Serialize)]
+struct Covered<'a> {
+    complete: bool,
+    items: u64,
+    bytes: u64,
+    skipped: Vec<Skipped<'a>>,
+    gap_count: u64,
+    gaps: &'a BTreeSet<Gap>,
+}
+
+#[derive(Serialize)]
+struct Skipped<'a> {
+    reason: SkipReason,
+    count: u64,
+    first: &'a BTreeSet<String>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(flatten)]
+    sighting: &'a Sighting,
+    region: Option<&'a Region>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+}
+
+pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let outcome = report.outcome;
+    let coverage = &outcome.coverage;
+    let envelope = Envelope {
+        schema: SCHEMA,
+        tool: Tool { name: "stanch", version: env!("CARGO_PKG_VERSION") },
+        run: Run {
+            scope: report.scope.word(),
+            range: if let Scope::Range(range) = &report.scope { Some(range) } else { None },
+            gate: report.gate,
+            exit_code: report.exit_code,
+            passing_key: report.passing_key.as_deref(),
+            excused: &outcome.excused,
+        },
+        coverage: Covered {
+            complete: coverage.is_complete(),
+            items: coverage.items,
+            bytes: coverage.bytes,
+            skipped: coverage
+                .skipped
+                .iter()
+                .map(|(reason, listed)| Skipped { reason: *reason, count: listed.count, first: &listed.first })
+                .collect(),
+            gap_count: coverage.gaps.count,
+            gaps: &coverage.gaps.first,
+        },
+        findings: outcome
+            .sightings
+            .iter()
+            .map(|sighting| Found {
+                sighting,
+                region: outcome.regions.get(&sighting.fingerprint),
+                note: report.note(&sighting.fingerprint),
+            })
+            .collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &envelope)?;
+    writeln!(out)
+}

@@ -1,0 +1,182 @@
+//! The report for people.
+
+use super::{Report, Scope, Style, counted, escaped, plain, shown_place};
+use crate::model::{Severity, Sighting};
+use crate::scan::Coverage;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+/// Columns of the page.
+const WIDTH: usize = 88;
+
+/// Names of skipped items that are shown; machines get more.
+const NAMES: usize = 3;
+
+/// Other places of one secret that are shown.
+const PLACES: usize = 5;
+
+/// Gaps that are shown.
+const GAPS: usize = 50;
+
+pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    headline(report, style, out)?;
+    for sighting in &report.outcome.sightings {
+        finding(report, sighting, style, out)?;
+    }
+    footer(report, style, out)
+}
+
+fn headline(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let coverage = &report.outcome.coverage;
+    let leaks = report.outcome.sightings.len() as u64;
+    let what = match leaks {
+        0 if coverage.is_complete() && report.exit_code == 0 => "no leaks".to_owned(),
+        0 => format!("no leaks in what was read, but the scan is INCOMPLETE (exit {})", report.exit_code),
+        _ => {
+            let places: BTreeSet<_> = report.outcome.sightings.iter().map(|sighting| &sighting.place).collect();
+            let stopped = match (report.stops_commit, report.exit_code) {
+                (true, 0) => ", none that stops the commit",
+                (true, _) => ", commit stopped",
+                (false, _) => "",
+            };
+            let place = place_word(&report.scope, places.len() as u64);
+            format!("{} in {place}{stopped}", counted(leaks, "leak"))
+        }
+    };
+    let left = format!("stanch: {what}");
+    let right = format!(
+        "{} ms, {}, {} skipped",
+        report.elapsed.as_millis(),
+        counted(coverage.items, item_word(&report.scope)),
+        coverage.skipped_count()
+    );
+    let painted = if leaks > 0 { paint(style, "1", &left) } else { left.clone() };
+    // A long headline leaves no room for the figures beside it.
+    match WIDTH.checked_sub(left.chars().count() + right.len()).filter(|room| *room >= 2) {
+        Some(room) => writeln!(out, "{painted}{}{right}", " ".repeat(room)),
+        None => writeln!(out, "{painted}\n{right:>WIDTH$}"),
+    }
+}
+
+fn item_word(scope: &Scope) -> &'static str {
+    match scope {
+        Scope::Files | Scope::Staged => "file",
+        Scope::Stdin => "stream",
+        Scope::Range(_) | Scope::History => "object",
+    }
+}
+
+fn place_word(scope: &Scope, count: u64) -> String {
+    match scope {
+        Scope::Files => counted(count, "file"),
+        Scope::Stdin => "standard input".to_owned(),
+        Scope::Staged => counted(count, "staged file"),
+        Scope::Range(_) | Scope::History => format!("{} of the history", counted(count, "place")),
+    }
+}
+
+fn finding(report: &Report<'_>, sighting: &Sighting, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let severity = sighting.severity.to_string().to_uppercase();
+    let place = format!("{}:{}:{}", shown_place(&sighting.place, style), sighting.at.line, sighting.at.column);
+    let left = format!("  {severity}  {}", sighting.kind);
+    let room = WIDTH.saturating_sub(left.chars().count() + place.chars().count()).max(2);
+    let painted = paint(style, severity_colour(sighting.severity), &severity);
+    writeln!(out, "\n  {painted}  {}{}{place}", sighting.kind, " ".repeat(room))?;
+
+    let excerpt = plain(sighting.excerpt.as_str(), style);
+    let shown = plain(sighting.shown.as_str(), style);
+    let number = sighting.at.line.to_string();
+    let margin = number.len().max(5);
+    let bar = paint(style, "2", "|");
+    writeln!(out, "{number:>margin$} {bar} {excerpt}")?;
+    let before = excerpt.find(&shown).and_then(|at| excerpt.get(..at)).map_or(0, |text| text.chars().count());
+    let caret = paint(style, severity_colour(sighting.severity), &"^".repeat(shown.chars().count().max(1)));
+    let verdict = sighting.verdict.as_ref().map_or("not asked if live", |verdict| verdict.word());
+    writeln!(
+        out,
+        "{:>margin$} {bar} {}{caret} {}; {verdict}",
+        "",
+        " ".repeat(before),
+        counted(sighting.length as u64, "character")
+    )?;
+    for place in sighting.also.iter().take(PLACES) {
+        writeln!(out, "    also in {}", shown_place(place, style))?;
+    }
+    if let Some(more) = sighting.also.len().checked_sub(PLACES).filter(|more| *more > 0) {
+        writeln!(out, "    also in {} (all in --format json)", counted(more as u64, "more place"))?;
+    }
+    if let Some(note) = report.note(&sighting.fingerprint) {
+        writeln!(out, "    {}", escaped(note, style))?;
+    }
+    advice(report, sighting, style, out)
+}
+
+fn advice(report: &Report<'_>, sighting: &Sighting, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let print = sighting.fingerprint.short();
+    writeln!(out, "    {}", paint(style, "36", &print))?;
+    if cfg!(feature = "rotate") {
+        writeln!(out, "    already used?  stanch rotate {print}      replace it everywhere, then kill it")?;
+    }
+    let dots = if style.unicode { "\u{2026}" } else { "..." };
+    let until = &report.suggested_until;
+    writeln!(out, "    not a secret?  stanch ignore {print} --reason \"{dots}\" --until {until}")
+}
+
+fn footer(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let coverage = &report.outcome.coverage;
+    let mut lines: Vec<String> = Vec::new();
+    let below = report.outcome.sightings.iter().filter(|sighting| sighting.severity < report.gate).count() as u64;
+    if below > 0 {
+        lines.push(format!("{} below the gate ({})", counted(below, "finding"), report.gate));
+    }
+    if !report.outcome.excused.is_empty() {
+        let parts: Vec<_> =
+            report.outcome.excused.iter().map(|(excuse, count)| format!("{count} {}", excuse.words())).collect();
+        lines.push(format!("excused: {}", parts.join(", ")));
+    }
+    lines.extend(skipped_lines(coverage, style));
+    if let Some(why) = &report.passing_key {
+        lines.push(format!("fingerprints hold for this run only: {}", escaped(why, style)));
+    }
+    let gaps = &coverage.gaps;
+    if gaps.count > 0 && !report.outcome.sightings.is_empty() {
+        lines.push("the scan is also INCOMPLETE:".to_owned());
+    }
+    for gap in gaps.first.iter().take(GAPS) {
+        let remedy = gap.remedy.as_ref().map(|remedy| format!(": {remedy}")).unwrap_or_default();
+        lines.push(format!("{}{remedy}", escaped(&gap.what, style)));
+    }
+    if let Some(more) = gaps.count.checked_sub(GAPS as u64).filter(|more| *more > 0) {
+        lines.push(format!("and {} (--format json lists them)", counted(more, "more gap")));
+    }
+    if !lines.is_empty() {
+        writeln!(out)?;
+    }
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+fn skipped_lines(coverage: &Coverage, style: Style) -> Vec<String> {
+    let dots = if style.unicode { ", \u{2026}" } else { ", ..." };
+    coverage
+        .skipped
+        .iter()
+        .map(|(reason, listed)| {
+            let names: Vec<_> = listed.first.iter().take(NAMES).map(|name| escaped(name, style)).collect();
+            let more = if listed.count > NAMES as u64 { dots } else { "" };
+            format!("skipped: {} {} ({}{more})", listed.count, reason.words(), names.join(", "))
+        })
+        .collect()
+}
+
+fn severity_colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "1;31",
+        Severity::High => "31",
+        Severity::Medium => "33",
+        Severity::Low => "34",
+    }
+}
+
+fn paint(style: Style, code: &str, text: &str) -> String {
+    if style.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}

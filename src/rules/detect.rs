@@ -1,0 +1,225 @@
+//! Finding one kind in a stretch of bytes: the pattern, what must be near it, and the filters.
+
+use super::filter::{entropy, placeholder};
+use super::pattern::{Compiled, Pattern};
+use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
+use crate::model::Span;
+use std::ops::Range;
+
+/// The group of a pattern, and the name of a companion, that is the secret.
+pub(super) const SECRET: &str = "secret";
+/// The group of a companion's pattern that is its value.
+pub(super) const VALUE: &str = "value";
+/// Bytes either side of a literal that a pattern may need, where the rule does not say.
+pub(super) const WINDOW: usize = 256;
+
+/// What tokens of one kind look like.
+#[derive(Debug)]
+pub struct Detect {
+    literals: Vec<String>,
+    pattern: Pattern,
+    prefix: Option<String>,
+    window: usize,
+    entropy: f64,
+    checksum: Option<Checksum>,
+    require: Vec<Sort>,
+    exclude: Vec<Pattern>,
+    companions: Vec<Companion>,
+}
+
+#[derive(Debug)]
+struct Companion {
+    name: String,
+    pattern: Pattern,
+    within: usize,
+    required: bool,
+}
+
+/// A match that passed the filters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// The secret.
+    pub secret: Span,
+    /// All that the pattern matched.
+    pub whole: Span,
+    /// The other parts of the credential, by name.
+    pub companions: Vec<(String, Span)>,
+}
+
+/// What one search of a kind hands to the next in the same bytes, which lie further on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// How many bytes were given to patterns.
+    pub searched: u64,
+    /// Where the last companion that was taken as a secret ends.
+    taken: usize,
+}
+
+impl Detect {
+    /// Takes over what was typed.
+    #[must_use]
+    pub(super) fn new(spec: DetectSpec) -> Self {
+        let companion = |CompanionSpec { name, pattern, within, required }| Companion {
+            name,
+            pattern: Pattern::new(pattern),
+            within,
+            required,
+        };
+        Self {
+            literals: spec.literals,
+            pattern: Pattern::new(spec.pattern),
+            prefix: spec.prefix,
+            window: spec.window.unwrap_or(WINDOW),
+            entropy: spec.entropy.unwrap_or(0.0),
+            checksum: spec.checksum,
+            require: spec.require,
+            exclude: spec.exclude.into_iter().map(Pattern::new).collect(),
+            companions: spec.companions.into_iter().map(companion).collect(),
+        }
+    }
+
+    /// Parts of which every match holds at least one, in upper or lower case.
+    #[must_use]
+    pub fn literals(&self) -> &[String] {
+        &self.literals
+    }
+
+    /// The pattern as typed.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        self.pattern.text()
+    }
+
+    fn compiled(&self) -> Option<&Compiled> {
+        self.pattern.compiled_around(&self.literals)
+    }
+
+    /// All of it but the samples, as typed.
+    #[cfg(test)]
+    pub(super) fn typed(&self) -> String {
+        let Self { literals, pattern, prefix, window, entropy, checksum, require, exclude, companions } = self;
+        let exclude: Vec<&str> = exclude.iter().map(Pattern::text).collect();
+        let companion = |one: &Companion| (one.name.clone(), one.pattern.text().to_owned(), one.within, one.required);
+        let companions: Vec<_> = companions.iter().map(companion).collect();
+        let pattern = pattern.text();
+        format!(
+            "{literals:?} {pattern} {prefix:?} {window} {entropy} {checksum:?} {require:?} {exclude:?} {companions:?}"
+        )
+    }
+
+    /// Where a match that holds this literal can lie. Every match lies in the surroundings of one of its literals.
+    #[must_use]
+    pub fn surroundings(&self, literal: Span) -> Range<usize> {
+        let widest = self.window.saturating_mul(2);
+        let (before, after) = self.compiled().map_or((0, 0), |pattern| (pattern.literal_within(), pattern.longest()));
+        literal.end.saturating_sub(before.min(widest))..literal.start.saturating_add(after.min(widest))
+    }
+
+    /// How many bytes at the start of this secret are public.
+    #[must_use]
+    pub fn public_prefix(&self, secret: &[u8]) -> usize {
+        let prefix = self.prefix.as_deref().unwrap_or_default().as_bytes();
+        if secret.starts_with(prefix) { prefix.len() } else { 0 }
+    }
+
+    /// Finds every match that lies in `region` of `haystack`, in order. What is around the region is seen by
+    /// look-around and by companions.
+    pub fn search(&self, haystack: &[u8], region: Range<usize>, progress: &mut Progress, found: &mut dyn FnMut(Match)) {
+        let Some(pattern) = self.compiled() else { return };
+        let mut at = region.start;
+        while at < region.end {
+            let Some(whole) = pattern.find(haystack, at..region.end) else { break };
+            let next = whole.end.max(whole.start + 1);
+            progress.searched += count(next.saturating_sub(at));
+            at = next;
+            if let Some(hit) = self.judge(haystack, whole, pattern.groups(haystack, whole), progress) {
+                found(hit);
+            }
+        }
+        progress.searched += count(region.end.saturating_sub(at));
+    }
+
+    /// Makes a match of what the pattern found, or drops it.
+    fn judge(&self, haystack: &[u8], whole: Span, groups: Vec<(&str, Span)>, progress: &mut Progress) -> Option<Match> {
+        let mut secret = groups.iter().find(|(name, _)| *name == SECRET).map_or(whole, |(_, span)| *span);
+        self.plausible(bytes(haystack, secret)).then_some(())?;
+        let mut companions: Vec<(String, Span)> =
+            groups.into_iter().filter(|(name, _)| *name != SECRET).map(|(name, at)| (name.to_owned(), at)).collect();
+        let named = secret;
+        for companion in &self.companions {
+            let is_secret = companion.name == SECRET;
+            let fits = |at: Span| {
+                let apart = at.end <= named.start || at.start >= named.end;
+                apart && (!is_secret || (self.plausible(bytes(haystack, at)) && self.fits(bytes(haystack, at))))
+            };
+            let after = if is_secret { progress.taken } else { 0 };
+            match companion.nearest(haystack, whole, after, &fits, &mut progress.searched) {
+                Some(at) if is_secret => secret = at,
+                Some(at) => companions.push((companion.name.clone(), at)),
+                None if companion.required => return None,
+                None => {}
+            }
+        }
+        if secret != named {
+            progress.taken = progress.taken.max(secret.end);
+        } else if !self.fits(bytes(haystack, secret)) {
+            return None;
+        }
+        Some(Match { secret, whole, companions })
+    }
+
+    /// False for nothing at all, samples and placeholders.
+    fn plausible(&self, secret: &[u8]) -> bool {
+        let excluded = |pattern: &Pattern| pattern.compiled().is_some_and(|pattern| pattern.matches(secret));
+        !secret.is_empty() && !placeholder(secret, self.public_prefix(secret)) && !self.exclude.iter().any(excluded)
+    }
+
+    /// True when the secret has the structure that its kind promises.
+    fn fits(&self, secret: &[u8]) -> bool {
+        self.require.iter().all(|sort| sort.is_in(secret))
+            && self.checksum.is_none_or(|checksum| checksum.fits(secret))
+            && (self.entropy <= 0.0 || entropy(secret) >= self.entropy)
+    }
+}
+
+impl Companion {
+    /// The fitting value that is nearest to the match; the earlier one if two are equally near. Values that end at or
+    /// before `after` belong to an earlier match and are taken only where there is no other.
+    fn nearest(
+        &self,
+        haystack: &[u8],
+        whole: Span,
+        after: usize,
+        fits: &dyn Fn(Span) -> bool,
+        searched: &mut u64,
+    ) -> Option<Span> {
+        let pattern = self.pattern.compiled()?;
+        let range = whole.start.saturating_sub(self.within)..whole.end.saturating_add(self.within).min(haystack.len());
+        *searched += count(range.len());
+        let mut at = range.start;
+        let mut best: Option<((bool, usize), Span)> = None;
+        while at < range.end {
+            let Some(found) = pattern.find(haystack, at..range.end) else { break };
+            at = found.end.max(found.start + 1);
+            let groups = pattern.groups(haystack, found);
+            let value = groups.iter().find(|(name, _)| *name == VALUE).map_or(found, |(_, span)| *span);
+            if !fits(value) {
+                continue;
+            }
+            let gap = value.start.saturating_sub(whole.end).max(whole.start.saturating_sub(value.end));
+            let rank = (value.end <= after, gap);
+            if best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, value));
+            }
+        }
+        best.map(|(_, value)| value)
+    }
+}
+
+fn bytes(haystack: &[u8], span: Span) -> &[u8] {
+    haystack.get(span.start..span.end).unwrap_or_default()
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

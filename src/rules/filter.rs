@@ -1,0 +1,129 @@
+//! Judgements about a candidate's bytes alone: sorts of characters, entropy, and what is plainly a placeholder.
+
+use super::shape::Sort;
+
+impl Sort {
+    /// True when one of the bytes is of this sort.
+    #[must_use]
+    pub fn is_in(self, bytes: &[u8]) -> bool {
+        bytes.iter().any(match self {
+            Self::Digit => u8::is_ascii_digit,
+            Self::Upper => u8::is_ascii_uppercase,
+            Self::Lower => u8::is_ascii_lowercase,
+        })
+    }
+}
+
+/// Shannon entropy in bits per byte.
+#[must_use]
+pub(super) fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let total = f64::from(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| {
+            let share = f64::from(*count) / total;
+            -share * share.log2()
+        })
+        .sum()
+}
+
+/// Words that stand for a secret when they are all there is.
+const WORDS: [&str; 8] = ["password", "secret", "token", "placeholder", "redacted", "changeme", "undefined", "null"];
+
+/// Brackets of template languages: what starts with the first and ends with the second is filled in later.
+const BRACKETS: [(&[u8], &[u8]); 5] = [(b"<", b">"), (b"${", b"}"), (b"{{", b"}}"), (b"$(", b")"), (b"%(", b")s")];
+
+/// True for text that a person wrote where a secret goes. Conservative: what could be a token is none.
+#[must_use]
+pub(super) fn placeholder(secret: &[u8], public_prefix: usize) -> bool {
+    let body = secret.get(public_prefix..).unwrap_or(secret);
+    one_character(body)
+        || crossed_out(body)
+        || in_brackets(body)
+        || WORDS.iter().any(|word| body.eq_ignore_ascii_case(word.as_bytes()))
+        || holds(body, b"EXAMPLE")
+        || holds(body, b"example")
+        || yours(body)
+}
+
+fn one_character(body: &[u8]) -> bool {
+    body.first().is_some_and(|first| body.len() > 1 && body.iter().all(|byte| byte == first))
+}
+
+/// A run of the letter x (or of asterisks) that chance does not write: five at the least.
+fn crossed_out(body: &[u8]) -> bool {
+    let run = |letter: u8| body.windows(5).any(|part| part.iter().all(|byte| *byte == letter));
+    run(b'x') || run(b'X') || run(b'*') || body.eq_ignore_ascii_case(b"xxx") || body.eq_ignore_ascii_case(b"xxxx")
+}
+
+fn in_brackets(body: &[u8]) -> bool {
+    BRACKETS.iter().any(|(open, close)| body.starts_with(open) && body.ends_with(close))
+}
+
+/// `your_token_here`, `YOUR-API-KEY`, `<yourkey>` without its brackets.
+fn yours(body: &[u8]) -> bool {
+    let lower = body.to_ascii_lowercase();
+    holds(&lower, b"your_") || holds(&lower, b"your-") || (lower.starts_with(b"your") && lower.ends_with(b"here"))
+}
+
+fn holds(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entropy_counts_bits() {
+        assert!(entropy(b"").abs() < 1e-9);
+        assert!(entropy(b"aaaa").abs() < 1e-9);
+        assert!((entropy(b"abab") - 1.0).abs() < 1e-9);
+        let all: Vec<u8> = (0..=255).collect();
+        assert!((entropy(&all) - 8.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn sorts_are_ascii() {
+        assert!(Sort::Digit.is_in(b"ab1") && !Sort::Digit.is_in("ab\u{0661}".as_bytes()));
+        assert!(Sort::Upper.is_in(b"aB1") && !Sort::Upper.is_in("\u{c4}".as_bytes()));
+        assert!(Sort::Lower.is_in(b"Ab1") && !Sort::Lower.is_in(b"AB1"));
+    }
+
+    #[test]
+    fn placeholders_are_told_from_tokens() {
+        let fake = [
+            "aaaaaaaaaaaaaaaaaaaa",
+            "xxxxxxxxxxxx",
+            "abcXXXXXdef",
+            "****************",
+            "your_token_here",
+            "YOUR-API-KEY",
+            "yourkeyhere",
+            "<access-token>",
+            "${TOKEN}",
+            "{{ token }}",
+            "$(cat token)",
+            "%(token)s",
+            "wJalrXUtnFEMI/EXAMPLEKEY",
+            "Password",
+            "changeme",
+        ];
+        for text in fake {
+            assert!(placeholder(text.as_bytes(), 0), "{text}");
+        }
+        let real =
+            ["q8Xk2PzL0vR7tYw3", "xxxxk2PzL0vR7tYw", "passwordless1", "yourself99", "<half", "hunter2", "Exam9ple", ""];
+        for text in real {
+            assert!(!placeholder(text.as_bytes(), 0), "{text}");
+        }
+        assert!(placeholder(b"acme_0000000000", 5), "the public prefix is no part of the body");
+    }
+}

@@ -1,0 +1,178 @@
+//! One blob: hits, their lines and columns, what is shown of them, and whether they are excused.
+
+use super::excerpt::{Masks, excerpt, window};
+use super::lines::{Cursor, Region};
+use super::{Scanner, decode, linehash};
+use crate::engine::{Hit, Scratch};
+use crate::model::{Companions, Finding, Masked, Place, Secret, Sighting, Span};
+use crate::rules::Kind;
+use crate::source::Blob;
+use crate::suppress::{Excuse, Judgement, Surroundings};
+use std::collections::BTreeSet;
+
+/// Hits of one blob that are reported one by one; what is beyond is masked and counted.
+const HITS_PER_BLOB: usize = 10_000;
+
+/// Bytes of a line in which a directive is looked for, before and after a secret.
+const DIRECTIVE_REACH: usize = 2_000;
+
+/// Blobs up to this size get line hashes.
+const HASHED_BYTES: usize = 10_000_000;
+
+/// Hidden characters that a secret must have for a hash of its line to be published: a hash is no seal, and a short
+/// secret could be guessed from it.
+const HASHED_SECRET: usize = 20;
+
+/// What one blob gave.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) bytes: u64,
+    pub(super) leaks: Vec<Leak>,
+    pub(super) excused: Vec<Excuse>,
+    /// Hits beyond the limit, and where.
+    pub(super) beyond: Option<(Place, u64)>,
+}
+
+/// One secret at one place.
+#[derive(Debug)]
+pub(super) struct Leak {
+    pub(super) sighting: Sighting,
+    pub(super) region: Region,
+    pub(super) note: Option<String>,
+    pub(super) finding: Option<Finding>,
+}
+
+/// A hit with its bytes taken along.
+struct Taken<'k> {
+    kind: &'k Kind,
+    span: Span,
+    secret: Secret,
+    companions: Companions,
+    shown: Masked,
+}
+
+impl Scanner {
+    pub(super) fn scan(&self, blob: &Blob<'_>, scratch: &mut Scratch) -> Seen {
+        let text = decode::text(blob.bytes);
+        let mut taken: Vec<Taken<'_>> = Vec::new();
+        let mut stretches: Vec<(Span, Masked)> = Vec::new();
+        let mut hits = 0_u64;
+        self.engine.scan(&text, scratch, &mut |hit: Hit<'_>| {
+            let Some(hit) = self.take(&text, &hit, &mut stretches) else { return };
+            hits += 1;
+            if taken.len() < HITS_PER_BLOB {
+                taken.push(hit);
+            }
+        });
+        let mut seen = Seen { bytes: blob.bytes.len() as u64, ..Seen::default() };
+        if taken.is_empty() {
+            return seen;
+        }
+        if let Some(beyond) = hits.checked_sub(taken.len() as u64).filter(|beyond| *beyond > 0) {
+            seen.beyond = Some((blob.place.clone(), beyond));
+        }
+        taken.sort_by(|a, b| (a.span, a.kind.id.as_str()).cmp(&(b.span, b.kind.id.as_str())));
+        let masks = Masks::new(stretches);
+        let mut cursor = Cursor::new(&text);
+        for hit in taken {
+            cursor.advance(hit.span.start);
+            match self.judge(&text, blob.path(), &cursor, &hit) {
+                Err(excuse) => seen.excused.push(excuse),
+                Ok(note) => seen.leaks.push(self.leak(&text, &blob.place, &cursor, &masks, hit, note)),
+            }
+        }
+        add_line_hashes(&text, &mut seen.leaks);
+        seen
+    }
+
+    /// Takes the bytes along, and notes what must be masked in the text around it.
+    fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken<'_>> {
+        let kind = self.engine.catalogue().find(&hit.kind.id)?;
+        let secret = Secret::new(hit.secret.to_vec());
+        let shown = Masked::of(&secret, kind.public_prefix(hit.secret));
+        stretches.push((hit.span, shown.clone()));
+        let mut companions = Companions::default();
+        for (name, span) in &hit.companions {
+            let value = Secret::new(text.get(span.start..span.end)?.to_vec());
+            stretches.push((*span, Masked::of(&value, 0)));
+            companions.push(name.clone(), value);
+        }
+        Some(Taken { kind, span: hit.span, secret, companions, shown })
+    }
+
+    fn judge(&self, text: &[u8], path: &str, cursor: &Cursor<'_>, hit: &Taken<'_>) -> Result<Option<String>, Excuse> {
+        let start = cursor.line_start().max(hit.span.start.saturating_sub(DIRECTIVE_REACH));
+        let rest = text.get(hit.span.end..).unwrap_or_default();
+        let reach = rest.get(..DIRECTIVE_REACH).unwrap_or(rest);
+        let end = hit.span.end + reach.iter().position(|&byte| byte == b'\n').unwrap_or(reach.len());
+        let around = Surroundings {
+            line: text.get(start..end).unwrap_or_default(),
+            secret: hit.span.start - start..hit.span.end - start,
+            before: cursor.line_before(DIRECTIVE_REACH),
+        };
+        let print = self.key.fingerprint(&hit.secret);
+        match self.suppressions.judge(&print, &hit.kind.id, path, &around) {
+            Judgement::Excused(excuse) => Err(excuse),
+            Judgement::Report { note } => Ok(note),
+        }
+    }
+
+    fn leak(
+        &self,
+        text: &[u8],
+        place: &Place,
+        cursor: &Cursor<'_>,
+        masks: &Masks,
+        hit: Taken<'_>,
+        note: Option<String>,
+    ) -> Leak {
+        let fingerprint = self.key.fingerprint(&hit.secret);
+        let excerpt = masked_line(text, cursor.line_start(), masks, &hit);
+        let sighting = Sighting {
+            kind: hit.kind.id.clone(),
+            title: hit.kind.title.clone(),
+            severity: hit.kind.severity,
+            confidence: hit.kind.confidence,
+            place: place.clone(),
+            at: cursor.at(),
+            span: hit.span,
+            fingerprint: fingerprint.clone(),
+            shown: hit.shown,
+            excerpt,
+            length: hit.secret.len(),
+            verdict: None,
+            also: Vec::new(),
+        };
+        let finding = self.keep_findings.then(|| Finding {
+            kind: hit.kind.id.clone(),
+            place: place.clone(),
+            span: hit.span,
+            secret: hit.secret,
+            companions: hit.companions,
+            fingerprint,
+        });
+        Leak { region: cursor.region(hit.span), sighting, note, finding }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the values are looked for in the line, to be masked there too")]
+fn masked_line(text: &[u8], line_start: usize, masks: &Masks, hit: &Taken<'_>) -> Masked {
+    let mut values = vec![(hit.secret.expose(), hit.shown.clone())];
+    values.extend(hit.companions.iter().map(|(_, value)| (value.expose(), Masked::of(value, 0))));
+    values.retain(|(value, _)| !value.is_empty());
+    excerpt(text, line_start, window(text, line_start, hit.span), masks, &values)
+}
+
+fn add_line_hashes(text: &[u8], leaks: &mut [Leak]) {
+    let long = |leak: &Leak| leak.sighting.length >= HASHED_SECRET;
+    let wanted: BTreeSet<u64> = leaks.iter().filter(|leak| long(leak)).map(|leak| leak.sighting.at.line).collect();
+    if wanted.is_empty() || text.len() > HASHED_BYTES {
+        return;
+    }
+    let hashes = linehash::hashes(text, &wanted);
+    for leak in leaks {
+        if long(leak) {
+            leak.region.line_hash = hashes.get(&leak.sighting.at.line).cloned();
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Adds up what the threads saw. Every sum is the same in whatever order its parts come.
+
+use super::Outcome;
+use super::pipeline::{Leak, Seen};
+use crate::model::{Confidence, Fingerprint, KindId, Place, Severity, Span};
+use crate::source::{Missed, SkipReason, SourceError};
+use crate::suppress::Excuse;
+use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+
+/// Secrets that are kept; more are a gap.
+const MOST_SECRETS: usize = 50_000;
+
+/// Other places of one secret that are kept.
+const MOST_PLACES: usize = 100;
+
+/// Names that are kept of what was skipped, and gaps that are kept.
+const MOST_NAMES: usize = 1_000;
+
+/// How many there were, and the first of them in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listed<T: Ord> {
+    /// How many in all.
+    pub count: u64,
+    /// The first of them.
+    pub first: BTreeSet<T>,
+}
+
+impl<T: Ord> Default for Listed<T> {
+    fn default() -> Self {
+        Self { count: 0, first: BTreeSet::new() }
+    }
+}
+
+impl<T: Ord> Listed<T> {
+    fn add(&mut self, item: T) {
+        self.count += 1;
+        self.first.insert(item);
+        if self.first.len() > MOST_NAMES {
+            self.first.pop_last();
+        }
+    }
+}
+
+/// Something that should have been read and was not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Gap {
+    /// What, and why not.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Gap {
+    /// From the error and its causes.
+    #[must_use]
+    pub fn of(error: &SourceError) -> Self {
+        let mut what = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            what = format!("{what}: {error}");
+            cause = error.source();
+        }
+        Self { what, remedy: error.remedy().map(ToOwned::to_owned) }
+    }
+}
+
+/// What was read, what was left out on purpose, and what could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Files, blobs and messages that were scanned.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Left out on purpose.
+    pub skipped: BTreeMap<SkipReason, Listed<String>>,
+    /// Not read.
+    pub gaps: Listed<Gap>,
+}
+
+impl Coverage {
+    /// True when everything was read, except what was left out on purpose.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.gaps.count == 0
+    }
+
+    /// True when nothing that has content was left out either.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_complete() && !self.skipped.keys().any(|reason| reason.hides_content())
+    }
+
+    /// How many items were left out on purpose.
+    #[must_use]
+    pub fn skipped_count(&self) -> u64 {
+        self.skipped.values().map(|listed| listed.count).sum()
+    }
+}
+
+/// Which of two leaks of one secret stands for it: the surer and graver kind, then the older place.
+type Rank = (Reverse<Confidence>, Reverse<Severity>, KindId, (u8, i64), Place, Span);
+
+fn rank(leak: &Leak) -> Rank {
+    let sighting = &leak.sighting;
+    let age = match &sighting.place {
+        Place::Commit { time, .. } => (0, *time),
+        Place::Message { .. } => (1, 0),
+        Place::File { .. } | Place::Staged { .. } | Place::Stdin => (0, 0),
+    };
+    let kind = sighting.kind.clone();
+    (Reverse(sighting.confidence), Reverse(sighting.severity), kind, age, sighting.place.clone(), sighting.span)
+}
+
+#[derive(Debug)]
+struct Entry {
+    rank: Rank,
+    leak: Leak,
+    places: BTreeSet<Place>,
+}
+
+/// The sum so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    secrets: BTreeMap<Fingerprint, Entry>,
+    too_many: bool,
+    coverage: Coverage,
+    excused: BTreeMap<Excuse, u64>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, seen: Result<Seen, Missed>) {
+        match seen {
+            Ok(seen) => self.add_seen(seen),
+            Err(Missed::Skipped { place, reason }) => {
+                self.coverage.skipped.entry(reason).or_default().add(place.to_string());
+            }
+            Err(Missed::Unread(error)) => self.coverage.gaps.add(Gap::of(&error)),
+        }
+    }
+
+    fn add_seen(&mut self, seen: Seen) {
+        self.coverage.items += 1;
+        self.coverage.bytes += seen.bytes;
+        for excuse in seen.excused {
+            *self.excused.entry(excuse).or_default() += 1;
+        }
+        if let Some((place, beyond)) = seen.beyond {
+            let what = format!("{place} holds {beyond} more tokens than are listed");
+            self.coverage.gaps.add(Gap { what, remedy: Some("scan it alone, or exclude it".to_owned()) });
+        }
+        for leak in seen.leaks {
+            self.add_leak(leak);
+        }
+    }
+
+    fn add_leak(&mut self, leak: Leak) {
+        let rank = rank(&leak);
+        let place = leak.sighting.place.clone();
+        match self.secrets.get_mut(&leak.sighting.fingerprint) {
+            Some(entry) => {
+                entry.places.insert(place);
+                if entry.places.len() > MOST_PLACES {
+                    entry.places.pop_last();
+                }
+                if rank < entry.rank {
+                    (entry.rank, entry.leak) = (rank, leak);
+                }
+            }
+            None => {
+                let print = leak.sighting.fingerprint.clone();
+                self.secrets.insert(print, Entry { rank, leak, places: BTreeSet::from([place]) });
+            }
+        }
+        if self.secrets.len() > MOST_SECRETS {
+            self.secrets.pop_last();
+            self.too_many = true;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Outcome {
+        if self.too_many {
+            let what = format!("there are more than {MOST_SECRETS} different secrets: the others are not listed");
+            self.coverage.gaps.add(Gap { what, remedy: Some("scan parts of it, or exclude paths".to_owned()) });
+        }
+        let mut entries: Vec<Entry> = self.secrets.into_values().collect();
+        entries.sort_by(|a, b| {
+            let key = |entry: &Entry| (Reverse(entry.leak.sighting.severity), entry.rank.3);
+            let place = |entry: &Entry| (entry.leak.sighting.place.clone(), entry.leak.sighting.span);
+            key(a).cmp(&key(b)).then_with(|| place(a).cmp(&place(b)))
+        });
+        let mut outcome = Outcome { coverage: self.coverage, excused: self.excused, ..Outcome::default() };
+        for Entry { mut leak, places, .. } in entries {
+            let print = leak.sighting.fingerprint.clone();
+            leak.sighting.also = places.into_iter().filter(|place| *place != leak.sighting.place).collect();
+            outcome.regions.insert(print.clone(), leak.region);
+            if let Some(note) = leak.note {
+                outcome.notes.insert(print, note);
+            }
+            outcome.sightings.push(leak.sighting);
+            outcome.findings.extend(leak.finding);
+        }
+        outcome
+    }
+}

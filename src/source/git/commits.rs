@@ -1,0 +1,263 @@
+//! Commits: all that can be reached, or those of a range; the blobs they bring and their messages.
+
+use super::Whereabouts;
+use super::blobs::{Readers, Wanted, read_all};
+use crate::model::Place;
+use crate::source::{Blob, Limits, Source, SourceError, Visit};
+use git2::{ObjectType, Oid, Repository, Revwalk, Sort, Tree};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::ops::ControlFlow;
+
+/// Directories below one another that are followed; git itself stops sooner.
+const DEEPEST: usize = 512;
+
+/// Every commit that a reference or `HEAD` reaches. Each blob is read once.
+#[derive(Debug)]
+pub struct History {
+    whereabouts: Whereabouts,
+    limits: Limits,
+    jobs: usize,
+}
+
+impl History {
+    /// Of this repository, on so many threads.
+    #[must_use]
+    pub fn new(whereabouts: Whereabouts, limits: Limits, jobs: usize) -> Self {
+        Self { whereabouts, limits, jobs }
+    }
+}
+
+impl Source for History {
+    fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
+        let repository = self.whereabouts.open()?;
+        let mut commits = walk_of(&repository)?;
+        commits.push_glob("*").map_err(|source| unread("the references", source))?;
+        let _ = commits.push_head(); // an unborn branch reaches nothing
+        read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
+            let mut reading = Reading::new(&repository, readers, Against::Nothing);
+            let _ = reading.commits(commits);
+            Ok(())
+        })
+    }
+}
+
+/// The commits of `A..B`: what each of them adds to or changes in its parents.
+#[derive(Debug)]
+pub struct Range {
+    whereabouts: Whereabouts,
+    base: String,
+    tip: String,
+    limits: Limits,
+    jobs: usize,
+}
+
+impl Range {
+    /// Reads `A..B`. An `A` of zeros, as hooks and CI write it for a new branch, excludes nothing.
+    ///
+    /// # Errors
+    /// When the text is no such range.
+    pub fn new(whereabouts: Whereabouts, range: &str, limits: Limits, jobs: usize) -> Result<Self, SourceError> {
+        let ends = range.split_once("..").filter(|(base, tip)| !base.is_empty() && !tip.starts_with('.'));
+        let Some((base, tip)) = ends else {
+            return Err(SourceError::Range { range: range.to_owned() });
+        };
+        let tip = if tip.is_empty() { "HEAD" } else { tip };
+        Ok(Self { whereabouts, base: base.to_owned(), tip: tip.to_owned(), limits, jobs })
+    }
+}
+
+impl Source for Range {
+    fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
+        let repository = self.whereabouts.open()?;
+        let mut commits = walk_of(&repository)?;
+        let new_branch = self.base.len() >= 40 && self.base.bytes().all(|byte| byte == b'0');
+        if !new_branch {
+            commits.hide(commit_id(&repository, &self.base)?).map_err(|source| unread(&self.base, source))?;
+        }
+        commits.push(commit_id(&repository, &self.tip)?).map_err(|source| unread(&self.tip, source))?;
+        read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
+            let mut reading = Reading::new(&repository, readers, Against::Parents);
+            let _ = reading.commits(commits);
+            Ok(())
+        })
+    }
+}
+
+fn unread(what: &str, source: git2::Error) -> SourceError {
+    SourceError::Object { what: what.to_owned(), source }
+}
+
+/// Oldest first, so that a blob is named by the commit that brought it.
+fn walk_of(repository: &Repository) -> Result<Revwalk<'_>, SourceError> {
+    let mut commits = repository.revwalk().map_err(|source| unread("the commits", source))?;
+    let sorting = Sort::TOPOLOGICAL | Sort::TIME | Sort::REVERSE;
+    commits.set_sorting(sorting).map_err(|source| unread("the commits", source))?;
+    Ok(commits)
+}
+
+fn commit_id(repository: &Repository, revision: &str) -> Result<Oid, SourceError> {
+    let missing = |source| SourceError::MissingRevision { revision: revision.to_owned(), source };
+    let object = repository.revparse_single(revision).map_err(missing)?;
+    Ok(object.peel_to_commit().map_err(missing)?.id())
+}
+
+/// What a commit's tree is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Against {
+    /// Its parents: what they have at the same path is not new.
+    Parents,
+    /// Nothing but what was seen already.
+    Nothing,
+}
+
+struct Reading<'a> {
+    repository: &'a Repository,
+    readers: &'a Readers<'a>,
+    against: Against,
+    /// Commits whose parents were cut off.
+    boundary: HashSet<Oid>,
+    blobs: HashSet<(Oid, u64)>,
+    trees: HashSet<(Oid, u64)>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(repository: &'a Repository, readers: &'a Readers<'a>, against: Against) -> Self {
+        let boundary = boundary_of(repository);
+        Self { repository, readers, against, boundary, blobs: HashSet::new(), trees: HashSet::new() }
+    }
+
+    fn commits(&mut self, commits: Revwalk<'_>) -> ControlFlow<()> {
+        for id in commits {
+            match id {
+                Ok(id) => self.commit(id)?,
+                // The walk cannot go on past a commit it cannot read, and would say so for ever.
+                Err(source) => return self.readers.gap(unread("a commit of the history", source)),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn commit(&mut self, id: Oid) -> ControlFlow<()> {
+        if self.boundary.contains(&id) {
+            self.readers.gap(SourceError::Shallow { commit: id.to_string() })?;
+        }
+        let commit = match self.repository.find_commit(id) {
+            Ok(commit) => commit,
+            Err(source) => return self.readers.gap(unread(&format!("commit {id}"), source)),
+        };
+        let place = Place::Message { commit: id.to_string() };
+        self.readers.visit(Ok(Blob { place, from_top: None, bytes: commit.message_bytes() }))?;
+        let mut parents = Vec::new();
+        if self.against == Against::Parents {
+            for parent in commit.parents() {
+                match parent.tree() {
+                    Ok(tree) => parents.push(tree),
+                    Err(source) => self.readers.gap(unread(&format!("the tree of commit {}", parent.id()), source))?,
+                }
+            }
+        }
+        match commit.tree() {
+            Ok(tree) => {
+                let origin = Origin { commit: id.to_string(), time: commit.author().when().seconds() };
+                self.tree(&tree, &parents, &mut Vec::new(), &origin, 0)
+            }
+            Err(source) => self.readers.gap(unread(&format!("the tree of commit {id}"), source)),
+        }
+    }
+
+    fn tree(
+        &mut self,
+        tree: &Tree<'_>,
+        parents: &[Tree<'_>],
+        path: &mut Vec<u8>,
+        origin: &Origin,
+        depth: usize,
+    ) -> ControlFlow<()> {
+        if depth > DEEPEST {
+            let what = format!("{} (too deep)", String::from_utf8_lossy(path));
+            return self.readers.gap(unread(&what, git2::Error::from_str("directories nested too deep")));
+        }
+        // The path belongs to the key: an exclusion may hold for one place of a tree and not for another.
+        if self.against == Against::Nothing && !self.trees.insert((tree.id(), hash_of(path))) {
+            return ControlFlow::Continue(());
+        }
+        for entry in tree.iter() {
+            let (id, name) = (entry.id(), entry.name_bytes());
+            let before: Vec<_> = parents.iter().filter_map(|parent| parent.get_name_bytes(name)).collect();
+            if before.iter().any(|old| old.id() == id) {
+                continue;
+            }
+            let length = path.len();
+            if length > 0 {
+                path.push(b'/');
+            }
+            path.extend_from_slice(name);
+            let flow = match entry.kind() {
+                Some(ObjectType::Blob) => self.blob(id, path, origin),
+                Some(ObjectType::Tree) => {
+                    let old: Vec<_> =
+                        before.iter().filter_map(|old| self.repository.find_tree(old.id()).ok()).collect();
+                    match self.repository.find_tree(id) {
+                        Ok(below) => self.tree(&below, &old, path, origin, depth + 1),
+                        Err(source) => {
+                            let what = format!("tree {id} ({})", String::from_utf8_lossy(path));
+                            self.readers.gap(unread(&what, source))
+                        }
+                    }
+                }
+                _ => ControlFlow::Continue(()), // a submodule has its own history
+            };
+            path.truncate(length);
+            flow?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn blob(&mut self, id: Oid, path: &[u8], origin: &Origin) -> ControlFlow<()> {
+        let shown = String::from_utf8_lossy(path).into_owned();
+        // A blob is read once, except that a path which is left out must not hide it at another.
+        let key = if self.readers.excludes(&shown) { hash_of(path) } else { 0 };
+        if !self.blobs.insert((id, key)) {
+            return ControlFlow::Continue(());
+        }
+        let place = Place::Commit { commit: origin.commit.clone(), path: shown, time: origin.time };
+        self.readers.want(Wanted { id, place })
+    }
+}
+
+/// The commit that is being read.
+struct Origin {
+    commit: String,
+    time: i64,
+}
+
+fn hash_of(path: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish() | 1
+}
+
+/// Where a shallow clone is cut off.
+fn boundary_of(repository: &Repository) -> HashSet<Oid> {
+    let Ok(text) = std::fs::read_to_string(repository.commondir().join("shallow")) else {
+        return HashSet::new(); // only shallow clones have the file
+    };
+    text.lines().filter_map(|line| Oid::from_str(line.trim()).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_two_ends() {
+        let range = |text: &str| Range::new(Whereabouts::Environment, text, Limits::default(), 1);
+        let ends = |text: &str| range(text).map(|range| (range.base, range.tip)).ok();
+        assert_eq!(ends("a..b"), Some(("a".to_owned(), "b".to_owned())));
+        assert_eq!(ends("a.."), Some(("a".to_owned(), "HEAD".to_owned())));
+        for wrong in ["a", "..b", "a...b", ""] {
+            assert!(matches!(range(wrong), Err(SourceError::Range { .. })), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Git repositories, opened as git names them (`GIT_DIR`, `GIT_INDEX_FILE` and their like). Nothing is ever written.
+
+mod blobs;
+mod commits;
+mod staged;
+
+pub use commits::{History, Range};
+pub use staged::Staged;
+
+use super::SourceError;
+use git2::Repository;
+use std::path::PathBuf;
+
+/// Which repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// The one that the environment or the working directory names.
+    Environment,
+    /// The one that holds this path.
+    Holding(PathBuf),
+}
+
+impl Whereabouts {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// When there is none, another user owns it, or it needs what we cannot read.
+    pub fn open(&self) -> Result<Repository, SourceError> {
+        match self {
+            Self::Environment => Repository::open_from_env(),
+            Self::Holding(path) => Repository::discover(path),
+        }
+        .map_err(|source| SourceError::Repository { source })
+    }
+}

@@ -1,0 +1,71 @@
+//! What the next commit would add or change: the index that git names, against `HEAD`.
+
+use super::Whereabouts;
+use super::blobs::{Wanted, read_all};
+use crate::model::Place;
+use crate::source::{Limits, Source, SourceError, Visit};
+use git2::{Delta, DiffOptions, ErrorCode, FileMode, Oid, Repository, Tree};
+
+/// As many files are read by one thread; more are worth another.
+const FILES_PER_READER: usize = 16;
+
+/// The staged files. Works on a branch without commits, without identity, in a linked work tree and during a merge.
+#[derive(Debug)]
+pub struct Staged {
+    limits: Limits,
+    jobs: usize,
+}
+
+impl Staged {
+    /// With these limits, on at most so many threads.
+    #[must_use]
+    pub fn new(limits: Limits, jobs: usize) -> Self {
+        Self { limits, jobs }
+    }
+}
+
+impl Source for Staged {
+    fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
+        let wanted = staged(&Whereabouts::Environment.open()?)?;
+        let jobs = self.jobs.min(wanted.len() / FILES_PER_READER + 1);
+        read_all(&Whereabouts::Environment, &self.limits, jobs, visit, |readers| {
+            let _ = wanted.into_iter().try_for_each(|wanted| readers.want(wanted));
+            Ok(())
+        })
+    }
+}
+
+/// Names what is new in the index. Deletions, submodules and entries without content are no bytes.
+fn staged(repository: &Repository) -> Result<Vec<Wanted>, SourceError> {
+    let unread = |what: &str| {
+        let what = what.to_owned();
+        move |source| SourceError::Object { what, source }
+    };
+    let head = head_tree(repository)?;
+    let index = repository.index().map_err(unread("the index"))?;
+    let mut options = DiffOptions::new();
+    options.ignore_submodules(true).include_typechange(true).skip_binary_check(true);
+    let diff = repository
+        .diff_tree_to_index(head.as_ref(), Some(&index), Some(&mut options))
+        .map_err(unread("the difference between HEAD and the index"))?;
+    let mut wanted = Vec::new();
+    for delta in diff.deltas() {
+        let file = delta.new_file();
+        let gone = matches!(delta.status(), Delta::Deleted | Delta::Unmodified);
+        if gone || file.id() == Oid::ZERO_SHA1 || file.mode() == FileMode::Commit {
+            continue;
+        }
+        let path = String::from_utf8_lossy(file.path_bytes().unwrap_or_default()).into_owned();
+        wanted.push(Wanted { id: file.id(), place: Place::Staged { path } });
+    }
+    Ok(wanted)
+}
+
+fn head_tree(repository: &Repository) -> Result<Option<Tree<'_>>, SourceError> {
+    let unread = |source| SourceError::Object { what: "HEAD".to_owned(), source };
+    match repository.head() {
+        Ok(head) => head.peel_to_tree().map(Some).map_err(unread),
+        Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => Ok(None),
+        Err(error) => Err(unread(error)),
+    }
+}

@@ -1,0 +1,179 @@
+//! Puts a scan together: the source that was asked for, the repository's file and exceptions, the key of fingerprints.
+
+use crate::clock::Clock;
+use crate::config::installation::{self, InstallationError, Kept};
+use crate::config::repository::{RepositoryConfig, RepositoryError};
+use crate::engine::{Engine, EngineError};
+use crate::model::{FingerprintKey, Severity};
+use crate::rules::Catalogue;
+use crate::scan::Scanner;
+use crate::source::files::Files;
+use crate::source::git::{History, Range, Staged, Whereabouts};
+use crate::source::stdin::Stdin;
+use crate::source::{Exclusions, Limits, Source, SourceError};
+use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Files and directories.
+    Paths(Vec<PathBuf>),
+    /// Standard input.
+    Stdin,
+    /// What the next commit brings.
+    Staged,
+    /// The commits of `A..B`.
+    Range(Whereabouts, String),
+    /// All commits.
+    History(Whereabouts),
+}
+
+/// A scan as it was asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Of what.
+    pub target: Target,
+    /// Items with more bytes are left out.
+    pub largest_bytes: u64,
+    /// Whether binary content is read too.
+    pub binary: bool,
+    /// Paths that are left out, besides the repository's own.
+    pub exclude: Vec<String>,
+    /// Threads.
+    pub jobs: usize,
+    /// Whether the files of the repository are left unread.
+    pub isolated: bool,
+    /// Whether the secrets themselves are kept.
+    pub keep_findings: bool,
+}
+
+/// A scan that can run.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What scans.
+    pub scanner: Scanner,
+    /// What is scanned.
+    pub source: Box<dyn Source>,
+    /// The gate of the repository.
+    pub gate: Option<Severity>,
+    /// The top of the work tree, if there is one.
+    pub top: Option<PathBuf>,
+    /// Why the fingerprints hold for this run alone, if they do.
+    pub passing_key: Option<String>,
+}
+
+/// A scan could not be put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScannerError {
+    /// The repository's file.
+    #[error("the configuration of this repository is refused")]
+    Config(#[source] RepositoryError),
+    /// The exceptions.
+    #[error("the exceptions of this repository are refused")]
+    Exceptions(#[source] IgnoreError),
+    /// The exceptions cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unread {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What was asked for is not there.
+    #[error(transparent)]
+    Source(SourceError),
+    /// The kinds cannot be looked for.
+    #[error(transparent)]
+    Engine(EngineError),
+    /// There is no key.
+    #[error(transparent)]
+    Key(InstallationError),
+}
+
+/// Puts a scan together.
+///
+/// # Errors
+/// When a path is missing, there is no repository, or one of its files is refused.
+pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Result<Prepared, ScannerError> {
+    let top = top_of(&request.target).map_err(ScannerError::Source)?;
+    let (config, exceptions) = match top.as_deref().filter(|_| !request.isolated) {
+        Some(top) => (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?),
+        None => (RepositoryConfig::default(), IgnoreFile::default()),
+    };
+    let mut globs = config.exclude;
+    globs.extend(request.exclude);
+    let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
+    let limits = Limits { largest_bytes: request.largest_bytes, binary: request.binary, exclusions };
+    let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
+    let (key, passing_key) = key_of(config.salt)?;
+    let scanner = Scanner {
+        engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
+        key,
+        suppressions: Suppressions::new(exceptions, clock.now()),
+        keep_findings: request.keep_findings,
+    };
+    Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
+}
+
+fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) -> Result<Box<dyn Source>, SourceError> {
+    Ok(match target {
+        Target::Paths(paths) => {
+            let files = Files::new(paths, limits, jobs)?;
+            Box::new(match top {
+                Some(top) => files.below(top),
+                None => files,
+            })
+        }
+        Target::Stdin => Box::new(Stdin::new(limits)),
+        Target::Staged => Box::new(Staged::new(limits, jobs)),
+        Target::Range(whereabouts, range) => Box::new(Range::new(whereabouts, &range, limits, jobs)?),
+        Target::History(whereabouts) => Box::new(History::new(whereabouts, limits, jobs)),
+    })
+}
+
+/// The key stays with the repository; where there is none, with the installation.
+fn key_of(salt: Option<Vec<u8>>) -> Result<(FingerprintKey, Option<String>), ScannerError> {
+    if let Some(salt) = salt {
+        return Ok((FingerprintKey::of_repository(salt), None));
+    }
+    let (key, kept) = installation::key(installation::state_directory().as_deref()).map_err(ScannerError::Key)?;
+    let passing = match kept {
+        Kept::OnDisk(_) => None,
+        Kept::ThisRunOnly { why } => Some(why),
+    };
+    Ok((FingerprintKey::of_installation(key), passing))
+}
+
+fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {
+    let path = top.join(FILE_NAME);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => IgnoreFile::parse(&text, FILE_NAME).map_err(ScannerError::Exceptions),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(IgnoreFile::default()),
+        Err(source) => Err(ScannerError::Unread { path, source }),
+    }
+}
+
+/// The top of the work tree that holds the target.
+fn top_of(target: &Target) -> Result<Option<PathBuf>, SourceError> {
+    match target {
+        Target::Staged => work_tree(&Whereabouts::Environment),
+        Target::Range(whereabouts, _) | Target::History(whereabouts) => work_tree(whereabouts),
+        Target::Paths(paths) => Ok(paths.first().and_then(|path| work_tree_above(path))),
+        Target::Stdin => Ok(work_tree_above(Path::new("."))),
+    }
+}
+
+fn work_tree(whereabouts: &Whereabouts) -> Result<Option<PathBuf>, SourceError> {
+    Ok(whereabouts.open()?.workdir().map(Path::to_owned))
+}
+
+/// The next directory above that holds `.git`. Files can be scanned where git itself would refuse to work, so it is
+/// not asked.
+#[must_use]
+pub fn work_tree_above(path: &Path) -> Option<PathBuf> {
+    let path = std::fs::canonicalize(path).ok()?;
+    path.ancestors().find(|above| above.join(".git").exists()).map(Path::to_owned)
+}
