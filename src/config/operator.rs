@@ -113,8 +113,8 @@ pub enum Provider {
     },
     /// AWS IAM access keys.
     AwsIam {
-        /// The IAM user that holds the keys.
-        user: String,
+        /// The IAM user that holds the keys; looked up by key where it is not named.
+        user: Option<String>,
         /// Region.
         region: String,
         /// Another endpoint than Amazon's, for IAM and STS alike.
@@ -133,6 +133,8 @@ pub enum Provider {
         database: String,
         /// The two login roles.
         roles: [String; 2],
+        /// The role that both are members of; checked before a mint where it is named.
+        owner: Option<String>,
         /// Who may alter them.
         authority: PostgresAuthority,
         /// Transport security.
@@ -158,8 +160,6 @@ pub enum Tls {
     /// Encrypted, with the certificate and the host name checked.
     #[default]
     Verify,
-    /// Encrypted, unchecked.
-    Require,
     /// In clear: for loopback and unix sockets.
     Disable,
 }

@@ -1,6 +1,6 @@
 //! A provider in memory: for rehearsals, and for tests that order its faults.
 
-use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes};
+use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, warranted};
 use crate::model::{
     Abilities, Chooser, Class, Credential, Happened, Label, Quota, Reason, Secret, Timestamp, TokenId, Usage, Use,
     Verdict,
@@ -322,13 +322,14 @@ impl Provider for MemoryProvider {
         })
     }
 
-    async fn disable(&self, warrant: &Warrant, _credential: &Credential) -> Result<(), ProviderError> {
+    async fn disable(&self, warrant: &Warrant, credential: &Credential) -> Result<(), ProviderError> {
+        let token = warranted(Act::Disable.word(), warrant, credential)?;
         self.act(
             Act::Disable,
             self.abilities.disable,
             || (),
             |inner| {
-                match inner.tokens.get_mut(warrant.token()) {
+                match inner.tokens.get_mut(token) {
                     Some(held) => held.disabled = true,
                     None => {
                         return Err(ProviderError::Refused { act: Act::Disable.word(), code: "not found".to_owned() });
@@ -339,21 +340,23 @@ impl Provider for MemoryProvider {
         )
     }
 
-    async fn revoke(&self, warrant: &Warrant, _credential: &Credential) -> Result<Revoked, ProviderError> {
+    async fn revoke(&self, warrant: &Warrant, credential: &Credential) -> Result<Revoked, ProviderError> {
+        let token = warranted(Act::Revoke.word(), warrant, credential)?;
         self.act(
             Act::Revoke,
             self.abilities.revoke,
             || Revoked::Accepted,
-            |inner| Ok(inner.tokens.remove(warrant.token()).map_or(Revoked::AlreadyGone, |_| Revoked::Accepted)),
+            |inner| Ok(inner.tokens.remove(token).map_or(Revoked::AlreadyGone, |_| Revoked::Accepted)),
         )
     }
 
-    async fn end_sessions(&self, warrant: &Warrant, _credential: &Credential) -> Result<u64, ProviderError> {
+    async fn end_sessions(&self, warrant: &Warrant, credential: &Credential) -> Result<u64, ProviderError> {
+        let token = warranted(Act::EndSessions.word(), warrant, credential)?;
         self.act(
             Act::EndSessions,
             self.abilities.sessions,
             || 0,
-            |inner| Ok(inner.tokens.get_mut(warrant.token()).map_or(0, |held| std::mem::take(&mut held.sessions))),
+            |inner| Ok(inner.tokens.get_mut(token).map_or(0, |held| std::mem::take(&mut held.sessions))),
         )
     }
 
@@ -369,5 +372,64 @@ impl Provider for MemoryProvider {
                 Ok(if seen.is_empty() { Usage::NoneSeen(Timestamp(u64::MAX)) } else { Usage::Seen(seen) })
             },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::contract::{credential, keeps_the_contract};
+    use super::*;
+
+    fn abilities(chooser: Chooser, quota: Quota) -> Abilities {
+        Abilities { chooser, quota, ..MemoryProvider::default().abilities }
+    }
+
+    #[tokio::test]
+    async fn the_contract_is_kept() {
+        for chooser in [Chooser::Server, Chooser::Client] {
+            let provider = MemoryProvider::new(abilities(chooser, Quota::AtMost(2)));
+            provider.put("t0", "value0");
+            keeps_the_contract(&provider, &TokenId::new("t0"), "value0").await;
+        }
+    }
+
+    #[tokio::test]
+    async fn faults_happen_as_ordered() {
+        let provider = MemoryProvider::new(abilities(Chooser::Server, Quota::AtMost(3)));
+        provider.put("t0", "value0");
+        let (old, label) = (TokenId::new("t0"), Label::new("l"));
+        for fault in
+            [Fault::Before, Fault::Unsure, Fault::After, Fault::Throttled(Duration::from_secs(3)), Fault::Refused]
+        {
+            provider.order(Act::Mint, fault);
+        }
+        let mut said = Vec::new();
+        for _ in 0..5 {
+            let error = provider.mint(&old, &label, None).await.unwrap_err();
+            said.push((error.happened(), error.reason(), provider.live().len()));
+        }
+        assert_eq!(
+            said,
+            [
+                (Happened::No, Reason::Unreachable, 1),
+                (Happened::Perhaps, Reason::Unreachable, 1),
+                (Happened::Perhaps, Reason::Unreachable, 2),
+                (Happened::No, Reason::Throttled, 2),
+                (Happened::No, Reason::Rejected, 2),
+            ]
+        );
+        provider.mint(&old, &label, None).await.unwrap();
+        assert!(matches!(provider.mint(&old, &label, None).await, Err(ProviderError::Quota)));
+        assert_eq!(provider.find(&label).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_lying_revoke_kills_nothing() {
+        let provider = MemoryProvider::default();
+        provider.put("t0", "value0");
+        let (old, warrant) = (TokenId::new("t0"), Warrant::for_test("t0"));
+        provider.order(Act::Revoke, Fault::Lie);
+        assert_eq!(provider.revoke(&warrant, &credential(&old, "value0")).await.unwrap(), Revoked::Accepted);
+        assert_eq!(provider.verify(&credential(&old, "value0")).await, Verdict::Live(old));
     }
 }

@@ -2,6 +2,8 @@
 
 mod ask;
 pub mod aws_iam;
+#[cfg(test)]
+mod contract;
 pub mod http;
 pub mod memory;
 pub mod postgres;

@@ -45,7 +45,7 @@ start() {
 
     for attempt in 1 2 3; do
         port="$(free_port)"
-        as_server "$bin/pg_ctl" -D "$data/cluster" -l "$data/server.log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c log_connections=on -c log_disconnections=on -c fsync=off" start \
+        as_server "$bin/pg_ctl" -D "$data/cluster" -l "$data/server.log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c log_connections=on -c log_disconnections=on -c log_min_error_statement=panic -c fsync=off" start \
             >>"$RUN_DIR/postgres.log" 2>&1 && break
         [ "$attempt" -lt 3 ] || { tail -n 20 "$data/server.log" >&2 || true; fail "the server did not start"; }
     done

