@@ -1,6 +1,6 @@
 //! The plan of a rotation: fixed when it is opened, the first thing its journal holds.
 
-use crate::model::{Abilities, Digest, KindId, RotationId, Timestamp};
+use crate::model::{Abilities, KindId, RotationId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ pub struct Plan {
     pub policy: Policy,
     /// When the leak became known; usage is read from here on.
     pub leaked: Timestamp,
-    /// The old token is disabled or revoked first: a named person's order given when the rotation was opened.
+    /// The old token is disabled or revoked first: a named person's order given when the rotation was opened (whoever
+    /// approves the plan gives it), or a policy's where nobody is asked.
     pub emergency: bool,
 }
 
@@ -135,13 +136,4 @@ mod millis {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
     }
-}
-
-/// The effects that the plan would have if everything works, from the same step function that runs it.
-pub fn effects(_plan: &Plan) -> Vec<super::Effect> {
-    unimplemented!()
-}
-/// What an approval is bound to: a digest of the plan and its effects, without nonces.
-pub fn digest(_plan: &Plan) -> Digest {
-    unimplemented!()
 }
