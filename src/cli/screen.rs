@@ -58,7 +58,7 @@ impl Screen {
         let took = last.at.replace(event.at).map(|last| event.at.since(last));
         last.line = Some(line.clone());
         drop(last);
-        let took.map(|took| format!("{:.1}s", took.as_secs_f64())).unwrap_or_default();
+        let took = took.map(|took| format!("{:.1}s", took.as_secs_f64())).unwrap_or_default();
         self.text(&format!("  {}  {:<12} {took:>6}  {}\n", timeline::time_of_day(event.at), line.what, line.evidence));
     }
 
