@@ -7,8 +7,7 @@ use super::output::{Outputs, style_of};
 use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
 use crate::report::{Format, Report, Scope};
-use crate::source::git::Whereabouts;
-use crate::wiring::scanner::{Prepared, Request, Target, prepare};
+use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -2,9 +2,7 @@
 
 use super::{Report, Scope};
 use crate::model::Sighting;
-use crate::scan::{Gap, Region};
-use crate::source::SkipReason;
-use crate::suppress::Excuse;
+use crate::scan::{Excuse, Gap, Region, SkipReason};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

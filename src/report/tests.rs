@@ -1,7 +1,6 @@
 use super::*;
 use crate::model::{Confidence, FingerprintKey, KindId, LineColumn, Masked, Secret, Sighting, Span};
-use crate::scan::{Gap, Region};
-use crate::source::SkipReason;
+use crate::scan::{Gap, Region, SkipReason};
 
 fn sighting(path: &str) -> Sighting {
     let secret = Secret::new(b"not shown anywhere at all, ever".to_vec());

@@ -7,6 +7,8 @@ mod lines;
 mod pipeline;
 mod tally;
 
+pub use crate::source::SkipReason;
+pub use crate::suppress::Excuse;
 pub use excerpt::harmless;
 pub use lines::Region;
 pub use tally::{Coverage, Gap, Listed};
@@ -14,7 +16,7 @@ pub use tally::{Coverage, Gap, Listed};
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, Sighting};
 use crate::source::{Missed, Source, SourceError};
-use crate::suppress::{Excuse, Suppressions};
+use crate::suppress::Suppressions;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Mutex;

@@ -166,6 +166,21 @@ fn the_history_of_every_branch_is_scanned_and_merges_too() {
 }
 
 #[test]
+fn what_tags_say_and_name_is_history_too() {
+    let world = World::new();
+    world.stanch(&["scan", "--history"]).expect(0).says("0 objects");
+    world.commit("a", "clean", "first");
+    let (message, blob) = (token(32), token(33));
+    world.git_as_kim(&["tag", "-a", "v1", "-m", &format!("use {message}")]);
+    world.write("loose", &blob);
+    let id = world.git(&["hash-object", "-w", "loose"]).stdout.trim().to_owned();
+    world.git(&["tag", "file", &id]);
+    let ran = world.stanch(&["scan", "--history", "--format", "lines"]).expect(1).hides(&message).hides(&blob);
+    assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+    ran.says("refs/tags/file@").says("<message>@");
+}
+
+#[test]
 fn a_missing_path_stops_before_anything_is_scanned() {
     let world = World::bare();
     let secret = token(15);
