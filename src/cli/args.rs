@@ -71,6 +71,18 @@ pub enum Command {
     Rules(RulesCommand),
     /// Write an exception with a reason and an end into .stanchignore
     Ignore(IgnoreArguments),
+    /// Replace a leaked token: mint, store, prove, revoke, prove dead
+    #[cfg(feature = "rotate")]
+    Rotate(super::acts::Rotate),
+    /// Open and closed cases, and what a person may do about them
+    #[cfg(feature = "rotate")]
+    Case(super::acts::Case),
+    /// The journal as evidence
+    #[cfg(feature = "rotate")]
+    Audit(super::acts::Audit),
+    /// The whole loop in a scratch directory
+    #[cfg(feature = "rotate")]
+    Demo(super::acts::Demo),
 }
 
 /// Arguments of `stanch scan`.

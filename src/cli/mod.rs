@@ -1,14 +1,34 @@
 //! The command line: the only part of the program that prints and exits.
 
+#[cfg(feature = "rotate")]
+pub mod acts;
 pub mod args;
+#[cfg(feature = "rotate")]
+mod audit;
+#[cfg(feature = "rotate")]
+mod case;
 mod config;
+#[cfg(feature = "rotate")]
+mod demo;
 pub mod exit;
 pub mod failure;
+#[cfg(feature = "rotate")]
+mod find;
 mod hook;
 mod ignore;
+#[cfg(feature = "rotate")]
+mod mending;
 mod output;
+#[cfg(feature = "rotate")]
+mod person;
+#[cfg(feature = "rotate")]
+mod rotate;
 mod rules;
 mod scan;
+#[cfg(feature = "rotate")]
+mod screen;
+#[cfg(feature = "rotate")]
+mod signals;
 
 use crate::clock::SystemClock;
 use crate::telemetry::{self, LogFormat, Logging};
@@ -49,6 +69,14 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
         Command::Ignore(arguments) => ignore::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
+        #[cfg(feature = "rotate")]
+        Command::Case(arguments) => case::run(arguments, common.verbose > 0),
+        #[cfg(feature = "rotate")]
+        Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Demo(arguments) => demo::run(arguments, common),
     }
 }
 

@@ -7,6 +7,7 @@ use super::output::{Outputs, style_of};
 use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
 use crate::report::{Format, Report, Scope};
+use crate::scan::Outcome;
 use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,22 +63,38 @@ pub(super) fn report(
     let start = clock.monotonic();
     let outcome = prepared.scanner.run(prepared.source.as_ref())?;
     let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
-    let gate = judge.gate.or(prepared.gate).unwrap_or(GATE);
-    let code = Code::of_scan(&outcome, gate, judge.strict, judge.exit_zero);
+    let (report, code) = judge.judge(prepared, &outcome, scope, elapsed, clock);
     tracing::info!(items = outcome.coverage.items, findings = outcome.sightings.len(), code = code.number(), "scanned");
-    write(&Report {
-        outcome: &outcome,
-        scope,
-        gate,
-        exit_code: code.number(),
-        stops_commit: judge.stops_commit,
-        passing_key: prepared.passing_key.clone(),
-        suggested_until: day_of(clock.now().after(SUGGESTED)),
-        elapsed,
-        top: prepared.top.as_ref().map(|top| top.canonicalize().unwrap_or_else(|_| top.clone())),
-        working_directory: working_directory(),
-    })?;
+    write(&report)?;
     Ok(code)
+}
+
+impl Judge {
+    /// What an outcome comes to, and the report that says so.
+    pub(super) fn judge<'o>(
+        &self,
+        prepared: &Prepared,
+        outcome: &'o Outcome,
+        scope: Scope,
+        elapsed: Duration,
+        clock: &dyn Clock,
+    ) -> (Report<'o>, Code) {
+        let gate = self.gate.or(prepared.gate).unwrap_or(GATE);
+        let code = Code::of_scan(outcome, gate, self.strict, self.exit_zero);
+        let report = Report {
+            outcome,
+            scope,
+            gate,
+            exit_code: code.number(),
+            stops_commit: self.stops_commit,
+            passing_key: prepared.passing_key.clone(),
+            suggested_until: day_of(clock.now().after(SUGGESTED)),
+            elapsed,
+            top: prepared.top.as_ref().map(|top| top.canonicalize().unwrap_or_else(|_| top.clone())),
+            working_directory: working_directory(),
+        };
+        (report, code)
+    }
 }
 
 fn target_of(arguments: &ScanArguments) -> Result<(Target, Scope), Failure> {

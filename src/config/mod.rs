@@ -1,6 +1,9 @@
-//! What is configured: the repository's file, which is not trusted, and what this installation keeps for itself.
+//! What is configured: the repository's file, which is not trusted, the operator's, which is, and what this
+//! installation keeps for itself.
 
 pub mod installation;
+#[cfg(feature = "rotate")]
+pub mod operator;
 pub mod repository;
 
 use std::io::{self, Read as _};

@@ -1,9 +1,14 @@
 //! Who uses the token: the contract every dependent's adapter keeps.
 
 pub mod command;
+mod expect;
 pub mod http;
 pub mod memory;
 pub mod postgres;
+mod reload;
+
+pub use expect::Expectation;
+pub use reload::Reload;
 
 use crate::model::{Digest, Health, Reason, TokenId, Version};
 use async_trait::async_trait;
@@ -64,6 +69,14 @@ pub enum DependentError {
         /// Why.
         source: std::io::Error,
     },
+    /// The settings cannot be used.
+    #[error("the settings of {name} cannot be used: {problem}")]
+    Settings {
+        /// Who.
+        name: String,
+        /// What is wrong, with its remedy.
+        problem: String,
+    },
 }
 
 impl DependentError {
@@ -73,7 +86,7 @@ impl DependentError {
         match self {
             Self::Unreachable { .. } => Reason::Unreachable,
             Self::Reload { .. } => Reason::Unhealthy,
-            Self::Local { .. } => Reason::Local,
+            Self::Local { .. } | Self::Settings { .. } => Reason::Local,
         }
     }
 }

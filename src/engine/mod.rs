@@ -12,6 +12,7 @@ use crate::rules::{Catalogue, Kind, Match};
 use literals::Literals;
 use scratch::{Candidate, Window};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Why an engine cannot be made.
@@ -105,12 +106,11 @@ impl Engine {
         let (Some(window), Some(rule)) = (scratch.windows.get_mut(kind), self.catalogue.kinds().get(kind)) else {
             return;
         };
-        if window.reach.is_none() {
+        if !std::mem::replace(&mut window.touched, true) {
             scratch.touched.push(kind);
         }
-        let reach = *window.reach.get_or_insert_with(|| rule.detect.reach());
-        let start = literal.start.saturating_sub(reach);
-        let end = literal.end.saturating_add(reach).min(bytes.len());
+        let Range { start, end } = rule.detect.surroundings(literal);
+        let end = end.min(bytes.len());
         match &mut window.range {
             Some(range) if start <= range.end => range.end = range.end.max(end),
             range => {
@@ -136,7 +136,7 @@ fn search_window(
     bytes: &[u8],
     rule: &Kind,
     kind: usize,
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
     window: &mut Window,
     candidates: &mut Vec<Candidate>,
 ) {

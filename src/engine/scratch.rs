@@ -48,7 +48,7 @@ impl Scratch {
 #[derive(Debug, Default)]
 pub(super) struct Window {
     pub(super) range: Option<Range<usize>>,
-    pub(super) reach: Option<usize>,
+    pub(super) touched: bool,
     pub(super) progress: Progress,
 }
 

@@ -206,8 +206,7 @@ fn far_literals_cost_their_surroundings_alone() {
     let mut scratch = Scratch::new();
     let text = format!("{}acme_{}acme_{}", " ".repeat(100_000), " ".repeat(100_000), " ".repeat(100_000));
     engine.scan(text.as_bytes(), &mut scratch, &mut |_| {});
-    let reach = 26;
-    assert_eq!(scratch.searched(), 2 * (2 * reach + 5));
+    assert_eq!(scratch.searched(), 2 * 26, "a match starts with the literal and is 26 bytes long");
 }
 
 #[test]
@@ -249,5 +248,23 @@ proptest! {
         let bytes = pieces.concat();
         let engine = engine();
         prop_assert_eq!(scan(&engine, &bytes), scan_whole(&engine, &bytes));
+    }
+}
+
+/// The program's own rules over texts full of their literals: windows agree with whole searches, and the rule files
+/// hold no token that a scan would see.
+#[test]
+fn embedded_rules_agree_with_whole_searches() {
+    let engine = Engine::new(crate::rules::builtin()).expect("an engine");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read(&path).expect("a rule file");
+        let hits = scan(&engine, &text);
+        assert_eq!(hits, scan_whole(&engine, &text), "{}", path.display());
+        assert_eq!(hits, [], "{}", path.display());
+        // With the quotes and commas between parts taken out, the samples are whole.
+        let joined: Vec<u8> = text.split(|byte| b"', []".contains(byte)).flatten().copied().collect();
+        assert_eq!(scan(&engine, &joined), scan_whole(&engine, &joined), "{}", path.display());
     }
 }

@@ -1,13 +1,338 @@
-//! Placeholder.
+//! The chain: what makes a change of any record show.
+//!
+//! A record's hash is SHA-256 over its fields, each with its length first: the words `stanch record 1`, the hash of the
+//! record before, the rotation, seq, epoch and monotonic (eight bytes each, big end first), and the event as JSON without
+//! spaces and with sorted keys. All records of all rotations, in the order of their writing, form a second chain of
+//! leaves: a link is SHA-256 over the words `stanch leaf 1`, the link before, the leaf's number and the record's hash.
+//! The last link stands for everything that was ever written.
+
+use super::Record;
+use super::checkpoint::{Checkpoint, Summary};
+use crate::model::RotationId;
+use crate::rotation::Event;
 use serde::{Deserialize, Serialize};
-/// Hash.
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A SHA-256 in lower-case hex.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hash(pub String);
-/// Broken.
-#[derive(Debug, thiserror::Error)]
-#[error("broken")]
-pub struct Broken;
-/// Chains.
-pub fn chain() {}
-/// Verifies.
-pub fn verify() {}
+#[serde(transparent)]
+pub struct Hash(String);
+
+impl Hash {
+    /// The hash of nothing: what the first record and the first leaf continue.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::over(&[])
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As it was kept or typed; whether it is right is what the chain says.
+    pub(super) fn kept(text: String) -> Self {
+        Self(text)
+    }
+
+    fn over(fields: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for field in fields {
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field);
+        }
+        Self(data_encoding::HEXLOWER.encode(&hash.finalize()))
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where and how a chain is broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Broken {
+    /// In a rotation.
+    #[error("record {seq} of {rotation} {flaw}")]
+    Record {
+        /// Which rotation.
+        rotation: RotationId,
+        /// Which record.
+        seq: u64,
+        /// What is wrong.
+        flaw: Flaw,
+    },
+    /// In the order of all records.
+    #[error("leaf {number} of the whole journal {flaw}")]
+    Leaf {
+        /// Which.
+        number: u64,
+        /// What is wrong.
+        flaw: Flaw,
+    },
+}
+
+/// What is wrong with a record or a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Flaw {
+    /// Its hash is not that of its content.
+    #[error("was altered: its content does not match its hash")]
+    Altered,
+    /// What should stand there is not there.
+    #[error("is missing")]
+    Missing,
+    /// It stands twice, or after a later one.
+    #[error("stands where it does not belong: it was repeated or moved")]
+    Misplaced,
+    /// It does not name the one before as its predecessor.
+    #[error("does not continue the one before: one of the two was exchanged")]
+    Unlinked,
+    /// It is not an event of this version of the program.
+    #[error("cannot be read: it is damaged, or a newer version wrote it")]
+    Unreadable,
+    /// It is consistent, but not what the checkpoint stands for.
+    #[error("or one before it is not what the checkpoint stands for: the journal was written anew")]
+    Rewritten,
+    /// It stands beside the order of all records.
+    #[error("was inserted: the order of all records does not know it")]
+    Inserted,
+}
+
+/// Makes records of events: the next ones after `previous`, from `seq` on.
+///
+/// # Errors
+/// When an event has no JSON form.
+pub fn chain(
+    rotation: &RotationId,
+    previous: &Hash,
+    seq: u64,
+    epoch: u64,
+    monotonic: u64,
+    events: &[Event],
+) -> Result<Vec<Record>, serde_json::Error> {
+    let monotonic = monotonic.min(i64::MAX.unsigned_abs()); // what a database can keep
+    let mut previous = previous.clone();
+    let mut records = Vec::with_capacity(events.len());
+    for (seq, event) in (seq..).zip(events) {
+        let content = canonical(&serde_json::to_value(event)?);
+        let hash = hash(&previous, rotation, seq, epoch, monotonic, &content);
+        let event = event.clone();
+        records.push(Record { rotation: rotation.clone(), seq, epoch, monotonic, event, previous, hash: hash.clone() });
+        previous = hash;
+    }
+    Ok(records)
+}
+
+/// Verifies the records of one rotation or more, each rotation's from its first on; where none is broken says how much
+/// was verified.
+///
+/// # Errors
+/// The first record that is altered, missing, repeated, moved or exchanged.
+pub fn verify(records: &[Record]) -> Result<Summary, Broken> {
+    let mut verifier = Verifier::default();
+    for record in records {
+        let event = serde_json::to_value(&record.event).map_err(|_| Broken::Record {
+            rotation: record.rotation.clone(),
+            seq: record.seq,
+            flaw: Flaw::Unreadable,
+        })?;
+        verifier.take(&Entry {
+            rotation: record.rotation.clone(),
+            seq: record.seq,
+            epoch: record.epoch,
+            monotonic: record.monotonic,
+            event,
+            previous: record.previous.clone(),
+            hash: record.hash.clone(),
+        })?;
+    }
+    verifier.finish()
+}
+
+/// The event as it is hashed and kept: JSON without spaces, keys sorted.
+pub(super) fn canonical(value: &Value) -> String {
+    let mut text = String::new();
+    write_canonical(value, &mut text);
+    text
+}
+
+fn write_canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write_canonical(item, text);
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => {
+            let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
+            text.push('{');
+            for (index, (key, item)) in sorted.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                write_canonical(item, text);
+            }
+            text.push('}');
+        }
+        plain => text.push_str(&plain.to_string()),
+    }
+}
+
+pub(super) fn hash(previous: &Hash, rotation: &RotationId, seq: u64, epoch: u64, monotonic: u64, event: &str) -> Hash {
+    Hash::over(&[
+        b"stanch record 1",
+        previous.0.as_bytes(),
+        rotation.as_str().as_bytes(),
+        &seq.to_be_bytes(),
+        &epoch.to_be_bytes(),
+        &monotonic.to_be_bytes(),
+        event.as_bytes(),
+    ])
+}
+
+/// The link of a leaf.
+pub(super) fn link(previous: &Hash, number: u64, record: &Hash) -> Hash {
+    Hash::over(&[b"stanch leaf 1", previous.0.as_bytes(), &number.to_be_bytes(), record.0.as_bytes()])
+}
+
+/// A record as it lies on the disk: its event not yet understood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) rotation: RotationId,
+    pub(super) seq: u64,
+    pub(super) epoch: u64,
+    pub(super) monotonic: u64,
+    pub(super) event: Value,
+    pub(super) previous: Hash,
+    pub(super) hash: Hash,
+}
+
+impl Entry {
+    /// The record, if this version knows its event.
+    pub(super) fn understand(self) -> Result<Record, Broken> {
+        let Self { rotation, seq, epoch, monotonic, event, previous, hash } = self;
+        match serde_json::from_value(event) {
+            Ok(event) => Ok(Record { rotation, seq, epoch, monotonic, event, previous, hash }),
+            Err(_) => Err(Broken::Record { rotation, seq, flaw: Flaw::Unreadable }),
+        }
+    }
+}
+
+/// Verifies entries one by one; holds one hash per rotation.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    heads: BTreeMap<RotationId, (u64, Hash)>,
+    records: u64,
+    leaf: u64,
+    link: Hash,
+    against: Option<Checkpoint>,
+    met: bool,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self::against(None)
+    }
+}
+
+impl Verifier {
+    /// One that also demands to meet a checkpoint.
+    pub(super) fn against(checkpoint: Option<&Checkpoint>) -> Self {
+        Self {
+            heads: BTreeMap::new(),
+            records: 0,
+            leaf: 0,
+            link: Hash::nothing(),
+            against: checkpoint.cloned(),
+            met: checkpoint.is_none(),
+        }
+    }
+
+    /// The next entry; entries of several rotations may alternate.
+    pub(super) fn take(&mut self, entry: &Entry) -> Result<(), Broken> {
+        let broken = |seq, flaw| Err(Broken::Record { rotation: entry.rotation.clone(), seq, flaw });
+        let (last, previous) = match self.heads.get(&entry.rotation) {
+            Some((last, hash)) => (*last, hash.clone()),
+            None => (0, Hash::nothing()),
+        };
+        let due = last.saturating_add(1);
+        if entry.seq > due {
+            return broken(due, Flaw::Missing);
+        }
+        if entry.seq < due {
+            return broken(entry.seq, Flaw::Misplaced);
+        }
+        let content = canonical(&entry.event);
+        if hash(&entry.previous, &entry.rotation, entry.seq, entry.epoch, entry.monotonic, &content) != entry.hash {
+            return broken(entry.seq, Flaw::Altered);
+        }
+        if entry.previous != previous {
+            return broken(entry.seq, Flaw::Unlinked);
+        }
+        self.heads.insert(entry.rotation.clone(), (entry.seq, entry.hash.clone()));
+        self.records = self.records.saturating_add(1);
+        Ok(())
+    }
+
+    /// The leaf of an entry.
+    pub(super) fn take_leaf(&mut self, number: u64, found: &Hash, record: &Hash) -> Result<(), Broken> {
+        let due = self.leaf.saturating_add(1);
+        if number > due {
+            return Err(Broken::Leaf { number: due, flaw: Flaw::Missing });
+        }
+        if number < due {
+            return Err(Broken::Leaf { number, flaw: Flaw::Misplaced });
+        }
+        if link(&self.link, number, record) != *found {
+            return Err(Broken::Leaf { number, flaw: Flaw::Altered });
+        }
+        if let Some(checkpoint) = self.against.as_ref().filter(|checkpoint| checkpoint.records == number) {
+            if checkpoint.head != *found {
+                return Err(Broken::Leaf { number, flaw: Flaw::Rewritten });
+            }
+            self.met = true;
+        }
+        self.leaf = number;
+        self.link = found.clone();
+        Ok(())
+    }
+
+    /// How many records of a rotation there were.
+    pub(super) fn records_of(&self, rotation: &RotationId) -> u64 {
+        self.heads.get(rotation).map_or(0, |(last, _)| *last)
+    }
+
+    /// What was verified.
+    ///
+    /// # Errors
+    /// When what the checkpoint stands for is not there.
+    pub(super) fn finish(self) -> Result<Summary, Broken> {
+        if !self.met {
+            return Err(Broken::Leaf { number: self.leaf.saturating_add(1), flaw: Flaw::Missing });
+        }
+        Ok(Summary {
+            rotations: self.heads.len() as u64,
+            records: self.records,
+            head: (self.leaf == self.records).then_some(self.link),
+            against: self.against,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

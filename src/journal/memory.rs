@@ -1,1 +1,227 @@
-//! Placeholder.
+//! The journal in memory: for rehearsals, which leave nothing behind, and for tests.
+
+use super::{
+    Hash, Journal, JournalError, Lease, Listed, Position, Record, Waiting, chain, id_after, number_of, plan_of,
+    reopens, verify,
+};
+use crate::model::{Digest, Person, RotationId, Timestamp};
+use crate::rotation::{Event, Order};
+use crate::seal::Sealed;
+use async_trait::async_trait;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The journal in memory. It keeps every promise of the contract but to outlive the process.
+#[derive(Debug, Default)]
+pub struct MemoryJournal {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    rotations: Vec<Case>,
+    inbox: Vec<(RotationId, Waiting, Option<String>)>,
+}
+
+/// One rotation.
+#[derive(Debug)]
+struct Case {
+    listed: Listed,
+    identity: String,
+    records: Vec<Record>,
+    sealed: Vec<Sealed>,
+    epoch: u64,
+    holder: Option<String>,
+    until: Timestamp,
+}
+
+impl MemoryJournal {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // Nothing under the lock panics half-way through a change.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn find(&mut self, rotation: &RotationId) -> Result<&mut Case, JournalError> {
+        self.rotations
+            .iter_mut()
+            .find(|case| case.listed.rotation == *rotation)
+            .ok_or_else(|| JournalError::Missing { rotation: rotation.clone() })
+    }
+}
+
+impl Case {
+    fn next(&self) -> Position {
+        let seq = self.listed.records.saturating_add(1);
+        Position { rotation: self.listed.rotation.clone(), epoch: self.epoch, seq }
+    }
+
+    fn add(&mut self, events: &[Event], monotonic: u64) -> Result<Position, JournalError> {
+        let previous = self.records.last().map_or_else(Hash::nothing, |record| record.hash.clone());
+        let at = self.next();
+        let records = chain(&at.rotation, &previous, at.seq, at.epoch, monotonic, events)
+            .map_err(|error| JournalError::Database { act: "write", source: Box::new(error) })?;
+        self.records.extend(records);
+        self.listed.records = self.records.len() as u64;
+        Ok(self.next())
+    }
+
+    fn fence(&self, epoch: u64) -> Result<(), JournalError> {
+        if self.holder.is_none() || self.epoch != epoch {
+            return Err(JournalError::Fenced { rotation: self.listed.rotation.clone() });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn next_id(&self) -> Result<RotationId, JournalError> {
+        let last = self.kept().rotations.iter().map(|case| number_of(&case.listed.rotation)).max();
+        Ok(id_after(last.unwrap_or(0)))
+    }
+
+    async fn open(
+        &self,
+        identity: &str,
+        event: &Event,
+        sealed: &[Sealed],
+        lease: &Lease,
+        monotonic: u64,
+    ) -> Result<Position, JournalError> {
+        let plan = plan_of(event)?;
+        let mut kept = self.kept();
+        if let Some(other) = kept.rotations.iter().find(|case| case.listed.open && case.identity == identity) {
+            return Err(JournalError::Active { rotation: other.listed.rotation.clone() });
+        }
+        if kept.find(&plan.rotation).is_ok() {
+            return Err(JournalError::Fenced { rotation: plan.rotation.clone() });
+        }
+        let mut case = Case {
+            listed: Listed {
+                rotation: plan.rotation.clone(),
+                credential: plan.credential.clone(),
+                open: true,
+                opened: event.at,
+                records: 0,
+            },
+            identity: identity.to_owned(),
+            records: Vec::new(),
+            sealed: sealed.to_vec(),
+            epoch: 1,
+            holder: Some(lease.holder.clone()),
+            until: lease.now.after(lease.span),
+        };
+        let next = case.add(std::slice::from_ref(event), monotonic)?;
+        kept.rotations.push(case);
+        Ok(next)
+    }
+
+    async fn append(
+        &self,
+        at: &Position,
+        events: &[Event],
+        sealed: &[Sealed],
+        closes: bool,
+        monotonic: u64,
+    ) -> Result<Position, JournalError> {
+        if reopens(events) {
+            return Err(JournalError::Unopened);
+        }
+        let mut kept = self.kept();
+        let case = kept.find(&at.rotation)?;
+        case.fence(at.epoch)?;
+        if case.next() != *at {
+            return Err(JournalError::Fenced { rotation: at.rotation.clone() });
+        }
+        let next = case.add(events, monotonic)?;
+        case.listed.open &= !closes;
+        case.sealed.extend_from_slice(sealed);
+        if !case.listed.open {
+            case.sealed.clear();
+        }
+        Ok(next)
+    }
+
+    async fn replay(&self, rotation: &RotationId) -> Result<Vec<Record>, JournalError> {
+        let records = self.kept().find(rotation)?.records.clone();
+        verify(&records)?;
+        Ok(records)
+    }
+
+    async fn sealed(&self, rotation: &RotationId, digest: &Digest) -> Result<Option<Sealed>, JournalError> {
+        let mut kept = self.kept();
+        let case = kept.rotations.iter_mut().find(|case| case.listed.rotation == *rotation);
+        Ok(case.and_then(|case| case.sealed.iter().find(|sealed| sealed.digest == *digest).cloned()))
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, JournalError> {
+        Ok(self.kept().rotations.iter().map(|case| case.listed.clone()).collect())
+    }
+
+    async fn acquire(&self, rotation: &RotationId, lease: &Lease) -> Result<Position, JournalError> {
+        let mut kept = self.kept();
+        let case = kept.find(rotation)?;
+        if let Some(holder) = case.holder.clone().filter(|holder| *holder != lease.holder && case.until > lease.now) {
+            return Err(JournalError::Held { rotation: rotation.clone(), holder, until: case.until });
+        }
+        case.epoch = case.epoch.saturating_add(1);
+        case.holder = Some(lease.holder.clone());
+        case.until = lease.now.after(lease.span);
+        Ok(case.next())
+    }
+
+    async fn renew(&self, at: &Position, lease: &Lease) -> Result<(), JournalError> {
+        let mut kept = self.kept();
+        let case = kept.find(&at.rotation)?;
+        case.fence(at.epoch)?;
+        case.holder = Some(lease.holder.clone());
+        case.until = lease.now.after(lease.span);
+        Ok(())
+    }
+
+    async fn release(&self, at: &Position) -> Result<(), JournalError> {
+        let mut kept = self.kept();
+        let case = kept.find(&at.rotation)?;
+        case.fence(at.epoch)?;
+        case.holder = None;
+        case.until = Timestamp(0);
+        Ok(())
+    }
+
+    async fn order(
+        &self,
+        rotation: &RotationId,
+        order: Order,
+        who: &Person,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let mut kept = self.kept();
+        kept.find(rotation)?;
+        let id = i64::try_from(kept.inbox.len()).unwrap_or(i64::MAX).saturating_add(1);
+        let waiting = Waiting { id, order, who: who.clone(), reason: reason.to_owned(), at };
+        kept.inbox.push((rotation.clone(), waiting, None));
+        Ok(())
+    }
+
+    async fn waiting(&self, rotation: &RotationId) -> Result<Option<Waiting>, JournalError> {
+        let kept = self.kept();
+        let oldest = kept.inbox.iter().find(|(of, _, outcome)| of == rotation && outcome.is_none());
+        Ok(oldest.map(|(_, waiting, _)| waiting.clone()))
+    }
+
+    async fn settle(&self, id: i64, outcome: &str) -> Result<(), JournalError> {
+        let mut kept = self.kept();
+        if let Some((.., settled @ None)) = kept.inbox.iter_mut().find(|(_, waiting, _)| waiting.id == id) {
+            *settled = Some(outcome.to_owned());
+        }
+        Ok(())
+    }
+}

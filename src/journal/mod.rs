@@ -1,13 +1,19 @@
 //! The durable record of rotations: append-only, chained, compare-and-set; the contract of its two keepers.
 
+mod audit;
 mod chain;
+mod checkpoint;
+#[cfg(test)]
+mod contract;
 pub mod memory;
 pub mod sqlite;
 
-pub use chain::{Broken, Hash, chain, verify};
+pub use audit::{AuditError, export, verify_file};
+pub use chain::{Broken, Flaw, Hash, chain, verify};
+pub use checkpoint::{Checkpoint, NotACheckpoint, Summary};
 
 use crate::model::{Digest, Person, RotationId, Timestamp};
-use crate::rotation::{Event, Order};
+use crate::rotation::{Event, Fact, Order, Plan};
 use crate::seal::Sealed;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -188,8 +194,11 @@ pub enum JournalError {
         /// Until when.
         until: Timestamp,
     },
+    /// The first event is not an opening, or a later one is.
+    #[error("a case begins with its plan, and has one")]
+    Unopened,
     /// The chain is broken.
-    #[error("the journal is damaged")]
+    #[error("the journal is damaged: nothing of this case is done until it is restored from a backup")]
     Damaged(#[from] Broken),
     /// There is no room for another rotation.
     #[error("the journal's disk has no room: {free_bytes} bytes are free, {needed_bytes} are kept in reserve")]
@@ -199,4 +208,27 @@ pub enum JournalError {
         /// Needed bytes.
         needed_bytes: u64,
     },
+}
+
+/// The id of the rotation after the `last` ones.
+fn id_after(last: u64) -> RotationId {
+    RotationId::new(format!("C-{:04}", last.saturating_add(1)))
+}
+
+/// The number in an id; 0 where there is none.
+fn number_of(rotation: &RotationId) -> u64 {
+    rotation.as_str().strip_prefix("C-").and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// The plan of a first event.
+fn plan_of(event: &Event) -> Result<&Plan, JournalError> {
+    match &event.fact {
+        Fact::Opened(plan) => Ok(plan),
+        _ => Err(JournalError::Unopened),
+    }
+}
+
+/// True when one of the events opens a rotation, which only a first one may.
+fn reopens(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event.fact, Fact::Opened(_)))
 }

@@ -115,6 +115,9 @@ pub enum Reason {
     /// A person said so.
     #[error("a person said so")]
     Ordered,
+    /// A person must approve it first.
+    #[error("a person must approve it first")]
+    Unapproved,
     /// The approval expired or was for another plan.
     #[error("the approval expired or was for another plan")]
     Approval,
@@ -134,7 +137,7 @@ pub enum Happened {
 }
 
 /// How a dependent is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// Works, and attests the version that is expected.

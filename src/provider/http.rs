@@ -1,1 +1,318 @@
-//! Placeholder.
+//! The declarative provider: speaks to any provider that a rule file describes. The only interpreter of exchanges.
+
+use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, warranted};
+use crate::clock::Clock;
+use crate::egress::{Allowed, Egress, EgressError, Endpoint, Request, Response};
+use crate::model::{
+    Abilities, Companions, Credential, Happened, Label, Reason, Secret, Timestamp, TokenId, Usage, Use, Verdict,
+};
+use crate::rotation::Warrant;
+use crate::rules::exchange::{Act, Exchange, Exchanges, Meaning, Taken};
+use async_trait::async_trait;
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to wait when a provider asks to slow down and does not say for how long.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// What the configuration adds to a rule file.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// The address of a self-hosted instance: `{{base}}`.
+    pub base: Option<Endpoint>,
+    /// What may mint and revoke: `{{authority}}`.
+    pub authority: Option<Secret>,
+    /// Any other value that the rule's calls name.
+    pub values: Companions,
+}
+
+/// A provider that a rule file describes.
+#[derive(Debug)]
+pub struct HttpProvider {
+    exchanges: Exchanges,
+    abilities: Abilities,
+    allowed: Allowed,
+    base: Option<Secret>,
+    authority: Option<Secret>,
+    values: Companions,
+    egress: Arc<Egress>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What one call knows beside the configuration.
+#[derive(Debug, Default)]
+struct Known<'c> {
+    credential: Option<&'c Credential>,
+    chosen: Option<&'c Secret>,
+    token: Option<Secret>,
+    label: Option<Secret>,
+    since: Option<Secret>,
+}
+
+impl HttpProvider {
+    /// A provider that speaks by these exchanges. Abilities without an exchange are taken away.
+    #[must_use]
+    pub fn new(
+        exchanges: Exchanges,
+        abilities: Abilities,
+        access: Access,
+        egress: Arc<Egress>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let has = |act| exchanges.exchange(act).is_some();
+        let abilities = Abilities {
+            mint: abilities.mint && has(Act::Mint),
+            list: abilities.list && has(Act::List),
+            find: abilities.find && has(Act::Find),
+            disable: abilities.disable && has(Act::Disable),
+            revoke: abilities.revoke && has(Act::Revoke),
+            usage: abilities.usage && has(Act::Usage),
+            scopes: abilities.scopes && has(Act::Verify),
+            sessions: false,
+            ..abilities
+        };
+        let Access { base, authority, values } = access;
+        let hosts = Allowed::hosts(exchanges.hosts());
+        let allowed = match &base {
+            Some(base) => hosts.and(base),
+            None => hosts,
+        };
+        let base = base.map(|base| plain(base.as_str()));
+        Self { exchanges, abilities, allowed, base, authority, values, egress, clock }
+    }
+
+    fn exchange(&self, act: Act, able: bool) -> Result<&Exchange, ProviderError> {
+        let exchange = self.exchanges.exchange(act).filter(|_| able);
+        exchange.ok_or(ProviderError::Unsupported { act: doing(act) })
+    }
+
+    /// Renders, sends, reads.
+    async fn speak(&self, act: Act, able: bool, known: Known<'_>) -> Result<(u16, Meaning), ProviderError> {
+        let exchange = self.exchange(act, able)?;
+        let rendered =
+            exchange.render(&|name| self.value(&known, name)).map_err(|why| refused(act, why.to_string()))?;
+        let request =
+            Request { method: rendered.method, url: rendered.url, headers: rendered.headers, body: rendered.body };
+        let reply = self.egress.send(&self.allowed, request).await.map_err(|why| unsent(act, &why))?;
+        let meaning = exchange.read(reply.status, &reply.body, &|name| self.value(&known, name));
+        if slow_down(&reply, &meaning) {
+            return Err(ProviderError::Throttled { act: doing(act), after: reply.retry_after.unwrap_or(WAIT) });
+        }
+        Ok((reply.status, meaning))
+    }
+
+    fn value<'v>(&'v self, known: &'v Known<'_>, name: &str) -> Option<&'v Secret> {
+        match name {
+            "secret" => known.credential.and_then(|credential| credential.secret.as_ref()),
+            "token" => known.token.as_ref(),
+            "label" => known.label.as_ref(),
+            "chosen" => known.chosen,
+            "since" => known.since.as_ref(),
+            "base" => self.base.as_ref(),
+            "authority" => self.authority.as_ref(),
+            other => {
+                let own = known.credential.and_then(|credential| credential.companions.find(other));
+                own.or_else(|| self.values.find(other))
+            }
+        }
+    }
+}
+
+fn doing(act: Act) -> &'static str {
+    match act {
+        Act::Verify => "verify a token",
+        Act::Mint => "mint a token",
+        Act::List => "list tokens",
+        Act::Find => "find tokens by label",
+        Act::Disable => "disable a token",
+        Act::Revoke => "revoke a token",
+        Act::Usage => "read a token's use",
+    }
+}
+
+fn refused(act: Act, code: String) -> ProviderError {
+    ProviderError::Refused { act: doing(act), code }
+}
+
+/// A reply that no table holds, or that means something else than an answer to this act.
+fn unreadable(act: Act) -> ProviderError {
+    ProviderError::NoAnswer { act: doing(act), happened: Happened::Perhaps, why: Reason::Unexpected }
+}
+
+fn unsent(act: Act, error: &EgressError) -> ProviderError {
+    match error {
+        EgressError::Connect { .. } | EgressError::Lost { .. } => {
+            ProviderError::NoAnswer { act: doing(act), happened: error.happened(), why: Reason::Unreachable }
+        }
+        EgressError::TooLong { .. } => unreadable(act),
+        error => refused(act, error.to_string()),
+    }
+}
+
+/// Too many requests, unless the rule says what that status means here; and a refusal that names a time to come back,
+/// which is about the caller's rate and not about the token.
+fn slow_down(reply: &Response, meaning: &Meaning) -> bool {
+    let untold = matches!(meaning, Meaning::Unknown);
+    (reply.status == 429 && untold) || (reply.status == 403 && reply.retry_after.is_some())
+}
+
+/// The error for a meaning that is not the success of an act.
+fn failure(act: Act, status: u16, meaning: &Meaning) -> ProviderError {
+    match meaning {
+        Meaning::Refused => refused(act, format!("status {status}")),
+        Meaning::Quota => ProviderError::Quota,
+        Meaning::Gone => refused(act, format!("no such token (status {status})")),
+        _ => unreadable(act),
+    }
+}
+
+fn plain(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec())
+}
+
+fn handle(token: &TokenId) -> Option<Secret> {
+    Some(plain(token.as_str()))
+}
+
+/// The handle of a token whose provider gives it none: part of a digest of the value, which is long and random for
+/// every kind that is spoken to by HTTP, so that it cannot be guessed from the digest.
+fn digest(secret: &Secret) -> TokenId {
+    #[expect(clippy::disallowed_methods, reason = "the digest is a handle; the value does not follow from it")]
+    let digest = Sha256::new().chain_update(b"stanch token handle\0").chain_update(secret.expose()).finalize();
+    let short: Vec<u8> = digest.iter().copied().take(8).collect();
+    TokenId::new(format!("sha256-{}", HEXLOWER.encode(&short)))
+}
+
+/// The handle that a reply gives, else the one known before, else one made from the value.
+fn name(taken: &Taken, credential: &Credential) -> Option<TokenId> {
+    let known = taken.token.clone().or_else(|| credential.token.clone());
+    known.or_else(|| credential.secret.as_ref().map(digest))
+}
+
+#[async_trait]
+impl Provider for HttpProvider {
+    fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
+    async fn verify(&self, credential: &Credential) -> Verdict {
+        let token = credential.token.as_ref().and_then(handle);
+        let known = Known { credential: Some(credential), token, ..Known::default() };
+        let (status, meaning) = match self.speak(Act::Verify, true, known).await {
+            Ok(answer) => answer,
+            Err(error) => return Verdict::Unknown(error.reason()),
+        };
+        let verdict = match meaning {
+            Meaning::Live(taken) => name(&taken, credential).map(Verdict::Live),
+            Meaning::Restricted(limit, taken) => {
+                name(&taken, credential).map(|token| Verdict::Restricted(token, limit))
+            }
+            Meaning::Dead => Some(Verdict::Dead),
+            Meaning::WrongPlace => Some(Verdict::WrongPlace),
+            Meaning::Done(_) | Meaning::Refused | Meaning::Gone | Meaning::Quota | Meaning::Unknown => None,
+        };
+        tracing::debug!(status, verdict = verdict.as_ref().map_or("unknown", Verdict::word), "verified a token");
+        verdict.unwrap_or(Verdict::Unknown(Reason::Unexpected))
+    }
+
+    async fn mint(&self, like: &TokenId, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
+        let label = Some(plain(label.as_str()));
+        let known = Known { token: handle(like), label, chosen, ..Known::default() };
+        let takes_chosen = self.exchange(Act::Mint, self.abilities.mint)?.takes_chosen();
+        let (status, meaning) = self.speak(Act::Mint, self.abilities.mint, known).await?;
+        let Meaning::Done(taken) = meaning else {
+            return Err(failure(Act::Mint, status, &meaning));
+        };
+        let taken = taken.into_iter().next().ok_or_else(|| unreadable(Act::Mint))?;
+        let secret = match chosen.filter(|_| takes_chosen) {
+            #[expect(clippy::disallowed_methods, reason = "the pushed value is handed back, sealed")]
+            Some(chosen) => Some(Secret::new(chosen.expose().to_vec())),
+            None => taken.secret,
+        };
+        match (taken.token, secret) {
+            (Some(token), Some(secret)) => Ok(Minted { token, secret }),
+            _ => Err(unreadable(Act::Mint)),
+        }
+    }
+
+    async fn list(&self, like: &TokenId) -> Result<Vec<Listed>, ProviderError> {
+        let known = Known { token: handle(like), ..Known::default() };
+        match self.speak(Act::List, self.abilities.list, known).await? {
+            (_, Meaning::Done(items)) => {
+                let listed = items.into_iter().filter_map(|item| {
+                    item.token.map(|token| Listed { token, created: item.created, used: item.used })
+                });
+                Ok(listed.collect())
+            }
+            (status, meaning) => Err(failure(Act::List, status, &meaning)),
+        }
+    }
+
+    async fn scopes(&self, of: &Credential) -> Result<Scopes, ProviderError> {
+        let token = of.token.as_ref().and_then(handle);
+        let known = Known { credential: Some(of), token, ..Known::default() };
+        match self.speak(Act::Verify, self.abilities.scopes, known).await? {
+            (_, Meaning::Live(taken) | Meaning::Restricted(_, taken)) => {
+                Ok(taken.scopes.map_or(Scopes::CannotKnow, Scopes::Known))
+            }
+            (status, _) => Err(refused(Act::Verify, format!("status {status}"))),
+        }
+    }
+
+    async fn find(&self, label: &Label) -> Result<Vec<TokenId>, ProviderError> {
+        let known = Known { label: Some(plain(label.as_str())), ..Known::default() };
+        match self.speak(Act::Find, self.abilities.find, known).await? {
+            (_, Meaning::Done(items)) => Ok(items.into_iter().filter_map(|item| item.token).collect()),
+            (status, meaning) => Err(failure(Act::Find, status, &meaning)),
+        }
+    }
+
+    async fn disable(&self, warrant: &Warrant, credential: &Credential) -> Result<(), ProviderError> {
+        let token = warranted(doing(Act::Disable), warrant, credential)?;
+        let known = Known { credential: Some(credential), token: handle(token), ..Known::default() };
+        match self.speak(Act::Disable, self.abilities.disable, known).await? {
+            (_, Meaning::Done(_) | Meaning::Gone) => Ok(()),
+            (status, meaning) => Err(failure(Act::Disable, status, &meaning)),
+        }
+    }
+
+    async fn revoke(&self, warrant: &Warrant, credential: &Credential) -> Result<Revoked, ProviderError> {
+        let token = warranted(doing(Act::Revoke), warrant, credential)?;
+        let known = Known { credential: Some(credential), token: handle(token), ..Known::default() };
+        match self.speak(Act::Revoke, self.abilities.revoke, known).await? {
+            (_, Meaning::Done(_)) => Ok(Revoked::Accepted),
+            (_, Meaning::Gone) => Ok(Revoked::AlreadyGone),
+            (status, meaning) => Err(failure(Act::Revoke, status, &meaning)),
+        }
+    }
+
+    async fn end_sessions(&self, _warrant: &Warrant, _credential: &Credential) -> Result<u64, ProviderError> {
+        Err(ProviderError::Unsupported { act: "end a token's sessions" })
+    }
+
+    async fn usage(&self, token: &TokenId, since: Timestamp) -> Result<Usage, ProviderError> {
+        let lag = self.exchange(Act::Usage, self.abilities.usage)?.lag();
+        let asked = self.clock.now();
+        let moment = Some(plain(&(since.0 / 1000).to_string()));
+        let known = Known { token: handle(token), since: moment, ..Known::default() };
+        let items = match self.speak(Act::Usage, self.abilities.usage, known).await? {
+            (_, Meaning::Done(items)) => items,
+            (_, Meaning::Gone) => return Ok(Usage::CannotKnow),
+            (status, meaning) => return Err(failure(Act::Usage, status, &meaning)),
+        };
+        let others = items.iter().filter(|item| item.token.as_ref().is_some_and(|other| other != token)).count();
+        if others > 0 && others == items.len() {
+            return Ok(Usage::CannotKnow);
+        }
+        let own = items.into_iter().filter(|item| item.token.as_ref().is_none_or(|other| other == token));
+        let late = own.filter(|item| item.used.is_some_and(|at| at >= since));
+        let seen: Vec<_> = late.map(|item| Use { at: item.used, origin: item.origin }).collect();
+        let up_to = Timestamp(asked.0.saturating_sub(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)));
+        Ok(if seen.is_empty() { Usage::NoneSeen(up_to) } else { Usage::Seen(seen) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

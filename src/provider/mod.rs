@@ -2,6 +2,8 @@
 
 mod ask;
 pub mod aws_iam;
+#[cfg(test)]
+mod contract;
 pub mod http;
 pub mod memory;
 pub mod postgres;
@@ -86,6 +88,16 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 
     /// Where and when a token was used since a time.
     async fn usage(&self, token: &TokenId, since: Timestamp) -> Result<Usage, ProviderError>;
+}
+
+/// The token that an act may end: the warrant's, which must be the credential's where that is known.
+fn warranted<'w>(act: &'static str, warrant: &'w Warrant, of: &Credential) -> Result<&'w TokenId, ProviderError> {
+    match &of.token {
+        Some(token) if token != warrant.token() => {
+            Err(ProviderError::Refused { act, code: "the warrant is for another token".to_owned() })
+        }
+        Some(_) | None => Ok(warrant.token()),
+    }
 }
 
 /// Why a provider did not do it. Holds public facts only: never a reply's body.

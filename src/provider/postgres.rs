@@ -1,1 +1,395 @@
-//! Placeholder.
+//! Database logins: two roles that take turns, both members of the role that owns things. A password is chosen here and
+//! pushed as a verifier; the role in use keeps working until it is revoked.
+//!
+//! The roles are prepared once, by an administrator: `create role shop; create role shop_a login in role shop; create
+//! role shop_b nologin in role shop; alter role shop_a set role shop; alter role shop_b set role shop`. The authority
+//! needs `createrole` with admin rights on both, and `pg_signal_backend` to end sessions.
+
+mod scram;
+
+use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, warranted};
+use crate::model::{
+    Abilities, Chooser, Class, Credential, Happened, Label, Limit, Quota, Reason, Secret, Timestamp, TokenId, Usage,
+    Use, Verdict,
+};
+use crate::rotation::Warrant;
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use std::time::Duration;
+
+/// The name under which our own connections are known to the server; they do not count as use.
+const OURSELVES: &str = "stanch";
+
+/// For one whole act, connecting included.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// How the connection is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Encrypted, and the server's name is checked against the system's authorities (or `PGSSLROOTCERT`).
+    Verified,
+    /// Not at all: for a server on this machine.
+    Off,
+}
+
+/// Where the server is, and what takes turns there. All of it comes from the configuration, none from scanned text.
+#[derive(Debug)]
+pub struct Setting {
+    /// Name or address.
+    pub host: String,
+    /// Usually 5432.
+    pub port: u16,
+    /// The database that the roles connect to.
+    pub database: String,
+    /// The two login roles.
+    pub roles: [String; 2],
+    /// The role that both must be members of, if that is to be checked before a mint.
+    pub owner: Option<String>,
+    /// The role that may change them.
+    pub authority: String,
+    /// Its password.
+    pub password: Secret,
+    /// How the connection is protected.
+    pub tls: Tls,
+}
+
+/// The two roles of one database.
+#[derive(Debug)]
+pub struct PostgresProvider {
+    setting: Setting,
+}
+
+impl PostgresProvider {
+    /// A provider for the two roles.
+    #[must_use]
+    pub fn new(setting: Setting) -> Self {
+        Self { setting }
+    }
+
+    fn options(&self, user: &str, password: &Secret) -> Option<PgConnectOptions> {
+        #[expect(clippy::disallowed_methods, reason = "the password is handed to the client of the database")]
+        let password = std::str::from_utf8(password.expose()).ok()?;
+        let tls = match self.setting.tls {
+            Tls::Verified => PgSslMode::VerifyFull,
+            Tls::Off => PgSslMode::Disable,
+        };
+        let options = PgConnectOptions::new_without_pgpass()
+            .host(&self.setting.host)
+            .port(self.setting.port)
+            .database(&self.setting.database)
+            .username(user)
+            .password(password)
+            .ssl_mode(tls)
+            .application_name(OURSELVES)
+            .statement_cache_capacity(0);
+        // A statement may hold a verifier, which is fit for guessing: none is logged.
+        Some(options.disable_statement_logging())
+    }
+
+    /// Connects as the authority. Whatever fails here, nothing has happened yet.
+    async fn connect(&self, act: &'static str) -> Result<PgConnection, ProviderError> {
+        let options = self.options(&self.setting.authority, &self.setting.password);
+        let options = options
+            .ok_or_else(|| ProviderError::Refused { act, code: "the authority's password is not text".to_owned() })?;
+        match tokio::time::timeout(LIMIT, PgConnection::connect_with(&options)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(failed(act, Happened::No, &error)),
+            Err(_) => Err(ProviderError::NoAnswer { act, happened: Happened::No, why: Reason::Unreachable }),
+        }
+    }
+
+    /// Runs one statement for a role and returns its rows.
+    async fn ask(
+        &self,
+        act: &'static str,
+        connection: &mut PgConnection,
+        statement: &'static str,
+        role: &str,
+    ) -> Result<Vec<sqlx::postgres::PgRow>, ProviderError> {
+        let running = sqlx::query(statement).bind(role).bind(OURSELVES).fetch_all(connection);
+        match tokio::time::timeout(LIMIT, running).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => Err(failed(act, Happened::Perhaps, &error)),
+            Err(_) => Err(ProviderError::NoAnswer { act, happened: Happened::Perhaps, why: Reason::Unreachable }),
+        }
+    }
+
+    /// Runs one `ALTER ROLE`; [`None`] where there is no such role.
+    async fn alter(&self, act: &'static str, role: &TokenId, change: &str) -> Result<Option<()>, ProviderError> {
+        let mut connection = self.connect(act).await?;
+        let statement = format!("ALTER ROLE {} {change}", quoted(role.as_str()));
+        let running = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection);
+        let done = match tokio::time::timeout(LIMIT, running).await {
+            Ok(Ok(_)) => Ok(Some(())),
+            Ok(Err(error)) if code(&error).as_deref() == Some("42704") => Ok(None),
+            Ok(Err(error)) => Err(failed(act, Happened::Perhaps, &error)),
+            Err(_) => Err(ProviderError::NoAnswer { act, happened: Happened::Perhaps, why: Reason::Unreachable }),
+        };
+        close(connection).await;
+        done
+    }
+
+    /// The token, if it is one of the two roles: no other is ever changed.
+    fn ours<'t>(&self, act: &'static str, token: &'t TokenId) -> Result<&'t TokenId, ProviderError> {
+        if self.setting.roles.iter().any(|role| role == token.as_str()) {
+            Ok(token)
+        } else {
+            Err(ProviderError::Refused { act, code: "not one of the two roles".to_owned() })
+        }
+    }
+
+    fn other(&self, act: &'static str, role: &TokenId) -> Result<TokenId, ProviderError> {
+        let [a, b] = &self.setting.roles;
+        let role = self.ours(act, role)?.as_str();
+        let other = if role == a { b } else { a };
+        if other == role {
+            return Err(ProviderError::Refused { act, code: "the two roles are one and the same".to_owned() });
+        }
+        Ok(TokenId::new(other))
+    }
+
+    /// Refuses to touch an idle role that somebody uses, or that lacks the owner's rights.
+    async fn idle(&self, act: &'static str, role: &TokenId) -> Result<(), ProviderError> {
+        const SESSIONS: &str = "select 1 from pg_stat_activity where usename = $1 and application_name <> $2";
+        const OWNERS: &str = "select o.rolname::text from pg_roles r join pg_auth_members m on m.member = r.oid \
+                              join pg_roles o on o.oid = m.roleid where r.rolname = $1 and $2 <> ''";
+        let mut connection = self.connect(act).await?;
+        let sessions = self.ask(act, &mut connection, SESSIONS, role.as_str()).await;
+        let owners = self.ask(act, &mut connection, OWNERS, role.as_str()).await;
+        close(connection).await;
+        let refuse = |code: String| Err(ProviderError::Refused { act, code });
+        // Nothing was changed yet, whatever was lost.
+        if !sessions.map_err(unchanged)?.is_empty() {
+            return refuse(format!("the idle role {role} has open sessions; move who uses it, or end them"));
+        }
+        let owners = owners.map_err(unchanged)?;
+        let is_member =
+            |owner: &String| owners.iter().any(|row| row.try_get::<String, _>(0).is_ok_and(|o| o == *owner));
+        match &self.setting.owner {
+            Some(owner) if !is_member(owner) => refuse(format!("{role} is not a member of {owner}; grant it")),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Says goodbye, so that the session is not left to a timeout. There is nothing to do if that fails.
+async fn close(connection: PgConnection) {
+    drop(tokio::time::timeout(Duration::from_secs(1), connection.close()).await);
+}
+
+/// A name as an SQL identifier.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\"").replace('\0', ""))
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned())
+}
+
+/// What an error of the client means. A statement that the server answers with an error did not happen.
+fn failed(act: &'static str, happened: Happened, error: &sqlx::Error) -> ProviderError {
+    match code(error) {
+        Some(code) if code.starts_with("57") || code.starts_with("08") => {
+            ProviderError::NoAnswer { act, happened, why: Reason::Unreachable }
+        }
+        Some(code) if code.starts_with("53") => ProviderError::Throttled { act, after: Duration::from_secs(5) },
+        Some(code) => ProviderError::Refused { act, code },
+        None => ProviderError::NoAnswer { act, happened, why: Reason::Unreachable },
+    }
+}
+
+fn unchanged(error: ProviderError) -> ProviderError {
+    match error {
+        ProviderError::NoAnswer { act, why, .. } => ProviderError::NoAnswer { act, happened: Happened::No, why },
+        other => other,
+    }
+}
+
+/// What a refused login says of the credential. Measured on PostgreSQL 15: a wrong password, an expired role and an
+/// unknown role are alike; that a role may not log in, or may not use a database, is said after the right password.
+fn refusal(role: &TokenId, error: &sqlx::Error) -> Verdict {
+    let Some(error) = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) else {
+        return Verdict::Unknown(Reason::Unreachable);
+    };
+    match (error.code(), error.routine()) {
+        ("28P01", _) => Verdict::Dead,
+        // The other cause of 28000 is the server's access file, which speaks before it has seen a password.
+        ("28000", Some("InitializeSessionUserId")) => Verdict::Restricted(role.clone(), Limit::Account),
+        ("42501", _) => Verdict::Restricted(role.clone(), Limit::Scope),
+        ("3D000", _) => Verdict::WrongPlace,
+        ("28000", _) => Verdict::Unknown(Reason::Rejected),
+        (code, _) if code.starts_with("53") => Verdict::Unknown(Reason::Throttled),
+        (code, _) if code.starts_with("57") => Verdict::Unknown(Reason::Unreachable),
+        _ => Verdict::Unknown(Reason::Unexpected),
+    }
+}
+
+/// The role that a credential logs in as.
+fn role(credential: &Credential) -> Option<TokenId> {
+    credential.token.clone().or_else(|| {
+        let user = credential.companions.find("user")?;
+        #[expect(clippy::disallowed_methods, reason = "the name of a role is not a secret")]
+        let user = std::str::from_utf8(user.expose()).ok()?;
+        Some(TokenId::new(user))
+    })
+}
+
+#[async_trait]
+impl Provider for PostgresProvider {
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            class: Class::TwoSlots,
+            chooser: Chooser::Client,
+            quota: Quota::AtMost(2),
+            mint: true,
+            list: true,
+            find: false,
+            disable: true,
+            revoke: true,
+            sessions: true,
+            usage: true,
+            scopes: true,
+        }
+    }
+
+    /// Logs in and runs one constant select, in a read-only session.
+    async fn verify(&self, credential: &Credential) -> Verdict {
+        let (Some(role), Some(secret)) = (role(credential), &credential.secret) else {
+            return Verdict::Unknown(Reason::Missing);
+        };
+        let Some(options) = self.options(role.as_str(), secret) else {
+            return Verdict::Unknown(Reason::Unreadable);
+        };
+        let options = options.options([("default_transaction_read_only", "on")]);
+        let trying = async {
+            let mut connection = PgConnection::connect_with(&options).await?;
+            let user = sqlx::query_scalar::<_, String>("select session_user::text").fetch_one(&mut connection).await;
+            close(connection).await;
+            user
+        };
+        match tokio::time::timeout(LIMIT, trying).await {
+            Ok(Ok(user)) if user == role.as_str() => Verdict::Live(role),
+            Ok(Ok(_)) => Verdict::Unknown(Reason::Unexpected),
+            Ok(Err(error)) => refusal(&role, &error),
+            Err(_) => Verdict::Unknown(Reason::Unreachable),
+        }
+    }
+
+    /// Gives the idle role the chosen password. It is refused while somebody else has sessions on that role: it is not
+    /// idle then, and a new password would break who uses it.
+    async fn mint(&self, like: &TokenId, _label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
+        const ACT: &str = "give the idle role a password";
+        let refuse = |code: &str| ProviderError::Refused { act: ACT, code: code.to_owned() };
+        let chosen = chosen.ok_or_else(|| refuse("no value was chosen"))?;
+        let role = self.other(ACT, like)?;
+        self.idle(ACT, &role).await?;
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).map_err(|_| refuse("the system gives no random bytes"))?;
+        let verifier =
+            scram::verifier(chosen, &salt).ok_or_else(|| refuse("the value is not printable ASCII; choose another"))?;
+        let change = format!("LOGIN PASSWORD '{verifier}' VALID UNTIL 'infinity'");
+        self.alter(ACT, &role, &change).await?.ok_or_else(|| refuse("there is no such role; create it"))?;
+        #[expect(clippy::disallowed_methods, reason = "the pushed value is handed back, sealed")]
+        let secret = Secret::new(chosen.expose().to_vec());
+        Ok(Minted { token: role, secret })
+    }
+
+    /// Those of the two roles that may log in.
+    async fn list(&self, like: &TokenId) -> Result<Vec<Listed>, ProviderError> {
+        const ACT: &str = "list the roles";
+        const MAY: &str = "select rolname::text from pg_roles where rolname = $1 and rolcanlogin and $2 <> ''";
+        self.ours(ACT, like)?;
+        let mut connection = self.connect(ACT).await?;
+        let mut listed = Vec::new();
+        for role in &self.setting.roles {
+            if !self.ask(ACT, &mut connection, MAY, role).await.map_err(unchanged)?.is_empty() {
+                listed.push(Listed { token: TokenId::new(role), created: None, used: None });
+            }
+        }
+        close(connection).await;
+        Ok(listed)
+    }
+
+    /// The roles it is a member of, at any depth, and its attributes.
+    async fn scopes(&self, of: &Credential) -> Result<Scopes, ProviderError> {
+        const ACT: &str = "read a role's rights";
+        const RIGHTS: &str = "with recursive m(oid) as (select oid from pg_roles where rolname = $1 and $2 <> '' \
+             union select a.roleid from pg_auth_members a join m on a.member = m.oid) \
+             select 'member of ' || r.rolname::text from m join pg_roles r using (oid) where r.rolname <> $1 \
+             union select unnest(array_remove(array[case when rolsuper then 'superuser' end, \
+             case when rolcreaterole then 'createrole' end, case when rolcreatedb then 'createdb' end, \
+             case when rolreplication then 'replication' end, case when rolbypassrls then 'bypassrls' end], null)) \
+             from pg_roles where rolname = $1 order by 1";
+        let Some(role) = role(of) else { return Ok(Scopes::CannotKnow) };
+        let mut connection = self.connect(ACT).await?;
+        let rows = self.ask(ACT, &mut connection, RIGHTS, role.as_str()).await;
+        close(connection).await;
+        let rights = rows.map_err(unchanged)?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>();
+        Ok(rights.map_or(Scopes::CannotKnow, Scopes::Known))
+    }
+
+    async fn find(&self, _label: &Label) -> Result<Vec<TokenId>, ProviderError> {
+        Err(ProviderError::Unsupported { act: "find roles by label" })
+    }
+
+    /// Takes the right to log in; the password stays.
+    async fn disable(&self, warrant: &Warrant, credential: &Credential) -> Result<(), ProviderError> {
+        const ACT: &str = "take a role's right to log in";
+        let role = self.ours(ACT, warranted(ACT, warrant, credential)?)?;
+        // A role that is gone cannot log in either.
+        self.alter(ACT, role, "NOLOGIN").await.map(|_| ())
+    }
+
+    /// Takes the right to log in and the password. The role itself stays, for its next turn.
+    async fn revoke(&self, warrant: &Warrant, credential: &Credential) -> Result<Revoked, ProviderError> {
+        const ACT: &str = "take a role's password";
+        let role = self.ours(ACT, warranted(ACT, warrant, credential)?)?;
+        let done = self.alter(ACT, role, "NOLOGIN PASSWORD NULL").await?;
+        Ok(done.map_or(Revoked::AlreadyGone, |()| Revoked::Accepted))
+    }
+
+    async fn end_sessions(&self, warrant: &Warrant, credential: &Credential) -> Result<u64, ProviderError> {
+        const ACT: &str = "end a role's sessions";
+        const END: &str = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity \
+                           where usename = $1 and pid <> pg_backend_pid() and $2 <> ''";
+        let role = self.ours(ACT, warranted(ACT, warrant, credential)?)?;
+        let mut connection = self.connect(ACT).await?;
+        let rows = self.ask(ACT, &mut connection, END, role.as_str()).await;
+        close(connection).await;
+        let ended = rows?.first().and_then(|row| row.try_get::<i64, _>(0).ok());
+        ended.and_then(|ended| u64::try_from(ended).ok()).ok_or(ProviderError::NoAnswer {
+            act: ACT,
+            happened: Happened::Perhaps,
+            why: Reason::Unexpected,
+        })
+    }
+
+    /// The sessions that are open at this instant, whenever they were opened: an open session is a use now. Sessions that
+    /// came and went are not known to the server, so "none seen" is worth little until it was heard many times.
+    async fn usage(&self, token: &TokenId, _since: Timestamp) -> Result<Usage, ProviderError> {
+        const ACT: &str = "read a role's sessions";
+        const OPEN: &str = "select (extract(epoch from clock_timestamp()) * 1000)::bigint, \
+             coalesce(host(a.client_addr), case when a.pid is null then '' else 'local' end), \
+             coalesce(a.application_name, ''), a.pid is not null from (select 1) one \
+             left join pg_stat_activity a on a.usename = $1 and a.application_name <> $2";
+        let mut connection = self.connect(ACT).await?;
+        let rows = self.ask(ACT, &mut connection, OPEN, token.as_str()).await;
+        close(connection).await;
+        let (mut seen, mut asked) = (Vec::new(), Timestamp(0));
+        for row in rows.map_err(unchanged)? {
+            let read = || -> Result<(i64, String, String, bool), sqlx::Error> {
+                Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
+            };
+            let Ok((now, address, program, open)) = read() else { return Ok(Usage::CannotKnow) };
+            asked = Timestamp(u64::try_from(now).unwrap_or_default());
+            if open {
+                seen.push(Use { at: Some(asked), origin: format!("{address} {program}").trim_end().to_owned() });
+            }
+        }
+        Ok(if seen.is_empty() { Usage::NoneSeen(asked) } else { Usage::Seen(seen) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ mod json;
 mod lines;
 mod sarif;
 mod text;
+#[cfg(feature = "rotate")]
+pub mod timeline;
 
 use crate::model::{Fingerprint, Place, Severity};
 use crate::scan::{Outcome, harmless};

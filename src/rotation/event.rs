@@ -85,7 +85,7 @@ pub enum Fact {
         /// Uses that a dependent's declared sources explain.
         explained: Vec<String>,
     },
-    /// The provider spoke of the old token.
+    /// The provider spoke of the token that the step asks about: the old one, or the one being discarded.
     Verified(Verdict),
     /// The plan's digest, for approval.
     Planned(Digest),

@@ -1,13 +1,28 @@
 //! The pure core of a rotation: what an event means and what is due. No clock, file, socket, randomness, thread or `async`.
 
+mod back;
+mod dependents;
 mod event;
+mod failures;
+mod forward;
 mod machine;
+mod orders;
 mod plan;
+mod rehearsal;
+mod revoke;
 mod state;
+mod steps;
 mod warrant;
+
+#[cfg(test)]
+mod tests;
 
 pub use event::{Event, Fact, Order, Step};
 pub use machine::{Illegal, allowed, apply, due, open};
-pub use plan::{Approve, DependentPlan, Plan, Policy, Staging, StorePlan, digest, effects};
-pub use state::{Due, Effect, Old, Outcome, Pace, Stage, Staged, State, StoreState, Successor};
+pub use plan::{Approve, DependentPlan, Plan, Policy, Staging, StorePlan};
+pub use rehearsal::{digest, effects};
+pub use state::{
+    DependentState, Due, Effect, Ending, Old, Orphan, Outcome, Pace, Pending, Stage, Staged, State, StoreState,
+    Successor,
+};
 pub use warrant::{Grounds, Warrant};

@@ -23,8 +23,11 @@ pub struct Plan {
     pub policy: Policy,
     /// When the leak became known; usage is read from here on.
     pub leaked: Timestamp,
-    /// The old token is disabled or revoked first: a named person's order given when the rotation was opened.
+    /// The old token is disabled or revoked first: a named person's order given when the rotation was opened (whoever
+    /// approves the plan gives it), or a policy's where nobody is asked.
     pub emergency: bool,
+    /// Digest of the sealed old credential. What an approval is bound to leaves it out: it changes with every sealing.
+    pub sealed: Option<Digest>,
 }
 
 /// One store.
@@ -135,13 +138,4 @@ mod millis {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
     }
-}
-
-/// The effects that the plan would have if everything works, from the same step function that runs it.
-pub fn effects(_plan: &Plan) -> Vec<super::Effect> {
-    unimplemented!()
-}
-/// What an approval is bound to: a digest of the plan and its effects, without nonces.
-pub fn digest(_plan: &Plan) -> Digest {
-    unimplemented!()
 }

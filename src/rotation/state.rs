@@ -1,11 +1,11 @@
 //! Where a rotation stands, and what is due.
 
 use super::{Plan, Step, Warrant};
-use crate::model::{Digest, Label, Person, Reason, Timestamp, TokenId, Version};
+use crate::model::{Digest, Health, Label, Person, Reason, Timestamp, TokenId, Version};
 use serde::{Deserialize, Serialize};
 
 /// The new token on its way into use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Successor {
     /// Its handle.
     pub token: TokenId,
@@ -18,7 +18,7 @@ pub struct Successor {
 }
 
 /// What staging left in a store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Staged {
     /// The version that waits apart; none where every write is current at once.
     pub version: Option<Version>,
@@ -27,7 +27,7 @@ pub struct Staged {
 }
 
 /// How far one store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StoreState {
     /// As before.
     Untouched,
@@ -35,7 +35,7 @@ pub enum StoreState {
     Touched,
     /// Staged.
     Staged(Staged),
-    /// A promotion was begun and its outcome is not known to be "no".
+    /// A promotion (or, on the way back, a demotion) was begun and its outcome is not known: either value may be current.
     Moving(Staged),
     /// The new value is current, as this version.
     Promoted(Staged, Version),
@@ -44,7 +44,7 @@ pub enum StoreState {
 }
 
 /// Life of the old token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Old {
     /// Not asked yet.
     Unasked,
@@ -57,7 +57,7 @@ pub enum Old {
 }
 
 /// What stands now. Names are those of the contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
     /// Reading usage, verifying.
@@ -110,7 +110,7 @@ pub enum Stage {
 }
 
 /// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The new token is in use and the old one is dead.
@@ -124,7 +124,7 @@ pub enum Outcome {
 }
 
 /// How the current step goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pace {
     /// May begin at a time.
     Ready {
@@ -165,10 +165,105 @@ pub struct State {
     pub pace: Pace,
     /// Who ordered the revoke before its proof, if anybody did.
     pub ordered: Option<Person>,
+    /// The use since the leak was read, or could not be read.
+    pub usage_read: bool,
+    /// The plan's digest, once it was computed.
+    pub planned: Option<Digest>,
+    /// The tokens there were just before the next mint.
+    pub counted: Option<Vec<TokenId>>,
+    /// The mint whose outcome is not recorded or not known.
+    pub pending: Option<Pending>,
+    /// How many mints there had been when a person last said to go on; bounds the attempts.
+    pub mints_resumed: u32,
+    /// Tokens that must die: what interrupted mints left, or a successor that is given up.
+    pub orphans: Vec<Orphan>,
+    /// The label whose versions the stores must drop.
+    pub stale: Option<Label>,
+    /// The successor works.
+    pub proved: bool,
+    /// A promotion of the successor was begun: dependents may read it somewhere.
+    pub exposed: bool,
+    /// Consecutive successes of the current step, where more than one is asked for.
+    pub streak: u32,
+    /// Dependent by dependent.
+    pub dependents: Vec<DependentState>,
+    /// Uses of the old token in the last reading that dependents explain.
+    pub explained: Vec<String>,
+    /// How far the end of the old token is.
+    pub ending: Ending,
+}
+
+impl State {
+    /// True once a disable or revoke of the old token was begun: there is no way back.
+    #[must_use]
+    pub fn pivoted(&self) -> bool {
+        matches!(self.old, Old::Ending(_) | Old::Dead(Some(_)))
+    }
+}
+
+/// A mint that was begun and whose outcome is not recorded, or not known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pending {
+    /// Which mint.
+    pub attempt: u32,
+    /// Its label.
+    pub label: Label,
+    /// For a value chosen here: the digest of its sealed form.
+    pub sealed: Option<Digest>,
+    /// It may have happened.
+    pub perhaps: bool,
+    /// The sealed value cannot be opened, so it cannot be pushed again.
+    pub lost: bool,
+}
+
+/// A token that must die.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Orphan {
+    /// Its handle.
+    pub token: TokenId,
+    /// The digest of its sealed value, where we ever had the value.
+    pub sealed: Option<Digest>,
+    /// The provider accepted its revocation; its death is still to be observed.
+    pub revoked: bool,
+}
+
+/// How far one dependent is. All but the first two start afresh with every round of checks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DependentState {
+    /// Its probe saw the old version before anything changed.
+    pub saw_old: bool,
+    /// A person accepted that its probe proves nothing.
+    pub accepted: bool,
+    /// Its reload action was begun.
+    pub reloaded: bool,
+    /// Probes so far.
+    pub tried: u32,
+    /// It was seen on the version that the stage asks for.
+    pub proved: bool,
+    /// It was seen so again, at the instant of the revoke.
+    pub rechecked: bool,
+    /// What it last answered.
+    pub health: Option<Health>,
+}
+
+/// How far the end of the old token is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ending {
+    /// Disabled, as far as the provider says, or stepped over.
+    pub disabled: bool,
+    /// The revocation was sent, or is a person's to do.
+    pub revoked: bool,
+    /// Its sessions were ended.
+    pub ended: bool,
+    /// When the first disable or revoke was begun; the alarm counts from here.
+    pub since: Option<Timestamp>,
+    /// How often it was found alive after that.
+    pub resends: u32,
 }
 
 /// What the world is asked to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Effect {
     /// Read the old token's use since the leak.
@@ -183,6 +278,9 @@ pub enum Effect {
     Mint {
         /// From 1.
         attempt: u32,
+        /// For a value chosen here whose push may have happened: the same label, and the digest of the same sealed
+        /// value, must be begun and pushed again.
+        again: Option<(Label, Digest)>,
     },
     /// Look for tokens with the label (or all ids).
     Seek {
@@ -207,7 +305,8 @@ pub enum Effect {
     Check {
         /// Which.
         dependent: usize,
-        /// True when its reload action is due (the first try of a stage).
+        /// True when its reload action is due: on the first try of a stage, and again if that action itself failed
+        /// (recorded as a failure for [`Reason::Unhealthy`]) or was interrupted.
         reload: bool,
     },
     /// Read the old token's use.
@@ -222,7 +321,8 @@ pub enum Effect {
     Confirm,
     /// See that the new token is healthy.
     Watch,
-    /// Make the old value current again.
+    /// Make the old value current again. Where `current` is not known the promotion's outcome is not known either: it may
+    /// still arrive, so the store must be left at a version that a late conditional write does not match.
     Demote {
         /// Which store.
         store: usize,
@@ -231,6 +331,8 @@ pub enum Effect {
         /// The new version that is current now, where it is known.
         current: Option<Version>,
     },
+    /// Probe one dependent again for the new version, without reloading it.
+    Recheck(usize),
     /// Reload and probe one dependent for the old version.
     CheckBack {
         /// Which.
@@ -238,9 +340,10 @@ pub enum Effect {
         /// True when its reload action is due.
         reload: bool,
     },
-    /// Revoke a token that is not in use.
+    /// Revoke a token that is not in use: the first of [`State::orphans`].
     Discard(Warrant),
-    /// Ask whether that token is dead.
+    /// Ask whether that token is dead; [`State::orphans`] has the digest of its sealed value, where there is one. The
+    /// answer is recorded as [`super::Fact::Verified`].
     ConfirmDiscard(TokenId),
     /// Drop what a store holds of a mint.
     Unstage {

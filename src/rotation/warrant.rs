@@ -1,6 +1,6 @@
 //! The right to revoke.
 
-use crate::model::{Person, TokenId, Version};
+use crate::model::{Digest, Person, TokenId, Version};
 use serde::{Deserialize, Serialize};
 
 /// Permission to end one token. Only the machine can write one, so no other code can revoke anything.
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// use stanch::{model::TokenId, rotation::{Grounds, Warrant}};
 /// let warrant = Warrant::new(TokenId::new("t"), Grounds::NeverUsed);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warrant {
     token: TokenId,
     grounds: Grounds,
@@ -23,7 +23,9 @@ pub enum Grounds {
     Succeeded(Vec<Version>),
     /// A person ordered it.
     Ordered(Person),
-    /// The token never went into use.
+    /// A policy ordered it beforehand: an emergency plan that nobody had to approve, by its digest.
+    Policy(Digest),
+    /// The token never went into use, or was taken out of it and every dependent proved without it.
     NeverUsed,
 }
 

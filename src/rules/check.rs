@@ -3,7 +3,7 @@
 use super::detect::{Detect, Match, Progress, SECRET, VALUE, WINDOW};
 use super::exchange::Exchanges;
 use super::kind::{Conversations, DRIVERS, Kind};
-use super::pattern::{Compiled, always_holds, parse};
+use super::pattern::{Compiled, literal_within, parse};
 use super::problem::{Places, Problem, Step, suggestion};
 use super::shape::{DetectSpec, Text};
 use super::spec::{FileSpec, KindSpec, options};
@@ -177,7 +177,7 @@ impl Desk<'_> {
         let at = below(here, &[Key("pattern")]);
         let groups = match self.check_pattern(&at, &spec.pattern, window.saturating_mul(2)) {
             Some((hir, compiled)) => {
-                if !always_holds(&hir, &spec.literals) {
+                if literal_within(&hir, &spec.literals).is_none() {
                     self.say(
                         &at,
                         "the pattern can match text that holds none of the literals",
@@ -227,7 +227,7 @@ impl Desk<'_> {
             );
             return None;
         }
-        match Compiled::new(&hir) {
+        match Compiled::new(&hir, &[]) {
             Ok(compiled) => Some((hir, compiled)),
             Err(why) => {
                 self.say(at, format!("the pattern cannot be compiled: {why}"), "make its counted repetitions smaller");

@@ -1,7 +1,7 @@
 //! Finding one kind in a stretch of bytes: the pattern, what must be near it, and the filters.
 
 use super::filter::{entropy, placeholder};
-use super::pattern::Pattern;
+use super::pattern::{Compiled, Pattern};
 use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
 use crate::model::Span;
 use std::ops::Range;
@@ -90,6 +90,10 @@ impl Detect {
         self.pattern.text()
     }
 
+    fn compiled(&self) -> Option<&Compiled> {
+        self.pattern.compiled_around(&self.literals)
+    }
+
     /// All of it but the samples, as typed.
     #[cfg(test)]
     pub(super) fn typed(&self) -> String {
@@ -103,11 +107,12 @@ impl Detect {
         )
     }
 
-    /// How many bytes either side of a literal a match can lie.
+    /// Where a match that holds this literal can lie. Every match lies in the surroundings of one of its literals.
     #[must_use]
-    pub fn reach(&self) -> usize {
+    pub fn surroundings(&self, literal: Span) -> Range<usize> {
         let widest = self.window.saturating_mul(2);
-        self.pattern.compiled().map_or(0, |pattern| pattern.longest().min(widest))
+        let (before, after) = self.compiled().map_or((0, 0), |pattern| (pattern.literal_within(), pattern.longest()));
+        literal.end.saturating_sub(before.min(widest))..literal.start.saturating_add(after.min(widest))
     }
 
     /// How many bytes at the start of this secret are public.
@@ -120,7 +125,7 @@ impl Detect {
     /// Finds every match that lies in `region` of `haystack`, in order. What is around the region is seen by
     /// look-around and by companions.
     pub fn search(&self, haystack: &[u8], region: Range<usize>, progress: &mut Progress, found: &mut dyn FnMut(Match)) {
-        let Some(pattern) = self.pattern.compiled() else { return };
+        let Some(pattern) = self.compiled() else { return };
         let mut at = region.start;
         while at < region.end {
             let Some(whole) = pattern.find(haystack, at..region.end) else { break };

@@ -23,32 +23,45 @@ impl Pattern {
         &self.text
     }
 
-    /// The compiled pattern. Rules are checked before they are used, so there always is one.
+    /// The compiled pattern.
     pub(super) fn compiled(&self) -> Option<&Compiled> {
-        self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?).ok()).as_ref()
+        self.compiled_around(&[])
+    }
+
+    /// The compiled pattern, where every match holds one of these literals. Rules are checked before they are used, so there always is one.
+    pub(super) fn compiled_around(&self, literals: &[String]) -> Option<&Compiled> {
+        self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?, literals).ok()).as_ref()
     }
 }
 
-/// A compiled pattern and the names of its groups.
+/// A compiled pattern, its measures and the names of its groups.
 #[derive(Debug)]
 pub(super) struct Compiled {
     regex: Regex,
     longest: usize,
+    literal_within: usize,
     groups: Vec<(String, usize)>,
 }
 
 impl Compiled {
-    pub(super) fn new(hir: &Hir) -> Result<Self, String> {
+    pub(super) fn new(hir: &Hir, literals: &[String]) -> Result<Self, String> {
         let config = Regex::config().utf8_empty(false).nfa_size_limit(Some(16 << 20));
         let regex = Regex::builder().configure(config).build_from_hir(hir).map_err(|error| error.to_string())?;
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let groups = names.filter_map(|(index, name)| Some((name?.to_owned(), index))).collect();
-        Ok(Self { regex, longest: hir.properties().maximum_len().unwrap_or(usize::MAX), groups })
+        let longest = hir.properties().maximum_len().unwrap_or(usize::MAX);
+        let literal_within = literal_within(hir, literals).map_or(longest, |within| within.min(longest));
+        Ok(Self { regex, longest, literal_within, groups })
     }
 
     /// The length in bytes of the longest text it matches.
     pub(super) fn longest(&self) -> usize {
         self.longest
+    }
+
+    /// At most how many bytes after the start of a match a literal of it ends.
+    pub(super) fn literal_within(&self) -> usize {
+        self.literal_within
     }
 
     /// The first match that lies in `range`; what is around `range` is seen by look-around.
@@ -96,40 +109,45 @@ pub(super) fn parse(text: &str) -> Result<Hir, String> {
 /// More alternatives than this are not written out.
 const ALTERNATIVES: usize = 512;
 
-/// True when it can be shown that every match holds one of the literals, in upper or lower case.
-pub(super) fn always_holds(hir: &Hir, literals: &[String]) -> bool {
+/// If it can be shown that every match holds one of the literals, in upper or lower case: at most how many bytes after
+/// the start of the match such a literal ends.
+pub(super) fn literal_within(hir: &Hir, literals: &[String]) -> Option<usize> {
     let literals: Vec<Vec<u8>> = literals.iter().map(|text| text.to_ascii_lowercase().into_bytes()).collect();
-    guarantees(hir, &literals)
+    guarantee(hir, &literals)
 }
 
-fn guarantees(hir: &Hir, literals: &[Vec<u8>]) -> bool {
+fn guarantee(hir: &Hir, literals: &[Vec<u8>]) -> Option<usize> {
     let mut parts = Vec::new();
     flatten(hir, &mut parts);
+    let mut before: usize = 0;
     let mut run = vec![Vec::new()];
     for part in parts {
-        let longer = spelled(part).and_then(|texts| product(&run, &texts));
-        match longer {
-            Some(longer) => run = longer,
+        let texts = spelled(part);
+        run = match texts.as_ref().and_then(|texts| product(&run, texts)) {
+            Some(longer) => longer,
             None => {
-                if each_holds(&run, literals) || inside(part, literals) {
-                    return true;
+                if let Some(within) = inside(part, literals) {
+                    return Some(before.saturating_add(within));
                 }
-                run = spelled(part).unwrap_or_else(|| vec![Vec::new()]);
+                texts.unwrap_or_else(|| vec![Vec::new()])
             }
-        }
+        };
+        before = before.saturating_add(part.properties().maximum_len().unwrap_or(usize::MAX));
         if each_holds(&run, literals) {
-            return true;
+            return Some(before);
         }
     }
-    false
+    None
 }
 
 /// The guarantee of one part that cannot be spelled out.
-fn inside(part: &Hir, literals: &[Vec<u8>]) -> bool {
+fn inside(part: &Hir, literals: &[Vec<u8>]) -> Option<usize> {
     match part.kind() {
-        HirKind::Repetition(repetition) => repetition.min > 0 && guarantees(&repetition.sub, literals),
-        HirKind::Alternation(branches) => branches.iter().all(|branch| guarantees(branch, literals)),
-        _ => false,
+        HirKind::Repetition(repetition) if repetition.min > 0 => guarantee(&repetition.sub, literals),
+        HirKind::Alternation(branches) => branches
+            .iter()
+            .try_fold(0, |most: usize, branch| guarantee(branch, literals).map(|within| most.max(within))),
+        _ => None,
     }
 }
 
@@ -198,9 +216,21 @@ fn each_holds(texts: &[Vec<u8>], literals: &[Vec<u8>]) -> bool {
 mod tests {
     use super::*;
 
-    fn held(pattern: &str, literals: &[&str]) -> bool {
+    fn within(pattern: &str, literals: &[&str]) -> Option<usize> {
         let literals: Vec<String> = literals.iter().map(|text| (*text).to_owned()).collect();
-        always_holds(&parse(pattern).expect("a pattern"), &literals)
+        literal_within(&parse(pattern).expect("a pattern"), &literals)
+    }
+
+    fn held(pattern: &str, literals: &[&str]) -> bool {
+        within(pattern, literals).is_some()
+    }
+
+    #[test]
+    fn a_guarantee_says_how_far_in() {
+        assert_eq!(within(r"\bacme_[0-9a-z]{8}", &["acme_"]), Some(5));
+        assert_eq!(within(r"[a-z]{2,30}acme_[0-9a-z]{8}", &["acme_"]), Some(35));
+        assert_eq!(within(r"(?:foo[0-9]{9}|[a-z]{40}bar)[a-z]{90}", &["foo", "bar"]), Some(43));
+        assert_eq!(within(r"[a-z]*acme_", &["acme_"]), Some(usize::MAX));
     }
 
     #[test]

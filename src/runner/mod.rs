@@ -1,1 +1,419 @@
-//! Placeholder.
+//! Carries one rotation through: the loop, its hands, recovery. The order of the loop is the safety argument: an intent
+//! is durable before the world is touched, and what happened is durable before anything follows.
+
+mod custody;
+mod hands;
+
+pub use custody::CustodyError;
+
+use crate::clock::Clock;
+use crate::inventory::Managed;
+use crate::journal::{Journal, JournalError, Lease, Position};
+use crate::model::{Credential, Label, Person, Reason, RotationId, Secret, Timestamp};
+use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Order, Outcome, Pace, Plan, Stage, State};
+use crate::seal::{SealError, Sealed, Sealer};
+use custody::Custody;
+use hands::Hands;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How long a lease lasts; longer than any single call's time limit.
+const LEASE: Duration = Duration::from_secs(120);
+/// How often it is renewed while an effect runs.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// The longest uninterrupted sleep: orders and signals are seen at least this often.
+const SLICE: Duration = Duration::from_millis(250);
+
+/// What is told of every durable event, after it was applied.
+pub type Told<'a> = &'a (dyn Fn(&State, &Event) + Send + Sync);
+
+/// The approval that a person gave beforehand.
+#[derive(Clone, Debug)]
+pub struct Beforehand {
+    /// Who.
+    pub who: Person,
+    /// How long it holds once the plan's digest is known.
+    pub valid: Duration,
+}
+
+/// What a run needs; one runner carries one rotation at a time.
+pub struct Runner<'a> {
+    /// The durable record.
+    pub journal: &'a dyn Journal,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Seals what must outlive the process.
+    pub sealer: &'a Sealer,
+    /// What the rotation touches.
+    pub managed: &'a Managed,
+    /// This worker, unique per process.
+    pub holder: String,
+    /// Told of every durable event.
+    pub told: Told<'a>,
+    /// `--yes`: the plan is approved as soon as its digest is known.
+    pub beforehand: Option<Beforehand>,
+    /// Set by a signal: stop after the current record.
+    pub stopping: &'a AtomicBool,
+}
+
+/// Why a run came to rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It is over.
+    Closed(Outcome),
+    /// A person must decide.
+    Asks(Reason),
+    /// A signal came; the rotation stays open and is resumed later.
+    Stopped,
+}
+
+/// Why a run failed. The rotation stays open; resuming it is always right.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The journal did not take a record, so nothing followed.
+    #[error("the rotation stopped because its journal did not take a record")]
+    Journal(#[source] JournalError),
+    /// An event does not fit the state.
+    #[error("the journal and the machine disagree: this is a damaged journal or a bug, and nothing was done")]
+    Illegal(#[source] Illegal),
+    /// The order does not fit the state.
+    #[error("{order} is not possible now: {why}")]
+    Refused {
+        /// What was ordered.
+        order: String,
+        /// Why not.
+        why: String,
+    },
+    /// A sealed value cannot be made or opened.
+    #[error("a value could not be sealed")]
+    Seal(#[source] SealError),
+    /// The credential to rotate cannot be taken into custody.
+    #[error("the leaked credential cannot be kept for the rotation")]
+    Custody(#[source] CustodyError),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Random,
+    /// The journal of a rotation is empty.
+    #[error("the journal of {rotation} is empty")]
+    Empty {
+        /// Which.
+        rotation: RotationId,
+    },
+    /// The plan of the journal and the configuration name different things.
+    #[error("the configuration of '{credential}' changed since {rotation} was opened: {what}; restore it, then resume")]
+    Changed {
+        /// Which rotation.
+        rotation: RotationId,
+        /// Which credential.
+        credential: String,
+        /// What differs.
+        what: String,
+    },
+}
+
+impl std::fmt::Debug for Runner<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner")
+            .field("managed", &self.managed.name)
+            .field("holder", &self.holder)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One rotation under this worker's lease.
+struct Held {
+    at: Position,
+    state: State,
+}
+
+impl Runner<'_> {
+    /// Opens a rotation: the plan and the sealed old credential are durable on return.
+    ///
+    /// # Errors
+    /// [`RunError::Journal`] with [`JournalError::Active`] when the credential is being rotated already.
+    pub async fn open(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
+        let rotation = plan.rotation.clone();
+        let sealed = custody::seal_old(self.sealer, &rotation, old).map_err(RunError::Custody)?;
+        plan.sealed = Some(sealed.digest.clone());
+        let event = Event { at: self.clock.now(), fact: Fact::Opened(Box::new(plan)) };
+        let state = rotation::open(&event).map_err(RunError::Illegal)?;
+        let (lease, monotonic) = (self.lease(), self.clock.monotonic());
+        let at = self
+            .journal
+            .open(&self.managed.name, &event, &[sealed], &lease, monotonic)
+            .await
+            .map_err(RunError::Journal)?;
+        (self.told)(&state, &event);
+        self.journal.release(&at).await.map_err(RunError::Journal)?;
+        Ok(rotation)
+    }
+
+    /// Takes the lease, records the interruption if there was one, applies `first` (an order or an approval), and runs
+    /// until the rotation rests.
+    ///
+    /// # Errors
+    /// [`RunError`]; the rotation stays open.
+    pub async fn run(&self, rotation: &RotationId, first: Option<Fact>) -> Result<(State, Rest), RunError> {
+        let at = self.journal.acquire(rotation, &self.lease()).await.map_err(RunError::Journal)?;
+        let state = replay(self.journal, rotation).await?;
+        self.unchanged(&state.plan)?;
+        let mut held = Held { at, state };
+        let end = self.carry(&mut held, first).await;
+        match self.journal.release(&held.at).await {
+            Ok(()) | Err(JournalError::Fenced { .. }) => {}
+            Err(error) => tracing::warn!(%error, "the lease was not given back; it expires by itself"),
+        }
+        end.map(|rest| (held.state, rest))
+    }
+
+    async fn carry(&self, held: &mut Held, first: Option<Fact>) -> Result<Rest, RunError> {
+        let mut custody = Custody::open(self.journal, self.sealer, &held.state).await.map_err(RunError::Custody)?;
+        if matches!(held.state.pace, Pace::Running { .. }) {
+            self.record(held, Fact::Restarted, &[]).await?;
+        }
+        if let Some(fact) = first {
+            self.told_by_a_person(held, fact).await?;
+        }
+        loop {
+            if self.stopping.load(Ordering::SeqCst) {
+                return Ok(Rest::Stopped);
+            }
+            self.take_orders(held).await?;
+            match rotation::due(&held.state, self.clock.now()) {
+                Due::Rest(outcome) => return Ok(Rest::Closed(outcome)),
+                Due::Plan => {
+                    let digest = rotation::digest(&held.state.plan);
+                    self.record(held, Fact::Planned(digest), &[]).await?;
+                }
+                Due::Ask(why) => match (&held.state.stage, &self.beforehand) {
+                    (Stage::AwaitingApproval(digest), Some(given)) => {
+                        let expires = self.clock.now().after(given.valid);
+                        let fact = Fact::Approved { who: given.who.clone(), digest: digest.clone(), expires };
+                        self.record(held, fact, &[]).await?;
+                    }
+                    _ => return Ok(Rest::Asks(why)),
+                },
+                Due::Wait(until) => self.wait(held, until).await?,
+                Due::Act(step, effect) => self.act(held, &mut custody, step, effect).await?,
+                Due::Busy => self.record(held, Fact::Restarted, &[]).await?,
+            }
+        }
+    }
+
+    /// Intent, effect, outcome. The middle line is the only one that touches the world.
+    async fn act(
+        &self,
+        held: &mut Held,
+        custody: &mut Custody,
+        step: rotation::Step,
+        effect: Effect,
+    ) -> Result<(), RunError> {
+        let (label, sealed) = self.prepare(held, custody, &effect)?;
+        let digest =
+            sealed.as_ref().map(|sealed| sealed.digest.clone()).or_else(|| again(&effect).map(|(_, d)| d.clone()));
+        let began = Fact::Began { step, label: label.clone(), sealed: digest };
+        self.record(held, began, sealed.as_slice()).await?;
+
+        let hands = Hands { managed: self.managed, state: &held.state };
+        let done = self.while_renewing(&held.at, hands.perform(&effect, label.as_ref(), custody)).await?;
+
+        let (fact, sealed) = match done {
+            hands::Done::Fact(fact) => (fact, None),
+            hands::Done::Minted { token, secret } => {
+                let sealed =
+                    custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
+                custody.take(sealed.digest.clone(), secret);
+                (Fact::Minted { token, sealed: sealed.digest.clone() }, Some(sealed))
+            }
+        };
+        self.record(held, fact, sealed.as_slice()).await
+    }
+
+    /// The label of a mint, and for a value chosen here its sealed form: both go into the intent.
+    fn prepare(
+        &self,
+        held: &Held,
+        custody: &mut Custody,
+        effect: &Effect,
+    ) -> Result<(Option<Label>, Option<Sealed>), RunError> {
+        let Effect::Mint { attempt, .. } = effect else { return Ok((None, None)) };
+        if let Some((label, _)) = again(effect) {
+            return Ok((Some(label.clone()), None));
+        }
+        let rotation = &held.state.plan.rotation;
+        let label = Label::of(rotation, *attempt, &random_text(10)?);
+        if held.state.plan.abilities.chooser != crate::model::Chooser::Client {
+            return Ok((Some(label), None));
+        }
+        let chosen = Secret::new(random_text(40)?.into_bytes());
+        let sealed = custody::seal_new(self.sealer, rotation, &chosen).map_err(RunError::Seal)?;
+        custody.take(sealed.digest.clone(), chosen);
+        Ok((Some(label), Some(sealed)))
+    }
+
+    async fn while_renewing<T>(&self, at: &Position, work: impl Future<Output = T>) -> Result<T, RunError> {
+        tokio::pin!(work);
+        loop {
+            let beat = self.clock.now().after(HEARTBEAT);
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = self.clock.sleep_until(beat) => {
+                    self.journal.renew(at, &self.lease()).await.map_err(RunError::Journal)?;
+                }
+            }
+        }
+    }
+
+    async fn wait(&self, held: &Held, until: Timestamp) -> Result<(), RunError> {
+        let now = self.clock.now();
+        self.clock.sleep_until(until.min(now.after(SLICE))).await;
+        self.journal.renew(&held.at, &self.lease()).await.map_err(RunError::Journal)
+    }
+
+    /// Orders of other processes. One that the state cannot take is refused to the person and not recorded.
+    async fn take_orders(&self, held: &mut Held) -> Result<(), RunError> {
+        while let Some(waiting) = self.journal.waiting(&held.state.plan.rotation).await.map_err(RunError::Journal)? {
+            let fact = Fact::Ordered(waiting.order, waiting.who, waiting.reason);
+            let outcome = match self.told_by_a_person(held, fact).await {
+                Ok(()) => "applied".to_owned(),
+                Err(refused @ RunError::Refused { .. }) => refused.to_string(),
+                Err(error) => return Err(error),
+            };
+            self.journal.settle(waiting.id, &outcome).await.map_err(RunError::Journal)?;
+        }
+        Ok(())
+    }
+
+    async fn told_by_a_person(&self, held: &mut Held, fact: Fact) -> Result<(), RunError> {
+        let order = match &fact {
+            Fact::Ordered(order, ..) => order_word(*order).to_owned(),
+            _ => "approve".to_owned(),
+        };
+        match self.record(held, fact, &[]).await {
+            Err(RunError::Illegal(_)) => {
+                let can: Vec<_> = rotation::allowed(&held.state).into_iter().map(order_word).collect();
+                let can = if can.is_empty() { "nothing".to_owned() } else { can.join(", ") };
+                Err(RunError::Refused { order, why: format!("{} allows: {can}", stage_word(&held.state.stage)) })
+            }
+            other => other,
+        }
+    }
+
+    async fn record(&self, held: &mut Held, fact: Fact, sealed: &[Sealed]) -> Result<(), RunError> {
+        let event = Event { at: self.clock.now(), fact };
+        let next = rotation::apply(&held.state, &event).map_err(RunError::Illegal)?;
+        let closes = matches!(next.stage, Stage::Closed(_));
+        let monotonic = self.clock.monotonic();
+        held.at = self
+            .journal
+            .append(&held.at, std::slice::from_ref(&event), sealed, closes, monotonic)
+            .await
+            .map_err(RunError::Journal)?;
+        held.state = next;
+        (self.told)(&held.state, &event);
+        Ok(())
+    }
+
+    /// A rotation is carried on only with the stores and dependents that its plan names.
+    fn unchanged(&self, plan: &Plan) -> Result<(), RunError> {
+        let today = self.managed.plan(plan.rotation.clone(), plan.leaked, plan.emergency);
+        let differs = |what: &str| {
+            Err(RunError::Changed {
+                rotation: plan.rotation.clone(),
+                credential: plan.credential.clone(),
+                what: what.to_owned(),
+            })
+        };
+        if today.stores != plan.stores {
+            return differs("its stores are others");
+        }
+        if today.dependents != plan.dependents {
+            return differs("its dependents are others");
+        }
+        if today.abilities != plan.abilities || today.kind != plan.kind {
+            return differs("its provider is another");
+        }
+        Ok(())
+    }
+
+    fn lease(&self) -> Lease {
+        Lease { holder: self.holder.clone(), now: self.clock.now(), span: LEASE }
+    }
+}
+
+/// The state of a rotation: a fold of its journal.
+///
+/// # Errors
+/// [`RunError::Journal`] when it cannot be read or its chain is broken, [`RunError::Illegal`] when an event cannot
+/// follow the one before.
+pub async fn replay(journal: &dyn Journal, rotation: &RotationId) -> Result<State, RunError> {
+    let records = journal.replay(rotation).await.map_err(RunError::Journal)?;
+    let mut records = records.iter();
+    let first = records.next().ok_or_else(|| RunError::Empty { rotation: rotation.clone() })?;
+    let state = rotation::open(&first.event).map_err(RunError::Illegal)?;
+    records.try_fold(state, |state, record| rotation::apply(&state, &record.event)).map_err(RunError::Illegal)
+}
+
+/// The label and the sealed value of a mint whose value was chosen here and that is pushed again.
+fn again(effect: &Effect) -> Option<&(Label, crate::model::Digest)> {
+    match effect {
+        Effect::Mint { again, .. } => again.as_ref(),
+        _ => None,
+    }
+}
+
+/// Letters and digits drawn by the system's generator, without bias.
+fn random_text(length: usize) -> Result<String, RunError> {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut text = String::with_capacity(length);
+    let mut bytes = zeroize::Zeroizing::new([0_u8; 64]);
+    while text.len() < length {
+        getrandom::fill(&mut *bytes).map_err(|_| RunError::Random)?;
+        let drawn = bytes.iter().filter(|byte| **byte < 248).filter_map(|byte| ALPHABET.get(usize::from(*byte) % 62));
+        text.extend(drawn.take(length - text.len()).map(|byte| char::from(*byte)));
+    }
+    Ok(text)
+}
+
+/// An order as it is typed.
+#[must_use]
+pub fn order_word(order: Order) -> &'static str {
+    match order {
+        Order::Resume => "resume",
+        Order::Pause => "pause",
+        Order::Abort => "abort",
+        Order::RevokeNow => "revoke-now",
+        Order::Abandon => "abandon",
+    }
+}
+
+/// A stage in the words of the contract.
+#[must_use]
+pub fn stage_word(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Assessing => "Assessing",
+        Stage::Planning => "Planning",
+        Stage::AwaitingApproval(_) => "Awaiting approval",
+        Stage::Preflighting => "Preflighting",
+        Stage::Minting => "Minting",
+        Stage::Seeking => "Seeking",
+        Stage::Proving => "Proving",
+        Stage::Staging => "Staging",
+        Stage::Promoting => "Promoting",
+        Stage::Checking => "Checking",
+        Stage::Soaking { .. } => "Soaking",
+        Stage::AwaitingRevokeApproval => "Awaiting revoke approval",
+        Stage::Revoking => "Revoking",
+        Stage::Confirming => "Confirming",
+        Stage::Watching { .. } => "Watching",
+        Stage::RollingBack(_) => "Rolling back",
+        Stage::Held { .. } => "Held",
+        Stage::Closed(Outcome::Rotated) => "Closed",
+        Stage::Closed(Outcome::AlreadyDead) => "Closed, already dead",
+        Stage::Closed(Outcome::RolledBack(_)) => "Rolled back",
+        Stage::Closed(Outcome::Abandoned) => "Abandoned",
+        #[expect(unreachable_patterns, reason = "the core may grow a stage")]
+        _ => "Unknown",
+    }
+}

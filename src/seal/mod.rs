@@ -5,3 +5,10 @@ mod keys;
 
 pub use envelope::{SealError, Sealed, Sealer};
 pub use keys::{FileKey, KeyError};
+
+/// Random bytes from the operating system.
+fn random<const COUNT: usize>() -> Result<[u8; COUNT], getrandom::Error> {
+    let mut bytes = [0; COUNT];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}

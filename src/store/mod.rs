@@ -5,6 +5,9 @@ pub mod local;
 pub mod memory;
 pub mod vault;
 
+#[cfg(test)]
+mod contract;
+
 use crate::model::{Happened, Label, Reason, Secret, StorePath, Version};
 use crate::rotation::{Staged, Staging};
 use async_trait::async_trait;
@@ -56,6 +59,14 @@ pub enum StoreError {
         /// Which path.
         at: StorePath,
     },
+    /// A change that is not ours waits there, half done.
+    #[error("a change that is not ours waits at {at} as version {version}: finish it, or remove its stage AWSPENDING")]
+    Pending {
+        /// Which path.
+        at: StorePath,
+        /// The version that waits.
+        version: Version,
+    },
     /// Not there.
     #[error("{at} has no such version")]
     Missing {
@@ -98,6 +109,14 @@ pub enum StoreError {
         /// Which path.
         at: StorePath,
     },
+    /// The settings cannot be used.
+    #[error("the settings of the {store} store cannot be used: {problem}")]
+    Settings {
+        /// Which kind of store.
+        store: &'static str,
+        /// What is wrong, with its remedy.
+        problem: &'static str,
+    },
 }
 
 impl StoreError {
@@ -107,9 +126,12 @@ impl StoreError {
         match self {
             Self::NoAnswer { happened, .. } => *happened,
             Self::Local { .. } => Happened::Perhaps,
-            Self::Conflict { .. } | Self::Missing { .. } | Self::Refused { .. } | Self::Unreadable { .. } => {
-                Happened::No
-            }
+            Self::Conflict { .. }
+            | Self::Pending { .. }
+            | Self::Missing { .. }
+            | Self::Refused { .. }
+            | Self::Unreadable { .. }
+            | Self::Settings { .. } => Happened::No,
         }
     }
 
@@ -118,7 +140,12 @@ impl StoreError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NoAnswer { .. } | Self::Local { .. } => Some(Duration::ZERO),
-            Self::Conflict { .. } | Self::Missing { .. } | Self::Refused { .. } | Self::Unreadable { .. } => None,
+            Self::Conflict { .. }
+            | Self::Pending { .. }
+            | Self::Missing { .. }
+            | Self::Refused { .. }
+            | Self::Unreadable { .. }
+            | Self::Settings { .. } => None,
         }
     }
 
@@ -126,12 +153,40 @@ impl StoreError {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Conflict { .. } => Reason::Conflict,
+            Self::Conflict { .. } | Self::Pending { .. } => Reason::Conflict,
             Self::Missing { .. } => Reason::Missing,
             Self::Refused { .. } => Reason::Rejected,
             Self::NoAnswer { .. } => Reason::Unreachable,
-            Self::Local { .. } => Reason::Local,
+            Self::Local { .. } | Self::Settings { .. } => Reason::Local,
             Self::Unreadable { .. } => Reason::Unreadable,
         }
+    }
+}
+
+/// True when a store would give both values back as one. The bytes are the same, or both are the text of a JSON object
+/// with the same members: stores that keep fields (Vault KV) lose their order and spacing.
+#[must_use]
+pub fn same_value(one: &Secret, other: &Secret) -> bool {
+    one.same_as(other) || matches!((fields(one), fields(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// The members of a value that is the text of a JSON object.
+#[expect(clippy::disallowed_methods, reason = "the text is parsed here and leaves as members that the caller keeps")]
+fn fields(value: &Secret) -> Option<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_slice(value.expose()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_compared_as_members_only_when_both_are_objects() {
+        let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+        assert!(same_value(&secret(r#"{"b": 1, "a": "x"}"#), &secret(r#"{"a":"x","b":1}"#)));
+        assert!(!same_value(&secret(r#"{"a":"x"}"#), &secret(r#"{"a":"y"}"#)));
+        assert!(!same_value(&secret("[1, 2]"), &secret("[1,2]")));
+        assert!(same_value(&secret("plain"), &secret("plain")));
+        assert!(!same_value(&secret("plain"), &secret("plain ")));
     }
 }

@@ -1,3 +1,7 @@
 //! From what was asked to what runs: the one place that names adapters.
 
+#[cfg(feature = "rotate")]
+pub mod mending;
+#[cfg(feature = "rotate")]
+pub mod rehearsal;
 pub mod scanner;

@@ -1,0 +1,159 @@
+//! The arguments of the commands that act on cases. No secret is ever an argument.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Where the operator's file is.
+#[derive(Args, Debug)]
+pub struct Configured {
+    /// The operator's file [default: $STANCH_CONFIG, then ~/.config/stanch/config.yaml, then /etc/stanch/stanch.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// The only place that a secret may be given in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Stdin {
+    /// Standard input.
+    #[value(name = "-")]
+    Stdin,
+}
+
+/// Replaces a leaked token: mint, store, prove, revoke, prove dead.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Without --yes the case is opened and waits for approval of its plan; nothing is changed before that.\n\
+    Exit codes: 0 rotated, 20 waits for a person, 21 rolled back, 22 held, 23 revoked but a dependent fails."
+)]
+pub struct Rotate {
+    /// A fingerprint as scan prints it, or the beginning of one
+    #[arg(value_name = "FINGERPRINT", conflicts_with = "credential")]
+    pub fingerprint: Option<String>,
+    /// A credential of the operator's file: rotates what its first store holds now
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
+    /// Takes the leaked value from standard input instead
+    #[arg(long, value_name = "-", requires = "credential")]
+    pub secret: Option<Stdin>,
+    /// Where to look for the fingerprint: files first, then the whole history
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub repo: PathBuf,
+    /// Prints the exact effects and does nothing
+    #[arg(long, conflicts_with = "rehearse")]
+    pub plan: bool,
+    /// Runs the same loop on memory adapters; nothing outside is touched
+    #[arg(long)]
+    pub rehearse: bool,
+    /// Approves the plan beforehand
+    #[arg(long)]
+    pub yes: bool,
+    /// Disables or revokes the old token first: an outage instead of abuse
+    #[arg(long)]
+    pub emergency: bool,
+    /// Where the operator's file is
+    #[command(flatten)]
+    pub config: Configured,
+}
+
+/// Open and closed cases, and what a person may do about them.
+#[derive(Args, Debug)]
+pub struct Case {
+    /// What to do with it
+    #[command(subcommand)]
+    pub verb: CaseVerb,
+    /// The operator's file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// What to do with a case.
+#[derive(Debug, Subcommand)]
+pub enum CaseVerb {
+    /// All cases
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The timeline of a case, what is live now, and what can be done
+    Show {
+        /// The case, for instance C-0142
+        id: String,
+        /// The journal's records, one JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Approves the plan (or the revoke) that a case waits for, and carries it on
+    Approve {
+        /// The case
+        id: String,
+        /// The digest that is approved, as the plan shows it
+        #[arg(long, value_name = "DIGEST")]
+        plan: Option<String>,
+    },
+    /// Goes on after an interruption, or from where it was held
+    Resume {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Goes back: the new token dies, the old one stays in use
+    Abort {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Revokes the old token now; dependents that still use it will fail
+    RevokeNow {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+/// The journal as evidence.
+#[derive(Args, Debug)]
+pub struct Audit {
+    /// What to do with it
+    #[command(subcommand)]
+    pub verb: AuditVerb,
+}
+
+/// What to do with the journal.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Checks the chain of a copied journal or of an export; needs nothing but the file
+    Verify {
+        /// The copy
+        file: PathBuf,
+        /// A checkpoint noted earlier, RECORDS:HEAD as verify prints it: what was cut after it is seen
+        #[arg(long, value_name = "RECORDS:HEAD")]
+        checkpoint: Option<String>,
+    },
+    /// Writes the records as lines of JSON, without anything sealed
+    Export {
+        /// One case alone
+        #[arg(long, value_name = "C-ID")]
+        case: Option<String>,
+        /// A file that does not exist yet [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
+    },
+}
+
+/// The whole loop in a scratch directory: issuer, service and repository are real, and local.
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// The scratch directory; it must not exist [default: a new one among the temporary files]
+    #[arg(long, value_name = "PATH")]
+    pub directory: Option<PathBuf>,
+}

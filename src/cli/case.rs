@@ -1,0 +1,195 @@
+//! `stanch case`: what is open, what happened, and what a person may do about it.
+
+use super::exit::Code;
+use super::failure::Failure;
+use super::rotate::{VALID, conclude};
+use super::screen::Screen;
+use super::{acts, person, signals};
+use crate::clock::Clock as _;
+use crate::journal::{Journal as _, JournalError};
+use crate::model::RotationId;
+use crate::report::timeline;
+use crate::rotation::{self, Fact, Order, Stage, State};
+use crate::runner::{self, RunError};
+use crate::wiring::mending::Mending;
+
+/// Runs the command on a runtime of its own.
+pub(super) fn run(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
+    signals::runtime()?.block_on(case(given, verbose))
+}
+
+async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
+    let mending = Mending::open(given.config.as_deref()).await.map_err(Failure::from)?;
+    let screen = Screen::new(verbose);
+    match &given.verb {
+        acts::CaseVerb::List { json } => list(&mending, &screen, *json).await,
+        acts::CaseVerb::Show { id, json } => show(&mending, &screen, &rotation_id(id), *json).await,
+        acts::CaseVerb::Approve { id, plan } => approve(&mending, &screen, &rotation_id(id), plan.as_deref()).await,
+        acts::CaseVerb::Resume { id, reason } => {
+            order(&mending, &screen, &rotation_id(id), Order::Resume, reason).await
+        }
+        acts::CaseVerb::Abort { id, reason } => order(&mending, &screen, &rotation_id(id), Order::Abort, reason).await,
+        acts::CaseVerb::RevokeNow { id, reason } => {
+            order(&mending, &screen, &rotation_id(id), Order::RevokeNow, reason).await
+        }
+    }
+}
+
+/// `C-0142`, `c-142` and `142` name the same case.
+fn rotation_id(text: &str) -> RotationId {
+    let digits = text.trim_start_matches(['C', 'c']).trim_start_matches('-');
+    match digits.parse::<u64>() {
+        Ok(number) => RotationId::new(format!("C-{number:04}")),
+        Err(_) => RotationId::new(text),
+    }
+}
+
+async fn list(mending: &Mending, screen: &Screen, json: bool) -> Result<Code, Failure> {
+    let all = mending.journal.list().await.map_err(Failure::from)?;
+    let mut rows = Vec::new();
+    for listed in &all {
+        let state = runner::replay(&mending.journal, &listed.rotation).await.map_err(Failure::from)?;
+        rows.push((listed, state));
+    }
+    if json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(listed, state)| {
+                serde_json::json!({
+                    "case": listed.rotation, "credential": listed.credential, "kind": state.plan.kind,
+                    "open": listed.open, "opened": listed.opened.to_string(), "records": listed.records,
+                    "stage": runner::stage_word(&state.stage),
+                })
+            })
+            .collect();
+        screen.text(&format!("{}\n", serde_json::json!({ "schema": "stanch.cases/1", "cases": rows })));
+        return Ok(Code::Clean);
+    }
+    if rows.is_empty() {
+        screen.text("no case yet\n");
+    }
+    for (listed, state) in rows {
+        screen.text(&format!(
+            "{}  {:<24} {:<28} {}  {}\n",
+            listed.rotation,
+            listed.credential,
+            state.plan.kind.as_str(),
+            listed.opened,
+            runner::stage_word(&state.stage)
+        ));
+    }
+    Ok(Code::Clean)
+}
+
+async fn show(mending: &Mending, screen: &Screen, id: &RotationId, json: bool) -> Result<Code, Failure> {
+    let records = mending.journal.replay(id).await.map_err(Failure::from)?;
+    if json {
+        for record in &records {
+            let line = serde_json::to_string(record)
+                .map_err(|error| Failure::because(Code::Outside, "a record cannot be written as JSON", &error))?;
+            screen.text(&format!("{line}\n"));
+        }
+        return Ok(Code::Clean);
+    }
+    let mut state: Option<State> = None;
+    for record in &records {
+        let next = match &state {
+            None => rotation::open(&record.event),
+            Some(state) => rotation::apply(state, &record.event),
+        };
+        let next = next.map_err(RunError::Illegal).map_err(Failure::from)?;
+        if state.is_none() {
+            screen.head(&next.plan);
+        }
+        screen.event(&next, &record.event);
+        state = Some(next);
+    }
+    if let Some(state) = state {
+        screen.standing(&state);
+    }
+    Ok(Code::Clean)
+}
+
+async fn approve(mending: &Mending, screen: &Screen, id: &RotationId, plan: Option<&str>) -> Result<Code, Failure> {
+    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    let fact = match &state.stage {
+        Stage::AwaitingApproval(digest) => {
+            let typed = plan.map(|plan| plan.replace('-', "").to_ascii_lowercase());
+            if typed.as_deref().is_some_and(|typed| typed.len() < 8 || !digest.as_str().starts_with(typed)) {
+                let message =
+                    format!("{id} waits for approval of plan {}, not of that one", timeline::short(digest.as_str()));
+                return Err(
+                    Failure::new(Code::Usage, message).hint(format!("stanch case show {id} prints what it would do"))
+                );
+            }
+            let (who, expires) = (person::current(), mending.clock.now().after(VALID));
+            Fact::Approved { who, digest: digest.clone(), expires }
+        }
+        Stage::AwaitingRevokeApproval => {
+            Fact::Ordered(Order::Resume, person::current(), "approved the revoke".to_owned())
+        }
+        other => {
+            let message = format!("{id} does not wait for an approval: it is {}", runner::stage_word(other));
+            return Err(
+                Failure::new(Code::Usage, message).hint(format!("stanch case show {id} says what it waits for"))
+            );
+        }
+    };
+    go_on(mending, screen, id, Some(fact)).await?.map_err(Failure::from)
+}
+
+/// Gives an order: to the process that runs the case if there is one, else carried out here.
+async fn order(
+    mending: &Mending,
+    screen: &Screen,
+    id: &RotationId,
+    order: Order,
+    reason: &str,
+) -> Result<Code, Failure> {
+    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    // A case that was merely interrupted needs no order to go on; only one that is held or paused does.
+    let waits = matches!(state.stage, Stage::Held { .. } | Stage::AwaitingRevokeApproval)
+        || rotation::allowed(&state).contains(&Order::Resume);
+    let fact = (order != Order::Resume || waits).then(|| Fact::Ordered(order, person::current(), reason.to_owned()));
+    match go_on(mending, screen, id, fact).await? {
+        Err(RunError::Journal(JournalError::Held { .. })) if order != Order::Resume => {
+            mending
+                .journal
+                .order(id, order, &person::current(), reason, mending.clock.now())
+                .await
+                .map_err(Failure::from)?;
+            screen
+                .text(&format!("{id} is being run by another process; it was told to {}\n", runner::order_word(order)));
+            Ok(Code::Waiting)
+        }
+        other => other.map_err(Failure::from),
+    }
+}
+
+/// Carries a case on in this process.
+async fn go_on(
+    mending: &Mending,
+    screen: &Screen,
+    id: &RotationId,
+    first: Option<Fact>,
+) -> Result<Result<Code, RunError>, Failure> {
+    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    let managed = mending.managed(&state.plan.credential).await.map_err(Failure::from)?;
+    let told = |state: &State, event: &rotation::Event| screen.event(state, event);
+    let stopping = signals::watch()?;
+    let runner = mending.runner(&managed, &told, None, &stopping);
+    screen.head(&state.plan);
+    Ok(runner.run(id, first).await.map(|(state, rest)| conclude(screen, &state, &rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_named_in_any_spelling() {
+        for text in ["C-0142", "c-142", "142", "C142"] {
+            assert_eq!(rotation_id(text).as_str(), "C-0142");
+        }
+    }
+}

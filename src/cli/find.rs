@@ -1,0 +1,62 @@
+//! A leaked token by its fingerprint: in the files first, then in the whole history.
+
+use super::exit::Code;
+use super::failure::Failure;
+use super::scan::processors;
+use crate::clock::Clock;
+use crate::model::{Finding, FingerprintPrefix};
+use crate::source::git::Whereabouts;
+use crate::wiring::scanner::{Request, Target, prepare};
+use std::path::Path;
+
+/// Larger items hold no token that a person would rotate by its fingerprint, in bytes.
+const LARGEST: u64 = 100_000_000;
+
+/// A scan that keeps what it finds, for the mending wing.
+pub(super) fn request(target: Target) -> Request {
+    Request {
+        target,
+        largest_bytes: LARGEST,
+        binary: false,
+        exclude: Vec::new(),
+        jobs: processors(),
+        isolated: false,
+        keep_findings: true,
+    }
+}
+
+/// The one secret below `repository` whose fingerprint begins like that.
+///
+/// # Errors
+/// When there is none, or more than one.
+pub(super) fn finding(prefix: &FingerprintPrefix, repository: &Path, clock: &dyn Clock) -> Result<Finding, Failure> {
+    let in_files = Target::Paths(vec![repository.to_owned()]);
+    let in_history = Target::History(Whereabouts::Holding(repository.to_owned()));
+    if let Some(finding) = among(prefix, in_files, clock)? {
+        return Ok(finding);
+    }
+    if git2::Repository::discover(repository).is_ok()
+        && let Some(finding) = among(prefix, in_history, clock)?
+    {
+        return Ok(finding);
+    }
+    let message =
+        format!("no token with that fingerprint in {}, neither in its files nor in its history", repository.display());
+    Err(Failure::new(Code::Usage, message)
+        .hint("name the repository with --repo PATH, or the credential with --credential NAME"))
+}
+
+fn among(prefix: &FingerprintPrefix, target: Target, clock: &dyn Clock) -> Result<Option<Finding>, Failure> {
+    let prepared = prepare(request(target), crate::rules::builtin(), clock)?;
+    let outcome = prepared.scanner.run(prepared.source.as_ref())?;
+    let mut fitting = outcome.findings.into_iter().filter(|finding| finding.fingerprint.starts_with(prefix));
+    let first = fitting.next();
+    match (&first, fitting.find(|next| first.as_ref().is_some_and(|first| first.fingerprint != next.fingerprint))) {
+        (Some(one), Some(other)) => {
+            let message = "more than one token has a fingerprint that begins like that";
+            Err(Failure::new(Code::Usage, message)
+                .hint(format!("write more of it: {} or {}", one.fingerprint, other.fingerprint)))
+        }
+        _ => Ok(first),
+    }
+}

@@ -1,0 +1,90 @@
+//! What the failures of the mending wing come to: exit code, words, and what to do.
+
+use super::exit::Code;
+use super::failure::Failure;
+use crate::demo::DemoError;
+use crate::inventory::InventoryError;
+use crate::journal::{AuditError, JournalError};
+use crate::rules::template::TemplateError;
+use crate::runner::RunError;
+use crate::wiring::mending::MendingError;
+
+impl Failure {
+    /// From words and what caused it.
+    pub(super) fn because(code: Code, message: impl std::fmt::Display, cause: &dyn std::error::Error) -> Self {
+        let cause = Self::of(code, cause);
+        Self::new(code, format!("{message}: {}", cause.message))
+    }
+}
+
+impl From<MendingError> for Failure {
+    fn from(error: MendingError) -> Self {
+        let code = match &error {
+            MendingError::Database(_) | MendingError::Journal(_) | MendingError::Key(_) => Code::Outside,
+            _ => Code::Usage,
+        };
+        let failure = Self::of(code, &error);
+        match &error {
+            MendingError::NoConfiguration { .. } => failure
+                .hint("name the operator's file with --config FILE; the README shows one")
+                .hint("stanch demo needs none"),
+            MendingError::Database(_) => failure.hint("nothing was begun: a rotation needs its journal first"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        match &error {
+            JournalError::Missing { .. } => Self::of(Code::Usage, &error).hint("stanch case list shows all cases"),
+            JournalError::Active { rotation } => Self::of(Code::Usage, &error).hint(format!(
+                "stanch case show {rotation} tells where it stands; stanch case resume {rotation} goes on"
+            )),
+            JournalError::Full { .. } => Self::of(Code::Outside, &error)
+                .hint("nothing new was begun; make room, then stanch case resume takes open cases up again"),
+            _ => Self::of(Code::Outside, &error),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Journal(
+                error @ (JournalError::Missing { .. } | JournalError::Active { .. } | JournalError::Full { .. }),
+            ) => error.into(),
+            error @ (RunError::Refused { .. } | RunError::Changed { .. }) => Self::of(Code::Usage, &error),
+            error => Self::of(Code::Outside, &error)
+                .hint("the case stays open, and what happened is in its journal: stanch case list"),
+        }
+    }
+}
+
+impl From<InventoryError> for Failure {
+    fn from(error: InventoryError) -> Self {
+        let code = match &error {
+            InventoryError::Store { .. } => Code::Outside,
+            _ => Code::Usage,
+        };
+        Self::of(code, &error).hint("nothing was begun")
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Self::of(Code::Outside, &error)
+    }
+}
+
+impl From<DemoError> for Failure {
+    fn from(error: DemoError) -> Self {
+        Self::of(Code::Outside, &error)
+    }
+}
+
+impl From<TemplateError> for Failure {
+    fn from(error: TemplateError) -> Self {
+        Self::of(Code::Usage, &error)
+    }
+}

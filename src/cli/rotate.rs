@@ -1,0 +1,163 @@
+//! `stanch rotate`: opens a case for a leaked credential and carries it as far as it goes.
+
+use super::exit::Code;
+use super::failure::Failure;
+use super::screen::Screen;
+use super::{acts, find, person, signals};
+use crate::clock::Clock as _;
+use crate::inventory::Managed;
+use crate::journal::Journal as _;
+use crate::model::{Companions, Credential, FingerprintPrefix, Person, RotationId, Secret, TokenId};
+use crate::report::timeline;
+use crate::rotation::{self, Outcome, Plan, State};
+use crate::runner::{Beforehand, Rest, Runner};
+use crate::wiring::mending::Mending;
+use crate::wiring::rehearsal;
+use std::io::Read as _;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// How long an approval holds.
+pub(super) const VALID: Duration = Duration::from_secs(15 * 60);
+/// The longest secret that standard input may hold, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Runs the command on a runtime of its own.
+pub(super) fn run(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
+    signals::runtime()?.block_on(rotate(given, verbose))
+}
+
+async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
+    let mending = Mending::open(given.config.config.as_deref()).await.map_err(Failure::from)?;
+    let (managed, old) = target(&mending, given).await?;
+    let rotation = if given.plan || given.rehearse {
+        RotationId::new("C-NEXT")
+    } else {
+        mending.journal.next_id().await.map_err(Failure::from)?
+    };
+    let plan = managed.plan(rotation, mending.clock.now(), given.emergency);
+    let screen = Screen::new(verbose);
+    if given.plan {
+        return Ok(show_plan(&screen, &plan));
+    }
+    if given.rehearse {
+        return rehearse(&screen, &mending, &managed, &plan, &old).await;
+    }
+    let told = |state: &State, event: &rotation::Event| screen.event(state, event);
+    let stopping = signals::watch()?;
+    let beforehand = given.yes.then(|| Beforehand { who: person::current(), valid: VALID });
+    let runner = mending.runner(&managed, &told, beforehand, &stopping);
+    screen.head(&plan);
+    let rotation = runner.open(plan, &old).await.map_err(Failure::from)?;
+    drop(old);
+    let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
+    Ok(conclude(&screen, &state, &rest))
+}
+
+/// The managed credential and the leaked value that the arguments name.
+async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Credential), Failure> {
+    if let Some(name) = &given.credential {
+        let managed = mending.managed(name).await.map_err(Failure::from)?;
+        let (token, secret) = match &given.secret {
+            Some(_) => (managed.token.clone(), from_standard_input()?),
+            None => managed.current().await.map_err(Failure::from)?,
+        };
+        let old = credential(token, secret, Companions::default());
+        return Ok((managed, old));
+    }
+    let Some(text) = &given.fingerprint else {
+        let hint = "write stanch rotate FINGERPRINT, or stanch rotate --credential NAME";
+        return Err(Failure::new(Code::Usage, "name what to rotate").hint(hint));
+    };
+    let prefix: FingerprintPrefix = text.parse().map_err(|error| Failure::new(Code::Usage, format!("{error}")))?;
+    let finding = find::finding(&prefix, &given.repo, &mending.clock)?;
+    let mut looked = Vec::new();
+    for name in mending.names_of(&finding.kind) {
+        let managed = mending.managed(&name).await.map_err(Failure::from)?;
+        let (token, secret) = managed.current().await.map_err(Failure::from)?;
+        if secret.same_as(&finding.secret) {
+            let old = credential(token, finding.secret, finding.companions);
+            return Ok((managed, old));
+        }
+        looked.push(name);
+    }
+    let message = format!("no managed credential holds the token {} ({})", finding.fingerprint.short(), finding.kind);
+    let hint = if looked.is_empty() {
+        format!("add a credential of kind {} to the operator's file", finding.kind)
+    } else {
+        format!("looked at {}; if one of them leaked an older value, use --credential NAME", looked.join(", "))
+    };
+    Err(Failure::new(Code::Usage, message).hint(hint))
+}
+
+fn credential(token: Option<TokenId>, secret: Secret, companions: Companions) -> Credential {
+    Credential { token, secret: Some(secret), companions }
+}
+
+fn from_standard_input() -> Result<Secret, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(LONGEST).read_to_end(&mut bytes);
+    let secret = Secret::new(bytes);
+    read.map_err(|error| Failure::because(Code::Outside, "could not read the secret from standard input", &error))?;
+    let trimmed = crate::wiring::mending::trimmed(&secret);
+    if trimmed.is_empty() {
+        return Err(Failure::new(Code::Usage, "standard input holds no secret"));
+    }
+    Ok(trimmed)
+}
+
+fn show_plan(screen: &Screen, plan: &Plan) -> Code {
+    screen.head(plan);
+    screen.text(&timeline::plan(plan, &rotation::effects(plan)));
+    screen.text(&format!("plan {}; nothing was done\n", timeline::short(rotation::digest(plan).as_str())));
+    Code::Clean
+}
+
+async fn rehearse(
+    screen: &Screen,
+    mending: &Mending,
+    managed: &Managed,
+    plan: &Plan,
+    old: &Credential,
+) -> Result<Code, Failure> {
+    let double = rehearsal::double(managed, old).map_err(Failure::from)?;
+    let journal = crate::journal::memory::MemoryJournal::new();
+    let (told, stopping) =
+        (|state: &State, event: &rotation::Event| screen.event(state, event), AtomicBool::new(false));
+    let runner = Runner {
+        journal: &journal,
+        clock: &rehearsal::SteppingClock::starting(mending.clock.now()),
+        sealer: &mending.sealer,
+        managed: &double,
+        holder: "rehearsal".to_owned(),
+        told: &told,
+        beforehand: Some(Beforehand { who: Person::new("rehearsal"), valid: VALID }),
+        stopping: &stopping,
+    };
+    screen.head(plan);
+    let rotation = runner.open(plan.clone(), old).await.map_err(Failure::from)?;
+    let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
+    screen.text("this was a rehearsal on memory adapters: nothing outside was touched\n");
+    Ok(conclude(screen, &state, &rest))
+}
+
+/// Says how it ended, what is live and what can be done; the exit code follows from that.
+pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest) -> Code {
+    screen.end(state, rest);
+    match rest {
+        Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead) => Code::Clean,
+        Rest::Closed(Outcome::RolledBack(_)) => Code::RolledBack,
+        Rest::Closed(Outcome::Abandoned) => Code::Held,
+        Rest::Stopped => Code::Interrupted,
+        Rest::Asks(_) => match &state.stage {
+            rotation::Stage::Held { .. } if past_the_pivot(state) => Code::Broken,
+            rotation::Stage::Held { .. } => Code::Held,
+            _ => Code::Waiting,
+        },
+    }
+}
+
+/// The old token is dead or dying and something still fails: somebody must be woken.
+fn past_the_pivot(state: &State) -> bool {
+    matches!(state.old, rotation::Old::Dead(_) | rotation::Old::Ending(_))
+}

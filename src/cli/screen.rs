@@ -1,0 +1,119 @@
+//! What a person sees of a case: its head, its timeline line by line, and what can be done.
+
+use crate::model::Timestamp;
+use crate::report::timeline;
+use crate::rotation::{self, Event, Outcome, Plan, Stage, State};
+use crate::runner::{self, Rest};
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+/// Prints to standard output, each line at once.
+#[derive(Debug)]
+pub(super) struct Screen {
+    verbose: bool,
+    last: Mutex<Last>,
+}
+
+/// What was printed last: the time for the spans, the line so that the same news is not told twice in a row.
+#[derive(Debug, Default)]
+struct Last {
+    at: Option<Timestamp>,
+    line: Option<timeline::Line>,
+}
+
+impl Screen {
+    pub(super) fn new(verbose: bool) -> Self {
+        Self { verbose, last: Mutex::default() }
+    }
+
+    /// Text as it is. A reader that went away does not stop a rotation.
+    pub(super) fn text(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            tracing::debug!("standard output is closed");
+        }
+    }
+
+    /// The first lines of a case.
+    pub(super) fn head(&self, plan: &Plan) {
+        let dependents = match plan.dependents.len() {
+            0 => "no dependent is named".to_owned(),
+            _ => plan.dependents.iter().map(|dependent| dependent.name.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        let stores = plan.stores.iter().map(|store| store.name.as_str()).collect::<Vec<_>>().join(", ");
+        self.text(&format!(
+            "{}  {}  '{}'\nstores: {stores}   dependents: {dependents}\n\n",
+            plan.rotation, plan.kind, plan.credential
+        ));
+    }
+
+    /// One durable event.
+    pub(super) fn event(&self, state: &State, event: &Event) {
+        let line =
+            timeline::line(state, event).or_else(|| self.verbose.then(|| timeline::intent(state, event)).flatten());
+        let Some(line) = line else { return };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.verbose && last.line.as_ref() == Some(&line) {
+            return;
+        }
+        let took = last.at.replace(event.at).map(|last| event.at.since(last));
+        last.line = Some(line.clone());
+        drop(last);
+        let took = took.map(|took| format!("{:.1}s", took.as_secs_f64())).unwrap_or_default();
+        self.text(&format!("  {}  {:<12} {took:>6}  {}\n", timeline::time_of_day(event.at), line.what, line.evidence));
+    }
+
+    /// What is live, and what may be done.
+    pub(super) fn standing(&self, state: &State) {
+        let id = &state.plan.rotation;
+        self.text(&format!("\n{}  {}\n", runner::stage_word(&state.stage), timeline::standing(state)));
+        let allowed: Vec<_> = rotation::allowed(state).into_iter().map(runner::order_word).collect();
+        match &state.stage {
+            Stage::Closed(_) => {}
+            Stage::AwaitingApproval(digest) => {
+                self.text(&timeline::plan(&state.plan, &rotation::effects(&state.plan)));
+                self.text(&format!(
+                    "> waiting for approval of plan {}; nothing has been changed yet\n  you can:  stanch case approve {id}  |  stanch case abort {id}\n",
+                    timeline::short(digest.as_str())
+                ));
+            }
+            Stage::Held { why, .. } => {
+                self.text(&format!("> held: {why}\n  you can:  {}\n", choices(&allowed, id.as_str())));
+            }
+            _ if allowed.is_empty() => {}
+            _ => self.text(&format!("  you can:  {}\n", choices(&allowed, id.as_str()))),
+        }
+    }
+
+    /// The last lines of a run.
+    pub(super) fn end(&self, state: &State, rest: &Rest) {
+        let id = &state.plan.rotation;
+        match rest {
+            Rest::Closed(Outcome::Rotated) => {
+                let open = state.entered.since(state.opened).as_secs_f64();
+                self.text(&format!(
+                    "\n{id} closed after {open:.1}s: old token observed dead, new one in use.  {}\n",
+                    timeline::standing(state)
+                ));
+            }
+            Rest::Closed(Outcome::AlreadyDead) => {
+                self.text(&format!("\n{id} closed: the token was dead already, refused as documented\n"));
+            }
+            Rest::Closed(Outcome::RolledBack(why)) => self.text(&format!(
+                "\n{id} rolled back: old token in use, new one dead. The leak is STILL OPEN. Reason: {why}\n"
+            )),
+            Rest::Closed(Outcome::Abandoned) => {
+                self.text(&format!("\n{id} abandoned: the leak is STILL OPEN and stays on the exposure list\n"));
+            }
+            Rest::Asks(_) => self.standing(state),
+            Rest::Stopped => {
+                self.standing(state);
+                self.text(&format!("stopped by a signal; stanch case resume {id} goes on from here\n"));
+            }
+        }
+    }
+}
+
+fn choices(allowed: &[&str], id: &str) -> String {
+    allowed.iter().map(|order| format!("stanch case {order} {id}")).collect::<Vec<_>>().join("  |  ")
+}

@@ -1,0 +1,609 @@
+//! The operator's file: which credential has which provider, stores, dependents and policy.
+//!
+//! It is never the scanned repository's own file. What stands here is plain data; `wiring` makes adapters of it.
+
+use crate::rotation::{Approve, Policy};
+use serde::Deserialize;
+use serde_yaml::{Location, Spanned};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// Where the journal lives; the state directory where it is not given.
+    pub journal: Option<PathBuf>,
+    /// Further rule files.
+    #[serde(default)]
+    pub rules: Vec<PathBuf>,
+    /// Secrets managers, by name.
+    #[serde(default)]
+    pub stores: BTreeMap<String, Spanned<Store>>,
+    /// Managed credentials, by name.
+    #[serde(default)]
+    pub credentials: BTreeMap<String, Spanned<Managed>>,
+}
+
+/// Where a secret that stanch itself needs comes from: never the file itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretSource {
+    /// The first line of a file.
+    File(PathBuf),
+    /// An environment variable, because this file names it.
+    Env(String),
+    /// A file in the directory that the service manager hands over in `CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+/// A secrets manager.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "driver", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Store {
+    /// The sealed local store.
+    Local {
+        /// Its directory.
+        directory: PathBuf,
+    },
+    /// AWS Secrets Manager.
+    Aws {
+        /// Region.
+        region: String,
+        /// Another endpoint than Amazon's.
+        endpoint: Option<String>,
+        /// Credentials; the default chain where there are none.
+        authority: Option<AwsAuthority>,
+    },
+    /// HashiCorp Vault or `OpenBao`, KV version 2.
+    Vault {
+        /// Base address.
+        address: String,
+        /// Namespace.
+        namespace: Option<String>,
+        /// Token.
+        token: SecretSource,
+    },
+}
+
+/// An AWS access key that stanch uses itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsAuthority {
+    /// Access key id.
+    pub id: String,
+    /// Secret access key.
+    pub secret: SecretSource,
+}
+
+/// A managed credential.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Managed {
+    /// Its kind.
+    pub kind: Spanned<String>,
+    /// Its handle at the provider, where it is known beforehand.
+    pub token: Option<String>,
+    /// Who issues it.
+    pub provider: Provider,
+    /// Where the good copy lives.
+    pub stores: Vec<Spanned<StoreEntry>>,
+    /// Who uses it.
+    #[serde(default)]
+    pub dependents: Vec<Spanned<Dependent>>,
+    /// How careful.
+    #[serde(default)]
+    pub policy: PolicyEntry,
+}
+
+/// A provider.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "driver", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Provider {
+    /// The kind's own exchanges, over HTTP.
+    Http {
+        /// The base address of a self-hosted system.
+        base: Option<String>,
+        /// What mints, lists and revokes.
+        authority: Option<SecretSource>,
+    },
+    /// AWS IAM access keys.
+    AwsIam {
+        /// The IAM user that holds the keys; looked up by key where it is not named.
+        user: Option<String>,
+        /// Region.
+        region: String,
+        /// Another endpoint than Amazon's, for IAM and STS alike.
+        endpoint: Option<String>,
+        /// Credentials; the default chain where there are none.
+        authority: Option<AwsAuthority>,
+    },
+    /// PostgreSQL: two alternating login roles.
+    Postgres {
+        /// Host.
+        host: String,
+        /// Port.
+        #[serde(default = "postgres_port")]
+        port: u16,
+        /// Database.
+        database: String,
+        /// The two login roles.
+        roles: [String; 2],
+        /// The role that both are members of; checked before a mint where it is named.
+        owner: Option<String>,
+        /// Who may alter them.
+        authority: PostgresAuthority,
+        /// Transport security.
+        #[serde(default)]
+        tls: Tls,
+    },
+}
+
+/// A database account that stanch uses itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresAuthority {
+    /// Role.
+    pub user: String,
+    /// Password.
+    pub password: SecretSource,
+}
+
+/// Transport security of a database connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// Encrypted, with the certificate and the host name checked.
+    #[default]
+    Verify,
+    /// In clear: for loopback and unix sockets.
+    Disable,
+}
+
+/// One copy of the credential.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreEntry {
+    /// The store's name in `stores`.
+    pub store: String,
+    /// The path in it.
+    pub path: String,
+    /// What is written: `{{secret}}` and `{{token}}` stand for the parts.
+    #[serde(default = "secret_alone")]
+    pub value: String,
+    /// With the local store: a plain file (0600) that always holds the current value, for a local process to read.
+    pub export: Option<PathBuf>,
+}
+
+/// A dependent: exactly one of `http`, `command` and `postgres` says how it is probed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dependent {
+    /// Its name.
+    pub name: String,
+    /// The old token is not revoked before it is proved.
+    #[serde(default = "yes")]
+    pub required: bool,
+    /// What its uses look like at the provider: address ranges, application names.
+    #[serde(default)]
+    pub sources: Vec<String>,
+    /// Probed over HTTP.
+    pub http: Option<HttpProbe>,
+    /// Probed by a program.
+    pub command: Option<CommandProbe>,
+    /// Probed by its database sessions.
+    pub postgres: Option<PostgresProbe>,
+    /// Makes it read its store again.
+    pub reload: Option<Reload>,
+}
+
+/// How a dependent is probed.
+#[derive(Debug)]
+pub enum Probe<'a> {
+    /// Over HTTP.
+    Http(&'a HttpProbe),
+    /// By a program.
+    Command(&'a CommandProbe),
+    /// By its database sessions.
+    Postgres(&'a PostgresProbe),
+}
+
+impl Dependent {
+    /// The one probe; none where there is not exactly one.
+    #[must_use]
+    pub fn probe(&self) -> Option<Probe<'_>> {
+        match (&self.http, &self.command, &self.postgres) {
+            (Some(probe), None, None) => Some(Probe::Http(probe)),
+            (None, Some(probe), None) => Some(Probe::Command(probe)),
+            (None, None, Some(probe)) => Some(Probe::Postgres(probe)),
+            _ => None,
+        }
+    }
+}
+
+/// A probe over HTTP.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpProbe {
+    /// Address.
+    pub url: String,
+    /// What a good answer looks like.
+    #[serde(default)]
+    pub expect: HttpExpect,
+}
+
+/// What a good answer looks like.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpExpect {
+    /// Statuses; 200 where none is given.
+    #[serde(default)]
+    pub status: Vec<u16>,
+    /// JSON pointers and what they must hold; `{{token}}`, `{{version}}` and `{{digest}}` tell versions apart.
+    #[serde(default)]
+    pub body: BTreeMap<String, String>,
+}
+
+/// A probe by a program; never through a shell.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandProbe {
+    /// Program and arguments.
+    pub run: Vec<String>,
+    /// What its standard output must hold; `{{token}}`, `{{version}}` and `{{digest}}` tell versions apart.
+    pub stdout: Option<String>,
+    /// How long it may take.
+    #[serde(default)]
+    pub timeout: Option<Span>,
+}
+
+/// A probe by database sessions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresProbe {
+    /// Host.
+    pub host: String,
+    /// Port.
+    #[serde(default = "postgres_port")]
+    pub port: u16,
+    /// Database.
+    pub database: String,
+    /// The `application_name` of its sessions.
+    pub application: String,
+    /// Who may see all sessions.
+    pub authority: PostgresAuthority,
+    /// Transport security.
+    #[serde(default)]
+    pub tls: Tls,
+}
+
+/// A reload action.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Reload {
+    /// A program and its arguments.
+    Command(Vec<String>),
+    /// An address that is sent a POST.
+    Post(String),
+}
+
+/// When a person is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// Before anything changes.
+    #[default]
+    Ask,
+    /// Before anything changes, and again before the revoke.
+    AskTwice,
+    /// Never.
+    Automatic,
+}
+
+/// A span of time as typed: `500ms`, `30s`, `15m`, `2h`, `1d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(split);
+        let scale = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => 0,
+        };
+        match number.parse::<u64>().ok().and_then(|n| n.checked_mul(scale)) {
+            Some(millis) if scale > 0 => Ok(Self(Duration::from_millis(millis))),
+            _ => Err(format!("'{text}' is no span of time: write a number and a unit, for instance 30s, 15m, 2h")),
+        }
+    }
+}
+
+/// The policy as typed; what is left out keeps its default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyEntry {
+    /// When a person is asked.
+    #[serde(default)]
+    pub when: When,
+    /// Go on without asking where a dependent cannot tell versions apart, or where there is none.
+    #[serde(default)]
+    pub accept_unproved: bool,
+    /// Tries of a step.
+    pub tries: Option<u32>,
+    /// Wait between tries.
+    pub pause: Option<Span>,
+    /// Consecutive successes that prove the new token.
+    pub proofs: Option<u32>,
+    /// Deadline of the proof.
+    pub prove_within: Option<Span>,
+    /// Deadline of the dependents.
+    pub deadline: Option<Span>,
+    /// Watch over the old token's use before it is revoked.
+    pub soak: Option<Span>,
+    /// Consecutive refusals that prove the old token dead.
+    pub confirms: Option<u32>,
+    /// Wait between them.
+    pub confirm_pause: Option<Span>,
+    /// After this, a token that is still accepted raises an alarm.
+    pub confirm_within: Option<Span>,
+    /// Watch over the new token afterwards.
+    pub watch: Option<Span>,
+}
+
+impl PolicyEntry {
+    /// The policy with its defaults filled in.
+    #[must_use]
+    pub fn resolve(&self) -> Policy {
+        let base = Policy::default();
+        let span = |typed: Option<Span>, default| typed.map_or(default, |Span(span)| span);
+        Policy {
+            approve: match self.when {
+                When::Ask => Approve::Plan,
+                When::AskTwice => Approve::PlanAndRevoke,
+                When::Automatic => Approve::Never,
+            },
+            accept_unproved: self.accept_unproved,
+            tries: self.tries.unwrap_or(base.tries).max(1),
+            pause: span(self.pause, base.pause),
+            proofs: self.proofs.unwrap_or(base.proofs).max(1),
+            prove_within: span(self.prove_within, base.prove_within),
+            check_within: span(self.deadline, base.check_within),
+            soak: span(self.soak, base.soak),
+            confirms: self.confirms.unwrap_or(base.confirms).max(1),
+            confirm_pause: span(self.confirm_pause, base.confirm_pause),
+            confirm_within: span(self.confirm_within, base.confirm_within),
+            watch: span(self.watch, base.watch),
+        }
+    }
+}
+
+/// Why the operator's file cannot be used. Messages name the file and the line, never a neighbouring line's text.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperatorError {
+    /// It cannot be read.
+    #[error("could not read {path}")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is larger than any such file.
+    #[error("{path} is larger than 1 MiB: this is no configuration file")]
+    Large {
+        /// Which file.
+        path: String,
+    },
+    /// A mistake at a place.
+    #[error("{path}:{line}:{column}: {message}")]
+    Mistake {
+        /// Which file.
+        path: String,
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: u64,
+        /// What is wrong and what to write instead.
+        message: String,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn postgres_port() -> u16 {
+    5432
+}
+
+fn secret_alone() -> String {
+    "{{secret}}".to_owned()
+}
+
+impl Operator {
+    /// Reads and checks the operator's file. Relative paths in it count from its own directory.
+    ///
+    /// # Errors
+    /// [`OperatorError`] with file, line and remedy.
+    pub fn load(path: &Path) -> Result<Self, OperatorError> {
+        let shown = path.display().to_string();
+        let read = |source| OperatorError::Read { path: shown.clone(), source };
+        if std::fs::metadata(path).map_err(read)?.len() > LARGEST {
+            return Err(OperatorError::Large { path: shown });
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        let mut operator = Self::parse(&shown, &text)?;
+        operator.anchor(path.parent().unwrap_or(Path::new(".")));
+        Ok(operator)
+    }
+
+    /// Checks the text of an operator's file; `path` is for messages alone.
+    ///
+    /// # Errors
+    /// [`OperatorError::Mistake`].
+    pub fn parse(path: &str, text: &str) -> Result<Self, OperatorError> {
+        let options = serde_yaml::options! { with_snippet: false, strict_booleans: true };
+        let operator: Self = serde_yaml::from_str_with_options(text, options).map_err(|error| {
+            let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+            let message = error.without_snippet().to_string();
+            let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+            OperatorError::Mistake { path: path.to_owned(), line, column, message }
+        })?;
+        operator.check(path)?;
+        Ok(operator)
+    }
+
+    fn check(&self, path: &str) -> Result<(), OperatorError> {
+        let mistake = |at: Location, message: String| OperatorError::Mistake {
+            path: path.to_owned(),
+            line: at.line(),
+            column: at.column(),
+            message,
+        };
+        for (name, managed) in &self.credentials {
+            let at = managed.defined;
+            if managed.value.stores.is_empty() {
+                return Err(mistake(at, format!("credential '{name}' has no store: name at least one under 'stores'")));
+            }
+            for entry in &managed.value.stores {
+                let Some(store) = self.stores.get(&entry.value.store) else {
+                    let known = self.stores.keys().cloned().collect::<Vec<_>>().join(", ");
+                    let message = format!("there is no store '{}'; the file names: {known}", entry.value.store);
+                    return Err(mistake(entry.defined, message));
+                };
+                if entry.value.export.is_some() && !matches!(store.value, Store::Local { .. }) {
+                    let message = "'export' is for the local store alone: remove it".to_owned();
+                    return Err(mistake(entry.defined, message));
+                }
+                if !entry.value.value.contains("{{secret}}") {
+                    let message = "the value does not hold '{{secret}}', so nothing would be stored".to_owned();
+                    return Err(mistake(entry.defined, message));
+                }
+            }
+            let mut seen = std::collections::BTreeSet::new();
+            for dependent in &managed.value.dependents {
+                let Dependent { name, command, .. } = &dependent.value;
+                if dependent.value.probe().is_none() {
+                    let message = format!("dependent '{name}' needs exactly one of http, command and postgres");
+                    return Err(mistake(dependent.defined, message));
+                }
+                if command.as_ref().is_some_and(|probe| probe.run.is_empty()) {
+                    return Err(mistake(
+                        dependent.defined,
+                        format!("the command of '{name}' is empty: name a program"),
+                    ));
+                }
+                if !seen.insert(name) {
+                    return Err(mistake(dependent.defined, format!("there are two dependents '{name}'")));
+                }
+            }
+            if let Provider::Postgres { roles: [a, b], .. } = &managed.value.provider
+                && a == b
+            {
+                return Err(mistake(at, format!("credential '{name}' needs two different roles that alternate")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes relative paths count from `directory`.
+    fn anchor(&mut self, directory: &Path) {
+        let anchor = |path: &mut PathBuf| *path = directory.join(&*path);
+        let secret = |source: &mut SecretSource| {
+            if let SecretSource::File(path) = source {
+                *path = directory.join(&*path);
+            }
+        };
+        self.journal.iter_mut().for_each(anchor);
+        self.rules.iter_mut().for_each(anchor);
+        for store in self.stores.values_mut() {
+            match &mut store.value {
+                Store::Local { directory: at } => anchor(at),
+                Store::Aws { authority, .. } => authority.iter_mut().for_each(|a| secret(&mut a.secret)),
+                Store::Vault { token, .. } => secret(token),
+            }
+        }
+        for managed in self.credentials.values_mut() {
+            match &mut managed.value.provider {
+                Provider::Http { authority, .. } => authority.iter_mut().for_each(secret),
+                Provider::AwsIam { authority, .. } => authority.iter_mut().for_each(|a| secret(&mut a.secret)),
+                Provider::Postgres { authority, .. } => secret(&mut authority.password),
+            }
+            managed.value.stores.iter_mut().filter_map(|entry| entry.value.export.as_mut()).for_each(anchor);
+            for dependent in &mut managed.value.dependents {
+                dependent.value.postgres.iter_mut().for_each(|probe| secret(&mut probe.authority.password));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "
+stores:
+  vault: { driver: vault, address: 'http://127.0.0.1:8200', token: { file: token } }
+credentials:
+  shop-db:
+    kind: postgres.url
+    provider:
+      driver: postgres
+      host: 127.0.0.1
+      database: shop
+      roles: [shop_a, shop_b]
+      authority: { user: admin, password: { file: admin } }
+    stores:
+      - { store: vault, path: kv/shop/db, value: '{\"user\":\"{{token}}\",\"password\":\"{{secret}}\"}' }
+    dependents:
+      - { name: billing, http: { url: 'http://127.0.0.1:1/health', expect: { body: { /token: '{{token}}' } } } }
+    policy: { when: automatic, soak: 15m, proofs: 2 }
+";
+
+    #[test]
+    fn the_sample_is_read_and_its_paths_count_from_its_directory() {
+        let mut operator = Operator::parse("o.yaml", GOOD).unwrap();
+        operator.anchor(Path::new("/etc/stanch"));
+        let Store::Vault { token: SecretSource::File(path), .. } = &operator.stores["vault"].value else { panic!() };
+        assert_eq!(path, Path::new("/etc/stanch/token"));
+        let policy = operator.credentials["shop-db"].value.policy.resolve();
+        assert_eq!((policy.approve, policy.soak, policy.proofs), (Approve::Never, Duration::from_secs(900), 2));
+    }
+
+    #[test]
+    fn every_mistake_has_a_place_and_a_remedy() {
+        let cases = [
+            ("stores: vault", "store: vault", "unknown field"),
+            ("soak: 15m", "soak: 15", "no span of time"),
+            ("store: vault,", "store: vlt,", "there is no store 'vlt'"),
+            ("driver: postgres", "driver: postgrs", "unknown variant"),
+            ("{{secret}}", "x", "does not hold"),
+            ("[shop_a, shop_b]", "[shop_a, shop_a]", "two different roles"),
+            ("http: {", "htp: {", "unknown field"),
+            (
+                "{ name: billing, http: { url: 'http://127.0.0.1:1/health', expect: { body: { /token: '{{token}}' } } } }",
+                "{ name: billing }",
+                "exactly one of",
+            ),
+        ];
+        for (from, to, words) in cases {
+            let text =
+                if from == "stores: vault" { GOOD.replacen("stores:", "store:", 1) } else { GOOD.replace(from, to) };
+            let error = Operator::parse("o.yaml", &text).unwrap_err().to_string();
+            assert!(error.starts_with("o.yaml:") && error.contains(words), "{from} -> {to}: {error}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The tables, version by version.
+
+use sqlx::sqlite::SqliteConnection;
+
+/// Marks the file as ours: "stch" in the header's application id.
+pub(super) const OWNER: i64 = 0x7374_6368;
+
+/// One script per version. A script that was released is never changed.
+const SCRIPTS: [&str; 1] = [include_str!("schema/1.sql")];
+
+/// The newest version.
+pub(super) const VERSION: i64 = SCRIPTS.len() as i64;
+
+/// Brings the file to the newest version, in one transaction. Of several processes, the first one does it.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    for script in SCRIPTS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        sqlx::raw_sql(*script).execute(&mut *connection).await?;
+    }
+    sqlx::query("COMMIT").execute(&mut *connection).await?;
+    Ok(())
+}

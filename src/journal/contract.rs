@@ -1,0 +1,293 @@
+//! What every keeper of the journal promises, run on all of them.
+
+use super::memory::MemoryJournal;
+use super::sqlite::SqliteJournal;
+use super::{Journal, JournalError, Lease, Position, Record, verify};
+use crate::database::Database;
+use crate::model::{Abilities, Chooser, Class, Digest, KindId, Label, Person, Quota, RotationId, Timestamp, TokenId};
+use crate::rotation::{Event, Fact, Order, Plan, Policy, Step};
+use crate::seal::Sealed;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A journal and what it needs to live.
+pub(super) struct Kept {
+    pub(super) journal: Arc<dyn Journal>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+async fn in_memory() -> Kept {
+    Kept { journal: Arc::new(MemoryJournal::new()), _folder: None }
+}
+
+async fn in_a_database() -> Kept {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Arc::new(Database::open(&folder.path().join("journal.db")).await.unwrap());
+    Kept { journal: Arc::new(SqliteJournal::open(database).await.unwrap()), _folder: Some(folder) }
+}
+
+pub(super) fn rotation(number: u64) -> RotationId {
+    super::id_after(number - 1)
+}
+
+pub(super) fn opened(number: u64) -> Event {
+    let abilities = Abilities {
+        class: Class::Overlap,
+        chooser: Chooser::Server,
+        quota: Quota::AtMost(2),
+        mint: true,
+        list: true,
+        find: true,
+        disable: false,
+        revoke: true,
+        sessions: false,
+        usage: true,
+        scopes: false,
+    };
+    let plan = Plan {
+        rotation: rotation(number),
+        credential: format!("shop-{number}"),
+        kind: KindId::new("acme.token"),
+        abilities,
+        stores: Vec::new(),
+        dependents: Vec::new(),
+        policy: Policy::default(),
+        leaked: Timestamp(900),
+        emergency: false,
+        sealed: None,
+    };
+    Event { at: Timestamp(1_000 + number), fact: Fact::Opened(Box::new(plan)) }
+}
+
+pub(super) fn event(at: u64, fact: Fact) -> Event {
+    Event { at: Timestamp(at), fact }
+}
+
+pub(super) fn began(step: Step) -> Event {
+    let label = Some(Label::of(&rotation(1), 1, "n\"ö\u{1}"));
+    event(2_000, Fact::Began { step, label, sealed: None })
+}
+
+pub(super) fn minted(sealed: &Sealed) -> Event {
+    event(3_000, Fact::Minted { token: TokenId::new("t-1"), sealed: sealed.digest.clone() })
+}
+
+pub(super) fn sealed(name: &str) -> Sealed {
+    let digest = Digest::new(format!("digest of {name}"));
+    let marked = format!("ciphertext of {name}").into_bytes();
+    Sealed { digest, key: "k".into(), wrapped: vec![1, 2, 3], ciphertext: marked }
+}
+
+pub(super) fn lease(holder: &str, now: u64) -> Lease {
+    Lease { holder: holder.into(), now: Timestamp(now), span: Duration::from_millis(100) }
+}
+
+async fn open(kept: &Kept, number: u64) -> Position {
+    let identity = format!("identity {number}");
+    kept.journal.open(&identity, &opened(number), &[sealed("old")], &lease("a", 0), 7).await.unwrap()
+}
+
+fn fenced(outcome: Result<impl std::fmt::Debug, JournalError>) {
+    assert!(matches!(outcome, Err(JournalError::Fenced { .. })), "{outcome:?}");
+}
+
+async fn facts(kept: &Kept, rotation: &RotationId) -> Vec<Event> {
+    kept.journal.replay(rotation).await.unwrap().into_iter().map(|record| record.event).collect()
+}
+
+async fn what_is_written_is_replayed_in_order_and_chained(kept: Kept) {
+    let at = open(&kept, 1).await;
+    assert_eq!(at, Position { rotation: rotation(1), epoch: 1, seq: 2 });
+    let at = kept.journal.append(&at, &[began(Step::Mint)], &[], false, 8).await.unwrap();
+    let new = sealed("new");
+    let more = [minted(&new), event(4_000, Fact::Proved)];
+    let at = kept.journal.append(&at, &more, std::slice::from_ref(&new), false, u64::MAX).await.unwrap();
+    assert_eq!(at.seq, 5);
+    let records = kept.journal.replay(&rotation(1)).await.unwrap();
+    let expected = [opened(1), began(Step::Mint), minted(&new), event(4_000, Fact::Proved)];
+    assert_eq!(records.iter().map(|record| record.event.clone()).collect::<Vec<_>>(), expected);
+    let places = |record: &Record| (record.rotation.clone(), record.seq, record.epoch);
+    assert_eq!(records.iter().map(places).collect::<Vec<_>>(), [1, 2, 3, 4].map(|seq| (rotation(1), seq, 1)).to_vec());
+    assert_eq!(records.iter().map(|record| record.monotonic).collect::<Vec<_>>()[..2], [7, 8]);
+    assert_eq!(verify(&records).unwrap().records, 4);
+    assert_eq!(kept.journal.sealed(&rotation(1), &new.digest).await.unwrap(), Some(new));
+}
+
+async fn a_position_is_taken_once(kept: Kept) {
+    let at = open(&kept, 1).await;
+    kept.journal.append(&at, &[began(Step::Verify)], &[], false, 0).await.unwrap();
+    fenced(kept.journal.append(&at, &[began(Step::Mint)], &[], false, 0).await);
+    fenced(kept.journal.append(&Position { seq: 4, ..at.clone() }, &[began(Step::Mint)], &[], false, 0).await);
+    assert_eq!(facts(&kept, &rotation(1)).await, [opened(1), began(Step::Verify)]);
+}
+
+async fn of_many_writers_at_one_position_one_wins(kept: Kept) {
+    let at = open(&kept, 1).await;
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let (journal, at) = (kept.journal.clone(), at.clone());
+            tokio::spawn(
+                async move { journal.append(&at, &[event(writer, Fact::Proved)], &[], false, 0).await.is_ok() },
+            )
+        })
+        .collect();
+    let mut won = 0;
+    for writer in writers {
+        won += u32::from(writer.await.unwrap());
+    }
+    assert_eq!((won, facts(&kept, &rotation(1)).await.len()), (1, 2));
+}
+
+async fn one_rotation_per_credential_is_open(kept: Kept) {
+    let at = open(&kept, 1).await;
+    let second = kept.journal.open("identity 1", &opened(2), &[], &lease("b", 0), 0).await;
+    assert!(matches!(&second, Err(JournalError::Active { rotation: other }) if *other == rotation(1)), "{second:?}");
+    open(&kept, 3).await;
+    kept.journal.append(&at, &[event(5, Fact::Proved)], &[], true, 0).await.unwrap();
+    kept.journal.open("identity 1", &opened(2), &[], &lease("b", 0), 0).await.unwrap();
+    let listed = kept.journal.list().await.unwrap();
+    let shown: Vec<_> = listed.iter().map(|one| (one.rotation.clone(), one.open, one.records, one.opened.0)).collect();
+    assert_eq!(shown, [(rotation(1), false, 2, 1_001), (rotation(3), true, 1, 1_003), (rotation(2), true, 1, 1_002)]);
+    assert_eq!(listed[0].credential, "shop-1");
+}
+
+async fn an_id_is_used_once_and_the_next_one_follows(kept: Kept) {
+    assert_eq!(kept.journal.next_id().await.unwrap(), RotationId::new("C-0001"));
+    open(&kept, 1).await;
+    fenced(kept.journal.open("another", &opened(1), &[], &lease("b", 0), 0).await);
+    open(&kept, 9_999).await;
+    assert_eq!(kept.journal.next_id().await.unwrap(), RotationId::new("C-10000"));
+}
+
+async fn only_the_first_event_opens(kept: Kept) {
+    let unopened = |outcome: Result<Position, JournalError>| assert!(matches!(outcome, Err(JournalError::Unopened)));
+    unopened(kept.journal.open("i", &event(1, Fact::Proved), &[], &lease("a", 0), 0).await);
+    let at = open(&kept, 1).await;
+    unopened(kept.journal.append(&at, &[opened(1)], &[], false, 0).await);
+    assert_eq!(facts(&kept, &rotation(1)).await.len(), 1);
+}
+
+async fn a_lease_is_taken_over_when_it_expired_and_fences_the_one_before(kept: Kept) {
+    let first = open(&kept, 1).await;
+    let held = kept.journal.acquire(&rotation(1), &lease("b", 99)).await;
+    assert!(
+        matches!(&held, Err(JournalError::Held { holder, until: Timestamp(100), .. }) if holder == "a"),
+        "{held:?}"
+    );
+    let second = kept.journal.acquire(&rotation(1), &lease("b", 100)).await.unwrap();
+    assert_eq!(second, Position { epoch: 2, ..first.clone() });
+    let lost = sealed("lost");
+    fenced(kept.journal.append(&first, &[minted(&lost)], std::slice::from_ref(&lost), false, 0).await);
+    assert_eq!(kept.journal.sealed(&rotation(1), &lost.digest).await.unwrap(), None, "its secret is dropped");
+    fenced(kept.journal.renew(&first, &lease("a", 101)).await);
+    fenced(kept.journal.release(&first).await);
+    kept.journal.append(&second, &[event(6, Fact::Restarted)], &[], false, 0).await.unwrap();
+    let epochs: Vec<_> =
+        kept.journal.replay(&rotation(1)).await.unwrap().iter().map(|record| (record.seq, record.epoch)).collect();
+    assert_eq!(epochs, [(1, 1), (2, 2)]);
+}
+
+async fn a_lease_is_renewed_given_back_and_taken_again_by_its_holder(kept: Kept) {
+    let at = open(&kept, 1).await;
+    kept.journal.renew(&at, &lease("a", 90)).await.unwrap();
+    assert!(matches!(kept.journal.acquire(&rotation(1), &lease("b", 150)).await, Err(JournalError::Held { .. })));
+    let again = kept.journal.acquire(&rotation(1), &lease("a", 150)).await.unwrap();
+    assert_eq!(again.epoch, 2);
+    fenced(kept.journal.append(&at, &[began(Step::Mint)], &[], false, 0).await);
+    kept.journal.release(&again).await.unwrap();
+    fenced(kept.journal.append(&again, &[began(Step::Mint)], &[], false, 0).await);
+    assert_eq!(kept.journal.acquire(&rotation(1), &lease("b", 151)).await.unwrap().epoch, 3);
+}
+
+async fn two_workers_get_one_lease(kept: Kept) {
+    open(&kept, 1).await;
+    let workers: Vec<_> = (0..6)
+        .map(|worker| {
+            let journal = kept.journal.clone();
+            tokio::spawn(
+                async move { journal.acquire(&rotation(1), &lease(&format!("w{worker}"), 1_000)).await.is_ok() },
+            )
+        })
+        .collect();
+    let mut won = 0;
+    for worker in workers {
+        won += u32::from(worker.await.unwrap());
+    }
+    assert_eq!(won, 1);
+}
+
+async fn sealed_values_are_erased_when_the_rotation_closes(kept: Kept) {
+    let (at, other) = (open(&kept, 1).await, open(&kept, 2).await);
+    let (old, new) = (sealed("old"), sealed("new"));
+    assert_eq!(kept.journal.sealed(&rotation(1), &old.digest).await.unwrap(), Some(old.clone()));
+    let at = kept.journal.append(&at, &[minted(&new)], std::slice::from_ref(&new), false, 0).await.unwrap();
+    let at = kept.journal.append(&at, &[event(9, Fact::Healthy)], &[], true, 0).await.unwrap();
+    kept.journal.append(&at, &[minted(&new)], std::slice::from_ref(&new), false, 0).await.unwrap();
+    for value in [&old, &new] {
+        assert_eq!(kept.journal.sealed(&rotation(1), &value.digest).await.unwrap(), None);
+    }
+    assert_eq!(kept.journal.sealed(&other.rotation, &old.digest).await.unwrap(), Some(old));
+    assert_eq!(facts(&kept, &rotation(1)).await.len(), 4, "the records stay");
+    assert!(!kept.journal.list().await.unwrap()[0].open, "and it stays closed");
+}
+
+async fn orders_wait_in_their_order_until_they_are_settled(kept: Kept) {
+    open(&kept, 1).await;
+    open(&kept, 2).await;
+    let ada = Person::new("ada");
+    let put = |rotation: u64, order, reason: &'static str| {
+        let (journal, ada) = (kept.journal.clone(), ada.clone());
+        async move { journal.order(&self::rotation(rotation), order, &ada, reason, Timestamp(5)).await.unwrap() }
+    };
+    assert_eq!(kept.journal.waiting(&rotation(1)).await.unwrap(), None);
+    put(1, Order::Pause, "lunch").await;
+    put(2, Order::Abandon, "other").await;
+    put(1, Order::RevokeNow, "it's abused").await;
+    let first = kept.journal.waiting(&rotation(1)).await.unwrap().unwrap();
+    assert_eq!((first.order, first.reason.as_str(), &first.who, first.at), (Order::Pause, "lunch", &ada, Timestamp(5)));
+    kept.journal.settle(first.id, "applied").await.unwrap();
+    kept.journal.settle(first.id, "twice").await.unwrap();
+    let second = kept.journal.waiting(&rotation(1)).await.unwrap().unwrap();
+    assert_eq!((second.order, second.reason.as_str()), (Order::RevokeNow, "it's abused"));
+    kept.journal.settle(second.id, "refused: past the pivot").await.unwrap();
+    assert_eq!(kept.journal.waiting(&rotation(1)).await.unwrap(), None);
+    assert_eq!(kept.journal.waiting(&rotation(2)).await.unwrap().unwrap().order, Order::Abandon);
+}
+
+async fn what_is_not_there_is_missing(kept: Kept) {
+    let none = rotation(404);
+    let at = Position { rotation: none.clone(), epoch: 1, seq: 2 };
+    let missing = |outcome: Result<(), JournalError>| {
+        assert!(matches!(outcome, Err(JournalError::Missing { .. })), "{outcome:?}");
+    };
+    missing(kept.journal.replay(&none).await.map(drop));
+    missing(kept.journal.acquire(&none, &lease("a", 0)).await.map(drop));
+    missing(kept.journal.append(&at, &[began(Step::Mint)], &[], false, 0).await.map(drop));
+    missing(kept.journal.order(&none, Order::Pause, &Person::new("ada"), "", Timestamp(0)).await);
+    missing(kept.journal.renew(&at, &lease("a", 0)).await);
+    missing(kept.journal.release(&at).await);
+    assert_eq!(kept.journal.sealed(&none, &Digest::new("d")).await.unwrap(), None);
+    assert!(kept.journal.list().await.unwrap().is_empty());
+}
+
+macro_rules! promises {
+    ($($promise:ident)*) => {
+        mod memory { $(#[tokio::test(flavor = "multi_thread")] async fn $promise() { super::$promise(super::in_memory().await).await })* }
+        mod sqlite { $(#[tokio::test(flavor = "multi_thread")] async fn $promise() { super::$promise(super::in_a_database().await).await })* }
+    };
+}
+
+promises! {
+    what_is_written_is_replayed_in_order_and_chained
+    a_position_is_taken_once
+    of_many_writers_at_one_position_one_wins
+    one_rotation_per_credential_is_open
+    an_id_is_used_once_and_the_next_one_follows
+    only_the_first_event_opens
+    a_lease_is_taken_over_when_it_expired_and_fences_the_one_before
+    a_lease_is_renewed_given_back_and_taken_again_by_its_holder
+    two_workers_get_one_lease
+    sealed_values_are_erased_when_the_rotation_closes
+    orders_wait_in_their_order_until_they_are_settled
+    what_is_not_there_is_missing
+}

@@ -1,0 +1,149 @@
+//! The end of the old token: the only place that writes a warrant for it.
+
+use super::machine::{backoff, tries};
+use super::{Effect, Grounds, Old, Stage, State, Step, StoreState, Warrant, dependents, forward};
+use crate::model::{Happened, Reason, Timestamp, Verdict};
+
+/// True when the old token is ended before its successor is proved: by a person's order or an emergency plan.
+pub(super) fn early(state: &State) -> bool {
+    state.ordered.is_some() || state.plan.emergency
+}
+
+/// Proof at this instant, then disable, revoke, end sessions.
+pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
+    if !early(state)
+        && !state.pivoted()
+        && let Some(dependent) = dependents::next_recheck(state)
+    {
+        return Some((Step::Recheck(dependent), Effect::Recheck(dependent)));
+    }
+    let (abilities, ending) = (&state.plan.abilities, &state.ending);
+    if abilities.disable && !ending.disabled {
+        return Some((Step::Disable, Effect::Disable(warrant(state)?)));
+    }
+    if (abilities.revoke || !abilities.disable) && !ending.revoked {
+        return Some((Step::Revoke, Effect::Revoke(warrant(state)?)));
+    }
+    if abilities.sessions && !ending.ended {
+        return Some((Step::EndSessions, Effect::EndSessions(warrant(state)?)));
+    }
+    None
+}
+
+/// The right to end the old token. No order and a store or a required dependent that is not on the successor: no
+/// warrant.
+fn warrant(state: &State) -> Option<Warrant> {
+    let token = forward::old_token(&state.old)?.clone();
+    let grounds = match (&state.ordered, state.plan.emergency) {
+        (Some(person), _) => Grounds::Ordered(person.clone()),
+        (None, true) => Grounds::Policy(state.planned.clone()?),
+        (None, false) => {
+            let unproved = |(plan, one): (&super::DependentPlan, &super::DependentState)| plan.required && !one.proved;
+            if state.plan.dependents.iter().zip(&state.dependents).any(unproved) {
+                return None;
+            }
+            let version = |store: &StoreState| match store {
+                StoreState::Promoted(_, version) => Some(version.clone()),
+                _ => None,
+            };
+            Grounds::Succeeded(state.stores.iter().map(version).collect::<Option<Vec<_>>>()?)
+        }
+    };
+    Some(Warrant::new(token, grounds))
+}
+
+/// Enters the stage (again): everything that may be repeated is.
+pub(super) fn enter(state: &mut State, at: Timestamp) {
+    dependents::forget_rechecks(state);
+    state.ending.disabled = false;
+    state.ending.revoked = false;
+    state.ending.ended = false;
+    state.go(Stage::Revoking, at);
+}
+
+/// The pivot: from here there is no way back.
+pub(super) fn pivot(state: &mut State, at: Timestamp) {
+    if let Old::Live(token) = &state.old {
+        state.old = Old::Ending(token.clone());
+    }
+    state.ending.since.get_or_insert(at);
+    // Out of turn, a store may be caught between the two values: it is read and staged again, which changes nothing
+    // where the new value is current already.
+    for store in state.stores.iter_mut().filter(|store| matches!(store, StoreState::Moving(_))) {
+        *store = StoreState::Touched;
+    }
+}
+
+/// The provider spoke of the old token after its revocation was sent.
+pub(super) fn confirmed(state: &mut State, verdict: &Verdict, at: Timestamp) -> Option<()> {
+    match verdict {
+        Verdict::Dead => {
+            state.streak = state.streak.saturating_add(1);
+            if state.streak >= state.plan.policy.confirms.max(1) {
+                state.old = Old::Dead(Some(forward::old_token(&state.old)?.clone()));
+                forward::advance(state, at);
+            } else {
+                state.ready(at.after(state.plan.policy.confirm_pause), 0);
+            }
+        }
+        Verdict::Live(_) | Verdict::Restricted(..) => {
+            state.streak = 0;
+            state.ending.resends = state.ending.resends.saturating_add(1);
+            let wait = backoff(&state.plan.policy, state.ending.resends);
+            let overdue = overdue(state, at);
+            enter(state, at);
+            state.ready(at.after(wait), 0);
+            if overdue {
+                state.hold(Reason::StillLive, at);
+            }
+        }
+        Verdict::WrongPlace | Verdict::Unknown(_) => unconfirmed(state, at),
+    }
+    Some(())
+}
+
+/// Not being able to ask is not being dead.
+pub(super) fn unconfirmed(state: &mut State, at: Timestamp) {
+    state.streak = 0;
+    state.ready(at.after(state.plan.policy.confirm_pause), 0);
+    if overdue(state, at) {
+        state.hold(Reason::StillLive, at);
+    }
+}
+
+fn overdue(state: &State, at: Timestamp) -> bool {
+    let since = state.ending.since.unwrap_or(state.entered);
+    at >= since.after(state.plan.policy.confirm_within)
+}
+
+/// Disabling is the gentler half of a revocation: it is tried again, then stepped over.
+pub(super) fn disable_failed(state: &mut State, why: Reason, tried: u32, at: Timestamp) {
+    if why == Reason::Unsupported || tried >= tries(&state.plan.policy) {
+        state.ending.disabled = true;
+        state.ready(at, 0);
+    } else {
+        state.ready(at.after(backoff(&state.plan.policy, tried)), tried);
+    }
+}
+
+/// It may have happened, or has failed often: ask whether the token is dead, and come back if it lives.
+pub(super) fn revoke_failed(state: &mut State, happened: Happened, why: Reason, tried: u32, at: Timestamp) {
+    if why == Reason::Unsupported {
+        // A person's to do; going on means that it was done, and the provider is asked.
+        state.ending.revoked = true;
+        state.ready(at, 0);
+        state.hold(why, at);
+    } else if happened == Happened::Perhaps || tried >= tries(&state.plan.policy) {
+        state.ending.revoked = true;
+        state.ready(at, 0);
+    } else {
+        state.ready(at.after(backoff(&state.plan.policy, tried)), tried);
+    }
+}
+
+/// True when stores and required dependents are on the successor and the old token was observed dead.
+pub(super) fn complete(state: &State) -> bool {
+    let stores = state.stores.iter().all(|store| matches!(store, StoreState::Promoted(..)));
+    let proved = state.plan.dependents.iter().zip(&state.dependents).all(|(plan, one)| !plan.required || one.proved);
+    stores && proved && state.successor.is_some() && matches!(state.old, Old::Dead(Some(_)))
+}

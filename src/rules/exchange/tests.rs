@@ -1,0 +1,207 @@
+//! Tests of the declarative conversations.
+
+#![expect(clippy::disallowed_methods, reason = "the tests look at what was rendered")]
+
+use super::*;
+use crate::model::TokenId;
+
+fn calls(yaml: &str) -> Calls {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Typed {
+        verify: Option<CallSpec>,
+        mint: Option<CallSpec>,
+        list: Option<CallSpec>,
+        find: Option<CallSpec>,
+        revoke: Option<CallSpec>,
+        usage: Option<CallSpec>,
+        #[serde(default)]
+        replies: Vec<ReplySpec>,
+    }
+    let Typed { verify, mint, list, find, revoke, usage, replies } = serde_yaml::from_str(yaml).unwrap();
+    Calls { verify, mint, list, find, disable: None, revoke, usage, replies }
+}
+
+fn check(yaml: &str) -> Result<Exchanges, Vec<String>> {
+    Exchanges::check(calls(yaml), &["api.acme.example".to_owned()])
+}
+
+const ACME: &str = r"
+verify:
+  send: { method: GET, url: 'https://api.acme.example/v1/me', bearer: '{{secret}}' }
+  live: { status: [200], body: { /ok: true }, take: { token: /token/id, scopes: /token/scopes } }
+  dead:
+    - { status: [401] }
+    - { status: [200], body: { /ok: false, /error: [revoked, expired] } }
+  restricted: { status: [403], limit: scope, take: { token: '{{id}}' } }
+mint:
+  send:
+    method: POST
+    url: '{{base}}/v1/users/{{user}}/tokens'
+    basic: 'admin:{{authority}}'
+    headers: { acme-version: '2' }
+    json: { copy_of: '{{token}}', name: '{{label}}', days: 30 }
+  done: { status: [201], take: { token: /id, secret: /secret } }
+  quota: { status: [409] }
+  refused: { status: [400, 403, 422] }
+find:
+  send: { method: GET, url: 'https://api.acme.example/v1/tokens?name={{label}}', bearer: '{{authority}}' }
+  done: { status: [200], items: /data, more: /next, where: { label: '{{label}}' }, take: { token: /id, label: /name } }
+revoke:
+  send: { method: DELETE, url: 'https://api.acme.example/v1/tokens/{{token}}', form: { reason: 'leak & more' } }
+  done: { status: [204] }
+  gone: { status: [404] }
+usage: { by_hand: docs/runbooks/acme.md }
+replies:
+  - { of: verify, status: 200, body: '{}', means: unknown }
+  - { of: verify, status: 200, body: { ok: true, token: { id: 7 } }, means: live, token: '7' }
+  - { of: verify, status: 200, body: { ok: false, error: revoked }, means: dead }
+  - { of: verify, status: 200, body: { ok: false, error: overloaded }, means: unknown }
+  - { of: verify, status: 200, body: { ok: true }, means: unknown }
+  - { of: verify, status: 403, means: restricted, values: { id: abc }, token: abc }
+  - { of: verify, status: 503, body: '', means: unknown }
+  - { of: mint, status: 500, means: unknown }
+  - { of: mint, status: 409, means: quota }
+  - { of: find, status: 200, body: { data: [{ id: a, name: other }, { id: b, name: mine }, { id: c }] }, values: { label: mine }, means: done, count: 1, token: b }
+  - { of: find, status: 200, body: { data: [], next: page2 }, values: { label: mine }, means: unknown }
+  - { of: find, status: 200, body: { data: [{ name: mine }] }, values: { label: mine }, means: unknown }
+  - { of: revoke, status: 404, means: gone }
+";
+
+#[test]
+fn a_whole_rule_is_checked_and_its_samples_run() {
+    let checked = check(ACME).unwrap();
+    assert!(checked.needs_base());
+    assert_eq!(checked.by_hand(Act::Usage), Some("docs/runbooks/acme.md"));
+    let abilities = checked.abilities(&AbilitiesSpec::default());
+    assert!(abilities.mint && abilities.find && abilities.revoke && abilities.scopes);
+    assert!(!abilities.usage && !abilities.list && !abilities.disable);
+}
+
+#[test]
+fn a_wrong_sample_is_a_problem() {
+    let wrong = ACME.replace("{ of: mint, status: 500, means: unknown }", "{ of: mint, status: 500, means: refused }");
+    assert_eq!(
+        check(&wrong).unwrap_err(),
+        ["replies: number 8 (of mint, status 500) means unknown, not refused; correct the tables or the sample"]
+    );
+}
+
+#[test]
+fn requests_are_rendered_for_their_place() {
+    let checked = check(ACME).unwrap();
+    let values: Vec<_> = [
+        ("base", "http://127.0.0.1:9/"),
+        ("user", "a/b"),
+        ("authority", "pw"),
+        ("token", "t\"1"),
+        ("label", "stanch-1"),
+    ]
+    .map(|(name, value)| (name, Secret::new(value.as_bytes().to_vec())))
+    .into();
+    let find = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let request = checked.exchange(Act::Mint).unwrap().render(&find).unwrap();
+    assert_eq!(request.method, "POST");
+    assert_eq!(request.url.expose(), b"http://127.0.0.1:9/v1/users/a%2Fb/tokens");
+    let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    assert_eq!(
+        headers,
+        [
+            ("authorization", b"Basic YWRtaW46cHc=".as_slice()),
+            ("acme-version", b"2"),
+            ("content-type", b"application/json")
+        ]
+    );
+    let body: Value = serde_json::from_slice(request.body.unwrap().expose()).unwrap();
+    assert_eq!(body, serde_json::json!({ "copy_of": "t\"1", "name": "stanch-1", "days": 30 }));
+    let request = checked.exchange(Act::Revoke).unwrap().render(&find).unwrap();
+    assert_eq!(request.url.expose(), b"https://api.acme.example/v1/tokens/t%221");
+    assert_eq!(request.body.unwrap().expose(), b"reason=leak%20%26%20more");
+    let missing = checked.exchange(Act::Verify).unwrap().render(&find).unwrap_err();
+    assert_eq!(missing, TemplateError::Missing { name: "secret".to_owned() });
+}
+
+#[test]
+fn a_handle_that_is_the_secret_is_not_believed() {
+    let checked = check(ACME).unwrap();
+    let reply = |body: &str| Secret::new(body.as_bytes().to_vec());
+    let mint = checked.exchange(Act::Mint).unwrap();
+    let meaning = mint.read(201, &reply(r#"{"id":"same","secret":"same"}"#), &|_| None);
+    assert!(matches!(meaning, Meaning::Unknown), "{meaning:?}");
+    let meaning = mint.read(201, &reply(r#"{"id":"a","secret":"b"}"#), &|_| None);
+    assert_eq!(meaning.taken()[0].token, Some(TokenId::new("a")));
+}
+
+#[test]
+fn times_are_read_in_every_documented_form() {
+    let yaml = r"
+usage:
+  send: { method: GET, url: 'https://api.acme.example/u/{{token}}' }
+  done: { status: [200], take: { used: /used, origin: /ip } }
+";
+    let checked = check(yaml).unwrap();
+    let used = |json: &str| {
+        let body = Secret::new(format!(r#"{{"used":{json},"ip":["10.0.0.1","10.0.0.2"]}}"#).into_bytes());
+        match checked.exchange(Act::Usage).unwrap().read(200, &body, &|_| None) {
+            Meaning::Done(taken) => {
+                assert_eq!(taken[0].origin, "10.0.0.1 10.0.0.2");
+                Some(taken[0].used.map(|at| at.0))
+            }
+            _ => None,
+        }
+    };
+    assert_eq!(used("1700000000"), Some(Some(1_700_000_000_000)));
+    assert_eq!(used("1700000000123"), Some(Some(1_700_000_000_123)));
+    assert_eq!(used("\"2023-11-14T22:13:20Z\""), Some(Some(1_700_000_000_000)));
+    assert_eq!(used("\"1970-01-02\""), Some(Some(2 * 86_400_000 - 1)));
+    assert_eq!(used("null"), Some(None));
+    assert_eq!(used("\"yesterday\""), None);
+}
+
+#[test]
+fn every_problem_is_named_with_its_remedy() {
+    let wrong = r"
+verify:
+  send: { method: get, url: 'https://evil.example/{{secret}}', bearer: '{{ secret }}', basic: 'a:b' }
+  live: { status: [200], take: { token: id } }
+  dead: { status: [200, 401] }
+  restricted: { status: [403] }
+  done: { status: [204] }
+mint:
+  send: { method: POST, url: 'https://api.acme.example.evil{{x}}/' }
+  done: { status: [201] }
+list:
+  send: { method: GET, url: '{{base}}.evil.example/' }
+  done: { status: [200], where: { name: x }, take: { token: /id } }
+revoke:
+  by_hand: page
+  done: { status: [200] }
+";
+    let problems = check(wrong).unwrap_err().join("\n");
+    for part in [
+        "verify: the method `get`",
+        "verify: the host `evil.example` is not among the rule's `hosts`",
+        "verify: bearer: ` secret ` is not a name",
+        "verify: a request has one authorization",
+        "verify: `live`: `id` is not a JSON pointer; write `/id`",
+        "verify: a reply can be in `live` and in `dead`",
+        "verify: `limit: scope`",
+        "verify: a reply to verify cannot mean `done`",
+        "mint: a url begins with `https://`",
+        "list: what follows `{{base}}` begins with `/`",
+        "list: `done`: `where` and `more` are about a list",
+        "list: `where` compares what `take` takes",
+        "revoke: a call has either `send`",
+    ] {
+        assert!(problems.contains(part), "{part} is not in:\n{problems}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_errors() {
+    for bad in ["live: { statuses: [200] }", "alive: {}", "live: [{ status: [200], takes: {} }]"] {
+        assert!(serde_yaml::from_str::<CallSpec>(bad).is_err(), "{bad}");
+    }
+    assert!(serde_yaml::from_str::<AbilitiesSpec>("quota: 0").is_err());
+    assert!(serde_yaml::from_str::<AbilitiesSpec>("{ quota: 2, class: two-slots, chooser: client }").is_ok());
+}

@@ -1,0 +1,435 @@
+//! The only thing that touches the world: performs one effect and says, as a fact, what happened.
+
+use super::custody::{Custody, duplicate};
+use crate::dependent::{DependentError, Expected};
+use crate::inventory::{Dependency, Managed, StoredCopy};
+use crate::model::{Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version};
+use crate::provider::{self, ProviderError, Scopes};
+use crate::rotation::{Effect, Fact, Old, Staged, State, StoreState, Warrant};
+use crate::store::{StoreError, Which};
+use sha2::{Digest as _, Sha256};
+
+/// What an effect led to.
+pub(super) enum Done {
+    /// A fact to record.
+    Fact(Fact),
+    /// A fresh token: to be sealed before any other use.
+    Minted {
+        /// Its handle.
+        token: TokenId,
+        /// Its value.
+        secret: Secret,
+    },
+}
+
+/// Works on one rotation as its state stands.
+pub(super) struct Hands<'a> {
+    pub(super) managed: &'a Managed,
+    pub(super) state: &'a State,
+}
+
+type Failed = Fact;
+
+impl Hands<'_> {
+    pub(super) async fn perform(&self, effect: &Effect, label: Option<&Label>, custody: &Custody) -> Done {
+        if let Effect::Mint { .. } = effect {
+            return self.mint(label, custody).await;
+        }
+        Done::Fact(self.fact(effect, custody).await.unwrap_or_else(|failed| failed))
+    }
+
+    async fn fact(&self, effect: &Effect, custody: &Custody) -> Result<Fact, Failed> {
+        match effect {
+            Effect::ReadUsage => self.usage(custody, self.state.plan.leaked).await,
+            Effect::Soak => self.usage(custody, self.state.entered).await,
+            Effect::Verify => Ok(Fact::Verified(provider::ask(&*self.managed.provider, &custody.old).await)),
+            Effect::Preflight => self.preflight(custody).await,
+            Effect::Count => self.ids().await.map(Fact::Counted),
+            Effect::Seek { label } => self.seek(label).await,
+            Effect::Prove => self.prove(custody).await,
+            Effect::Stage { store } => self.stage(*store, custody).await,
+            Effect::Promote { store, staged } => self.promote(*store, staged, custody).await,
+            Effect::Check { dependent, reload } => {
+                let expected = self.expect_new(custody)?;
+                self.check(*dependent, *reload, &expected).await
+            }
+            Effect::Recheck(dependent) => {
+                let expected = self.expect_new(custody)?;
+                self.check(*dependent, false, &expected).await
+            }
+            Effect::CheckBack { dependent, reload } => {
+                let expected = self.expect_old(custody).await?;
+                self.check(*dependent, *reload, &expected).await
+            }
+            Effect::Disable(warrant) => {
+                let done = self.managed.provider.disable(warrant, &custody.old).await;
+                done.map(|()| Fact::Disabled).map_err(|error| provider_failed(&error))
+            }
+            Effect::Revoke(warrant) => {
+                let done = self.managed.provider.revoke(warrant, &custody.old).await;
+                done.map(|_| Fact::Revoked).map_err(|error| provider_failed(&error))
+            }
+            Effect::EndSessions(warrant) => {
+                let done = self.managed.provider.end_sessions(warrant, &custody.old).await;
+                done.map(|sessions| Fact::Ended { sessions }).map_err(|error| provider_failed(&error))
+            }
+            Effect::Confirm => self.confirm(custody).await,
+            Effect::Watch => self.watch(custody).await,
+            Effect::Demote { store, staged, current } => self.demote(*store, staged, current.as_ref(), custody).await,
+            Effect::Discard(warrant) => self.discard(warrant, custody).await,
+            Effect::ConfirmDiscard(token) => self.confirm_discard(token, custody).await,
+            Effect::Unstage { store, label } => {
+                let copy = self.copy(*store)?;
+                let done = copy.store.discard(&copy.path, label).await;
+                done.map(|()| Fact::Unstaged { store: *store }).map_err(|error| store_failed(&error))
+            }
+            Effect::Mint { .. } => Err(failed(Reason::Unexpected, Happened::No, "a mint is no plain effect")),
+            #[expect(unreachable_patterns, reason = "the core may grow an effect")]
+            _ => Err(failed(Reason::Unsupported, Happened::No, "these hands do not know the effect")),
+        }
+    }
+
+    async fn mint(&self, label: Option<&Label>, custody: &Custody) -> Done {
+        let (Some(old), Some(label)) = (self.old_token(), label) else {
+            return Done::Fact(failed(Reason::Missing, Happened::No, "no token to make another like"));
+        };
+        let chosen = match self.state.plan.abilities.chooser {
+            crate::model::Chooser::Client => match self
+                .state
+                .pending
+                .as_ref()
+                .and_then(|pending| custody.value(pending.sealed.as_ref()?))
+            {
+                Some(chosen) => Some(chosen),
+                None => {
+                    return Done::Fact(failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened"));
+                }
+            },
+            crate::model::Chooser::Server => None,
+        };
+        match self.managed.provider.mint(old, label, chosen).await {
+            Ok(minted) => Done::Minted { token: minted.token, secret: minted.secret },
+            Err(error) => Done::Fact(provider_failed(&error)),
+        }
+    }
+
+    async fn usage(&self, custody: &Custody, since: crate::model::Timestamp) -> Result<Fact, Failed> {
+        let token = self.old_token().or(custody.old.token.as_ref()).or(self.managed.token.as_ref());
+        let usage = match token {
+            Some(token) if self.state.plan.abilities.usage => {
+                self.managed.provider.usage(token, since).await.map_err(|error| provider_failed(&error))?
+            }
+            _ => crate::model::Usage::CannotKnow,
+        };
+        let explained = self.managed.explain(&usage);
+        Ok(Fact::Used { usage, explained })
+    }
+
+    /// Everything that can be checked before anything outside changes.
+    async fn preflight(&self, custody: &Custody) -> Result<Fact, Failed> {
+        let old = old_secret(custody)?;
+        for copy in &self.managed.stores {
+            copy.store.ready(&copy.path).await.map_err(|error| store_failed(&error))?;
+            let (_, value) =
+                copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+            let holds_old = copy.shape.read(&value).is_ok_and(|(_, secret)| secret.same_as(old));
+            if !holds_old {
+                let note = format!("{} does not hold the token that is to be replaced", copy.name);
+                return Err(failed(Reason::Conflict, Happened::No, &note));
+            }
+        }
+        let expected = self.expect_old(custody).await?;
+        let mut saw_old = Vec::with_capacity(self.managed.dependents.len());
+        for dependency in &self.managed.dependents {
+            let health = dependency.dependent.verify(&expected).await;
+            match health {
+                Ok(Health::Good) => saw_old.push(true),
+                Ok(Health::Indistinct) => saw_old.push(false),
+                Ok(Health::Stale | Health::Bad) if dependency.required => {
+                    let note = format!("{} does not work on the old token, so it can prove nothing", name(dependency));
+                    return Err(retry(Reason::Unhealthy, Happened::No, &note));
+                }
+                Err(error) if dependency.required => return Err(dependent_failed(&error)),
+                Ok(Health::Stale | Health::Bad) | Err(_) => saw_old.push(false),
+            }
+        }
+        Ok(Fact::Preflighted { saw_old })
+    }
+
+    async fn ids(&self) -> Result<Vec<TokenId>, Failed> {
+        let old =
+            self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+        if !self.state.plan.abilities.list {
+            return Ok(vec![old.clone()]);
+        }
+        let listed = self.managed.provider.list(old).await.map_err(|error| provider_failed(&error))?;
+        Ok(listed.into_iter().map(|listed| listed.token).collect())
+    }
+
+    async fn seek(&self, label: &Label) -> Result<Fact, Failed> {
+        if !self.state.plan.abilities.find {
+            return self.ids().await.map(Fact::Sought);
+        }
+        self.managed.provider.find(label).await.map(Fact::Sought).map_err(|error| provider_failed(&error))
+    }
+
+    async fn prove(&self, custody: &Custody) -> Result<Fact, Failed> {
+        let (token, secret) = self.new_pair(custody)?;
+        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        match self.managed.provider.verify(&new).await {
+            Verdict::Live(seen) if seen == *token => {}
+            Verdict::Live(_) => {
+                return Err(failed(Reason::Unexpected, Happened::No, "the new value belongs to another token"));
+            }
+            Verdict::Unknown(why) => return Err(retry(why, Happened::No, "the new token could not be tried")),
+            verdict => {
+                let note = format!("the new token is {} so far", verdict.word());
+                return Err(retry(Reason::Unproven, Happened::No, &note));
+            }
+        }
+        if self.state.plan.abilities.scopes {
+            let scopes = |of| self.managed.provider.scopes(of);
+            let (had, has) = (scopes(&custody.old).await, scopes(&new).await);
+            match (had.map_err(|e| provider_failed(&e))?, has.map_err(|e| provider_failed(&e))?) {
+                (Scopes::Known(had), Scopes::Known(has)) if !had.iter().all(|scope| has.contains(scope)) => {
+                    return Err(failed(Reason::Scopes, Happened::No, "the new token lacks rights of the old one"));
+                }
+                _ => {}
+            }
+        }
+        Ok(Fact::Proved)
+    }
+
+    async fn stage(&self, store: usize, custody: &Custody) -> Result<Fact, Failed> {
+        let copy = self.copy(store)?;
+        let value = self.new_value(copy, custody)?;
+        let label = self.state.successor.as_ref().map(|successor| successor.label.clone()).ok_or_else(no_successor)?;
+        let staged = copy.store.stage(&copy.path, &value, &label).await.map_err(|error| store_failed(&error))?;
+        Ok(Fact::Staged { store, staged })
+    }
+
+    async fn promote(&self, store: usize, staged: &Staged, custody: &Custody) -> Result<Fact, Failed> {
+        let copy = self.copy(store)?;
+        let value = self.new_value(copy, custody)?;
+        let version = copy.store.promote(&copy.path, staged, &value).await.map_err(|error| store_failed(&error))?;
+        let (_, back) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        let (_, secret) = self.new_pair(custody)?;
+        if !copy.shape.read(&back).is_ok_and(|(_, read)| read.same_as(secret)) {
+            return Err(retry(Reason::Conflict, Happened::Perhaps, "what was read back is not what was written"));
+        }
+        Ok(Fact::Promoted { store, version })
+    }
+
+    async fn check(&self, dependent: usize, reload: bool, expected: &Expected) -> Result<Fact, Failed> {
+        let Some(dependency) = self.managed.dependents.get(dependent) else {
+            return Err(failed(Reason::Missing, Happened::No, "no such dependent"));
+        };
+        if reload {
+            dependency.dependent.reload().await.map_err(|error| dependent_failed(&error))?;
+        }
+        let health = dependency.dependent.verify(expected).await.map_err(|error| dependent_failed(&error))?;
+        Ok(Fact::Checked { dependent, health })
+    }
+
+    /// Asks once whether the old token is dead. A refusal counts only while the same question is answered "live" for
+    /// the new token: an issuer that refuses everything proves nothing.
+    async fn confirm(&self, custody: &Custody) -> Result<Fact, Failed> {
+        let verdict = self.managed.provider.verify(&custody.old).await;
+        if verdict != Verdict::Dead || self.state.successor.is_none() {
+            return Ok(Fact::Verified(verdict));
+        }
+        let (token, secret) = self.new_pair(custody)?;
+        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let control = self.managed.provider.verify(&new).await;
+        Ok(Fact::Verified(if control.token().is_some() { Verdict::Dead } else { Verdict::Unknown(Reason::Control) }))
+    }
+
+    async fn watch(&self, custody: &Custody) -> Result<Fact, Failed> {
+        let (token, secret) = self.new_pair(custody)?;
+        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        if self.managed.provider.verify(&new).await.token().is_none() {
+            return Err(retry(Reason::Unproven, Happened::No, "the new token was not accepted"));
+        }
+        let expected = self.expect_new(custody)?;
+        for dependency in self.managed.dependents.iter().filter(|dependency| dependency.required) {
+            match dependency.dependent.verify(&expected).await.map_err(|error| dependent_failed(&error))? {
+                Health::Good | Health::Indistinct => {}
+                Health::Stale | Health::Bad => {
+                    let note = format!("{} does not work on the new token", name(dependency));
+                    return Err(retry(Reason::Unhealthy, Happened::No, &note));
+                }
+            }
+        }
+        Ok(Fact::Healthy)
+    }
+
+    /// The way back in one store. What is current decides: the old value is back already, or ours is there and is
+    /// swapped for the version it replaced; anything else belongs to somebody else.
+    async fn demote(
+        &self,
+        store: usize,
+        staged: &Staged,
+        current: Option<&Version>,
+        custody: &Custody,
+    ) -> Result<Fact, Failed> {
+        let copy = self.copy(store)?;
+        let old = old_secret(custody)?;
+        let (now, value) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        let (_, held) = copy
+            .shape
+            .read(&value)
+            .map_err(|_| failed(Reason::Conflict, Happened::No, "the value has another shape"))?;
+        if held.same_as(old) {
+            return Ok(Fact::Demoted { store, version: now });
+        }
+        let ours = self.state.successor.as_ref().and_then(|successor| custody.value(&successor.sealed));
+        let is_ours = ours.is_some_and(|ours| held.same_as(ours)) || (ours.is_none() && current == Some(&now));
+        if !is_ours {
+            return Err(failed(
+                Reason::Conflict,
+                Happened::No,
+                &format!("{} holds a value that is not ours", copy.name),
+            ));
+        }
+        let before = copy.store.read(&copy.path, &Which::Exactly(staged.previous.clone())).await;
+        let value = match before {
+            Ok((_, value)) if copy.shape.read(&value).is_ok_and(|(_, secret)| secret.same_as(old)) => value,
+            _ => {
+                let token = self
+                    .old_token()
+                    .ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+                self.render(copy, token, old)?
+            }
+        };
+        let back = Staged { version: Some(staged.previous.clone()), previous: now };
+        let version = copy.store.promote(&copy.path, &back, &value).await.map_err(|error| store_failed(&error))?;
+        Ok(Fact::Demoted { store, version })
+    }
+
+    async fn discard(&self, warrant: &Warrant, custody: &Custody) -> Result<Fact, Failed> {
+        let secret = self.orphan_value(warrant.token(), custody).map(duplicate);
+        let credential = Credential { token: Some(warrant.token().clone()), secret, ..Credential::default() };
+        let provider = &self.managed.provider;
+        provider.revoke(warrant, &credential).await.map_err(|error| provider_failed(&error))?;
+        if self.state.plan.abilities.sessions {
+            provider.end_sessions(warrant, &credential).await.map_err(|error| provider_failed(&error))?;
+        }
+        Ok(Fact::Discarded)
+    }
+
+    /// With its secret in hand the token is tried; without, it must be gone from the provider's list.
+    async fn confirm_discard(&self, token: &TokenId, custody: &Custody) -> Result<Fact, Failed> {
+        let Some(secret) = self.orphan_value(token, custody) else {
+            let gone = self.state.plan.abilities.list && !self.ids().await?.contains(token);
+            let verdict = if gone { Verdict::Dead } else { Verdict::Unknown(Reason::Unreadable) };
+            return Ok(Fact::Verified(verdict));
+        };
+        let credential =
+            Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        Ok(Fact::Verified(self.managed.provider.verify(&credential).await))
+    }
+
+    /// The value of a token that must die, where we have it.
+    fn orphan_value<'c>(&self, token: &TokenId, custody: &'c Custody) -> Option<&'c Secret> {
+        let orphan = self.state.orphans.iter().find(|orphan| orphan.token == *token)?;
+        custody.value(orphan.sealed.as_ref()?)
+    }
+
+    fn old_token(&self) -> Option<&TokenId> {
+        match &self.state.old {
+            Old::Live(token) | Old::Ending(token) => Some(token),
+            Old::Dead(token) => token.as_ref(),
+            Old::Unasked => None,
+        }
+    }
+
+    fn new_pair<'c>(&self, custody: &'c Custody) -> Result<(&TokenId, &'c Secret), Failed> {
+        let successor = self.state.successor.as_ref().ok_or_else(no_successor)?;
+        let secret = custody
+            .value(&successor.sealed)
+            .ok_or_else(|| failed(Reason::Unreadable, Happened::No, "the sealed new value cannot be opened"))?;
+        Ok((&successor.token, secret))
+    }
+
+    fn new_value(&self, copy: &StoredCopy, custody: &Custody) -> Result<Secret, Failed> {
+        let (token, secret) = self.new_pair(custody)?;
+        self.render(copy, token, secret)
+    }
+
+    fn render(&self, copy: &StoredCopy, token: &TokenId, secret: &Secret) -> Result<Secret, Failed> {
+        copy.shape
+            .render(token, secret)
+            .map_err(|_| failed(Reason::Local, Happened::No, &format!("the value of {} cannot be written", copy.name)))
+    }
+
+    fn expect_new(&self, custody: &Custody) -> Result<Expected, Failed> {
+        let (token, secret) = self.new_pair(custody)?;
+        let version = match self.state.stores.first() {
+            Some(StoreState::Promoted(_, version)) => Some(version.clone()),
+            _ => None,
+        };
+        Ok(Expected { version, token: token.clone(), digest: Some(digest(secret)) })
+    }
+
+    async fn expect_old(&self, custody: &Custody) -> Result<Expected, Failed> {
+        let secret = old_secret(custody)?;
+        let token =
+            self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+        let copy = self.copy(0)?;
+        let (version, _) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        Ok(Expected { version: Some(version), token: token.clone(), digest: Some(digest(secret)) })
+    }
+
+    fn copy(&self, store: usize) -> Result<&StoredCopy, Failed> {
+        self.managed.stores.get(store).ok_or_else(|| failed(Reason::Missing, Happened::No, "no such store"))
+    }
+}
+
+fn old_secret(custody: &Custody) -> Result<&Secret, Failed> {
+    custody.old.secret.as_ref().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old secret is not in custody"))
+}
+
+fn name(dependency: &Dependency) -> &str {
+    dependency.dependent.name()
+}
+
+/// What a dependent may attest: SHA-256 of the secret, which a token's entropy protects.
+fn digest(secret: &Secret) -> Digest {
+    #[expect(clippy::disallowed_methods, reason = "the digest is what a dependent attests")]
+    let hash = Sha256::digest(secret.expose());
+    Digest::new(data_encoding::HEXLOWER.encode(&hash))
+}
+
+fn no_successor() -> Failed {
+    failed(Reason::Missing, Happened::No, "there is no new token")
+}
+
+fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
+    Fact::Failed { happened, again: false, why, note: note.to_owned() }
+}
+
+fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
+    Fact::Failed { happened, again: true, why, note: note.to_owned() }
+}
+
+fn provider_failed(error: &ProviderError) -> Failed {
+    Fact::Failed {
+        happened: error.happened(),
+        again: error.retry_after().is_some(),
+        why: error.reason(),
+        note: error.to_string(),
+    }
+}
+
+fn store_failed(error: &StoreError) -> Failed {
+    Fact::Failed {
+        happened: error.happened(),
+        again: error.retry_after().is_some(),
+        why: error.reason(),
+        note: error.to_string(),
+    }
+}
+
+fn dependent_failed(error: &DependentError) -> Failed {
+    retry(error.reason(), Happened::No, &error.to_string())
+}

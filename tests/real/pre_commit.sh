@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The hook as the pre-commit framework runs it: the framework, installed here, takes the hook from this repository's
+# manifest, stops a commit that holds a token and lets a clean one pass.
+NAME=pre-commit
+# shellcheck source=tests/real/server.sh
+. "$(dirname "${BASH_SOURCE[0]}")/server.sh"
+
+ROOT="$(cd "$HERE/../.." && pwd)"
+[ -e "$ROOT/.pre-commit-hooks.yaml" ] || fail "the manifest .pre-commit-hooks.yaml is missing"
+FRAMEWORK="$(dirname "$(python_with pre-commit 'pre-commit==4.7.0')")/pre-commit"
+(cd "$ROOT" && cargo build --locked --quiet --bin stanch)
+PROGRAMS="$(cd "$ROOT" && cargo metadata --locked --offline --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug"
+[ -x "$PROGRAMS/stanch" ] || fail "the program is not in $PROGRAMS"
+
+WORK="$(mktemp -d)"
+trap 'rm -rf "$WORK"' EXIT
+export PATH="$PROGRAMS:$PATH" PRE_COMMIT_HOME="$WORK/framework" HOME="$WORK"
+export GIT_CONFIG_GLOBAL="$WORK/gitconfig" GIT_CONFIG_SYSTEM=/dev/null
+git config --global user.name tests
+git config --global user.email tests@localhost
+git config --global init.defaultBranch main
+
+# The framework clones the manifest's repository at a revision, so the manifest is committed to a repository of its own.
+git init -q "$WORK/hooks"
+cp "$ROOT/.pre-commit-hooks.yaml" "$WORK/hooks/"
+git -C "$WORK/hooks" add -A
+git -C "$WORK/hooks" commit -q -m manifest
+
+git init -q "$WORK/project"
+cd "$WORK/project"
+cat >.pre-commit-config.yaml <<YAML
+repos:
+  - repo: $WORK/hooks
+    rev: $(git -C "$WORK/hooks" rev-parse HEAD)
+    hooks: [{ id: stanch-system }]
+YAML
+"$FRAMEWORK" install >"$WORK/install.log" || { cat "$WORK/install.log" >&2; fail "the framework cannot install itself"; }
+
+echo 'key = os.environ["KEY"]' >clean.py
+git add -A
+git commit -q -m clean >"$WORK/clean.log" 2>&1 || { cat "$WORK/clean.log" >&2; fail "a clean commit was stopped"; }
+
+# Assembled here, so that this script holds nothing token-shaped.
+TOKEN="sk_live_$(od -An -N40 -tu1 /dev/urandom | tr -d ' \n' | tr '0-9' 'aQ7xR2mZ9k' | cut -c1-24)"
+printf 'key = "%s"\n' "$TOKEN" >leak.py
+git add -A
+if git commit -q -m leak >"$WORK/leak.log" 2>&1; then fail "a commit with a token passed"; fi
+grep -q leak.py "$WORK/leak.log" || { sed "s/$TOKEN/…/g" "$WORK/leak.log" >&2; fail "the commit was stopped, but not for the token"; }
+if grep -q "$TOKEN" "$WORK/leak.log"; then fail "the token was printed"; fi
+[ "$(git rev-list --count HEAD)" -eq 1 ] || fail "the commit was made all the same"
+echo "a clean commit passed, a commit with a token was stopped ($("$FRAMEWORK" --version))"
