@@ -17,6 +17,8 @@ fn files_are_found_and_no_form_of_report_shows_the_secret() {
             world.stanch(&arguments).expect(1).says("stanch.demo-token").hides(&one).hides(&two);
         }
     }
+    // A secret is one finding, and every line that it must be taken out of is named.
+    world.stanch(&["scan"]).expect(1).says("2 leaks in 1 file").says("also at src/pay.py:2:123");
     let lines = world.stanch(&["scan", "--format", "lines"]).expect(1).stdout;
     assert_eq!(lines.lines().count(), 2);
     assert!(lines.starts_with("src/pay.py:2:10: high stanch.demo-token st1l:"), "{lines}");
