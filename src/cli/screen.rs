@@ -42,7 +42,8 @@ impl Screen {
 
     /// One durable event.
     pub(super) fn event(&self, state: &State, event: &Event) {
-        let line = timeline::line(state, event).or_else(|| self.verbose.then(|| timeline::intent(state, event)).flatten());
+        let line =
+            timeline::line(state, event).or_else(|| self.verbose.then(|| timeline::intent(state, event)).flatten());
         let Some(line) = line else { return };
         let took = match self.last.lock() {
             Ok(mut last) => last.replace(event.at).map(|last| event.at.since(last)),

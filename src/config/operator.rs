@@ -501,7 +501,10 @@ impl Operator {
                     return Err(mistake(dependent.defined, message));
                 }
                 if command.as_ref().is_some_and(|probe| probe.run.is_empty()) {
-                    return Err(mistake(dependent.defined, format!("the command of '{name}' is empty: name a program")));
+                    return Err(mistake(
+                        dependent.defined,
+                        format!("the command of '{name}' is empty: name a program"),
+                    ));
                 }
                 if !seen.insert(name) {
                     return Err(mistake(dependent.defined, format!("there are two dependents '{name}'")));
@@ -590,10 +593,15 @@ credentials:
             ("{{secret}}", "x", "does not hold"),
             ("[shop_a, shop_b]", "[shop_a, shop_a]", "two different roles"),
             ("http: {", "htp: {", "unknown field"),
-            ("{ name: billing, http: { url: 'http://127.0.0.1:1/health', expect: { body: { /token: '{{token}}' } } } }", "{ name: billing }", "exactly one of"),
+            (
+                "{ name: billing, http: { url: 'http://127.0.0.1:1/health', expect: { body: { /token: '{{token}}' } } } }",
+                "{ name: billing }",
+                "exactly one of",
+            ),
         ];
         for (from, to, words) in cases {
-            let text = if from == "stores: vault" { GOOD.replacen("stores:", "store:", 1) } else { GOOD.replace(from, to) };
+            let text =
+                if from == "stores: vault" { GOOD.replacen("stores:", "store:", 1) } else { GOOD.replace(from, to) };
             let error = Operator::parse("o.yaml", &text).unwrap_err().to_string();
             assert!(error.starts_with("o.yaml:") && error.contains(words), "{from} -> {to}: {error}");
         }

@@ -140,8 +140,11 @@ fn commit_leak(directory: &Path, leaked: &Secret) -> Result<(), DemoError> {
     let leaking = format!("import os\n\nSHOP_URL = \"https://shop.example\"\nSHOP_TOKEN = \"{token}\"\n");
     std::fs::write(&file, leaking).map_err(local)?;
     commit(&repository, "Talk to the shop")?;
-    std::fs::write(&file, "import os\n\nSHOP_URL = \"https://shop.example\"\nSHOP_TOKEN = os.environ[\"SHOP_TOKEN\"]\n")
-        .map_err(local)?;
+    std::fs::write(
+        &file,
+        "import os\n\nSHOP_URL = \"https://shop.example\"\nSHOP_TOKEN = os.environ[\"SHOP_TOKEN\"]\n",
+    )
+    .map_err(local)?;
     commit(&repository, "Take the token from the environment")?;
     Ok(())
 }
