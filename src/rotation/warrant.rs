@@ -34,6 +34,12 @@ impl Warrant {
         Self { token, grounds }
     }
 
+    /// A warrant for the tests of adapters, which stand outside the machine.
+    #[cfg(test)]
+    pub(crate) fn for_test(token: &str) -> Self {
+        Self::new(TokenId::new(token), Grounds::NeverUsed)
+    }
+
     /// The token that may be ended.
     #[must_use]
     pub fn token(&self) -> &TokenId {
