@@ -2,7 +2,6 @@
 
 use crate::model::{Class, Health, Timestamp, Usage, Verdict};
 use crate::rotation::{Effect, Event, Fact, Old, Order, Outcome, Plan, Stage, State, Step, StoreState};
-use std::fmt::Write as _;
 
 /// One line of a timeline: what happened, and the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,11 +128,8 @@ pub fn standing(state: &State) -> String {
 /// The effects of a plan as numbered sentences, from the step function that runs it.
 #[must_use]
 pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
-    let mut text = String::new();
-    for (number, effect) in effects.iter().enumerate() {
-        let _ = writeln!(text, "  {:>2}  {}", number + 1, effect_words(plan, effect));
-    }
-    text
+    let lines = effects.iter().enumerate();
+    lines.map(|(number, effect)| format!("  {:>2}  {}\n", number + 1, effect_words(plan, effect))).collect()
 }
 
 /// The first eight characters of a digest in two groups.
@@ -187,7 +183,8 @@ fn usage_words(usage: &Usage, explained: &[String]) -> String {
         Usage::CannotKnow => "the provider does not tell".to_owned(),
     };
     if !explained.is_empty() {
-        let _ = write!(words, "; explained by {}", explained.join(", "));
+        words.push_str("; explained by ");
+        words.push_str(&explained.join(", "));
     }
     words
 }

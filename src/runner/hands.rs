@@ -28,14 +28,14 @@ pub(super) struct Hands<'a> {
     pub(super) state: &'a State,
 }
 
-type Failed = Fact;
+type Failed = Box<Fact>;
 
 impl Hands<'_> {
     pub(super) async fn perform(&self, effect: &Effect, label: Option<&Label>, custody: &Custody) -> Done {
         if let Effect::Mint { .. } = effect {
             return self.mint(label, custody).await;
         }
-        Done::Fact(self.fact(effect, custody).await.unwrap_or_else(|failed| failed))
+        Done::Fact(self.fact(effect, custody).await.unwrap_or_else(|failed| *failed))
     }
 
     async fn fact(&self, effect: &Effect, custody: &Custody) -> Result<Fact, Failed> {
@@ -91,7 +91,7 @@ impl Hands<'_> {
 
     async fn mint(&self, label: Option<&Label>, custody: &Custody) -> Done {
         let (Some(old), Some(label)) = (self.old_token(), label) else {
-            return Done::Fact(failed(Reason::Missing, Happened::No, "no token to make another like"));
+            return Done::Fact(*failed(Reason::Missing, Happened::No, "no token to make another like"));
         };
         let chosen = match self.state.plan.abilities.chooser {
             crate::model::Chooser::Client => match self
@@ -102,14 +102,14 @@ impl Hands<'_> {
             {
                 Some(chosen) => Some(chosen),
                 None => {
-                    return Done::Fact(failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened"));
+                    return Done::Fact(*failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened"));
                 }
             },
             crate::model::Chooser::Server => None,
         };
         match self.managed.provider.mint(old, label, chosen).await {
             Ok(minted) => Done::Minted { token: minted.token, secret: minted.secret },
-            Err(error) => Done::Fact(provider_failed(&error)),
+            Err(error) => Done::Fact(*provider_failed(&error)),
         }
     }
 
@@ -280,7 +280,7 @@ impl Hands<'_> {
             .read(&value)
             .map_err(|_| failed(Reason::Conflict, Happened::No, "the value has another shape"))?;
         if held.same_as(old) {
-            return Ok(Fact::Demoted { store, version: now });
+            return self.demoted(store, staged, current, now, &value).await;
         }
         let ours = self.state.successor.as_ref().and_then(|successor| custody.value(&successor.sealed));
         let is_ours = ours.is_some_and(|ours| held.same_as(ours)) || (ours.is_none() && current == Some(&now));
@@ -303,6 +303,25 @@ impl Hands<'_> {
         };
         let back = Staged { version: Some(staged.previous.clone()), previous: now };
         let version = copy.store.promote(&copy.path, &back, &value).await.map_err(|error| store_failed(&error))?;
+        self.demoted(store, staged, current, version, &value).await
+    }
+
+    /// The old value is current. Where the promotion's outcome is not known, it may still arrive: the store is left at
+    /// a version that it does not name.
+    async fn demoted(
+        &self,
+        store: usize,
+        staged: &Staged,
+        promoted: Option<&Version>,
+        now: Version,
+        value: &Secret,
+    ) -> Result<Fact, Failed> {
+        if promoted.is_some() {
+            return Ok(Fact::Demoted { store, version: now });
+        }
+        let copy = self.copy(store)?;
+        let label = self.state.successor.as_ref().map(|successor| &successor.label).ok_or_else(no_successor)?;
+        let version = copy.store.fence(&copy.path, staged, value, label).await.map_err(|error| store_failed(&error))?;
         Ok(Fact::Demoted { store, version })
     }
 
@@ -405,29 +424,29 @@ fn no_successor() -> Failed {
 }
 
 fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
-    Fact::Failed { happened, again: false, why, note: note.to_owned() }
+    Box::new(Fact::Failed { happened, again: false, why, note: note.to_owned() })
 }
 
 fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
-    Fact::Failed { happened, again: true, why, note: note.to_owned() }
+    Box::new(Fact::Failed { happened, again: true, why, note: note.to_owned() })
 }
 
 fn provider_failed(error: &ProviderError) -> Failed {
-    Fact::Failed {
+    Box::new(Fact::Failed {
         happened: error.happened(),
         again: error.retry_after().is_some(),
         why: error.reason(),
         note: error.to_string(),
-    }
+    })
 }
 
 fn store_failed(error: &StoreError) -> Failed {
-    Fact::Failed {
+    Box::new(Fact::Failed {
         happened: error.happened(),
         again: error.retry_after().is_some(),
         why: error.reason(),
         note: error.to_string(),
-    }
+    })
 }
 
 fn dependent_failed(error: &DependentError) -> Failed {

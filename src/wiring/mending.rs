@@ -3,6 +3,7 @@
 use crate::clock::SystemClock;
 use crate::config::installation;
 use crate::config::operator::{self, AwsAuthority, Operator, OperatorError, SecretSource};
+use crate::config::policy::Span;
 use crate::database::{Database, DatabaseError};
 use crate::dependent::Expectation;
 use crate::dependent::Reload;
@@ -384,7 +385,7 @@ impl Mending {
             Some(operator::Probe::Command(probe)) => Arc::new(
                 CommandDependent::new(CommandSettings {
                     name: name.clone(),
-                    probe: program(&probe.run, probe.timeout.map_or(COMMAND, |operator::Span(span)| span)),
+                    probe: program(&probe.run, probe.timeout.map_or(COMMAND, |Span(span)| span)),
                     code: 0,
                     expect: Expectation { fields: BTreeMap::new(), contains: probe.stdout.clone() },
                     reload,
@@ -431,6 +432,24 @@ fn connection_string(probe: &operator::PostgresProbe, password: &Secret) -> Secr
     let text =
         format!("postgres://{user}:{}@{}:{}/{database}?sslmode={tls}", password.as_str(), probe.host, probe.port);
     Secret::new(text.into_bytes())
+}
+
+/// Puts a first value into the sealed local store: what a person does once, when the store is set up. `exports` are the
+/// plain files that hold current values for programs on this machine.
+///
+/// # Errors
+/// [`MendingError`] when the key or the store cannot be written.
+pub async fn fill_local(
+    directory: &Path,
+    key: &Path,
+    exports: BTreeMap<StorePath, PathBuf>,
+    at: &StorePath,
+    value: &Secret,
+) -> Result<(), MendingError> {
+    let settings = store::local::LocalSettings { directory: directory.to_owned(), exports };
+    let store = store::local::LocalStore::new(settings, Sealer::new(FileKey::load_or_create(key)?));
+    let put = store.put(at, value).await;
+    put.map(|_| ()).map_err(|source| MendingError::Store { name: "local".to_owned(), source })
 }
 
 /// Where the operator's file is.
