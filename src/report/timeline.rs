@@ -40,7 +40,9 @@ pub fn line(state: &State, event: &Event) -> Option<Line> {
         Fact::Counted(ids) => say("Counted", plural(ids.len(), "token")),
         Fact::Minted { token, .. } => say("Minted", format!("{token}, sealed before any other use")),
         Fact::Sought(ids) => say("Sought", format!("{} found", plural(ids.len(), "token"))),
-        Fact::Proved => say("Proved", format!("the new token works{}", times(state, Stage::Proving, plan.policy.proofs))),
+        Fact::Proved => {
+            say("Proved", format!("the new token works{}", times(state, Stage::Proving, plan.policy.proofs)))
+        }
         Fact::Staged { store, staged } => {
             let waits = staged.version.as_ref().map(|version| format!(", {version} waits apart")).unwrap_or_default();
             say("Staged", format!("{}, will leave {}{waits}", store_name(plan, *store), staged.previous))
