@@ -257,6 +257,7 @@ async fn what_the_rule_does_not_say_is_not_done() {
     let error = self::provider(None).mint(&TokenId::new("t0"), &Label::new("l"), None).await.unwrap_err();
     assert_eq!(error.happened(), Happened::No);
     assert!(error.to_string().contains("{{base}}"), "{error}");
+    assert_eq!(self::provider(None).verify(&credential("value0")).await, Verdict::Unknown(Reason::Local));
 }
 
 #[tokio::test]
