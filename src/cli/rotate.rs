@@ -70,7 +70,7 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
         return Err(Failure::new(Code::Usage, "name what to rotate").hint(hint));
     };
     let prefix: FingerprintPrefix = text.parse().map_err(|error| Failure::new(Code::Usage, format!("{error}")))?;
-    let finding = find::finding(&prefix, &given.repo, &mending.clock)?;
+    let finding = find::finding(&prefix, &given.repo, &mending.catalogue, &mending.clock)?;
     let mut looked = Vec::new();
     for name in mending.names_of(&finding.kind) {
         let managed = mending.managed(&name).await.map_err(Failure::from)?;
