@@ -7,8 +7,8 @@ use super::output::{print, style_of};
 use super::scan::{Judge, processors, report};
 use crate::clock::Clock;
 use crate::report::{Format, Scope};
-use crate::source::Limits;
 use crate::source::git::Whereabouts;
+use crate::source::{Limits, SkipReason};
 use crate::wiring::scanner::{Request, Target, prepare};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,9 @@ fn pre_commit(common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     let judge = Judge { gate: None, strict: false, exit_zero: false, stops_commit: true };
     report(&prepared, Scope::Staged, &judge, clock, |report| {
         // A commit with nothing to say about it is not talked over.
-        let silent = report.exit_code == 0 && report.outcome.sightings.is_empty();
+        let outcome = report.outcome;
+        let unread = outcome.coverage.skipped.contains_key(&SkipReason::TooLarge);
+        let silent = report.exit_code == 0 && outcome.sightings.is_empty() && !unread;
         if silent { Ok(()) } else { print(|out| report.write(Format::Text, style_of(common.color), out)) }
     })
 }
@@ -118,11 +120,25 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 /// Where git looks for the hook.
 fn hook_path() -> Result<PathBuf, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let configured = repository.config().ok().and_then(|config| config.get_path("core.hooksPath").ok());
-    let directory = match configured {
+    let directory = match configured_path(&repository)? {
         Some(path) if path.is_absolute() => path,
         Some(path) => repository.workdir().unwrap_or(repository.path()).join(path),
         None => repository.commondir().join("hooks"),
     };
     Ok(directory.join("pre-commit"))
+}
+
+/// The repository's own `core.hooksPath`. One for all repositories is no place for the hook of one.
+fn configured_path(repository: &git2::Repository) -> Result<Option<PathBuf>, Failure> {
+    const KEY: &str = "core.hooksPath";
+    let Ok(config) = repository.config() else { return Ok(None) };
+    let Ok(path) = config.get_path(KEY) else { return Ok(None) };
+    let own = config
+        .get_entry(KEY)
+        .is_ok_and(|entry| matches!(entry.level(), git2::ConfigLevel::Local | git2::ConfigLevel::Worktree));
+    if own {
+        return Ok(Some(path));
+    }
+    Err(Failure::new(Code::Usage, format!("{KEY} sends every repository of this user to {}", path.display()))
+        .hint("add this line to the pre-commit hook there: stanch hook pre-commit || exit $?"))
 }

@@ -4,6 +4,7 @@ use super::args::IgnoreArguments;
 use super::exit::Code;
 use super::failure::Failure;
 use super::output::print;
+use crate::config::read_small;
 use crate::suppress::{FILE_NAME, IgnoreFile, NewEntry};
 use crate::wiring::scanner::work_tree_above;
 use std::io::Write as _;
@@ -28,7 +29,7 @@ pub(super) fn run(arguments: &IgnoreArguments) -> Result<Code, Failure> {
     let outside = |what: &str, error: &std::io::Error| {
         Failure::new(Code::Outside, format!("cannot {what} {}: {error}", path.display()))
     };
-    let before = match std::fs::read_to_string(&path) {
+    let before = match read_small(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(outside("read", &error)),

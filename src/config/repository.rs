@@ -13,9 +13,6 @@ pub const NAMES: [&str; 2] = ["stanch.yaml", ".config/stanch.yaml"];
 /// Bytes of the salt.
 const SALT_BYTES: usize = 32;
 
-/// A file of this size is no configuration.
-const LARGEST_BYTES: u64 = 1 << 20;
-
 /// The gate without any configuration; a repository may only lower it.
 const USUAL_GATE: Severity = Severity::Medium;
 
@@ -114,10 +111,7 @@ impl RepositoryConfig {
     /// When it cannot be read or says what it may not.
     pub fn read(path: &Path) -> Result<Self, RepositoryError> {
         let unread = |source| RepositoryError::Read { path: path.to_owned(), source };
-        if std::fs::metadata(path).map_err(unread)?.len() > LARGEST_BYTES {
-            return Err(refused(path, None, format!("it is larger than {LARGEST_BYTES} bytes")));
-        }
-        Self::parse(&std::fs::read_to_string(path).map_err(unread)?, path)
+        Self::parse(&super::read_small(path).map_err(unread)?, path)
     }
 
     /// Checks a text; `path` is its name for messages.

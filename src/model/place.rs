@@ -46,6 +46,17 @@ impl Place {
         }
     }
 
+    /// The same place under another path; a place without a path stays as it is.
+    #[must_use]
+    pub fn with_path(self, path: String) -> Self {
+        match self {
+            Self::File { .. } => Self::File { path },
+            Self::Staged { .. } => Self::Staged { path },
+            Self::Commit { commit, time, .. } => Self::Commit { commit, path, time },
+            Self::Message { .. } | Self::Stdin => self,
+        }
+    }
+
     /// The commit, where there is one.
     #[must_use]
     pub fn commit(&self) -> Option<&str> {

@@ -114,7 +114,7 @@ mod tests {
     fn shown(text: &str, secrets: &[&str], values: &[&str]) -> String {
         let masks = Masks::new(secrets.iter().map(|secret| (span(text, secret), masked(secret))).collect());
         let first = span(text, secrets[0]);
-        let line_start = text[..first.start].rfind('\n').map_or(0, |at| at + 1);
+        let line_start = text.get(..first.start).unwrap().rfind('\n').map_or(0, |at| at + 1);
         let window = window(text.as_bytes(), line_start, first);
         let values: Vec<_> = values.iter().map(|value| (value.as_bytes(), masked(value))).collect();
         excerpt(text.as_bytes(), line_start, window, &masks, &values).to_string()

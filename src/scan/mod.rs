@@ -13,11 +13,12 @@ pub use tally::{Coverage, Gap, Listed};
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, Sighting};
-use crate::source::{Source, SourceError};
+use crate::source::{Missed, Source, SourceError};
 use crate::suppress::{Excuse, Suppressions};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
+use tally::Unread;
 
 /// What a scan is made of. It holds no state of a run: it may be run again, on any source.
 #[derive(Debug)]
@@ -59,7 +60,10 @@ impl Scanner {
         let scratches: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
         let walked = source.walk(&|item| {
             let mut scratch = scratches.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
-            let seen = item.map(|blob| self.scan(&blob, &mut scratch));
+            let seen = match item {
+                Ok(blob) => Ok(self.scan(&blob, &mut scratch)),
+                Err(missed) => Err(self.unread(missed, &mut scratch)),
+            };
             if let Ok(mut idle) = scratches.lock() {
                 idle.push(scratch);
             }
@@ -73,5 +77,17 @@ impl Scanner {
         });
         walked?;
         Ok(tally.into_inner().map_err(|_| SourceError::Reader)?.finish())
+    }
+
+    /// What was missed, in words. Names may hold tokens too.
+    fn unread(&self, missed: Missed, scratch: &mut Scratch) -> Unread {
+        let mut plain = |text: String| self.masked(&text, scratch).unwrap_or(text);
+        match missed {
+            Missed::Skipped { place, reason } => Unread::Skipped(reason, plain(place.to_string())),
+            Missed::Unread(error) => {
+                let gap = Gap::of(&error);
+                Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy })
+            }
+        }
     }
 }

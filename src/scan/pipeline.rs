@@ -4,7 +4,7 @@ use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
 use super::{Scanner, decode, linehash};
 use crate::engine::{Hit, Scratch};
-use crate::model::{Companions, Finding, Masked, Place, Secret, Sighting, Span};
+use crate::model::{Companions, Finding, LineColumn, Masked, Place, Secret, Sighting, Span};
 use crate::rules::Kind;
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
@@ -40,6 +40,18 @@ pub(super) struct Leak {
     pub(super) region: Region,
     pub(super) note: Option<String>,
     pub(super) finding: Option<Finding>,
+    /// Characters of the secret that are not its public prefix.
+    hidden: usize,
+}
+
+impl Leak {
+    /// A token in a path: it has no line of its own.
+    fn in_name(mut self) -> Self {
+        self.sighting.at = LineColumn { line: 1, column: 1 };
+        self.region = Region { start_line: 1, start_column: 1, end_line: 1, end_column: 1, line_hash: None };
+        self.note.get_or_insert_with(|| "it stands in the name, not in the content".to_owned());
+        self
+    }
 }
 
 /// A hit with its bytes taken along.
@@ -49,47 +61,76 @@ struct Taken<'k> {
     secret: Secret,
     companions: Companions,
     shown: Masked,
+    hidden: usize,
 }
 
 impl Scanner {
     pub(super) fn scan(&self, blob: &Blob<'_>, scratch: &mut Scratch) -> Seen {
-        let text = decode::text(blob.bytes);
+        let name = blob.place.path();
+        let place = match self.masked(name, scratch) {
+            None => blob.place.clone(),
+            Some(masked) => blob.place.clone().with_path(masked),
+        };
+        let mut seen = Seen { bytes: blob.bytes.len() as u64, ..Seen::default() };
+        self.scan_text(&decode::text(blob.bytes), &place, blob.path(), scratch, &mut seen);
+        if place != blob.place {
+            let mut named = Seen::default();
+            self.scan_text(name.as_bytes(), &place, blob.path(), scratch, &mut named);
+            seen.excused.extend(named.excused);
+            seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
+        }
+        seen
+    }
+
+    /// A path or a message with the tokens in it masked; none when there are none.
+    pub(super) fn masked(&self, text: &str, scratch: &mut Scratch) -> Option<String> {
+        let mut stretches = Vec::new();
+        self.engine.scan(text.as_bytes(), scratch, &mut |hit: Hit<'_>| {
+            let _taken = self.take(text.as_bytes(), &hit, &mut stretches).is_some();
+        });
+        if stretches.is_empty() {
+            return None;
+        }
+        let whole = Span { start: 0, end: text.len() };
+        Some(excerpt(text.as_bytes(), 0, whole, &Masks::new(stretches), &[]).to_string())
+    }
+
+    fn scan_text(&self, text: &[u8], place: &Place, path: &str, scratch: &mut Scratch, seen: &mut Seen) {
         let mut taken: Vec<Taken<'_>> = Vec::new();
         let mut stretches: Vec<(Span, Masked)> = Vec::new();
         let mut hits = 0_u64;
-        self.engine.scan(&text, scratch, &mut |hit: Hit<'_>| {
-            let Some(hit) = self.take(&text, &hit, &mut stretches) else { return };
+        self.engine.scan(text, scratch, &mut |hit: Hit<'_>| {
+            let Some(hit) = self.take(text, &hit, &mut stretches) else { return };
             hits += 1;
             if taken.len() < HITS_PER_BLOB {
                 taken.push(hit);
             }
         });
-        let mut seen = Seen { bytes: blob.bytes.len() as u64, ..Seen::default() };
         if taken.is_empty() {
-            return seen;
+            return;
         }
         if let Some(beyond) = hits.checked_sub(taken.len() as u64).filter(|beyond| *beyond > 0) {
-            seen.beyond = Some((blob.place.clone(), beyond));
+            seen.beyond = Some((place.clone(), beyond));
         }
         taken.sort_by(|a, b| (a.span, a.kind.id.as_str()).cmp(&(b.span, b.kind.id.as_str())));
         let masks = Masks::new(stretches);
-        let mut cursor = Cursor::new(&text);
+        let mut cursor = Cursor::new(text);
         for hit in taken {
             cursor.advance(hit.span.start);
-            match self.judge(&text, blob.path(), &cursor, &hit) {
+            match self.judge(text, path, &cursor, &hit) {
                 Err(excuse) => seen.excused.push(excuse),
-                Ok(note) => seen.leaks.push(self.leak(&text, &blob.place, &cursor, &masks, hit, note)),
+                Ok(note) => seen.leaks.push(self.leak(text, place, &cursor, &masks, hit, note)),
             }
         }
-        add_line_hashes(&text, &mut seen.leaks);
-        seen
+        add_line_hashes(text, &mut seen.leaks);
     }
 
     /// Takes the bytes along, and notes what must be masked in the text around it.
     fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken<'_>> {
         let kind = self.engine.catalogue().find(&hit.kind.id)?;
         let secret = Secret::new(hit.secret.to_vec());
-        let shown = Masked::of(&secret, kind.public_prefix(hit.secret));
+        let prefix = kind.public_prefix(hit.secret);
+        let shown = Masked::of(&secret, prefix);
         stretches.push((hit.span, shown.clone()));
         let mut companions = Companions::default();
         for (name, span) in &hit.companions {
@@ -97,7 +138,7 @@ impl Scanner {
             stretches.push((*span, Masked::of(&value, 0)));
             companions.push(name.clone(), value);
         }
-        Some(Taken { kind, span: hit.span, secret, companions, shown })
+        Some(Taken { kind, span: hit.span, hidden: secret.len().saturating_sub(prefix), secret, companions, shown })
     }
 
     fn judge(&self, text: &[u8], path: &str, cursor: &Cursor<'_>, hit: &Taken<'_>) -> Result<Option<String>, Excuse> {
@@ -151,7 +192,7 @@ impl Scanner {
             companions: hit.companions,
             fingerprint,
         });
-        Leak { region: cursor.region(hit.span), sighting, note, finding }
+        Leak { region: cursor.region(hit.span), sighting, note, finding, hidden: hit.hidden }
     }
 }
 
@@ -164,7 +205,7 @@ fn masked_line(text: &[u8], line_start: usize, masks: &Masks, hit: &Taken<'_>) -
 }
 
 fn add_line_hashes(text: &[u8], leaks: &mut [Leak]) {
-    let long = |leak: &Leak| leak.sighting.length >= HASHED_SECRET;
+    let long = |leak: &Leak| leak.hidden >= HASHED_SECRET;
     let wanted: BTreeSet<u64> = leaks.iter().filter(|leak| long(leak)).map(|leak| leak.sighting.at.line).collect();
     if wanted.is_empty() || text.len() > HASHED_BYTES {
         return;

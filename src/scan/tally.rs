@@ -3,7 +3,7 @@
 use super::Outcome;
 use super::pipeline::{Leak, Seen};
 use crate::model::{Confidence, Fingerprint, KindId, Place, Severity, Span};
-use crate::source::{Missed, SkipReason, SourceError};
+use crate::source::{SkipReason, SourceError};
 use crate::suppress::Excuse;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -65,6 +65,15 @@ impl Gap {
         }
         Self { what, remedy: error.remedy().map(ToOwned::to_owned) }
     }
+}
+
+/// An item that gave nothing, in words that may be shown.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// Left out on purpose.
+    Skipped(SkipReason, String),
+    /// Not read.
+    Gap(Gap),
 }
 
 /// What was read, what was left out on purpose, and what could not be read.
@@ -131,13 +140,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, seen: Result<Seen, Missed>) {
+    pub(super) fn add(&mut self, seen: Result<Seen, Unread>) {
         match seen {
             Ok(seen) => self.add_seen(seen),
-            Err(Missed::Skipped { place, reason }) => {
-                self.coverage.skipped.entry(reason).or_default().add(place.to_string());
-            }
-            Err(Missed::Unread(error)) => self.coverage.gaps.add(Gap::of(&error)),
+            Err(Unread::Skipped(reason, name)) => self.coverage.skipped.entry(reason).or_default().add(name),
+            Err(Unread::Gap(gap)) => self.coverage.gaps.add(gap),
         }
     }
 

@@ -27,7 +27,7 @@ struct Base {
 
 impl Base {
     /// The path from the top; none for what lies outside.
-    fn from_top(&self, path: &Path) -> Option<String> {
+    fn named(&self, path: &Path) -> Option<String> {
         let mut whole = PathBuf::new();
         for part in self.working_directory.join(path).components() {
             match part {
@@ -67,8 +67,8 @@ impl Files {
         self
     }
 
-    fn from_top(&self, path: &Path) -> Option<String> {
-        self.base.as_ref()?.from_top(path)
+    fn named(&self, path: &Path) -> Option<String> {
+        self.base.as_ref()?.named(path)
     }
 }
 
@@ -82,7 +82,7 @@ impl Files {
             Ok(()) if bytes.len() as u64 > limit => {
                 visit(Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit })))
             }
-            Ok(()) => visit(Ok(Blob { place, from_top: self.from_top(path), bytes: &bytes })),
+            Ok(()) => visit(Ok(Blob { place, from_top: self.named(path), bytes: &bytes })),
             Err(source) => visit(Err(unread(&place, source))),
         }
     }
@@ -102,7 +102,7 @@ impl Files {
             Ok(metadata) => metadata.len(),
             Err(source) => return visit(Err(Missed::Unread(SourceError::Walk { source }))),
         };
-        let from_top = self.from_top(entry.path());
+        let from_top = self.named(entry.path());
         if let Some(reason) = self.limits.refuse(from_top.as_deref().unwrap_or(place.path()), size) {
             return skip(place, reason);
         }

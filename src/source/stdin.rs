@@ -30,7 +30,7 @@ impl Source for Stdin {
             Ok(length) if length as u64 > limit => Err(Missed::Unread(SourceError::OverLimit { place, limit })),
             Ok(_) => Ok(Blob { place: Place::Stdin, from_top: None, bytes: &bytes }),
         };
-        let _ = visit(item);
+        let _wanted = visit(item).is_continue(); // there is no second item to want
         Ok(())
     }
 }

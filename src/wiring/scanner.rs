@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::installation::{self, InstallationError, Kept};
+use crate::config::read_small;
 use crate::config::repository::{RepositoryConfig, RepositoryError};
 use crate::engine::{Engine, EngineError};
 use crate::model::{FingerprintKey, Severity};
@@ -149,7 +150,7 @@ fn key_of(salt: Option<Vec<u8>>) -> Result<(FingerprintKey, Option<String>), Sca
 
 fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {
     let path = top.join(FILE_NAME);
-    match std::fs::read_to_string(&path) {
+    match read_small(&path) {
         Ok(text) => IgnoreFile::parse(&text, FILE_NAME).map_err(ScannerError::Exceptions),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(IgnoreFile::default()),
         Err(source) => Err(ScannerError::Unread { path, source }),

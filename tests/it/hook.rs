@@ -112,6 +112,11 @@ fn other_hooks_are_left_alone() {
     world.write(".git/hooks/pre-commit", "#!/bin/sh\nexit 0\n");
     world.stanch(&["hook", "install"]).expect(2).says("is not ours").says("stanch hook pre-commit");
     world.stanch(&["hook", "uninstall"]).expect(2);
+    world.git(&["config", "--global", "core.hooksPath", "/somewhere"]);
+    world.stanch(&["hook", "install"]).expect(2).says("sends every repository of this user to /somewhere");
+    world.git(&["config", "core.hooksPath", ".husky"]);
+    world.stanch(&["hook", "install"]).expect(0);
+    assert!(world.top().join(".husky/pre-commit").exists());
     let world = hooked();
     world.stanch(&["hook", "install"]).expect(0);
     world.stanch(&["hook", "uninstall"]).expect(0);

@@ -1,5 +1,14 @@
 //! The program as its users run it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that goes wrong stops"
+)]
+
 mod hook;
 mod scan;
 mod world;

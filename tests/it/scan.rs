@@ -23,6 +23,29 @@ fn files_are_found_and_no_form_of_report_shows_the_secret() {
 }
 
 #[test]
+fn a_token_in_a_name_is_found_and_not_shown() {
+    let world = World::new();
+    let (name, skipped) = (token(30), token(31));
+    world.write(format!("keys/{name}.txt"), "nothing in it");
+    world.write(format!("keys/{skipped}.bin"), b"\0");
+    world.git(&["add", "-A"]);
+    for arguments in [["scan", "."], ["scan", "--staged"]] {
+        for format in ["text", "lines", "json", "sarif"] {
+            let ran = world.stanch(&[&arguments[..], &["--format", format]].concat()).expect(1);
+            ran.hides(&name).hides(&skipped).says("stanch.demo-token");
+        }
+    }
+    world.stanch(&["scan"]).expect(1).says("it stands in the name");
+}
+
+#[test]
+fn a_configuration_that_never_ends_is_refused() {
+    let world = World::new();
+    std::os::unix::fs::symlink("/dev/zero", world.top().join("stanch.yaml")).unwrap();
+    world.stanch(&["scan"]).expect(4).says("it is no plain file");
+}
+
+#[test]
 fn standard_input_is_scanned() {
     let world = World::bare();
     let secret = token(3);

@@ -33,10 +33,10 @@ impl Source for History {
         let repository = self.whereabouts.open()?;
         let mut commits = walk_of(&repository)?;
         commits.push_glob("*").map_err(|source| unread("the references", source))?;
-        let _ = commits.push_head(); // an unborn branch reaches nothing
+        let _reached = commits.push_head().is_ok(); // an unborn branch reaches nothing
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Nothing);
-            let _ = reading.commits(commits);
+            reading.commits(commits);
             Ok(())
         })
     }
@@ -78,7 +78,7 @@ impl Source for Range {
         commits.push(commit_id(&repository, &self.tip)?).map_err(|source| unread(&self.tip, source))?;
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Parents);
-            let _ = reading.commits(commits);
+            reading.commits(commits);
             Ok(())
         })
     }
@@ -127,15 +127,20 @@ impl<'a> Reading<'a> {
         Self { repository, readers, against, boundary, blobs: HashSet::new(), trees: HashSet::new() }
     }
 
-    fn commits(&mut self, commits: Revwalk<'_>) -> ControlFlow<()> {
+    /// Reads them until the end, or until no more is wanted.
+    fn commits(&mut self, commits: Revwalk<'_>) {
         for id in commits {
-            match id {
-                Ok(id) => self.commit(id)?,
-                // The walk cannot go on past a commit it cannot read, and would say so for ever.
-                Err(source) => return self.readers.gap(unread("a commit of the history", source)),
+            let flow = match id {
+                Ok(id) => self.commit(id),
+                Err(source) => {
+                    let _wanted = self.readers.gap(unread("a commit of the history", source)).is_continue();
+                    ControlFlow::Break(()) // the walk cannot go on past it, and would say so for ever
+                }
+            };
+            if flow.is_break() {
+                return;
             }
         }
-        ControlFlow::Continue(())
     }
 
     fn commit(&mut self, id: Oid) -> ControlFlow<()> {

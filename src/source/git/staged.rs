@@ -29,7 +29,11 @@ impl Source for Staged {
         let wanted = staged(&Whereabouts::Environment.open()?)?;
         let jobs = self.jobs.min(wanted.len() / FILES_PER_READER + 1);
         read_all(&Whereabouts::Environment, &self.limits, jobs, visit, |readers| {
-            let _ = wanted.into_iter().try_for_each(|wanted| readers.want(wanted));
+            for wanted in wanted {
+                if readers.want(wanted).is_break() {
+                    break;
+                }
+            }
             Ok(())
         })
     }
