@@ -5,18 +5,25 @@ use crate::report::timeline;
 use crate::rotation::{self, Event, Outcome, Plan, Stage, State};
 use crate::runner::{self, Rest};
 use std::io::Write as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// Prints to standard output, each line at once.
 #[derive(Debug)]
 pub(super) struct Screen {
     verbose: bool,
-    last: Mutex<Option<Timestamp>>,
+    last: Mutex<Last>,
+}
+
+/// What was printed last: the time for the spans, the line so that the same news is not told twice in a row.
+#[derive(Debug, Default)]
+struct Last {
+    at: Option<Timestamp>,
+    line: Option<timeline::Line>,
 }
 
 impl Screen {
     pub(super) fn new(verbose: bool) -> Self {
-        Self { verbose, last: Mutex::new(None) }
+        Self { verbose, last: Mutex::default() }
     }
 
     /// Text as it is. A reader that went away does not stop a rotation.
@@ -44,10 +51,13 @@ impl Screen {
     pub(super) fn event(&self, state: &State, event: &Event) {
         let line = timeline::line(state, event).or_else(|| self.verbose.then(|| timeline::intent(state, event)).flatten());
         let Some(line) = line else { return };
-        let took = match self.last.lock() {
-            Ok(mut last) => last.replace(event.at).map(|last| event.at.since(last)),
-            Err(_) => None,
-        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.verbose && last.line.as_ref() == Some(&line) {
+            return;
+        }
+        let took = last.at.replace(event.at).map(|last| event.at.since(last));
+        last.line = Some(line.clone());
+        drop(last);
         let took = took.map(|took| format!("{:.1}s", took.as_secs_f64())).unwrap_or_default();
         self.text(&format!("  {}  {:<12} {took:>6}  {}\n", timeline::time_of_day(event.at), line.what, line.evidence));
     }

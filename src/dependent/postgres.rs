@@ -151,6 +151,11 @@ mod tests {
         use super::*;
         use sqlx::{AssertSqlSafe, Executor as _};
 
+        /// True in a run that has started the servers; a setting that is missing then fails the test.
+        fn wanted() -> bool {
+            std::env::var_os("STANCH_TEST_REAL").is_some()
+        }
+
         fn setting(name: &str) -> String {
             std::env::var(name).unwrap_or_else(|_| {
                 panic!("{name} is not set: start the servers of tests/real and load the settings that they write")
@@ -168,8 +173,10 @@ mod tests {
         }
 
         #[tokio::test]
-        #[ignore = "needs the servers of tests/real"]
         async fn sessions_tell_which_role_a_dependent_works_with() {
+            if !wanted() {
+                return;
+            }
             let password = std::fs::read_to_string(setting("STANCH_TEST_PG_PASSWORD_FILE")).unwrap();
             let (admin, password) = (setting("STANCH_TEST_PG_ADMIN"), password.trim());
             let mut bytes = [0; 8];

@@ -54,6 +54,7 @@ pub(super) fn opened(number: u64) -> Event {
         policy: Policy::default(),
         leaked: Timestamp(900),
         emergency: false,
+        sealed: None,
     };
     Event { at: Timestamp(1_000 + number), fact: Fact::Opened(Box::new(plan)) }
 }

@@ -22,7 +22,13 @@ pub fn line(state: &State, event: &Event) -> Option<Line> {
         Fact::Opened(plan) => say("Opened", format!("{} '{}', plan {}", plan.kind, plan.credential, class(plan))),
         Fact::Began { .. } => None,
         Fact::Used { usage, explained } => say("Usage read", usage_words(usage, explained)),
-        Fact::Verified(verdict) => say(verified(state), verdict_words(verdict)),
+        Fact::Verified(verdict) => {
+            let times = match verdict {
+                Verdict::Dead => times(state, Stage::Confirming, plan.policy.confirms),
+                _ => String::new(),
+            };
+            say(verified(state), format!("{}{times}", verdict_words(verdict)))
+        }
         Fact::Planned(digest) => say("Planned", format!("plan {}", short(digest.as_str()))),
         Fact::Approved { who, digest, expires } => {
             say("Approved", format!("{who}, plan {}, valid until {expires}", short(digest.as_str())))
@@ -34,7 +40,7 @@ pub fn line(state: &State, event: &Event) -> Option<Line> {
         Fact::Counted(ids) => say("Counted", plural(ids.len(), "token")),
         Fact::Minted { token, .. } => say("Minted", format!("{token}, sealed before any other use")),
         Fact::Sought(ids) => say("Sought", format!("{} found", plural(ids.len(), "token"))),
-        Fact::Proved => say("Proved", "the new token works".to_owned()),
+        Fact::Proved => say("Proved", format!("the new token works{}", times(state, Stage::Proving, plan.policy.proofs))),
         Fact::Staged { store, staged } => {
             let waits = staged.version.as_ref().map(|version| format!(", {version} waits apart")).unwrap_or_default();
             say("Staged", format!("{}, will leave {}{waits}", store_name(plan, *store), staged.previous))
@@ -130,6 +136,15 @@ pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
 #[must_use]
 pub fn short(digest: &str) -> String {
     format!("{}-{}", digest.get(..4).unwrap_or(digest), digest.get(4..8).unwrap_or_default())
+}
+
+/// `, 2 of 3`: how often in a row, where more than once is asked for.
+fn times(state: &State, stage: Stage, of: u32) -> String {
+    match of {
+        0 | 1 => String::new(),
+        of if state.stage == stage => format!(", {} of {of}", state.streak),
+        of => format!(", {of} of {of}"),
+    }
 }
 
 fn verified(state: &State) -> &'static str {

@@ -1,7 +1,7 @@
 //! The way back, and what must die on every way: nothing that was made is forgotten.
 
 use super::machine::tries;
-use super::steps::{can_seek, checks_back, moved, next, resendable};
+use super::steps::{can_seek, checks_back, moved, next, pushable};
 use super::{DependentState, Orphan, Outcome, Pace, Stage, State, StoreState, dependents, forward};
 use crate::model::{Reason, Timestamp, TokenId};
 
@@ -94,8 +94,8 @@ fn settle_back(state: &mut State, why: Reason, at: Timestamp) {
     if unseekable(state) {
         return state.hold(Reason::Unsupported, at);
     }
-    let unread = !state.stores.iter().any(moved) && !(checks_back(state) && dependents::next(state).is_some());
-    if state.pending.is_none() && unread && state.successor.is_some() {
+    let read = state.stores.iter().any(moved) || (checks_back(state) && dependents::next(state).is_some());
+    if state.pending.is_none() && !read {
         forsake(state);
     }
     settle_stale(state);
@@ -128,7 +128,7 @@ pub(super) fn unseekable(state: &State) -> bool {
     state.orphans.is_empty()
         && state.stale.is_none()
         && !can_seek(state)
-        && state.pending.as_ref().is_some_and(|pending| !resendable(&state.plan, pending))
+        && state.pending.as_ref().is_some_and(|pending| !pushable(&state.plan, pending))
 }
 
 /// All dependents before any probe.

@@ -1,6 +1,7 @@
 //! What a failure means in each stage: again, another way, back, or a person.
 
 use super::back::{mint_another, roll_back};
+use super::machine::tries;
 use super::{Stage, State, Step, dependents, revoke};
 use crate::model::{Chooser, Class, Happened, Reason, Timestamp};
 
@@ -101,20 +102,19 @@ fn surely_not_minted(state: &mut State, failure: Failure, at: Timestamp) {
 /// The value chosen here cannot be opened again. A slot takes another value; elsewhere what was perhaps made must be
 /// found first.
 fn value_lost(state: &mut State, perhaps: bool, at: Timestamp) {
-    let back = matches!(state.stage, Stage::RollingBack(_));
-    let slot = state.plan.abilities.class == Class::TwoSlots;
-    if perhaps && (back || !slot) {
-        if let Some(pending) = state.pending.as_mut() {
-            pending.lost = true;
-        }
-    } else {
+    let Some(pending) = state.pending.as_mut() else { return };
+    pending.lost = true;
+    let spent = state.mints.saturating_sub(state.mints_resumed) >= tries(&state.plan.policy);
+    if !perhaps {
         state.pending = None;
     }
-    if back {
+    if matches!(state.stage, Stage::RollingBack(_)) || state.plan.abilities.class == Class::TwoSlots {
         state.ready(at, 0);
     } else {
-        // With nothing to look for, this passes on to another mint, or to a person when there were too many.
         state.go(Stage::Seeking, at);
+    }
+    if spent {
+        state.hold(Reason::Unreadable, at);
     }
 }
 

@@ -84,7 +84,7 @@ fn cleared(state: &mut State, step: Step, tried: u32, fact: &Fact, at: Timestamp
 
 /// Goes to the first stage that still has something to do. After a revoke out of turn that may be any of them.
 pub(super) fn advance(state: &mut State, at: Timestamp) {
-    let unknown = state.pending.as_ref().is_some_and(|pending| !steps::resendable(&state.plan, pending));
+    let unknown = state.pending.as_ref().is_some_and(|pending| !steps::pushable(&state.plan, pending));
     let stage = if unknown || !state.orphans.is_empty() || state.stale.is_some() {
         Stage::Seeking
     } else if state.successor.is_none() {

@@ -183,8 +183,9 @@ fn began_mint(
         return None;
     }
     state.mints = attempt;
-    state.pending =
-        Some(Pending { attempt, label: label.clone(), sealed: sealed.cloned(), perhaps: false, lost: false });
+    // A lost value may be in the slot until this one is.
+    let perhaps = state.pending.as_ref().is_some_and(|before| before.perhaps);
+    state.pending = Some(Pending { attempt, label: label.clone(), sealed: sealed.cloned(), perhaps, lost: false });
     Some(())
 }
 

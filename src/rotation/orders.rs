@@ -1,6 +1,6 @@
 //! What people may decide, and when. Never while an effect is under way: its outcome comes first.
 
-use super::steps::{can_seek, resendable};
+use super::steps::{can_seek, pushable};
 use super::{Order, Outcome, Stage, State, back, dependents, forward, revoke};
 use crate::model::{Digest, Person, Reason, Timestamp};
 
@@ -72,7 +72,7 @@ fn resume(state: &mut State, here: Stage, why: Reason, at: Timestamp) {
         }
         (_, Stage::Seeking | Stage::RollingBack(_)) if state.orphans.is_empty() && !can_seek(state) => {
             // Nothing can find what the mint may have left: the person has looked.
-            state.pending = state.pending.take().filter(|pending| resendable(&state.plan, pending));
+            state.pending = state.pending.take().filter(|pending| pushable(&state.plan, pending));
         }
         _ => {}
     }

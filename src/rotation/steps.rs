@@ -2,7 +2,7 @@
 
 use super::{Effect, Grounds, Pending, Plan, Stage, State, Step, StoreState, Warrant};
 use super::{dependents, revoke};
-use crate::model::Chooser;
+use crate::model::{Chooser, Class};
 
 /// The next effect, if the stage has one.
 pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
@@ -32,9 +32,11 @@ pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
     }
 }
 
-/// True when the value is chosen here and its sealed form can still be opened, so that pushing it again is harmless.
-pub(super) fn resendable(plan: &Plan, pending: &Pending) -> bool {
-    plan.abilities.chooser == Chooser::Client && pending.sealed.is_some() && !pending.lost
+/// True when pushing settles what an unknown mint left: the same value again, or, where that value can no longer be
+/// opened, another one into the same slot.
+pub(super) fn pushable(plan: &Plan, pending: &Pending) -> bool {
+    let slot = plan.abilities.class == Class::TwoSlots;
+    plan.abilities.chooser == Chooser::Client && pending.sealed.is_some() && (slot || !pending.lost)
 }
 
 /// True when what an interrupted mint left can be told from everything else.
@@ -54,7 +56,7 @@ pub(super) fn moved(store: &StoreState) -> bool {
 
 fn mint(state: &State) -> Option<(Step, Effect)> {
     let abilities = &state.plan.abilities;
-    if let Some(pending) = &state.pending {
+    if let Some(pending) = state.pending.as_ref().filter(|pending| !pending.lost) {
         let again = Some((pending.label.clone(), pending.sealed.clone()?));
         return Some((Step::Mint, Effect::Mint { attempt: pending.attempt, again }));
     }
@@ -85,7 +87,7 @@ fn promote(state: &State) -> Option<(Step, Effect)> {
 /// Stores, then dependents, then the new token: nothing that a dependent may read dies before it is proved unread.
 fn back(state: &State) -> Option<(Step, Effect)> {
     if let Some(pending) = &state.pending {
-        return if resendable(&state.plan, pending) { mint(state) } else { seek(state) };
+        return if pushable(&state.plan, pending) { mint(state) } else { seek(state) };
     }
     if let Some(demote) = demote(state) {
         return Some(demote);

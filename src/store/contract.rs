@@ -116,14 +116,18 @@ async fn knows_what_is_not_there(store: &dyn SecretStore, at: &StorePath, run: &
     assert!(matches!(store.read(at, &never).await, Err(StoreError::Missing { .. } | StoreError::Refused { .. })));
 }
 
-/// What the servers under `tests/real` have told of themselves: they are part of a run that asks for them, so a missing
-/// one fails.
+/// What the servers under `tests/real` have told of themselves.
 pub(super) mod real {
     use super::Secret;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
+
+    /// True in a run that has started the servers; a setting that is missing then fails the test.
+    pub(crate) fn wanted() -> bool {
+        std::env::var_os("STANCH_TEST_REAL").is_some()
+    }
 
     /// A setting that a server's script exports.
     pub(crate) fn setting(name: &str) -> String {

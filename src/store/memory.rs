@@ -246,6 +246,7 @@ fn copy(value: &Secret) -> Secret {
 mod tests {
     use super::super::contract;
     use super::*;
+    use proptest::prelude::*;
 
     fn at() -> StorePath {
         StorePath::new("shop/db")
@@ -277,6 +278,77 @@ mod tests {
             assert!(value.same_as(&secret(text)), "after {fault:?}");
             // The fault is spent, and the act can be repeated.
             store.promote(&at(), &staged, &secret("new")).await.unwrap();
+        }
+    }
+
+    /// What one of two writers does.
+    #[derive(Clone, Debug)]
+    enum Deed {
+        Stage { writer: usize, value: u8 },
+        Promote { writer: usize },
+        Discard { writer: usize },
+        Foreign { value: u8 },
+    }
+
+    fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+        let deed = prop_oneof![
+            (0..2_usize, 0..4_u8).prop_map(|(writer, value)| Deed::Stage { writer, value }),
+            (0..2_usize).prop_map(|writer| Deed::Promote { writer }),
+            (0..2_usize).prop_map(|writer| Deed::Discard { writer }),
+            (0..4_u8).prop_map(|value| Deed::Foreign { value }),
+        ];
+        prop::collection::vec(deed, 1..40)
+    }
+
+    /// Does the deeds and checks after each that only a promotion that names what it leaves has moved anything.
+    async fn interleave(store: &MemoryStore, deeds: Vec<Deed>) {
+        let text = |value: u8| secret(&format!("value-{value}"));
+        let mut held: [Option<(Staged, u8, Label)>; 2] = [None, None];
+        for (step, deed) in deeds.into_iter().enumerate() {
+            let (before, was) = store.read(&at(), &Which::Current).await.unwrap();
+            match deed {
+                Deed::Stage { writer, value } => {
+                    let label = Label::new(format!("stanch-{writer}-{step}"));
+                    let staged = store.stage(&at(), &text(value), &label).await.unwrap();
+                    assert_eq!(staged.previous, before);
+                    held[writer] = Some((staged, value, label));
+                }
+                Deed::Promote { writer } => {
+                    let Some((staged, value, _)) = &held[writer] else { continue };
+                    let done = store.promote(&at(), staged, &text(*value)).await;
+                    let (after, is) = store.read(&at(), &Which::Current).await.unwrap();
+                    match done {
+                        Ok(version) => {
+                            assert!(version == after && is.same_as(&text(*value)));
+                            assert!(
+                                staged.previous == before || was.same_as(&text(*value)),
+                                "it moved what it had not seen"
+                            );
+                        }
+                        Err(_) => assert!(after == before && is.same_as(&was), "a failed promotion moved something"),
+                    }
+                    continue;
+                }
+                Deed::Discard { writer } => {
+                    let Some((_, _, label)) = held[writer].take() else { continue };
+                    store.discard(&at(), &label).await.unwrap();
+                }
+                Deed::Foreign { value } => {
+                    store.put(&at(), &text(value));
+                    continue;
+                }
+            }
+            let (after, is) = store.read(&at(), &Which::Current).await.unwrap();
+            assert!(after == before && is.same_as(&was), "only promotions move what is current");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_interleaving_overwrites_what_a_writer_has_not_seen(deeds in deeds(), native in any::<bool>()) {
+            let store = MemoryStore::new(if native { Staging::Native } else { Staging::None });
+            store.put(&at(), &secret("first"));
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(interleave(&store, deeds));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The core under test: what every stage takes, random walks with faults, crashes and people, and an exhaustive search.
 
+mod mints;
 mod model;
+mod rows;
 mod table;
 mod walk;
 mod world;

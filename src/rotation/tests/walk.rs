@@ -28,7 +28,6 @@ fn random_walks_keep_the_invariants_and_end() {
             }
         }
     }
-    println!("{ends:?}");
     // Walks that all end in one way would prove little.
     if only.is_none() {
         let count =
@@ -154,10 +153,11 @@ impl Walk {
             let lost = matches!(self.state.stage, Stage::Held { why: Reason::Unreadable, .. });
             order = if lost && self.state.pivoted() { Order::Abandon } else { Order::Resume };
         }
-        if order == Order::Resume && matches!(self.state.stage, Stage::Held { why: Reason::Unsupported, .. }) {
-            if let Some(pending) = &self.state.pending {
-                self.world.clear_by_hand(&pending.label);
-            }
+        if order == Order::Resume
+            && matches!(self.state.stage, Stage::Held { why: Reason::Unsupported, .. })
+            && let Some(pending) = &self.state.pending
+        {
+            self.world.clear_by_hand(&pending.label);
         }
         let event = Event { at: self.now, fact: Fact::Ordered(order, Person::new("dana"), "because".into()) };
         let allowed = allowed(&self.state).contains(&order);
