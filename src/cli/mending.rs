@@ -6,7 +6,7 @@ use crate::demo::DemoError;
 use crate::inventory::InventoryError;
 use crate::journal::{AuditError, JournalError};
 use crate::rules::template::TemplateError;
-use crate::runner::RunError;
+use crate::runner::{self, RunError};
 use crate::wiring::mending::MendingError;
 
 impl Failure {
@@ -20,14 +20,16 @@ impl Failure {
 impl From<MendingError> for Failure {
     fn from(error: MendingError) -> Self {
         let code = match &error {
-            MendingError::Database(_) | MendingError::Journal(_) | MendingError::Key(_) => Code::Outside,
+            MendingError::Database(_) | MendingError::Journal(_) | MendingError::Key(_) | MendingError::Random => {
+                Code::Outside
+            }
             _ => Code::Usage,
         };
         let failure = Self::of(code, &error);
         match &error {
-            MendingError::NoConfiguration { .. } => {
-                failure.hint("name the operator's file with --config FILE; the README shows one").hint("stanch demo needs none")
-            }
+            MendingError::NoConfiguration { .. } => failure
+                .hint("name the operator's file with --config FILE; the README shows one")
+                .hint("stanch demo needs none"),
             MendingError::Database(_) => failure.hint("nothing was begun: a rotation needs its journal first"),
             _ => failure,
         }
@@ -38,8 +40,14 @@ impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         match &error {
             JournalError::Missing { .. } => Self::of(Code::Usage, &error).hint("stanch case list shows all cases"),
-            JournalError::Active { rotation } => Self::of(Code::Usage, &error)
-                .hint(format!("stanch case show {rotation} tells where it stands; stanch case resume {rotation} goes on")),
+            JournalError::Active { rotation } => Self::of(Code::Usage, &error).hint(format!(
+                "stanch case show {rotation} tells where it stands; stanch case resume {rotation} goes on"
+            )),
+            JournalError::Held { rotation, holder, .. } => {
+                let process = runner::process_of(holder);
+                Self::new(Code::Usage, format!("{rotation} is being run by another process ({process}); nothing was done"))
+                    .hint(format!("stanch case show {rotation} tells where it stands; it can be taken up here once that process has ended"))
+            }
             JournalError::Full { .. } => Self::of(Code::Outside, &error)
                 .hint("nothing new was begun; make room, then stanch case resume takes open cases up again"),
             _ => Self::of(Code::Outside, &error),
@@ -50,9 +58,12 @@ impl From<JournalError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Journal(error @ (JournalError::Missing { .. } | JournalError::Active { .. } | JournalError::Full { .. })) => {
-                error.into()
-            }
+            RunError::Journal(
+                error @ (JournalError::Missing { .. }
+                | JournalError::Active { .. }
+                | JournalError::Held { .. }
+                | JournalError::Full { .. }),
+            ) => error.into(),
             error @ (RunError::Refused { .. } | RunError::Changed { .. }) => Self::of(Code::Usage, &error),
             error => Self::of(Code::Outside, &error)
                 .hint("the case stays open, and what happened is in its journal: stanch case list"),
