@@ -3,11 +3,12 @@
 use super::custody::{Custody, duplicate};
 use crate::dependent::{DependentError, Expected};
 use crate::inventory::{Dependency, Managed, StoredCopy};
-use crate::model::{Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version};
+use crate::model::{Chooser, Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version};
 use crate::provider::{self, ProviderError, Scopes};
 use crate::rotation::{Effect, Fact, Old, Staged, State, StoreState, Warrant};
 use crate::store::{StoreError, Which};
 use sha2::{Digest as _, Sha256};
+use std::time::Duration;
 
 /// What an effect led to.
 pub(super) enum Done {
@@ -28,14 +29,28 @@ pub(super) struct Hands<'a> {
     pub(super) state: &'a State,
 }
 
-type Failed = Fact;
+/// A failure, and how long the other side asks to be left alone.
+struct Failed {
+    fact: Fact,
+    after: Option<Duration>,
+}
 
 impl Hands<'_> {
-    pub(super) async fn perform(&self, effect: &Effect, label: Option<&Label>, custody: &Custody) -> Done {
-        if let Effect::Mint { .. } = effect {
-            return self.mint(label, custody).await;
+    /// Performs one effect. Beside what happened: how long whoever was asked wants to be left alone.
+    pub(super) async fn perform(
+        &self,
+        effect: &Effect,
+        label: Option<&Label>,
+        custody: &Custody,
+    ) -> (Done, Option<Duration>) {
+        let done = match effect {
+            Effect::Mint { .. } => self.mint(label, custody).await,
+            effect => self.fact(effect, custody).await.map(Done::Fact),
+        };
+        match done {
+            Ok(done) => (done, None),
+            Err(Failed { fact, after }) => (Done::Fact(fact), after),
         }
-        Done::Fact(self.fact(effect, custody).await.unwrap_or_else(|failed| failed))
     }
 
     async fn fact(&self, effect: &Effect, custody: &Custody) -> Result<Fact, Failed> {
@@ -89,20 +104,35 @@ impl Hands<'_> {
         }
     }
 
-    async fn mint(&self, label: Option<&Label>, custody: &Custody) -> Done {
+    async fn mint(&self, label: Option<&Label>, custody: &Custody) -> Result<Done, Failed> {
         let (Some(old), Some(label)) = (self.old_token(), label) else {
-            return Done::Fact(failed(Reason::Missing, Happened::No, "no token to make another like"));
+            return Err(failed(Reason::Missing, Happened::No, "no token to make another like"));
         };
         let chosen = match self.state.plan.abilities.chooser {
-            crate::model::Chooser::Client => match self.state.pending.as_ref().and_then(|pending| custody.value(pending.sealed.as_ref()?)) {
-                Some(chosen) => Some(chosen),
-                None => return Done::Fact(failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened")),
-            },
-            crate::model::Chooser::Server => None,
+            Chooser::Client => {
+                let sealed = self.state.pending.as_ref().and_then(|pending| custody.value(pending.sealed.as_ref()?));
+                Some(
+                    sealed
+                        .ok_or_else(|| failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened"))?,
+                )
+            }
+            Chooser::Server => None,
         };
-        match self.managed.provider.mint(old, label, chosen).await {
-            Ok(minted) => Done::Minted { token: minted.token, secret: minted.secret },
-            Err(error) => Done::Fact(provider_failed(&error)),
+        let minted = self.managed.provider.mint(old, label, chosen).await.map_err(|error| provider_failed(&error))?;
+        if chosen.is_none() && self.state.plan.abilities.find {
+            self.was_minted_once(label, &minted.token).await?;
+        }
+        Ok(Done::Minted { token: minted.token, secret: minted.secret })
+    }
+
+    /// A request that something on the way delivered twice has made two tokens, and only one of them came back. Its
+    /// label finds the other; then neither is used, both are sought and ended, and another is made.
+    async fn was_minted_once(&self, label: &Label, minted: &TokenId) -> Result<(), Failed> {
+        let doubt = |why, note| Err(retry(why, Happened::Perhaps, note));
+        match self.managed.provider.find(label).await {
+            Ok(found) if found.iter().all(|token| token == minted) => Ok(()),
+            Ok(_) => doubt(Reason::Ambiguous, "the provider made more than one token of one request"),
+            Err(error) => doubt(error.reason(), "it cannot be seen whether one token was made, or more"),
         }
     }
 
@@ -123,7 +153,8 @@ impl Hands<'_> {
         let old = old_secret(custody)?;
         for copy in &self.managed.stores {
             copy.store.ready(&copy.path).await.map_err(|error| store_failed(&error))?;
-            let (_, value) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+            let (_, value) =
+                copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
             let holds_old = copy.shape.read(&value).is_ok_and(|(_, secret)| secret.same_as(old));
             if !holds_old {
                 let note = format!("{} does not hold the token that is to be replaced", copy.name);
@@ -149,7 +180,8 @@ impl Hands<'_> {
     }
 
     async fn ids(&self) -> Result<Vec<TokenId>, Failed> {
-        let old = self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+        let old =
+            self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
         if !self.state.plan.abilities.list {
             return Ok(vec![old.clone()]);
         }
@@ -169,7 +201,9 @@ impl Hands<'_> {
         let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
         match self.managed.provider.verify(&new).await {
             Verdict::Live(seen) if seen == *token => {}
-            Verdict::Live(_) => return Err(failed(Reason::Unexpected, Happened::No, "the new value belongs to another token")),
+            Verdict::Live(_) => {
+                return Err(failed(Reason::Unexpected, Happened::No, "the new value belongs to another token"));
+            }
             Verdict::Unknown(why) => return Err(retry(why, Happened::No, "the new token could not be tried")),
             verdict => {
                 let note = format!("the new token is {} so far", verdict.word());
@@ -193,8 +227,31 @@ impl Hands<'_> {
         let copy = self.copy(store)?;
         let value = self.new_value(copy, custody)?;
         let label = self.state.successor.as_ref().map(|successor| successor.label.clone()).ok_or_else(no_successor)?;
+        let (held, is_ours) = self.held(copy, custody).await?;
         let staged = copy.store.stage(&copy.path, &value, &label).await.map_err(|error| store_failed(&error))?;
+        // What is left must be what was looked at, or the new value itself where the promotion came before.
+        if !is_ours && staged.previous != held {
+            let note = format!("{} was changed by somebody else", copy.name);
+            return Err(failed(Reason::Conflict, Happened::Perhaps, &note));
+        }
         Ok(Fact::Staged { store, staged })
+    }
+
+    /// The version that a store holds, and whether it is the new value; one that is neither new nor old belongs to
+    /// somebody else and is left alone.
+    async fn held(&self, copy: &StoredCopy, custody: &Custody) -> Result<(Version, bool), Failed> {
+        let (version, value) =
+            copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        let (_, new) = self.new_pair(custody)?;
+        let old = old_secret(custody)?;
+        match copy.shape.read(&value) {
+            Ok((_, secret)) if secret.same_as(new) => Ok((version, true)),
+            Ok((_, secret)) if secret.same_as(old) => Ok((version, false)),
+            _ => {
+                let note = format!("{} holds a value that is neither the old nor the new one", copy.name);
+                Err(failed(Reason::Conflict, Happened::No, &note))
+            }
+        }
     }
 
     async fn promote(&self, store: usize, staged: &Staged, custody: &Custody) -> Result<Fact, Failed> {
@@ -254,24 +311,39 @@ impl Hands<'_> {
 
     /// The way back in one store. What is current decides: the old value is back already, or ours is there and is
     /// swapped for the version it replaced; anything else belongs to somebody else.
-    async fn demote(&self, store: usize, staged: &Staged, current: Option<&Version>, custody: &Custody) -> Result<Fact, Failed> {
+    async fn demote(
+        &self,
+        store: usize,
+        staged: &Staged,
+        current: Option<&Version>,
+        custody: &Custody,
+    ) -> Result<Fact, Failed> {
         let copy = self.copy(store)?;
         let old = old_secret(custody)?;
         let (now, value) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
-        let (_, held) = copy.shape.read(&value).map_err(|_| failed(Reason::Conflict, Happened::No, "the value has another shape"))?;
+        let (_, held) = copy
+            .shape
+            .read(&value)
+            .map_err(|_| failed(Reason::Conflict, Happened::No, "the value has another shape"))?;
         if held.same_as(old) {
             return Ok(Fact::Demoted { store, version: now });
         }
         let ours = self.state.successor.as_ref().and_then(|successor| custody.value(&successor.sealed));
         let is_ours = ours.is_some_and(|ours| held.same_as(ours)) || (ours.is_none() && current == Some(&now));
         if !is_ours {
-            return Err(failed(Reason::Conflict, Happened::No, &format!("{} holds a value that is not ours", copy.name)));
+            return Err(failed(
+                Reason::Conflict,
+                Happened::No,
+                &format!("{} holds a value that is not ours", copy.name),
+            ));
         }
         let before = copy.store.read(&copy.path, &Which::Exactly(staged.previous.clone())).await;
         let value = match before {
             Ok((_, value)) if copy.shape.read(&value).is_ok_and(|(_, secret)| secret.same_as(old)) => value,
             _ => {
-                let token = self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+                let token = self
+                    .old_token()
+                    .ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
                 self.render(copy, token, old)?
             }
         };
@@ -298,7 +370,8 @@ impl Hands<'_> {
             let verdict = if gone { Verdict::Dead } else { Verdict::Unknown(Reason::Unreadable) };
             return Ok(Fact::Verified(verdict));
         };
-        let credential = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let credential =
+            Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
         Ok(Fact::Verified(self.managed.provider.verify(&credential).await))
     }
 
@@ -346,7 +419,8 @@ impl Hands<'_> {
 
     async fn expect_old(&self, custody: &Custody) -> Result<Expected, Failed> {
         let secret = old_secret(custody)?;
-        let token = self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+        let token =
+            self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
         let copy = self.copy(0)?;
         let (version, _) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
         Ok(Expected { version: Some(version), token: token.clone(), digest: Some(digest(secret)) })
@@ -377,29 +451,25 @@ fn no_successor() -> Failed {
 }
 
 fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
-    Fact::Failed { happened, again: false, why, note: note.to_owned() }
+    told(happened, false, why, note.to_owned())
 }
 
 fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
-    Fact::Failed { happened, again: true, why, note: note.to_owned() }
+    told(happened, true, why, note.to_owned())
+}
+
+fn told(happened: Happened, again: bool, why: Reason, note: String) -> Failed {
+    Failed { fact: Fact::Failed { happened, again, why, note }, after: None }
 }
 
 fn provider_failed(error: &ProviderError) -> Failed {
-    Fact::Failed {
-        happened: error.happened(),
-        again: error.retry_after().is_some(),
-        why: error.reason(),
-        note: error.to_string(),
-    }
+    let after = error.retry_after();
+    Failed { after, ..told(error.happened(), after.is_some(), error.reason(), error.to_string()) }
 }
 
 fn store_failed(error: &StoreError) -> Failed {
-    Fact::Failed {
-        happened: error.happened(),
-        again: error.retry_after().is_some(),
-        why: error.reason(),
-        note: error.to_string(),
-    }
+    let after = error.retry_after();
+    Failed { after, ..told(error.happened(), after.is_some(), error.reason(), error.to_string()) }
 }
 
 fn dependent_failed(error: &DependentError) -> Failed {
