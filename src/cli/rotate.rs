@@ -7,7 +7,7 @@ use super::{acts, find, person, signals};
 use crate::clock::Clock as _;
 use crate::inventory::Managed;
 use crate::journal::Journal as _;
-use crate::model::{Companions, Credential, FingerprintPrefix, Person, RotationId, Secret, TokenId};
+use crate::model::{Companions, Credential, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::report::timeline;
 use crate::rotation::{self, Outcome, Plan, State};
 use crate::runner::{Beforehand, Rest, Runner};
@@ -113,10 +113,17 @@ fn show_plan(screen: &Screen, plan: &Plan) -> Code {
     Code::Clean
 }
 
-async fn rehearse(screen: &Screen, mending: &Mending, managed: &Managed, plan: &Plan, old: &Credential) -> Result<Code, Failure> {
+async fn rehearse(
+    screen: &Screen,
+    mending: &Mending,
+    managed: &Managed,
+    plan: &Plan,
+    old: &Credential,
+) -> Result<Code, Failure> {
     let double = rehearsal::double(managed, old).map_err(Failure::from)?;
     let journal = crate::journal::memory::MemoryJournal::new();
-    let (told, stopping) = (|state: &State, event: &rotation::Event| screen.event(state, event), AtomicBool::new(false));
+    let (told, stopping) =
+        (|state: &State, event: &rotation::Event| screen.event(state, event), AtomicBool::new(false));
     let runner = Runner {
         journal: &journal,
         clock: &rehearsal::SteppingClock::starting(mending.clock.now()),
@@ -143,6 +150,8 @@ pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest) -> Code {
         Rest::Closed(Outcome::Abandoned) => Code::Held,
         Rest::Stopped => Code::Interrupted,
         Rest::Asks(_) => match &state.stage {
+            // The revocation has not worked so far: the old token is not dead, so nobody who uses it fails.
+            rotation::Stage::Held { why: Reason::StillLive, .. } => Code::Held,
             rotation::Stage::Held { .. } if past_the_pivot(state) => Code::Broken,
             rotation::Stage::Held { .. } => Code::Held,
             _ => Code::Waiting,
