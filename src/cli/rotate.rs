@@ -7,7 +7,7 @@ use super::{acts, find, person, signals};
 use crate::clock::Clock as _;
 use crate::inventory::Managed;
 use crate::journal::Journal as _;
-use crate::model::{Companions, Credential, FingerprintPrefix, Person, RotationId, Secret, TokenId};
+use crate::model::{Companions, Credential, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::report::timeline;
 use crate::rotation::{self, Outcome, Plan, State};
 use crate::runner::{Beforehand, Rest, Runner};
@@ -150,6 +150,8 @@ pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest) -> Code {
         Rest::Closed(Outcome::Abandoned) => Code::Held,
         Rest::Stopped => Code::Interrupted,
         Rest::Asks(_) => match &state.stage {
+            // The revocation has not worked so far: the old token is not dead, so nobody who uses it fails.
+            rotation::Stage::Held { why: Reason::StillLive, .. } => Code::Held,
             rotation::Stage::Held { .. } if past_the_pivot(state) => Code::Broken,
             rotation::Stage::Held { .. } => Code::Held,
             _ => Code::Waiting,

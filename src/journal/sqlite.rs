@@ -259,7 +259,7 @@ impl SqliteJournal {
         lease: &Lease,
     ) -> Result<Position, JournalError> {
         let head = self.head(on, rotation).await?;
-        if let Some(holder) = head.holder.filter(|holder| *holder != lease.holder && head.until > lease.now) {
+        if let Some(holder) = head.holder.filter(|holder| lease.is_barred_by(holder, head.until)) {
             return Err(JournalError::Held { rotation: rotation.clone(), holder, until: head.until });
         }
         let epoch = head.epoch.saturating_add(1);

@@ -22,7 +22,7 @@ use crate::provider::postgres::{self, PostgresProvider};
 use crate::provider::{Provider, ProviderError};
 use crate::rules::template::{Shape, TemplateError};
 use crate::rules::{Catalogue, Kind, Problem, RulesError, check_file};
-use crate::runner::{Beforehand, Runner, Told};
+use crate::runner::{self, Beforehand, Runner, Told};
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
 use std::collections::BTreeMap;
@@ -63,6 +63,9 @@ pub enum MendingError {
     /// The envelope key cannot be used.
     #[error("the key that seals secrets cannot be used")]
     Key(#[from] KeyError),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Random,
     /// There is no such credential.
     #[error("there is no credential '{name}' in the configuration; it names: {known}")]
     NoCredential {
@@ -187,8 +190,6 @@ impl Mending {
         let database = Database::open(&journal).await?;
         let sealer = Sealer::new(FileKey::load_or_create(&key)?);
         let journal = SqliteJournal::open(Arc::new(database)).await?;
-        let mut unique = [0_u8; 8];
-        getrandom::fill(&mut unique).map_err(|_| MendingError::NoState)?;
         Ok(Self {
             operator,
             journal,
@@ -200,7 +201,7 @@ impl Mending {
                     .map_err(|source| MendingError::Address { name: "egress".to_owned(), source })?,
             ),
             key,
-            holder: format!("{}-{}", std::process::id(), data_encoding::HEXLOWER.encode(&unique)),
+            holder: runner::holder().map_err(|_| MendingError::Random)?,
         })
     }
 
