@@ -10,5 +10,7 @@
 )]
 
 mod hook;
+#[cfg(feature = "rotate")]
+mod real;
 mod scan;
 mod world;
