@@ -40,8 +40,10 @@ pub(super) fn finding(prefix: &FingerprintPrefix, repository: &Path, clock: &dyn
     {
         return Ok(finding);
     }
-    let message = format!("no token with that fingerprint in {}, neither in its files nor in its history", repository.display());
-    Err(Failure::new(Code::Usage, message).hint("name the repository with --repo PATH, or the credential with --credential NAME"))
+    let message =
+        format!("no token with that fingerprint in {}, neither in its files nor in its history", repository.display());
+    Err(Failure::new(Code::Usage, message)
+        .hint("name the repository with --repo PATH, or the credential with --credential NAME"))
 }
 
 fn among(prefix: &FingerprintPrefix, target: Target, clock: &dyn Clock) -> Result<Option<Finding>, Failure> {
@@ -52,7 +54,8 @@ fn among(prefix: &FingerprintPrefix, target: Target, clock: &dyn Clock) -> Resul
     match (&first, fitting.find(|next| first.as_ref().is_some_and(|first| first.fingerprint != next.fingerprint))) {
         (Some(one), Some(other)) => {
             let message = "more than one token has a fingerprint that begins like that";
-            Err(Failure::new(Code::Usage, message).hint(format!("write more of it: {} or {}", one.fingerprint, other.fingerprint)))
+            Err(Failure::new(Code::Usage, message)
+                .hint(format!("write more of it: {} or {}", one.fingerprint, other.fingerprint)))
         }
         _ => Ok(first),
     }

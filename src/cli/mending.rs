@@ -25,9 +25,9 @@ impl From<MendingError> for Failure {
         };
         let failure = Self::of(code, &error);
         match &error {
-            MendingError::NoConfiguration { .. } => {
-                failure.hint("name the operator's file with --config FILE; the README shows one").hint("stanch demo needs none")
-            }
+            MendingError::NoConfiguration { .. } => failure
+                .hint("name the operator's file with --config FILE; the README shows one")
+                .hint("stanch demo needs none"),
             MendingError::Database(_) => failure.hint("nothing was begun: a rotation needs its journal first"),
             _ => failure,
         }
@@ -38,8 +38,9 @@ impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         match &error {
             JournalError::Missing { .. } => Self::of(Code::Usage, &error).hint("stanch case list shows all cases"),
-            JournalError::Active { rotation } => Self::of(Code::Usage, &error)
-                .hint(format!("stanch case show {rotation} tells where it stands; stanch case resume {rotation} goes on")),
+            JournalError::Active { rotation } => Self::of(Code::Usage, &error).hint(format!(
+                "stanch case show {rotation} tells where it stands; stanch case resume {rotation} goes on"
+            )),
             JournalError::Full { .. } => Self::of(Code::Outside, &error)
                 .hint("nothing new was begun; make room, then stanch case resume takes open cases up again"),
             _ => Self::of(Code::Outside, &error),
@@ -50,9 +51,9 @@ impl From<JournalError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Journal(error @ (JournalError::Missing { .. } | JournalError::Active { .. } | JournalError::Full { .. })) => {
-                error.into()
-            }
+            RunError::Journal(
+                error @ (JournalError::Missing { .. } | JournalError::Active { .. } | JournalError::Full { .. }),
+            ) => error.into(),
             error @ (RunError::Refused { .. } | RunError::Changed { .. }) => Self::of(Code::Usage, &error),
             error => Self::of(Code::Outside, &error)
                 .hint("the case stays open, and what happened is in its journal: stanch case list"),

@@ -113,10 +113,17 @@ fn show_plan(screen: &Screen, plan: &Plan) -> Code {
     Code::Clean
 }
 
-async fn rehearse(screen: &Screen, mending: &Mending, managed: &Managed, plan: &Plan, old: &Credential) -> Result<Code, Failure> {
+async fn rehearse(
+    screen: &Screen,
+    mending: &Mending,
+    managed: &Managed,
+    plan: &Plan,
+    old: &Credential,
+) -> Result<Code, Failure> {
     let double = rehearsal::double(managed, old).map_err(Failure::from)?;
     let journal = crate::journal::memory::MemoryJournal::new();
-    let (told, stopping) = (|state: &State, event: &rotation::Event| screen.event(state, event), AtomicBool::new(false));
+    let (told, stopping) =
+        (|state: &State, event: &rotation::Event| screen.event(state, event), AtomicBool::new(false));
     let runner = Runner {
         journal: &journal,
         clock: &rehearsal::SteppingClock::starting(mending.clock.now()),

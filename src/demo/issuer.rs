@@ -113,8 +113,13 @@ fn issue(books: &Shared, name: &str) -> std::io::Result<(String, Secret)> {
     let secret = token(PREFIX)?;
     let mut books = lock(books);
     let id = format!("tok_{:04}", books.next);
-    let issued =
-        Issued { id: id.clone(), name: name.to_owned(), hash: hash(&secret), created: books.clock.now().0 / 1000, used: None };
+    let issued = Issued {
+        id: id.clone(),
+        name: name.to_owned(),
+        hash: hash(&secret),
+        created: books.clock.now().0 / 1000,
+        used: None,
+    };
     books.next += 1;
     books.tokens.push(issued);
     Ok((id, secret))

@@ -28,14 +28,14 @@ pub(super) struct Hands<'a> {
     pub(super) state: &'a State,
 }
 
-type Failed = Fact;
+type Failed = Box<Fact>;
 
 impl Hands<'_> {
     pub(super) async fn perform(&self, effect: &Effect, label: Option<&Label>, custody: &Custody) -> Done {
         if let Effect::Mint { .. } = effect {
             return self.mint(label, custody).await;
         }
-        Done::Fact(self.fact(effect, custody).await.unwrap_or_else(|failed| failed))
+        Done::Fact(self.fact(effect, custody).await.unwrap_or_else(|failed| *failed))
     }
 
     async fn fact(&self, effect: &Effect, custody: &Custody) -> Result<Fact, Failed> {
@@ -91,18 +91,25 @@ impl Hands<'_> {
 
     async fn mint(&self, label: Option<&Label>, custody: &Custody) -> Done {
         let (Some(old), Some(label)) = (self.old_token(), label) else {
-            return Done::Fact(failed(Reason::Missing, Happened::No, "no token to make another like"));
+            return Done::Fact(*failed(Reason::Missing, Happened::No, "no token to make another like"));
         };
         let chosen = match self.state.plan.abilities.chooser {
-            crate::model::Chooser::Client => match self.state.pending.as_ref().and_then(|pending| custody.value(pending.sealed.as_ref()?)) {
+            crate::model::Chooser::Client => match self
+                .state
+                .pending
+                .as_ref()
+                .and_then(|pending| custody.value(pending.sealed.as_ref()?))
+            {
                 Some(chosen) => Some(chosen),
-                None => return Done::Fact(failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened")),
+                None => {
+                    return Done::Fact(*failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened"));
+                }
             },
             crate::model::Chooser::Server => None,
         };
         match self.managed.provider.mint(old, label, chosen).await {
             Ok(minted) => Done::Minted { token: minted.token, secret: minted.secret },
-            Err(error) => Done::Fact(provider_failed(&error)),
+            Err(error) => Done::Fact(*provider_failed(&error)),
         }
     }
 
@@ -123,7 +130,8 @@ impl Hands<'_> {
         let old = old_secret(custody)?;
         for copy in &self.managed.stores {
             copy.store.ready(&copy.path).await.map_err(|error| store_failed(&error))?;
-            let (_, value) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+            let (_, value) =
+                copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
             let holds_old = copy.shape.read(&value).is_ok_and(|(_, secret)| secret.same_as(old));
             if !holds_old {
                 let note = format!("{} does not hold the token that is to be replaced", copy.name);
@@ -149,7 +157,8 @@ impl Hands<'_> {
     }
 
     async fn ids(&self) -> Result<Vec<TokenId>, Failed> {
-        let old = self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+        let old =
+            self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
         if !self.state.plan.abilities.list {
             return Ok(vec![old.clone()]);
         }
@@ -169,7 +178,9 @@ impl Hands<'_> {
         let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
         match self.managed.provider.verify(&new).await {
             Verdict::Live(seen) if seen == *token => {}
-            Verdict::Live(_) => return Err(failed(Reason::Unexpected, Happened::No, "the new value belongs to another token")),
+            Verdict::Live(_) => {
+                return Err(failed(Reason::Unexpected, Happened::No, "the new value belongs to another token"));
+            }
             Verdict::Unknown(why) => return Err(retry(why, Happened::No, "the new token could not be tried")),
             verdict => {
                 let note = format!("the new token is {} so far", verdict.word());
@@ -254,29 +265,63 @@ impl Hands<'_> {
 
     /// The way back in one store. What is current decides: the old value is back already, or ours is there and is
     /// swapped for the version it replaced; anything else belongs to somebody else.
-    async fn demote(&self, store: usize, staged: &Staged, current: Option<&Version>, custody: &Custody) -> Result<Fact, Failed> {
+    async fn demote(
+        &self,
+        store: usize,
+        staged: &Staged,
+        current: Option<&Version>,
+        custody: &Custody,
+    ) -> Result<Fact, Failed> {
         let copy = self.copy(store)?;
         let old = old_secret(custody)?;
         let (now, value) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
-        let (_, held) = copy.shape.read(&value).map_err(|_| failed(Reason::Conflict, Happened::No, "the value has another shape"))?;
+        let (_, held) = copy
+            .shape
+            .read(&value)
+            .map_err(|_| failed(Reason::Conflict, Happened::No, "the value has another shape"))?;
         if held.same_as(old) {
-            return Ok(Fact::Demoted { store, version: now });
+            return self.demoted(store, staged, current, now, &value).await;
         }
         let ours = self.state.successor.as_ref().and_then(|successor| custody.value(&successor.sealed));
         let is_ours = ours.is_some_and(|ours| held.same_as(ours)) || (ours.is_none() && current == Some(&now));
         if !is_ours {
-            return Err(failed(Reason::Conflict, Happened::No, &format!("{} holds a value that is not ours", copy.name)));
+            return Err(failed(
+                Reason::Conflict,
+                Happened::No,
+                &format!("{} holds a value that is not ours", copy.name),
+            ));
         }
         let before = copy.store.read(&copy.path, &Which::Exactly(staged.previous.clone())).await;
         let value = match before {
             Ok((_, value)) if copy.shape.read(&value).is_ok_and(|(_, secret)| secret.same_as(old)) => value,
             _ => {
-                let token = self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+                let token = self
+                    .old_token()
+                    .ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
                 self.render(copy, token, old)?
             }
         };
         let back = Staged { version: Some(staged.previous.clone()), previous: now };
         let version = copy.store.promote(&copy.path, &back, &value).await.map_err(|error| store_failed(&error))?;
+        self.demoted(store, staged, current, version, &value).await
+    }
+
+    /// The old value is current. Where the promotion's outcome is not known, it may still arrive: the store is left at
+    /// a version that it does not name.
+    async fn demoted(
+        &self,
+        store: usize,
+        staged: &Staged,
+        promoted: Option<&Version>,
+        now: Version,
+        value: &Secret,
+    ) -> Result<Fact, Failed> {
+        if promoted.is_some() {
+            return Ok(Fact::Demoted { store, version: now });
+        }
+        let copy = self.copy(store)?;
+        let label = self.state.successor.as_ref().map(|successor| &successor.label).ok_or_else(no_successor)?;
+        let version = copy.store.fence(&copy.path, staged, value, label).await.map_err(|error| store_failed(&error))?;
         Ok(Fact::Demoted { store, version })
     }
 
@@ -298,7 +343,8 @@ impl Hands<'_> {
             let verdict = if gone { Verdict::Dead } else { Verdict::Unknown(Reason::Unreadable) };
             return Ok(Fact::Verified(verdict));
         };
-        let credential = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let credential =
+            Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
         Ok(Fact::Verified(self.managed.provider.verify(&credential).await))
     }
 
@@ -346,7 +392,8 @@ impl Hands<'_> {
 
     async fn expect_old(&self, custody: &Custody) -> Result<Expected, Failed> {
         let secret = old_secret(custody)?;
-        let token = self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
+        let token =
+            self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
         let copy = self.copy(0)?;
         let (version, _) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
         Ok(Expected { version: Some(version), token: token.clone(), digest: Some(digest(secret)) })
@@ -377,29 +424,29 @@ fn no_successor() -> Failed {
 }
 
 fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
-    Fact::Failed { happened, again: false, why, note: note.to_owned() }
+    Box::new(Fact::Failed { happened, again: false, why, note: note.to_owned() })
 }
 
 fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
-    Fact::Failed { happened, again: true, why, note: note.to_owned() }
+    Box::new(Fact::Failed { happened, again: true, why, note: note.to_owned() })
 }
 
 fn provider_failed(error: &ProviderError) -> Failed {
-    Fact::Failed {
+    Box::new(Fact::Failed {
         happened: error.happened(),
         again: error.retry_after().is_some(),
         why: error.reason(),
         note: error.to_string(),
-    }
+    })
 }
 
 fn store_failed(error: &StoreError) -> Failed {
-    Fact::Failed {
+    Box::new(Fact::Failed {
         happened: error.happened(),
         again: error.retry_after().is_some(),
         why: error.reason(),
         note: error.to_string(),
-    }
+    })
 }
 
 fn dependent_failed(error: &DependentError) -> Failed {

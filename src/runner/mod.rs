@@ -114,7 +114,10 @@ pub enum RunError {
 
 impl std::fmt::Debug for Runner<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Runner").field("managed", &self.managed.name).field("holder", &self.holder).finish_non_exhaustive()
+        f.debug_struct("Runner")
+            .field("managed", &self.managed.name)
+            .field("holder", &self.holder)
+            .finish_non_exhaustive()
     }
 }
 
@@ -207,7 +210,8 @@ impl Runner<'_> {
         effect: Effect,
     ) -> Result<(), RunError> {
         let (label, sealed) = self.prepare(held, custody, &effect)?;
-        let digest = sealed.as_ref().map(|sealed| sealed.digest.clone()).or_else(|| again(&effect).map(|(_, d)| d.clone()));
+        let digest =
+            sealed.as_ref().map(|sealed| sealed.digest.clone()).or_else(|| again(&effect).map(|(_, d)| d.clone()));
         let began = Fact::Began { step, label: label.clone(), sealed: digest };
         self.record(held, began, sealed.as_slice()).await?;
 
@@ -217,7 +221,8 @@ impl Runner<'_> {
         let (fact, sealed) = match done {
             hands::Done::Fact(fact) => (fact, None),
             hands::Done::Minted { token, secret } => {
-                let sealed = custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
+                let sealed =
+                    custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
                 custody.take(sealed.digest.clone(), secret);
                 (Fact::Minted { token, sealed: sealed.digest.clone() }, Some(sealed))
             }
@@ -226,7 +231,12 @@ impl Runner<'_> {
     }
 
     /// The label of a mint, and for a value chosen here its sealed form: both go into the intent.
-    fn prepare(&self, held: &Held, custody: &mut Custody, effect: &Effect) -> Result<(Option<Label>, Option<Sealed>), RunError> {
+    fn prepare(
+        &self,
+        held: &Held,
+        custody: &mut Custody,
+        effect: &Effect,
+    ) -> Result<(Option<Label>, Option<Sealed>), RunError> {
         let Effect::Mint { attempt, .. } = effect else { return Ok((None, None)) };
         if let Some((label, _)) = again(effect) {
             return Ok((Some(label.clone()), None));

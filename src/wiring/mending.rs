@@ -3,12 +3,13 @@
 use crate::clock::SystemClock;
 use crate::config::installation;
 use crate::config::operator::{self, AwsAuthority, Operator, OperatorError, SecretSource};
+use crate::config::policy::Span;
 use crate::database::{Database, DatabaseError};
-use crate::dependent::command::{CommandDependent, CommandSettings, Program};
 use crate::dependent::Expectation;
+use crate::dependent::Reload;
+use crate::dependent::command::{CommandDependent, CommandSettings, Program};
 use crate::dependent::http::{Call, HttpDependent, HttpSettings};
 use crate::dependent::postgres::{PostgresDependent, PostgresSettings};
-use crate::dependent::Reload;
 use crate::dependent::{Dependent, DependentError};
 use crate::egress::{Egress, EgressError, Endpoint, Limits, endpoint};
 use crate::inventory::{Dependency, Managed, StoredCopy};
@@ -176,10 +177,10 @@ impl Mending {
             sealer,
             clock: SystemClock::new(),
             catalogue: crate::rules::builtin(),
-            egress: Arc::new(Egress::new(Limits::default()).map_err(|source| MendingError::Address {
-                name: "egress".to_owned(),
-                source,
-            })?),
+            egress: Arc::new(
+                Egress::new(Limits::default())
+                    .map_err(|source| MendingError::Address { name: "egress".to_owned(), source })?,
+            ),
             key,
             holder: format!("{}-{}", std::process::id(), data_encoding::HEXLOWER.encode(&unique)),
         })
@@ -223,10 +224,10 @@ impl Mending {
             known: self.operator.credentials.keys().cloned().collect::<Vec<_>>().join(", "),
         })?;
         let entry = &entry.value;
-        let kind = self.catalogue.find(&KindId::new(&entry.kind.value)).ok_or_else(|| MendingError::NoKind {
-            name: name.to_owned(),
-            kind: entry.kind.value.clone(),
-        })?;
+        let kind = self
+            .catalogue
+            .find(&KindId::new(&entry.kind.value))
+            .ok_or_else(|| MendingError::NoKind { name: name.to_owned(), kind: entry.kind.value.clone() })?;
         let mut stores = Vec::new();
         for copy in &entry.stores {
             stores.push(self.copy(name, &copy.value).await?);
@@ -254,7 +255,11 @@ impl Mending {
         Ok(StoredCopy { name, store: self.store(entry, &path).await?, path, shape })
     }
 
-    async fn store(&self, entry: &operator::StoreEntry, path: &StorePath) -> Result<Arc<dyn SecretStore>, MendingError> {
+    async fn store(
+        &self,
+        entry: &operator::StoreEntry,
+        path: &StorePath,
+    ) -> Result<Arc<dyn SecretStore>, MendingError> {
         let name = &entry.store;
         let failed = |source| MendingError::Store { name: name.clone(), source };
         let Some(store) = self.operator.stores.get(name) else {
@@ -272,9 +277,11 @@ impl Mending {
                     region: Some(region.clone()),
                     endpoint: checked(name, endpoint.as_deref())?,
                     key: match authority {
-                        Some(AwsAuthority { id, secret }) => {
-                            Some(store::aws::AwsKey { id: id.clone(), secret: secret_for(name, secret)?, session: None })
-                        }
+                        Some(AwsAuthority { id, secret }) => Some(store::aws::AwsKey {
+                            id: id.clone(),
+                            secret: secret_for(name, secret)?,
+                            session: None,
+                        }),
                         None => None,
                     },
                     timeout: CALL,
@@ -295,7 +302,12 @@ impl Mending {
         })
     }
 
-    async fn provider(&self, name: &str, kind: &Kind, entry: &operator::Provider) -> Result<Arc<dyn Provider>, MendingError> {
+    async fn provider(
+        &self,
+        name: &str,
+        kind: &Kind,
+        entry: &operator::Provider,
+    ) -> Result<Arc<dyn Provider>, MendingError> {
         let failed = |source| MendingError::Provider { name: name.to_owned(), source };
         Ok(match entry {
             operator::Provider::Http { base, authority } => {
@@ -373,7 +385,7 @@ impl Mending {
             Some(operator::Probe::Command(probe)) => Arc::new(
                 CommandDependent::new(CommandSettings {
                     name: name.clone(),
-                    probe: program(&probe.run, probe.timeout.map_or(COMMAND, |operator::Span(span)| span)),
+                    probe: program(&probe.run, probe.timeout.map_or(COMMAND, |Span(span)| span)),
                     code: 0,
                     expect: Expectation { fields: BTreeMap::new(), contains: probe.stdout.clone() },
                     reload,
@@ -417,13 +429,27 @@ fn connection_string(probe: &operator::PostgresProbe, password: &Secret) -> Secr
     let password = zeroize::Zeroizing::new(encode(password.expose()));
     let user = encode(probe.authority.user.as_bytes());
     let database = encode(probe.database.as_bytes());
-    let text = format!(
-        "postgres://{user}:{}@{}:{}/{database}?sslmode={tls}",
-        password.as_str(),
-        probe.host,
-        probe.port
-    );
+    let text =
+        format!("postgres://{user}:{}@{}:{}/{database}?sslmode={tls}", password.as_str(), probe.host, probe.port);
     Secret::new(text.into_bytes())
+}
+
+/// Puts a first value into the sealed local store: what a person does once, when the store is set up. `exports` are the
+/// plain files that hold current values for programs on this machine.
+///
+/// # Errors
+/// [`MendingError`] when the key or the store cannot be written.
+pub async fn fill_local(
+    directory: &Path,
+    key: &Path,
+    exports: BTreeMap<StorePath, PathBuf>,
+    at: &StorePath,
+    value: &Secret,
+) -> Result<(), MendingError> {
+    let settings = store::local::LocalSettings { directory: directory.to_owned(), exports };
+    let store = store::local::LocalStore::new(settings, Sealer::new(FileKey::load_or_create(key)?));
+    let put = store.put(at, value).await;
+    put.map(|_| ()).map_err(|source| MendingError::Store { name: "local".to_owned(), source })
 }
 
 /// Where the operator's file is.
@@ -440,7 +466,11 @@ fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
     let mut places: Vec<_> = home.into_iter().map(|home| home.join("stanch/config.yaml")).collect();
     places.push(PathBuf::from("/etc/stanch/stanch.yaml"));
     let looked = || places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
-    places.iter().find(|place| place.exists()).cloned().ok_or_else(|| MendingError::NoConfiguration { looked: looked() })
+    places
+        .iter()
+        .find(|place| place.exists())
+        .cloned()
+        .ok_or_else(|| MendingError::NoConfiguration { looked: looked() })
 }
 
 /// Checks an address of the operator's and gives it back.

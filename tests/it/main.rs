@@ -9,6 +9,9 @@
     reason = "a test that goes wrong stops"
 )]
 
+mod architecture;
+mod dependencies;
+mod documents;
 mod hook;
 #[cfg(feature = "rotate")]
 mod real;

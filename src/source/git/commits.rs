@@ -36,7 +36,7 @@ impl Source for History {
         let _reached = commits.push_head().is_ok(); // an unborn branch reaches nothing
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Nothing);
-            reading.commits(commits);
+            let _wanted = reading.commits(commits).is_continue() && reading.references().is_continue();
             Ok(())
         })
     }
@@ -78,7 +78,7 @@ impl Source for Range {
         commits.push(commit_id(&repository, &self.tip)?).map_err(|source| unread(&self.tip, source))?;
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Parents);
-            reading.commits(commits);
+            let _wanted = reading.commits(commits).is_continue();
             Ok(())
         })
     }
@@ -128,19 +128,59 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads them until the end, or until no more is wanted.
-    fn commits(&mut self, commits: Revwalk<'_>) {
+    fn commits(&mut self, commits: Revwalk<'_>) -> ControlFlow<()> {
         for id in commits {
-            let flow = match id {
-                Ok(id) => self.commit(id),
-                Err(source) => {
-                    let _wanted = self.readers.gap(unread("a commit of the history", source)).is_continue();
-                    ControlFlow::Break(()) // the walk cannot go on past it, and would say so for ever
-                }
-            };
-            if flow.is_break() {
-                return;
+            match id {
+                Ok(id) => self.commit(id)?,
+                // The walk cannot go on past a commit it cannot read, and would say so for ever.
+                Err(source) => return self.readers.gap(unread("a commit of the history", source)),
             }
         }
+        ControlFlow::Continue(())
+    }
+
+    /// What references name besides commits: messages of tags, and files and trees without a commit.
+    fn references(&mut self) -> ControlFlow<()> {
+        let references = match self.repository.references() {
+            Ok(references) => references,
+            Err(source) => return self.readers.gap(unread("the references", source)),
+        };
+        for reference in references {
+            match reference {
+                Ok(reference) => {
+                    let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
+                    // One without a target stands for another one, which has its own turn.
+                    if let Some(id) = reference.target() {
+                        self.named(id, &name)?;
+                    }
+                }
+                Err(source) => self.readers.gap(unread("a reference", source))?,
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn named(&mut self, mut id: Oid, name: &str) -> ControlFlow<()> {
+        for _ in 0..DEEPEST {
+            let object = match self.repository.find_object(id, None) {
+                Ok(object) => object,
+                Err(source) => return self.readers.gap(unread(&format!("{name} ({id})"), source)),
+            };
+            let origin = Origin { commit: id.to_string(), time: 0 };
+            if let Some(tag) = object.as_tag() {
+                let place = Place::Message { commit: id.to_string() };
+                let bytes = tag.message_bytes().unwrap_or_default();
+                self.readers.visit(Ok(Blob { place, from_top: None, bytes }))?;
+                id = tag.target_id();
+            } else if let Some(tree) = object.as_tree() {
+                return self.tree(tree, &[], &mut Vec::new(), &origin, 0);
+            } else if object.as_blob().is_some() {
+                return self.blob(id, name.as_bytes(), &origin);
+            } else {
+                return ControlFlow::Continue(()); // commits were walked
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     fn commit(&mut self, id: Oid) -> ControlFlow<()> {

@@ -293,6 +293,25 @@ impl SecretStore for VaultStore {
         }
     }
 
+    async fn fence(&self, at: &StorePath, staged: &Staged, value: &Secret, _: &Label) -> Result<Version, StoreError> {
+        let fields = Fields::of(value, at)?;
+        let (current, held) = self.fetch(at, None, "fence").await?;
+        if held != fields {
+            return Err(StoreError::Conflict { at: at.clone() });
+        }
+        if named(current) != staged.previous {
+            return Ok(named(current));
+        }
+        // Written again though it is the same: a late conditional write names the version before.
+        let cas = u32::try_from(current).ok().filter(|cas| *cas > 0);
+        let cas = cas.ok_or_else(|| StoreError::Conflict { at: at.clone() })?;
+        match self.write(at, &fields, cas).await {
+            Ok(version) => Ok(named(version)),
+            Err(Failure::Status { moved: true, .. }) => Err(StoreError::Conflict { at: at.clone() }),
+            Err(failure) => Err(failure.told("fence", at)),
+        }
+    }
+
     async fn discard(&self, _at: &StorePath, _label: &Label) -> Result<(), StoreError> {
         // Nothing ever waits apart.
         Ok(())
