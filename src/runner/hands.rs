@@ -3,11 +3,16 @@
 use super::custody::{Custody, duplicate};
 use crate::dependent::{DependentError, Expected};
 use crate::inventory::{Dependency, Managed, StoredCopy};
-use crate::model::{Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version};
+use crate::model::{
+    Companions, Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version,
+};
 use crate::provider::{self, ProviderError, Scopes};
 use crate::rotation::{Effect, Fact, Old, Staged, State, StoreState, Warrant};
 use crate::store::{StoreError, Which};
 use sha2::{Digest as _, Sha256};
+
+/// The companion that belongs to one secret alone, not to its account.
+const OF_THE_SECRET: &str = "session_token";
 
 /// What an effect led to.
 pub(super) enum Done {
@@ -175,7 +180,7 @@ impl Hands<'_> {
 
     async fn prove(&self, custody: &Custody) -> Result<Fact, Failed> {
         let (token, secret) = self.new_pair(custody)?;
-        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let new = successor(token, Some(secret), custody);
         match self.managed.provider.verify(&new).await {
             Verdict::Live(seen) if seen == *token => {}
             Verdict::Live(_) => {
@@ -239,14 +244,14 @@ impl Hands<'_> {
             return Ok(Fact::Verified(verdict));
         }
         let (token, secret) = self.new_pair(custody)?;
-        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let new = successor(token, Some(secret), custody);
         let control = self.managed.provider.verify(&new).await;
         Ok(Fact::Verified(if control.token().is_some() { Verdict::Dead } else { Verdict::Unknown(Reason::Control) }))
     }
 
     async fn watch(&self, custody: &Custody) -> Result<Fact, Failed> {
         let (token, secret) = self.new_pair(custody)?;
-        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let new = successor(token, Some(secret), custody);
         if self.managed.provider.verify(&new).await.token().is_none() {
             return Err(retry(Reason::Unproven, Happened::No, "the new token was not accepted"));
         }
@@ -326,8 +331,7 @@ impl Hands<'_> {
     }
 
     async fn discard(&self, warrant: &Warrant, custody: &Custody) -> Result<Fact, Failed> {
-        let secret = self.orphan_value(warrant.token(), custody).map(duplicate);
-        let credential = Credential { token: Some(warrant.token().clone()), secret, ..Credential::default() };
+        let credential = successor(warrant.token(), self.orphan_value(warrant.token(), custody), custody);
         let provider = &self.managed.provider;
         provider.revoke(warrant, &credential).await.map_err(|error| provider_failed(&error))?;
         if self.state.plan.abilities.sessions {
@@ -343,8 +347,7 @@ impl Hands<'_> {
             let verdict = if gone { Verdict::Dead } else { Verdict::Unknown(Reason::Unreadable) };
             return Ok(Fact::Verified(verdict));
         };
-        let credential =
-            Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let credential = successor(token, Some(secret), custody);
         Ok(Fact::Verified(self.managed.provider.verify(&credential).await))
     }
 
@@ -417,6 +420,15 @@ fn digest(secret: &Secret) -> Digest {
     #[expect(clippy::disallowed_methods, reason = "the digest is what a dependent attests")]
     let hash = Sha256::digest(secret.expose());
     Digest::new(data_encoding::HEXLOWER.encode(&hash))
+}
+
+/// A credential of the same account as the old one: what names the account stays the same.
+fn successor(token: &TokenId, secret: Option<&Secret>, custody: &Custody) -> Credential {
+    let mut companions = Companions::default();
+    for (name, value) in custody.old.companions.iter().filter(|(name, _)| *name != OF_THE_SECRET) {
+        companions.push(name, duplicate(value));
+    }
+    Credential { token: Some(token.clone()), secret: secret.map(duplicate), companions }
 }
 
 fn no_successor() -> Failed {
