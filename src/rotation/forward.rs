@@ -235,6 +235,7 @@ fn promoted(state: &mut State, index: usize, version: &Version, at: Timestamp) -
     let store = state.stores.get_mut(index)?;
     let StoreState::Moving(staged) = store else { return None };
     *store = StoreState::Promoted(staged.clone(), version.clone());
+    state.first_move = false;
     next_store(state, at);
     Some(())
 }

@@ -183,6 +183,8 @@ pub struct State {
     pub proved: bool,
     /// A promotion of the successor was begun: dependents may read it somewhere.
     pub exposed: bool,
+    /// The promotion that was begun last is the first of its store: before it, the store held nothing of ours.
+    pub first_move: bool,
     /// Consecutive successes of the current step, where more than one is asked for.
     pub streak: u32,
     /// Dependent by dependent.

@@ -13,5 +13,7 @@ mod architecture;
 mod dependencies;
 mod documents;
 mod hook;
+#[cfg(feature = "rotate")]
+mod real;
 mod scan;
 mod world;

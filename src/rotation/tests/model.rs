@@ -47,6 +47,7 @@ impl Hash for Node {
             stale,
             proved,
             exposed,
+            first_move,
             streak,
             dependents,
             explained,
@@ -54,7 +55,7 @@ impl Hash for Node {
         } = &self.state;
         (old, mints, successor, stores, stage, pace, ordered, usage_read).hash(hasher);
         (planned, counted, pending, mints_resumed, orphans, stale).hash(hasher);
-        (proved, exposed, streak, dependents, explained, ending).hash(hasher);
+        (proved, exposed, first_move, streak, dependents, explained, ending).hash(hasher);
         (&self.world, &self.effect, &self.late, self.faults, self.crashes, self.orders, &self.broken).hash(hasher);
     }
 }
