@@ -60,6 +60,13 @@ pub(super) fn sought(state: &mut State, found: &[TokenId], at: Timestamp) -> Opt
         state.hold(Reason::Ambiguous, at);
         return Some(());
     }
+    state.streak = if left.is_empty() { state.streak.saturating_add(1) } else { 0 };
+    if left.is_empty() && state.streak < state.plan.policy.confirms.max(1) {
+        // Lists lag behind, and a request that nobody answered may still be on its way.
+        state.ready(at.after(state.plan.policy.confirm_pause), 0);
+        return Some(());
+    }
+    state.streak = 0;
     state.orphans.extend(left);
     state.pending = None;
     state.counted = None;

@@ -126,4 +126,5 @@ pub(super) fn rechecked(state: &mut State, index: usize, health: Health, at: Tim
 pub(super) fn fell_back(state: &mut State, at: Timestamp) {
     reset(state);
     state.go(Stage::Checking, at);
+    state.ready(at.after(state.plan.policy.pause), 0);
 }

@@ -40,6 +40,7 @@ pub(super) fn failed(state: &mut State, step: Step, failure: Failure, at: Timest
         Step::Disable => revoke::disable_failed(state, why, tried, at),
         Step::Revoke => revoke::revoke_failed(state, failure.happened, why, tried, at),
         Step::Confirm => revoke::unconfirmed(state, at),
+        Step::Watch if why == Reason::StillLive => revoke::risen(state, at),
         _ if failure.again => state.ready(at.after(state.plan.policy.pause), tried),
         _ => state.hold(why, at),
     }

@@ -1,6 +1,6 @@
 //! The way forward: what a success means in each stage.
 
-use super::machine::between_readings;
+use super::machine::{backoff, between_readings};
 use super::steps::unstaged;
 use super::{
     Approve, Fact, Old, Outcome, Stage, Staged, State, Step, StoreState, Successor, back, dependents, revoke, steps,
@@ -70,7 +70,7 @@ fn cleared(state: &mut State, step: Step, tried: u32, fact: &Fact, at: Timestamp
         (Step::Discard, Fact::Discarded) => {
             state.orphans.first_mut()?.revoked = true;
             state.streak = 0;
-            state.ready(at, 0);
+            state.ready(at, tried);
         }
         (Step::ConfirmDiscard, Fact::Verified(verdict)) => discard_confirmed(state, verdict, tried, at)?,
         (Step::Unstage(index), Fact::Unstaged { store }) if index == *store => {
@@ -134,12 +134,18 @@ fn assessed(state: &mut State, verdict: &Verdict, tried: u32, at: Timestamp) {
             return state.go(Stage::Planning, at);
         }
         Verdict::Dead => {
+            // One refusal may be the provider's bad moment; closing the case on it would leave a leak open.
+            state.streak = state.streak.saturating_add(1);
+            if state.streak < state.plan.policy.confirms.max(1) {
+                return state.ready(at.after(state.plan.policy.confirm_pause), tried);
+            }
             state.old = Old::Dead(None);
             return state.go(Stage::Closed(Outcome::AlreadyDead), at);
         }
         Verdict::WrongPlace => Reason::Unexpected,
         Verdict::Unknown(why) => *why,
     };
+    state.streak = 0;
     retry_or_hold(state, why, tried, at);
 }
 
@@ -299,7 +305,13 @@ fn discard_confirmed(state: &mut State, verdict: &Verdict, tried: u32, at: Times
         Verdict::Live(_) | Verdict::Restricted(..) => {
             state.streak = 0;
             state.orphans.first_mut()?.revoked = false;
-            retry_or_hold(state, Reason::StillLive, tried, at);
+            let policy = &state.plan.policy;
+            if at >= state.entered.after(policy.confirm_within) {
+                state.hold(Reason::StillLive, at);
+            } else {
+                // The count goes through both steps, so that what is revoked in vain is revoked ever more rarely.
+                state.ready(at.after(backoff(policy, tried)), tried);
+            }
         }
         Verdict::WrongPlace => unburied(state, Reason::Unexpected, tried, at),
         Verdict::Unknown(why) => unburied(state, *why, tried, at),

@@ -205,12 +205,20 @@ fn restarted(state: &mut State, pace: Pace, at: Timestamp) {
             _ => {}
         }
     }
-    if !state.pivoted() {
-        dependents::forget_rechecks(state);
-    }
+    state.forget_the_instant();
 }
 
 impl State {
+    /// What was seen just before an act that did not follow says nothing of a later instant.
+    pub(super) fn forget_the_instant(&mut self) {
+        if !self.pivoted() {
+            dependents::forget_rechecks(self);
+        }
+        if self.pending.is_none() {
+            self.counted = None;
+        }
+    }
+
     /// Enters a stage.
     pub(super) fn go(&mut self, stage: Stage, at: Timestamp) {
         self.stage = stage;

@@ -62,6 +62,7 @@ fn revocable(state: &State, here: &Stage, held: bool) -> bool {
 /// Goes on from where it was held. The person's word counts for what the machine could not know.
 fn resume(state: &mut State, here: Stage, why: Reason, at: Timestamp) {
     state.mints_resumed = state.mints;
+    state.forget_the_instant();
     state.go(here, at);
     match (why, &state.stage) {
         (Reason::InUse, Stage::Soaking { .. }) => return forward::after_soak(state, at),
@@ -78,7 +79,6 @@ fn resume(state: &mut State, here: Stage, why: Reason, at: Timestamp) {
     }
     match state.stage {
         Stage::Checking | Stage::RollingBack(_) => dependents::renew(state),
-        Stage::Revoking if !state.pivoted() => dependents::forget_rechecks(state),
         _ => {}
     }
 }

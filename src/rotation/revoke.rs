@@ -102,6 +102,16 @@ pub(super) fn confirmed(state: &mut State, verdict: &Verdict, at: Timestamp) -> 
     Some(())
 }
 
+/// It was observed dead and is accepted again: it is ended like one that never died.
+pub(super) fn risen(state: &mut State, at: Timestamp) {
+    if let Old::Dead(Some(token)) = &state.old {
+        state.old = Old::Ending(token.clone());
+    }
+    state.ending.since = Some(at);
+    state.ending.resends = 0;
+    enter(state, at);
+}
+
 /// Not being able to ask is not being dead.
 pub(super) fn unconfirmed(state: &mut State, at: Timestamp) {
     state.streak = 0;

@@ -201,6 +201,14 @@ impl State {
     pub fn pivoted(&self) -> bool {
         matches!(self.old, Old::Ending(_) | Old::Dead(Some(_)))
     }
+
+    /// True when something was seen that holds for one instant alone: the probes before the revoke, the tokens counted
+    /// before a mint. Whoever takes the rotation up later must record [`super::Fact::Restarted`] first.
+    #[must_use]
+    pub fn relies_on_the_instant(&self) -> bool {
+        let rechecked = !self.pivoted() && self.dependents.iter().any(|one| one.rechecked);
+        rechecked || (self.pending.is_none() && self.counted.is_some())
+    }
 }
 
 /// A mint that was begun and whose outcome is not recorded, or not known.

@@ -1,5 +1,6 @@
 //! The core under test: what every stage takes, random walks with faults, crashes and people, and an exhaustive search.
 
+mod instants;
 mod mints;
 mod model;
 mod rows;

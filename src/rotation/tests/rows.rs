@@ -275,6 +275,14 @@ fn an_already_dead_token_is_only_recorded() {
     let mut fold = Fold::new(&plan()).until(Step::Verify);
     fold.begin();
     fold.fact(Fact::Verified(Verdict::Dead));
+    let mut revived = fold.clone();
+    revived.begin();
+    revived.fact(Fact::Verified(Verdict::Unknown(Reason::Unreachable)));
+    revived.begin();
+    revived.fact(Fact::Verified(Verdict::Dead));
+    assert!(matches!(revived.due(), Due::Act(Step::Verify, _)), "one refusal after a doubt is not two in a row");
+    fold.begin();
+    fold.fact(Fact::Verified(Verdict::Dead));
     assert_eq!(fold.due(), Due::Rest(Outcome::AlreadyDead));
 }
 
