@@ -61,7 +61,10 @@ impl Hands<'_> {
     async fn fact(&self, effect: &Effect, custody: &Custody) -> Result<Fact, Failed> {
         match effect {
             Effect::ReadUsage => self.usage(custody, self.state.plan.leaked).await,
-            Effect::Soak => self.usage(custody, self.state.entered).await,
+            Effect::Soak => {
+                self.stands(custody).await?;
+                self.usage(custody, self.state.entered).await
+            }
             Effect::Verify => Ok(Fact::Verified(provider::ask(&*self.managed.provider, &custody.old).await)),
             Effect::Preflight => self.preflight(custody).await,
             Effect::Count => self.ids().await.map(Fact::Counted),
@@ -74,6 +77,7 @@ impl Hands<'_> {
                 self.check(*dependent, *reload, &expected).await
             }
             Effect::Recheck(dependent) => {
+                self.stands(custody).await?;
                 let expected = self.expect_new(custody)?;
                 self.check(*dependent, false, &expected).await
             }
@@ -82,15 +86,15 @@ impl Hands<'_> {
                 self.check(*dependent, *reload, &expected).await
             }
             Effect::Disable(warrant) => {
-                let done = self.managed.provider.disable(warrant, &custody.old).await;
+                let done = self.managed.provider.disable(warrant, &self.old(custody)).await;
                 done.map(|()| Fact::Disabled).map_err(|error| provider_failed(&error))
             }
             Effect::Revoke(warrant) => {
-                let done = self.managed.provider.revoke(warrant, &custody.old).await;
+                let done = self.managed.provider.revoke(warrant, &self.old(custody)).await;
                 done.map(|_| Fact::Revoked).map_err(|error| provider_failed(&error))
             }
             Effect::EndSessions(warrant) => {
-                let done = self.managed.provider.end_sessions(warrant, &custody.old).await;
+                let done = self.managed.provider.end_sessions(warrant, &self.old(custody)).await;
                 done.map(|sessions| Fact::Ended { sessions }).map_err(|error| provider_failed(&error))
             }
             Effect::Confirm => self.confirm(custody).await,
@@ -217,7 +221,8 @@ impl Hands<'_> {
         }
         if self.state.plan.abilities.scopes {
             let scopes = |of| self.managed.provider.scopes(of);
-            let (had, has) = (scopes(&custody.old).await, scopes(&new).await);
+            let old = self.old(custody);
+            let (had, has) = (scopes(&old).await, scopes(&new).await);
             match (had.map_err(|e| provider_failed(&e))?, has.map_err(|e| provider_failed(&e))?) {
                 (Scopes::Known(had), Scopes::Known(has)) if !had.iter().all(|scope| has.contains(scope)) => {
                     return Err(failed(Reason::Scopes, Happened::No, "the new token lacks rights of the old one"));
@@ -282,10 +287,31 @@ impl Hands<'_> {
         Ok(Fact::Checked { dependent, health })
     }
 
+    /// What the revoke will rely on, at this instant: every store gives out the new value, and the provider takes it.
+    async fn stands(&self, custody: &Custody) -> Result<(), Failed> {
+        let (token, secret) = self.new_pair(custody)?;
+        for copy in &self.managed.stores {
+            let read = copy.store.read(&copy.path, &Which::Current).await;
+            let (_, value) = read.map_err(|error| store_failed(&error))?;
+            if !copy.shape.read(&value).is_ok_and(|(_, held)| held.same_as(secret)) {
+                let note = format!("{} no longer holds the new value: somebody else wrote there", copy.name);
+                return Err(retry(Reason::Conflict, Happened::No, &note));
+            }
+        }
+        let new = successor(token, Some(secret), custody);
+        match self.managed.provider.verify(&new).await {
+            Verdict::Live(_) | Verdict::Restricted(..) => Ok(()),
+            Verdict::Unknown(why) => Err(retry(why, Happened::No, "the new token could not be tried")),
+            Verdict::Dead | Verdict::WrongPlace => {
+                Err(retry(Reason::Unproven, Happened::No, "the new token was not accepted"))
+            }
+        }
+    }
+
     /// Asks once whether the old token is dead. A refusal counts only while the same question is answered "live" for
     /// the new token: an issuer that refuses everything proves nothing.
     async fn confirm(&self, custody: &Custody) -> Result<Fact, Failed> {
-        let verdict = self.managed.provider.verify(&custody.old).await;
+        let verdict = self.managed.provider.verify(&self.old(custody)).await;
         if verdict != Verdict::Dead || self.state.successor.is_none() {
             return Ok(Fact::Verified(verdict));
         }
@@ -300,6 +326,9 @@ impl Hands<'_> {
         let new = successor(token, Some(secret), custody);
         if self.managed.provider.verify(&new).await.token().is_none() {
             return Err(retry(Reason::Unproven, Happened::No, "the new token was not accepted"));
+        }
+        if self.managed.provider.verify(&self.old(custody)).await.token().is_some() {
+            return Err(failed(Reason::StillLive, Happened::No, "the old token is accepted again"));
         }
         let expected = self.expect_new(custody)?;
         for dependency in self.managed.dependents.iter().filter(|dependency| dependency.required) {
@@ -331,7 +360,7 @@ impl Hands<'_> {
             .read(&value)
             .map_err(|_| failed(Reason::Conflict, Happened::No, "the value has another shape"))?;
         if held.same_as(old) {
-            return self.demoted(store, staged, current, now, &value).await;
+            return self.demoted(store, staged, &value).await;
         }
         let ours = self.state.successor.as_ref().and_then(|successor| custody.value(&successor.sealed));
         let is_ours = ours.is_some_and(|ours| held.same_as(ours)) || (ours.is_none() && current == Some(&now));
@@ -353,23 +382,13 @@ impl Hands<'_> {
             }
         };
         let back = Staged { version: Some(staged.previous.clone()), previous: now };
-        let version = copy.store.promote(&copy.path, &back, &value).await.map_err(|error| store_failed(&error))?;
-        self.demoted(store, staged, current, version, &value).await
+        copy.store.promote(&copy.path, &back, &value).await.map_err(|error| store_failed(&error))?;
+        self.demoted(store, staged, &value).await
     }
 
-    /// The old value is current. Where the promotion's outcome is not known, it may still arrive: the store is left at
-    /// a version that it does not name.
-    async fn demoted(
-        &self,
-        store: usize,
-        staged: &Staged,
-        promoted: Option<&Version>,
-        now: Version,
-        value: &Secret,
-    ) -> Result<Fact, Failed> {
-        if promoted.is_some() {
-            return Ok(Fact::Demoted { store, version: now });
-        }
+    /// The old value is current. A promotion may still arrive, also where a later attempt at it succeeded: the store is
+    /// left at a version that it does not name.
+    async fn demoted(&self, store: usize, staged: &Staged, value: &Secret) -> Result<Fact, Failed> {
         let copy = self.copy(store)?;
         let label = self.state.successor.as_ref().map(|successor| &successor.label).ok_or_else(no_successor)?;
         let version = copy.store.fence(&copy.path, staged, value, label).await.map_err(|error| store_failed(&error))?;
@@ -386,7 +405,8 @@ impl Hands<'_> {
         Ok(Fact::Discarded)
     }
 
-    /// With its secret in hand the token is tried; without, it must be gone from the provider's list.
+    /// With its secret in hand the token is tried, and a refusal counts only while a token that should live is accepted;
+    /// without, it must be gone from the provider's list.
     async fn confirm_discard(&self, token: &TokenId, custody: &Custody) -> Result<Fact, Failed> {
         let Some(secret) = self.orphan_value(token, custody) else {
             let gone = self.state.plan.abilities.list && !self.ids().await?.contains(token);
@@ -394,7 +414,24 @@ impl Hands<'_> {
             return Ok(Fact::Verified(verdict));
         };
         let credential = successor(token, Some(secret), custody);
-        Ok(Fact::Verified(self.managed.provider.verify(&credential).await))
+        let verdict = self.managed.provider.verify(&credential).await;
+        let control = match (&self.state.old, self.new_pair(custody)) {
+            (Old::Live(_), _) => self.old(custody),
+            (_, Ok((token, secret))) => successor(token, Some(secret), custody),
+            _ => return Ok(Fact::Verified(verdict)),
+        };
+        let proves = verdict != Verdict::Dead || self.managed.provider.verify(&control).await.token().is_some();
+        Ok(Fact::Verified(if proves { verdict } else { Verdict::Unknown(Reason::Control) }))
+    }
+
+    /// The old credential under the handle that the provider gave it, which may not be the one that was configured.
+    fn old(&self, custody: &Custody) -> Credential {
+        let mut companions = Companions::default();
+        for (name, value) in custody.old.companions.iter() {
+            companions.push(name, duplicate(value));
+        }
+        let token = self.old_token().or(custody.old.token.as_ref()).cloned();
+        Credential { token, secret: custody.old.secret.as_ref().map(duplicate), companions }
     }
 
     /// The value of a token that must die, where we have it.

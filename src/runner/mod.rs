@@ -23,6 +23,9 @@ use std::time::Duration;
 const LEASE: Duration = Duration::from_secs(120);
 /// How often it is renewed while an effect runs.
 const HEARTBEAT: Duration = Duration::from_secs(20);
+/// How often, and how far apart, the journal is asked to take a new token.
+const PATIENCE: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(3);
 /// The longest uninterrupted sleep: orders and signals are seen at least this often.
 const SLICE: Duration = Duration::from_millis(250);
 
@@ -129,6 +132,15 @@ struct Held {
     state: State,
     /// Somebody asked to be left alone until then.
     not_before: Timestamp,
+    /// When the lease was renewed last.
+    renewed: Moment,
+}
+
+/// A moment by both clocks: the monotonic one stands still while the machine sleeps, the other one may be set.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: Timestamp,
+    monotonic: u64,
 }
 
 impl Runner<'_> {
@@ -159,10 +171,11 @@ impl Runner<'_> {
     /// # Errors
     /// [`RunError`]; the rotation stays open.
     pub async fn run(&self, rotation: &RotationId, first: Option<Fact>) -> Result<(State, Rest), RunError> {
+        let renewed = self.moment();
         let at = self.take(rotation).await?;
         let state = replay(self.journal, rotation).await?;
         self.unchanged(&state.plan)?;
-        let mut held = Held { at, state, not_before: Timestamp(0) };
+        let mut held = Held { at, state, not_before: Timestamp(0), renewed };
         let end = self.carry(&mut held, first).await;
         match self.journal.release(&held.at).await {
             Ok(()) | Err(JournalError::Fenced { .. }) => {}
@@ -173,7 +186,7 @@ impl Runner<'_> {
 
     async fn carry(&self, held: &mut Held, first: Option<Fact>) -> Result<Rest, RunError> {
         let mut custody = Custody::open(self.journal, self.sealer, &held.state).await.map_err(RunError::Custody)?;
-        if matches!(held.state.pace, Pace::Running { .. }) {
+        if matches!(held.state.pace, Pace::Running { .. }) || held.state.relies_on_the_instant() {
             self.record(held, Fact::Restarted, &[]).await?;
         }
         if let Some(fact) = first {
@@ -199,7 +212,10 @@ impl Runner<'_> {
                     _ => return Ok(Rest::Asks(why)),
                 },
                 Due::Wait(until) => self.wait(held, until).await?,
-                Due::Act(..) if held.not_before > self.clock.now() => self.wait(held, held.not_before).await?,
+                Due::Act(..) if held.not_before > self.clock.now() => {
+                    let until = held.not_before;
+                    self.wait(held, until).await?;
+                }
                 Due::Act(step, effect) => self.act(held, &mut custody, step, effect).await?,
                 Due::Busy => self.record(held, Fact::Restarted, &[]).await?,
             }
@@ -218,7 +234,10 @@ impl Runner<'_> {
         let digest =
             sealed.as_ref().map(|sealed| sealed.digest.clone()).or_else(|| again(&effect).map(|(_, d)| d.clone()));
         let began = Fact::Began { step, label: label.clone(), sealed: digest };
+        self.keep(held).await?;
         self.record(held, began, sealed.as_slice()).await?;
+        // Whoever was told may have held this process up, and a machine may have slept.
+        self.keep(held).await?;
 
         let hands = Hands { managed: self.managed, state: &held.state };
         let (done, after) = self.while_renewing(&held.at, hands.perform(&effect, label.as_ref(), custody)).await?;
@@ -226,16 +245,33 @@ impl Runner<'_> {
             held.not_before = self.clock.now().after(after);
         }
 
-        let (fact, sealed) = match done {
-            hands::Done::Fact(fact) => (fact, None),
+        match done {
+            hands::Done::Fact(fact) => self.record(held, fact, &[]).await,
             hands::Done::Minted { token, secret } => {
                 let sealed =
                     custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
                 custody.take(sealed.digest.clone(), secret);
-                (Fact::Minted { token, sealed: sealed.digest.clone() }, Some(sealed))
+                let fact = Fact::Minted { token, sealed: sealed.digest.clone() };
+                self.record_minted(held, &fact, &sealed).await
             }
-        };
-        self.record(held, fact, sealed.as_slice()).await
+        }
+    }
+
+    /// A minted value exists once: a journal that is busy or full for a moment must not lose it.
+    async fn record_minted(&self, held: &mut Held, fact: &Fact, sealed: &Sealed) -> Result<(), RunError> {
+        let mut tried = 0;
+        loop {
+            match self.record(held, fact.clone(), std::slice::from_ref(sealed)).await {
+                Err(RunError::Journal(error @ (JournalError::Database { .. } | JournalError::Full { .. })))
+                    if tried < PATIENCE =>
+                {
+                    tracing::warn!(%error, "a new token waits for the journal");
+                    tried += 1;
+                    self.clock.sleep_until(self.clock.now().after(PAUSE)).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// The label of a mint, and for a value chosen here its sealed form: both go into the intent.
@@ -267,16 +303,47 @@ impl Runner<'_> {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 () = self.clock.sleep_until(beat) => {
-                    self.journal.renew(at, &self.lease(None)).await.map_err(RunError::Journal)?;
+                    match self.journal.renew(at, &self.lease(None)).await {
+                        Ok(()) => {}
+                        Err(error @ JournalError::Fenced { .. }) => return Err(RunError::Journal(error)),
+                        // What was begun is brought to its end: its outcome may exist once.
+                        Err(error) => tracing::warn!(%error, "the lease could not be renewed while something is under way"),
+                    }
                 }
             }
         }
     }
 
-    async fn wait(&self, held: &Held, until: Timestamp) -> Result<(), RunError> {
+    async fn wait(&self, held: &mut Held, until: Timestamp) -> Result<(), RunError> {
         let now = self.clock.now();
         self.clock.sleep_until(until.min(now.after(SLICE))).await;
-        self.journal.renew(&held.at, &self.lease(None)).await.map_err(RunError::Journal)
+        self.keep(held).await
+    }
+
+    /// Sees that the lease is held still and will be for a while.
+    async fn keep(&self, held: &mut Held) -> Result<(), RunError> {
+        let now = self.moment();
+        if self.since(held.renewed) < HEARTBEAT {
+            return Ok(());
+        }
+        match self.journal.renew(&held.at, &self.lease(None)).await {
+            Ok(()) => held.renewed = now,
+            Err(error @ JournalError::Database { .. }) if self.since(held.renewed) < LEASE / 2 => {
+                tracing::warn!(%error, "the lease could not be renewed yet");
+            }
+            Err(error) => return Err(RunError::Journal(error)),
+        }
+        Ok(())
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { wall: self.clock.now(), monotonic: self.clock.monotonic() }
+    }
+
+    /// How long ago that was, by the clock that says more.
+    fn since(&self, moment: Moment) -> Duration {
+        let monotonic = Duration::from_millis(self.clock.monotonic().saturating_sub(moment.monotonic));
+        self.clock.now().since(moment.wall).max(monotonic)
     }
 
     /// Orders of other processes. One that the state cannot take is refused to the person and not recorded.
@@ -437,3 +504,6 @@ pub fn stage_word(stage: &Stage) -> &'static str {
         _ => "Unknown",
     }
 }
+
+#[cfg(test)]
+mod tests;

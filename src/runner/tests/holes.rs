@@ -1,0 +1,204 @@
+//! Ways in which a rotation could do harm, one by one.
+
+use super::process::{Death, Process, runner};
+use super::world::{OLD, path, value};
+use super::*;
+use crate::dependent::memory::{MemoryDependent, Turns};
+use crate::model::{TokenId, Verdict};
+use crate::provider::Provider as _;
+use crate::provider::memory::{Act, Fault};
+use crate::rotation::Step;
+use crate::store::SecretStore as _;
+
+fn token(text: &str) -> TokenId {
+    TokenId::new(text)
+}
+
+/// A world in which one dependent never takes the new token, so that the rotation goes back.
+fn stuck(abilities: Abilities) -> World {
+    let stuck = MemoryDependent::new("batch", Turns::Never);
+    World::with(abilities, vec![MemoryDependent::new("site", Turns::After(0)), stuck])
+}
+
+/// Runs one process until it dies.
+async fn cut(world: &World, old: &Credential, death: fn(&Fact) -> bool) {
+    let mut process = Process::new(world);
+    process.dies = Some(Death::After(death));
+    let stopping = AtomicBool::new(false);
+    let runner = runner(world, &process, "first".to_owned(), &stopping);
+    runner.open(world.plan(), old).await.unwrap();
+    runner.run(&RotationId::new("C-0001"), None).await.unwrap_err();
+    world.clock.pass(LEASE);
+}
+
+/// Another process goes on until it rests.
+async fn go_on(world: &World) -> (State, Rest) {
+    let (process, stopping) = (Process::new(world), AtomicBool::new(false));
+    runner(world, &process, "second".to_owned(), &stopping).run(&RotationId::new("C-0001"), None).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_dependent_that_fell_back_while_nobody_watched_is_asked_again_before_the_revoke() {
+    let world = World::new(abilities());
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Began { step: Step::Recheck(1), .. })).await;
+    // The answer is in, and the process stops before it revokes anything.
+    let process = Process { dies: Some(Death::After(rechecked)), ..Process::new(&world) };
+    let stopping = AtomicBool::new(false);
+    runner(&world, &process, "second".to_owned(), &stopping).run(&RotationId::new("C-0001"), None).await.unwrap_err();
+    world.clock.pass(LEASE);
+    world.users[0].hold(token(OLD));
+    let (_, rest) = go_on(&world).await;
+    assert_eq!(rest, Rest::Closed(Outcome::Rotated));
+    world.check_end(Outcome::Rotated).await;
+}
+
+fn rechecked(fact: &Fact) -> bool {
+    matches!(fact, Fact::Checked { dependent: 1, .. })
+}
+
+#[tokio::test]
+async fn tokens_are_counted_again_before_a_mint_that_was_put_off() {
+    let world = World::new(kinds()[0]);
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Counted(_))).await;
+    world.provider.put("strangers", "a value of somebody else");
+    world.provider.order(Act::Mint, Fault::Unsure);
+    let (_, rest) = go_on(&world).await;
+    assert!(world.provider.live().contains(&token("strangers")), "somebody else's token was ended");
+    assert_eq!(rest, Rest::Closed(Outcome::Rotated));
+}
+
+#[tokio::test]
+async fn a_promotion_that_arrives_after_the_way_back_changes_nothing() {
+    let world = stuck(abilities());
+    let clean = stuck(abilities());
+    Person::default().carry(&clean).await;
+    let names = clean.trouble.names();
+    let promotions: Vec<_> = (0_u64..).zip(&names).filter(|(_, name)| **name == "promote").map(|(at, _)| at).collect();
+    // The second store keeps versions apart, and shows the same version again once it was taken back.
+    world.trouble.order(promotions[1], world::Fault::LostRequest);
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Demoted { store: 1, .. })).await;
+    for store in &world.stores {
+        let promotions = std::mem::take(&mut *store.promotions.lock().unwrap());
+        let (staged, late) = &promotions[0];
+        drop(store.inner.promote(&path(), staged, late).await);
+    }
+    let (_, rest) = go_on(&world).await;
+    let outcome = Outcome::RolledBack(Reason::Unhealthy);
+    assert_eq!(rest, Rest::Closed(outcome));
+    world.check_end(outcome).await;
+}
+
+#[tokio::test]
+async fn the_lease_of_a_busy_worker_does_not_run_out() {
+    let world = World::new(abilities());
+    world.trouble.slowness.store(10_000, Ordering::SeqCst);
+    assert_eq!(Person::default().carry(&world).await, Outcome::Rotated);
+}
+
+#[tokio::test]
+async fn a_minted_token_is_not_lost_to_a_journal_that_is_busy_for_a_moment() {
+    let world = World::new(abilities());
+    let process = Process::new(&world);
+    process.busy.store(3, Ordering::SeqCst);
+    let stopping = AtomicBool::new(false);
+    let runner = runner(&world, &process, "first".to_owned(), &stopping);
+    let rotation = runner.open(world.plan(), &World::old()).await.unwrap();
+    let (state, rest) = runner.run(&rotation, None).await.unwrap();
+    assert_eq!((rest, state.mints), (Rest::Closed(Outcome::Rotated), 1));
+}
+
+#[tokio::test]
+async fn the_provider_knows_the_handle_better_than_the_configuration() {
+    let world = World::new(abilities());
+    let old = Credential { token: Some(token("a-handle-of-long-ago")), ..World::old() };
+    let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+    let runner = runner(&world, &process, "first".to_owned(), &stopping);
+    let rotation = runner.open(world.plan(), &old).await.unwrap();
+    let (_, rest) = runner.run(&rotation, None).await.unwrap();
+    assert_eq!(rest, Rest::Closed(Outcome::Rotated));
+    world.check_end(Outcome::Rotated).await;
+}
+
+#[tokio::test]
+async fn a_discarded_token_that_stays_alive_comes_before_a_person() {
+    let world = stuck(Abilities { sessions: false, ..abilities() });
+    for _ in 0..50 {
+        world.provider.order(Act::Revoke, Fault::Lie);
+    }
+    let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+    let runner = runner(&world, &process, "first".to_owned(), &stopping);
+    let rotation = runner.open(world.plan(), &World::old()).await.unwrap();
+    let (_, rest) = runner.run(&rotation, None).await.unwrap();
+    assert_eq!(rest, Rest::Asks(Reason::StillLive));
+}
+
+#[tokio::test]
+async fn nothing_is_revoked_while_a_store_holds_the_old_value_again() {
+    let world = World::new(abilities());
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Began { step: Step::Soak, .. })).await;
+    world.stores[0].inner.put(&path(), &value(OLD, "the-old-value"));
+    let (_, rest) = go_on(&world).await;
+    assert_eq!(rest, Rest::Asks(Reason::Conflict));
+    assert!(world.provider.live().contains(&token(OLD)));
+}
+
+#[tokio::test]
+async fn nothing_is_revoked_while_the_new_token_does_not_work() {
+    let world = World::new(abilities());
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Began { step: Step::Soak, .. })).await;
+    let warrant = crate::rotation::Warrant::for_test("minted-1");
+    let credential = Credential { token: Some(token("minted-1")), ..Credential::default() };
+    world.provider.revoke(&warrant, &credential).await.unwrap();
+    world.users.iter().for_each(|user| user.hold(token(OLD)));
+    world.stores.iter().for_each(|store| drop(store.inner.put(&path(), &value(OLD, "the-old-value"))));
+    let (_, rest) = go_on(&world).await;
+    assert!(matches!(rest, Rest::Asks(_)), "{rest:?}");
+    assert!(world.provider.live().contains(&token(OLD)));
+}
+
+#[tokio::test]
+async fn an_issuer_that_forgot_everything_proves_no_death() {
+    // On the way back: the new token lives on.
+    let world = stuck(Abilities { sessions: false, ..abilities() });
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Discarded)).await;
+    world.provider.put("minted-1", "another value, but alive");
+    world.trouble.amnesia.store(true, Ordering::SeqCst);
+    let (_, rest) = go_on(&world).await;
+    assert_eq!(rest, Rest::Asks(Reason::Control));
+}
+
+#[tokio::test]
+async fn one_refusal_does_not_close_a_case() {
+    let world = World::new(abilities());
+    world.trouble.amnesia.store(true, Ordering::SeqCst);
+    let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+    let recovers = |_: &State, event: &Event| {
+        if matches!(event.fact, Fact::Verified(Verdict::Dead)) {
+            world.trouble.amnesia.store(false, Ordering::SeqCst);
+        }
+    };
+    let runner = Runner { told: &recovers, ..runner(&world, &process, "first".to_owned(), &stopping) };
+    let rotation = runner.open(world.plan(), &World::old()).await.unwrap();
+    let (_, rest) = runner.run(&rotation, None).await.unwrap();
+    assert_eq!(rest, Rest::Closed(Outcome::Rotated));
+    world.check_end(Outcome::Rotated).await;
+}
+
+#[tokio::test]
+async fn a_list_that_lags_hides_no_orphan() {
+    let world = World::new(abilities());
+    world.provider.order(Act::Mint, Fault::After);
+    world.provider.order(Act::Find, Fault::Lie);
+    assert_eq!(Person::default().carry(&world).await, Outcome::Rotated);
+    world.check_end(Outcome::Rotated).await;
+}
+
+#[tokio::test]
+async fn an_old_token_that_comes_back_to_life_is_ended_again() {
+    let world = World::new(abilities());
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Healthy)).await;
+    world.provider.put(OLD, "the-old-value");
+    let (_, rest) = go_on(&world).await;
+    assert_eq!(rest, Rest::Closed(Outcome::Rotated));
+    world.check_end(Outcome::Rotated).await;
+}

@@ -1,0 +1,217 @@
+//! A journal as one process has it, and the person who starts one process after another.
+
+use super::super::*;
+use super::world::World;
+use crate::journal::memory::MemoryJournal;
+use crate::journal::{Listed, Record, Waiting};
+use crate::model::Digest;
+use async_trait::async_trait;
+use std::sync::atomic::AtomicU64;
+
+/// When a process dies.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Death {
+    /// In the append of this number (from 0); whether its records got through.
+    In(u64, bool),
+    /// As soon as such a fact is durable.
+    After(fn(&Fact) -> bool),
+}
+
+/// A journal as one process has it: every append looks at the world, and one of them can be the process's last act.
+#[derive(Debug)]
+pub(super) struct Process<'w> {
+    pub(super) world: &'w World,
+    /// When this process dies.
+    pub(super) dies: Option<Death>,
+    pub(super) appends: AtomicU64,
+    pub(super) dead: AtomicBool,
+    /// So many appends of a minted token fail before one succeeds.
+    pub(super) busy: AtomicU64,
+}
+
+impl<'w> Process<'w> {
+    pub(super) fn new(world: &'w World) -> Self {
+        Self { world, dies: None, appends: AtomicU64::new(0), dead: AtomicBool::new(false), busy: AtomicU64::new(0) }
+    }
+
+    /// Nobody else can take the case while this process runs it.
+    async fn is_alone(&self, at: &Position) {
+        let (holder, now) = ("intruder".to_owned(), self.world.clock.now());
+        let intruder = Lease { holder, now, span: LEASE, ended: None };
+        let taken = self.world.journal.acquire(&at.rotation, &intruder).await;
+        assert!(matches!(taken, Err(JournalError::Held { .. })), "another process could take the case: {taken:?}");
+    }
+
+    fn alive(&self) -> Result<&MemoryJournal, JournalError> {
+        if self.dead.load(Ordering::SeqCst) { Err(gone()) } else { Ok(&self.world.journal) }
+    }
+}
+
+fn gone() -> JournalError {
+    JournalError::Database { act: "write", source: "the process is gone".into() }
+}
+
+#[async_trait]
+impl Journal for Process<'_> {
+    async fn next_id(&self) -> Result<RotationId, JournalError> {
+        self.alive()?.next_id().await
+    }
+
+    async fn open(
+        &self,
+        identity: &str,
+        event: &Event,
+        sealed: &[Sealed],
+        lease: &Lease,
+        monotonic: u64,
+    ) -> Result<Position, JournalError> {
+        self.alive()?.open(identity, event, sealed, lease, monotonic).await
+    }
+
+    async fn append(
+        &self,
+        at: &Position,
+        events: &[Event],
+        sealed: &[Sealed],
+        closes: bool,
+        monotonic: u64,
+    ) -> Result<Position, JournalError> {
+        let journal = self.alive()?;
+        let minted = events.iter().any(|event| matches!(event.fact, Fact::Minted { .. }));
+        if minted && self.busy.load(Ordering::SeqCst) > 0 {
+            self.busy.fetch_sub(1, Ordering::SeqCst);
+            return Err(gone());
+        }
+        self.is_alone(at).await;
+        let number = self.appends.fetch_add(1, Ordering::SeqCst);
+        let death = self.dies.and_then(|death| match death {
+            Death::In(last, through) => (last == number).then_some(through),
+            Death::After(is_last) => events.iter().any(|event| is_last(&event.fact)).then_some(true),
+        });
+        match death {
+            Some(through) => {
+                self.dead.store(true, Ordering::SeqCst);
+                if through {
+                    journal.append(at, events, sealed, closes, monotonic).await?;
+                }
+                Err(gone())
+            }
+            None => {
+                let next = journal.append(at, events, sealed, closes, monotonic).await?;
+                self.world.check_instant().await;
+                Ok(next)
+            }
+        }
+    }
+
+    async fn replay(&self, rotation: &RotationId) -> Result<Vec<Record>, JournalError> {
+        self.alive()?.replay(rotation).await
+    }
+
+    async fn sealed(&self, rotation: &RotationId, digest: &Digest) -> Result<Option<Sealed>, JournalError> {
+        self.alive()?.sealed(rotation, digest).await
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, JournalError> {
+        self.alive()?.list().await
+    }
+
+    async fn acquire(&self, rotation: &RotationId, lease: &Lease) -> Result<Position, JournalError> {
+        self.alive()?.acquire(rotation, lease).await
+    }
+
+    async fn renew(&self, at: &Position, lease: &Lease) -> Result<(), JournalError> {
+        self.alive()?.renew(at, lease).await
+    }
+
+    async fn release(&self, at: &Position) -> Result<(), JournalError> {
+        self.alive()?.release(at).await
+    }
+
+    async fn order(
+        &self,
+        rotation: &RotationId,
+        order: Order,
+        who: &crate::model::Person,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.alive()?.order(rotation, order, who, reason, at).await
+    }
+
+    async fn waiting(&self, rotation: &RotationId) -> Result<Option<Waiting>, JournalError> {
+        self.alive()?.waiting(rotation).await
+    }
+
+    async fn settle(&self, id: i64, outcome: &str) -> Result<(), JournalError> {
+        self.alive()?.settle(id, outcome).await
+    }
+}
+
+/// Somebody at the keyboard, who resumes what was held or interrupted, and aborts what does not go on.
+#[derive(Debug, Default)]
+pub(super) struct Person {
+    /// What the first process does: see [`Process::dies`].
+    pub(super) dies: Option<Death>,
+    /// How often it was held.
+    pub(super) held: u32,
+    /// How many records the first process wrote.
+    pub(super) appends: u64,
+}
+
+impl Person {
+    /// Opens the rotation and carries it to its end.
+    pub(super) async fn carry(&mut self, world: &World) -> Outcome {
+        let rotation = RotationId::new("C-0001");
+        let mut first = Process::new(world);
+        first.dies = self.dies;
+        let mut process = first;
+        let mut order = None;
+        let mut opened = false;
+        for number in 0..40_u32 {
+            let stopping = AtomicBool::new(false);
+            let runner = runner(world, &process, format!("worker-{number}"), &stopping);
+            if !opened {
+                runner.open(world.plan(), &World::old()).await.unwrap();
+                opened = true;
+            }
+            let ran = runner.run(&rotation, order.take()).await;
+            self.appends = self.appends.max(process.appends.load(Ordering::SeqCst));
+            match ran {
+                Ok((state, rest)) => {
+                    assert_eq!(replay(&world.journal, &rotation).await.unwrap(), state, "the journal is the state");
+                    if let Rest::Closed(outcome) = rest {
+                        return outcome;
+                    }
+                    self.held += 1;
+                    let word = if self.held < 12 { Order::Resume } else { Order::Abort };
+                    order = Some(Fact::Ordered(word, crate::model::Person::new("dana"), String::new()));
+                }
+                Err(RunError::Journal(_)) => {
+                    world.clock.pass(LEASE);
+                    process = Process::new(world);
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        panic!("it never came to rest: {:?}", replay(&world.journal, &rotation).await.unwrap().stage);
+    }
+}
+
+pub(super) fn runner<'a>(
+    world: &'a World,
+    journal: &'a dyn Journal,
+    holder: String,
+    stopping: &'a AtomicBool,
+) -> Runner<'a> {
+    Runner {
+        journal,
+        clock: &world.clock,
+        sealer: &world.sealer,
+        managed: &world.managed,
+        holder,
+        told: &|_, _| {},
+        beforehand: Some(Beforehand { who: crate::model::Person::new("dana"), valid: Duration::from_secs(60) }),
+        stopping,
+    }
+}
