@@ -12,6 +12,7 @@
 mod architecture;
 mod dependencies;
 mod documents;
+mod field;
 mod hook;
 mod scan;
 mod world;
