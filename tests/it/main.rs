@@ -14,5 +14,6 @@ mod dependencies;
 mod documents;
 mod field;
 mod hook;
+mod robust;
 mod scan;
 mod world;
