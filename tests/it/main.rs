@@ -17,3 +17,4 @@ mod hook;
 mod robust;
 mod scan;
 mod world;
+mod wrong;
