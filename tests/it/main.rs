@@ -9,6 +9,8 @@
     reason = "a test that goes wrong stops"
 )]
 
+#[cfg(feature = "rotate")]
+mod kill;
 mod hook;
 mod scan;
 mod world;
