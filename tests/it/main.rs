@@ -14,6 +14,8 @@ mod dependencies;
 mod documents;
 mod hook;
 #[cfg(feature = "rotate")]
+mod kill;
+#[cfg(feature = "rotate")]
 mod real;
 mod scan;
 mod world;
