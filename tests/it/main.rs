@@ -12,6 +12,7 @@
 mod architecture;
 mod dependencies;
 mod documents;
+mod field;
 mod hook;
 #[cfg(feature = "rotate")]
 mod kill;
