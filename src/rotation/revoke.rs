@@ -56,6 +56,7 @@ fn warrant(state: &State) -> Option<Warrant> {
 pub(super) fn enter(state: &mut State, at: Timestamp) {
     dependents::forget_rechecks(state);
     state.ending.disabled = false;
+    state.ending.inactive = false;
     state.ending.revoked = false;
     state.ending.ended = false;
     state.go(Stage::Revoking, at);
@@ -126,6 +127,18 @@ pub(super) fn disable_failed(state: &mut State, why: Reason, tried: u32, at: Tim
     }
 }
 
+/// Nobody knows whether the revocation was carried out: ask whether the token is dead before it is sent again. Of a
+/// disabled token the answer tells nothing, since it is refused either way; there the revocation is sent again, which
+/// finds nothing where it had been carried out.
+pub(super) fn unknown(state: &mut State) {
+    state.ending.revoked = !hidden(state);
+}
+
+/// A disabled token looks dead, revoked or not.
+fn hidden(state: &State) -> bool {
+    state.ending.inactive
+}
+
 /// It may have happened, or has failed often: ask whether the token is dead, and come back if it lives.
 pub(super) fn revoke_failed(state: &mut State, happened: Happened, why: Reason, tried: u32, at: Timestamp) {
     if why == Reason::Unsupported {
@@ -133,7 +146,11 @@ pub(super) fn revoke_failed(state: &mut State, happened: Happened, why: Reason, 
         state.ending.revoked = true;
         state.ready(at, 0);
         state.hold(why, at);
-    } else if happened == Happened::Perhaps || tried >= tries(&state.plan.policy) {
+    } else if hidden(state) && overdue(state, at) {
+        // Disabled and not to be ended: nothing can use it, but somebody could enable it again.
+        state.ready(at, 0);
+        state.hold(why, at);
+    } else if !hidden(state) && (happened == Happened::Perhaps || tried >= tries(&state.plan.policy)) {
         state.ending.revoked = true;
         state.ready(at, 0);
     } else {

@@ -253,6 +253,8 @@ pub struct DependentState {
 pub struct Ending {
     /// Disabled, as far as the provider says, or stepped over.
     pub disabled: bool,
+    /// The provider said that it is disabled: that it is refused does not tell any more whether it was revoked.
+    pub inactive: bool,
     /// The revocation was sent, or is a person's to do.
     pub revoked: bool,
     /// Its sessions were ended.

@@ -179,7 +179,7 @@ fn a_refused_revoke_waits_longer_every_time_and_never_ends_by_itself() {
                 fold.fail(Happened::No, true, Reason::Rejected);
             }
             Due::Act(Step::EndSessions, _) => assert!(fold.step()),
-            Due::Ask(Reason::StillLive) => {
+            Due::Ask(Reason::StillLive | Reason::Rejected) => {
                 assert_eq!(allowed(&fold.state), [Order::Resume, Order::Abandon]);
                 fold.order(Order::Resume);
             }
@@ -187,6 +187,35 @@ fn a_refused_revoke_waits_longer_every_time_and_never_ends_by_itself() {
         }
     }
     assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
+}
+
+#[test]
+fn a_disabled_token_is_revoked_though_it_is_refused_already() {
+    for lost in [true, false] {
+        let mut fold = Fold::new(&plan()).until(Step::Revoke);
+        assert!(fold.state.ending.inactive);
+        fold.begin();
+        if lost {
+            fold.fail(Happened::Perhaps, true, Reason::Unreachable);
+        } else {
+            fold.fact(Fact::Restarted);
+        }
+        // A probe would be refused, revoked or not: the revocation is sent again, and finds nothing if it had worked.
+        assert!(matches!(fold.due(), Due::Act(Step::Revoke, _)), "{:?}", fold.state);
+        assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
+    }
+    let mut fold = Fold::new(&plan()).until(Step::Revoke);
+    for _ in 0..1000 {
+        match fold.due() {
+            Due::Act(Step::Revoke, _) => {
+                fold.begin();
+                fold.fail(Happened::No, false, Reason::Rejected);
+            }
+            Due::Ask(Reason::Rejected) => return,
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("a token that cannot be revoked is told to nobody");
 }
 
 #[test]
