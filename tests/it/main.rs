@@ -10,7 +10,9 @@
 )]
 
 #[cfg(feature = "rotate")]
-mod kill;
+mod faults;
 mod hook;
+#[cfg(feature = "rotate")]
+mod kill;
 mod scan;
 mod world;
