@@ -181,9 +181,9 @@ async fn go_on(
     let managed = mending.managed(&state.plan.credential).await.map_err(Failure::from)?;
     let told = |state: &State, event: &rotation::Event| screen.event(state, event);
     let stopping = signals::watch()?;
-    let runner = mending.runner(&managed, &told, None, &stopping);
+    let runner = mending.runner(&managed, &told, None, &stopping.asked);
     screen.head(&state.plan);
-    Ok(runner.run(id, first).await.map(|(state, rest)| conclude(screen, &state, &rest)))
+    Ok(runner.run(id, first).await.map(|(state, rest)| conclude(screen, &state, &rest, &stopping)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::exit::Code;
 use super::failure::Failure;
 use super::screen::Screen;
+use super::signals::Stopping;
 use super::{acts, find, person, signals};
 use crate::clock::Clock as _;
 use crate::inventory::Managed;
@@ -46,12 +47,12 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     let told = |state: &State, event: &rotation::Event| screen.event(state, event);
     let stopping = signals::watch()?;
     let beforehand = given.yes.then(|| Beforehand { who: person::current(), valid: VALID });
-    let runner = mending.runner(&managed, &told, beforehand, &stopping);
+    let runner = mending.runner(&managed, &told, beforehand, &stopping.asked);
     screen.head(&plan);
     let rotation = runner.open(plan, &old).await.map_err(Failure::from)?;
     drop(old);
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
-    Ok(conclude(&screen, &state, &rest))
+    Ok(conclude(&screen, &state, &rest, &stopping))
 }
 
 /// The managed credential and the leaked value that the arguments name.
@@ -144,17 +145,17 @@ async fn rehearse(
     let rotation = runner.open(plan.clone(), old).await.map_err(Failure::from)?;
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
     screen.text("this was a rehearsal on memory adapters: nothing outside was touched\n");
-    Ok(conclude(screen, &state, &rest))
+    Ok(conclude(screen, &state, &rest, &Stopping::default()))
 }
 
 /// Says how it ended, what is live and what can be done; the exit code follows from that.
-pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest) -> Code {
+pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &Stopping) -> Code {
     screen.end(state, rest);
     match rest {
         Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead) => Code::Clean,
         Rest::Closed(Outcome::RolledBack(_)) => Code::RolledBack,
         Rest::Closed(Outcome::Abandoned) => Code::Held,
-        Rest::Stopped => Code::Interrupted,
+        Rest::Stopped => stopping.code(),
         Rest::Asks(_) => match &state.stage {
             // The revocation has not worked so far: the old token is not dead, so nobody who uses it fails.
             rotation::Stage::Held { why: Reason::StillLive, .. } => Code::Held,

@@ -61,7 +61,10 @@ impl Hands<'_> {
     async fn fact(&self, effect: &Effect, custody: &Custody) -> Result<Fact, Failed> {
         match effect {
             Effect::ReadUsage => self.usage(custody, self.state.plan.leaked).await,
-            Effect::Soak => self.usage(custody, self.state.entered).await,
+            Effect::Soak => {
+                self.undrifted(custody).await?;
+                self.usage(custody, self.state.entered).await
+            }
             Effect::Verify => Ok(Fact::Verified(provider::ask(&*self.managed.provider, &custody.old).await)),
             Effect::Preflight => self.preflight(custody).await,
             Effect::Count => self.ids().await.map(Fact::Counted),
@@ -184,6 +187,17 @@ impl Hands<'_> {
         Ok(Fact::Preflighted { saw_old })
     }
 
+    /// Every store still holds the new value: a token that a store points at is not let die, nor one that none holds live.
+    async fn undrifted(&self, custody: &Custody) -> Result<(), Failed> {
+        for copy in &self.managed.stores {
+            if !matches!(self.held(copy, custody).await?, (_, true)) {
+                let note = format!("somebody else put the old value back into {}", copy.name);
+                return Err(failed(Reason::Conflict, Happened::No, &note));
+            }
+        }
+        Ok(())
+    }
+
     async fn ids(&self) -> Result<Vec<TokenId>, Failed> {
         let old =
             self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
@@ -301,6 +315,7 @@ impl Hands<'_> {
         if self.managed.provider.verify(&new).await.token().is_none() {
             return Err(retry(Reason::Unproven, Happened::No, "the new token was not accepted"));
         }
+        self.undrifted(custody).await?;
         let expected = self.expect_new(custody)?;
         for dependency in self.managed.dependents.iter().filter(|dependency| dependency.required) {
             match dependency.dependent.verify(&expected).await.map_err(|error| dependent_failed(&error))? {

@@ -12,6 +12,8 @@
 mod architecture;
 mod dependencies;
 mod documents;
+#[cfg(feature = "rotate")]
+mod faults;
 mod field;
 mod hook;
 #[cfg(feature = "rotate")]

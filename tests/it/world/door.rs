@@ -85,7 +85,7 @@ impl Gate {
 
 #[derive(Default)]
 struct Orders {
-    next: BTreeMap<Act, VecDeque<Fault>>,
+    next: BTreeMap<Act, VecDeque<Option<Fault>>>,
     always: BTreeMap<Act, Fault>,
     asked: Vec<(Act, Instant)>,
     late: Option<(Asked, usize)>,
@@ -110,7 +110,15 @@ impl Door {
 
     /// Once, at the next such request (after those that were ordered before).
     pub(crate) fn order(&self, act: Act, fault: Fault) {
-        self.orders.lock().unwrap().next.entry(act).or_default().push_back(fault);
+        self.orders.lock().unwrap().next.entry(act).or_default().push_back(Some(fault));
+    }
+
+    /// Once, at the n-th such request from now.
+    pub(crate) fn order_nth(&self, act: Act, nth: usize, fault: Fault) {
+        let mut orders = self.orders.lock().unwrap();
+        let queue = orders.next.entry(act).or_default();
+        queue.resize(queue.len().max(nth), None);
+        queue[nth - 1] = Some(fault);
     }
 
     /// With every such request from now on.
@@ -146,7 +154,7 @@ fn answer(orders: &Mutex<Orders>, issuer: SocketAddr, asked: &Asked) -> Answer {
         let mut orders = orders.lock().unwrap();
         orders.asked.push((act, Instant::now()));
         let late = (act == Act::Verify).then(|| due(&mut orders.late)).flatten();
-        let fault = orders.next.get_mut(&act).and_then(VecDeque::pop_front);
+        let fault = orders.next.get_mut(&act).and_then(VecDeque::pop_front).flatten();
         (fault.or_else(|| orders.always.get(&act).cloned()), late)
     };
     let pass = |asked: &Asked| asked.send(issuer).unwrap_or_else(|error| Reply::of(599, error.to_string()));
