@@ -48,11 +48,16 @@ impl Aws {
     /// A user with one key, who may read secrets.
     async fn user(&self, name: &str) -> Pair {
         self.iam.create_user().user_name(name).send().await.unwrap();
-        let policy = json!({ "Version": "2012-10-17", "Statement": [
-            { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" }] });
-        let put = self.iam.put_user_policy().user_name(name).policy_name("reads");
-        put.policy_document(policy.to_string()).send().await.unwrap();
+        self.allow(name, &["secretsmanager:GetSecretValue"]).await;
         self.key(name).await
+    }
+
+    /// The user may do this, and nothing else.
+    async fn allow(&self, user: &str, actions: &[&str]) {
+        let policy = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": actions, "Resource": "*" }] });
+        let put = self.iam.put_user_policy().user_name(user).policy_name("tests");
+        put.policy_document(policy.to_string()).send().await.unwrap();
     }
 
     async fn key(&self, user: &str) -> Pair {
@@ -137,6 +142,8 @@ pub(super) struct Leak {
     provider: String,
     vault: String,
     vault_token: Option<String>,
+    authority: Option<Pair>,
+    confirm_within: &'static str,
 }
 
 /// A user whose key leaked, and who uses it.
@@ -152,7 +159,7 @@ pub(super) struct Leaked {
 impl Leak {
     pub(super) fn of_a_key(places: &[Place]) -> Self {
         let (provider, vault) = (setting("STANCH_TEST_AWS_URL"), setting("STANCH_TEST_VAULT_URL"));
-        Self { places: places.to_vec(), provider, vault, vault_token: None }
+        Self { places: places.to_vec(), provider, vault, vault_token: None, authority: None, confirm_within: "30s" }
     }
 
     /// The program reaches IAM there.
@@ -163,6 +170,11 @@ impl Leak {
     /// The program reaches Vault there, with this token instead of the first.
     pub(super) fn vault(self, url: &str, token: Option<String>) -> Self {
         Self { vault: url.to_owned(), vault_token: token, ..self }
+    }
+
+    /// The program mints and revokes with this key.
+    fn authority(self, key: Pair, confirm_within: &'static str) -> Self {
+        Self { authority: Some(key), confirm_within, ..self }
     }
 
     pub(super) async fn made(self) -> Leaked {
@@ -192,6 +204,8 @@ impl Leak {
             &format!("[ci]\naws_access_key_id = {}\naws_secret_access_key = {}\n", old.name, old.secret),
         );
         site.private("admin-secret", &secret_setting("STANCH_TEST_AWS_ADMIN_SECRET_FILE"));
+        let authority = self.authority.as_ref().map(|key| key.secret.clone());
+        site.private("authority", &authority.unwrap_or_else(|| secret_setting("STANCH_TEST_AWS_ADMIN_SECRET_FILE")));
         let token = self.vault_token.clone().unwrap_or_else(|| secret_setting("STANCH_TEST_VAULT_TOKEN_FILE"));
         site.private("vault-token", &token);
         let leaked = Leaked { site, service, old, aws, user, leak: self };
@@ -204,6 +218,8 @@ impl Leaked {
     pub(super) fn configure(&self, vault: &str) {
         let (aws, region) = (setting("STANCH_TEST_AWS_URL"), setting("STANCH_TEST_AWS_REGION"));
         let admin = format!("{{ id: {}, secret: {{ file: admin-secret }} }}", setting("STANCH_TEST_AWS_ADMIN_ID"));
+        let authority =
+            self.leak.authority.as_ref().map_or_else(|| setting("STANCH_TEST_AWS_ADMIN_ID"), |key| key.name.clone());
         let stores: Vec<String> = self.leak.places.iter().map(Place::entry).collect();
         self.site.configure(&format!(
             "journal: journal.db
@@ -213,7 +229,7 @@ stores:
 credentials:
   ci-bot:
     kind: {KIND}
-    provider: {{ driver: aws-iam, user: {user}, region: {region}, endpoint: '{provider}', authority: {admin} }}
+    provider: {{ driver: aws-iam, user: {user}, region: {region}, endpoint: '{provider}', authority: {{ id: {authority}, secret: {{ file: authority }} }} }}
     stores: [{stores}]
     dependents:
       - name: ci
@@ -225,7 +241,7 @@ credentials:
             provider = self.leak.provider,
             stores = stores.join(", "),
             service = self.service.base(),
-            policy = POLICY,
+            policy = POLICY.replace("confirm_within: 30s", &format!("confirm_within: {}", self.leak.confirm_within)),
         ));
     }
 
@@ -298,7 +314,7 @@ async fn a_user_with_two_keys_is_held_and_nothing_is_deleted() {
     let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).made().await;
     let second = leak.aws.key(&leak.user).await;
     let ran = leak.site.rotate(&leak.fingerprint()).expect(22).hides(&leak.old.secret).hides(&second.secret);
-    ran.says("held: ").says("stanch case resume C-0001");
+    ran.says("held: the provider has no room for another token").says("stanch case resume C-0001");
     assert_eq!(leak.keys().await, [(leak.old.name.clone(), true), (second.name.clone(), true)]);
     leak.service.never_failed().await;
     // Somebody makes room, and it goes on.
@@ -331,4 +347,25 @@ async fn a_plan_changes_nothing() {
     assert!(leak.leak.places[0].pair(&leak.aws).await == leak.old);
     let cases: Value = serde_json::from_str(&leak.site.stanch(&["case", "list", "--json"]).expect(0).stdout).unwrap();
     assert_eq!(cases["cases"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_be_disabled_but_not_deleted_is_held_until_it_may() {
+    let (aws, rotator) = (Aws::new(), format!("rotator-{}", unique()));
+    let authority = aws.user(&rotator).await;
+    let mut rights =
+        vec!["iam:CreateAccessKey", "iam:ListAccessKeys", "iam:UpdateAccessKey", "iam:GetAccessKeyLastUsed"];
+    aws.allow(&rotator, &rights).await;
+    let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).authority(authority, "1s").made().await;
+    let ran = leak.site.rotate(&leak.fingerprint()).expect(23).hides(&leak.old.secret);
+    ran.says("delete an access key: AccessDenied").says("held: the other side refused");
+    assert_eq!(leak.aws.asks_who_it_is(&leak.old).await, Err(403), "the old key is disabled");
+    let new = leak.leak.places[0].pair(&leak.aws).await;
+    assert_eq!(leak.keys().await, [(leak.old.name.clone(), false), (new.name.clone(), true)]);
+    leak.service.never_failed().await;
+    // The right is given, and it goes on.
+    rights.push("iam:DeleteAccessKey");
+    leak.aws.allow(&rotator, &rights).await;
+    leak.site.stanch(&["case", "resume", "C-0001", "--reason", "the right was given"]).expect(0);
+    leak.rotated("C-0001").await;
 }
