@@ -29,6 +29,10 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
             order(&mending, &screen, &rotation_id(id), Order::Resume, reason).await
         }
         acts::CaseVerb::Abort { id, reason } => order(&mending, &screen, &rotation_id(id), Order::Abort, reason).await,
+        acts::CaseVerb::Pause { id, reason } => order(&mending, &screen, &rotation_id(id), Order::Pause, reason).await,
+        acts::CaseVerb::Abandon { id, reason } => {
+            order(&mending, &screen, &rotation_id(id), Order::Abandon, reason).await
+        }
         acts::CaseVerb::RevokeNow { id, reason } => {
             order(&mending, &screen, &rotation_id(id), Order::RevokeNow, reason).await
         }

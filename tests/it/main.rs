@@ -12,7 +12,10 @@
 mod architecture;
 mod dependencies;
 mod documents;
+mod field;
 mod hook;
+#[cfg(feature = "rotate")]
+mod kill;
 #[cfg(feature = "rotate")]
 mod real;
 mod scan;

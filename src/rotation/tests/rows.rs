@@ -349,3 +349,15 @@ fn a_digest_is_of_this_plan_alone_and_always_the_same() {
     assert_ne!(same, digest_of(|plan| plan.policy.confirms = 9));
     assert_ne!(same, digest_of(|plan| plan.stores[0].name = "elsewhere".into()));
 }
+
+#[test]
+fn dependents_are_proved_again_after_a_revoke_out_of_turn() {
+    let mut fold = Fold::new(&plan()).until(Step::Soak);
+    fold.order(Order::RevokeNow);
+    let mut fold = fold.until(Step::Check(0));
+    assert!(matches!(fold.state.old, Old::Dead(Some(_))));
+    // Whatever works now does not work on the old token, even if it cannot tell.
+    fold.begin();
+    fold.fact(Fact::Checked { dependent: 0, health: Health::Indistinct });
+    assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
+}
