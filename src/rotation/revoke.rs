@@ -122,6 +122,7 @@ fn revoke_again(state: &mut State, why: Reason, at: Timestamp) {
     let overdue = overdue(state, at);
     state.ending.revoked = false;
     state.ending.unsure = None;
+    state.ending.ended = false;
     state.go(Stage::Revoking, at);
     state.ready(at.after(wait), 0);
     if overdue {

@@ -140,6 +140,7 @@ impl Place {
 pub(super) struct Leak {
     places: Vec<Place>,
     provider: String,
+    secrets: String,
     vault: String,
     vault_token: Option<String>,
     authority: Option<Pair>,
@@ -159,12 +160,26 @@ pub(super) struct Leaked {
 impl Leak {
     pub(super) fn of_a_key(places: &[Place]) -> Self {
         let (provider, vault) = (setting("STANCH_TEST_AWS_URL"), setting("STANCH_TEST_VAULT_URL"));
-        Self { places: places.to_vec(), provider, vault, vault_token: None, authority: None, confirm_within: "30s" }
+        let secrets = provider.clone();
+        Self {
+            places: places.to_vec(),
+            provider,
+            secrets,
+            vault,
+            vault_token: None,
+            authority: None,
+            confirm_within: "30s",
+        }
     }
 
     /// The program reaches IAM there.
     fn provider(self, url: &str) -> Self {
         Self { provider: url.to_owned(), ..self }
+    }
+
+    /// The program reaches Secrets Manager there.
+    fn secrets(self, url: &str) -> Self {
+        Self { secrets: url.to_owned(), ..self }
     }
 
     /// The program reaches Vault there, with this token instead of the first.
@@ -216,7 +231,7 @@ impl Leak {
 
 impl Leaked {
     pub(super) fn configure(&self, vault: &str) {
-        let (aws, region) = (setting("STANCH_TEST_AWS_URL"), setting("STANCH_TEST_AWS_REGION"));
+        let (aws, region) = (&self.leak.secrets, setting("STANCH_TEST_AWS_REGION"));
         let admin = format!("{{ id: {}, secret: {{ file: admin-secret }} }}", setting("STANCH_TEST_AWS_ADMIN_ID"));
         let authority =
             self.leak.authority.as_ref().map_or_else(|| setting("STANCH_TEST_AWS_ADMIN_ID"), |key| key.name.clone());
@@ -325,14 +340,30 @@ async fn a_user_with_two_keys_is_held_and_nothing_is_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_whose_reply_was_lost_is_found_and_ended() {
-    let proxy = Proxy::start(&setting("STANCH_TEST_AWS_URL"), "Action=CreateAccessKey", Deed::LoseReply).await;
+    let proxy = Proxy::start(&setting("STANCH_TEST_AWS_URL"), Deed::Lose("Action=CreateAccessKey")).await;
     let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).provider(proxy.base()).made().await;
     leak.site.rotate(&leak.fingerprint()).expect(0).hides(&leak.old.secret);
-    assert_eq!(proxy.marked(), 2, "one key whose reply was lost, and one that is used");
+    assert_eq!(proxy.concerned(), 2, "one key whose reply was lost, and one that is used");
     leak.rotated("C-0001").await;
     let facts = leak.site.facts("C-0001");
     let ends = ["sought", "discarded", "minted", "revoked"];
     assert_eq!(order(&facts, &ends), ends, "the lost key ended before another was made: {facts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_reply_to_every_kind_of_request_may_be_lost() {
+    let provider = Proxy::start(&setting("STANCH_TEST_AWS_URL"), Deed::LoseOneOfEach).await;
+    let secrets = Proxy::start(&setting("STANCH_TEST_AWS_URL"), Deed::LoseOneOfEach).await;
+    let vault = Proxy::start(&setting("STANCH_TEST_VAULT_URL"), Deed::LoseOneOfEach).await;
+    let places = [Place::Aws(format!("ci/{}", unique())), Place::Vault(Vault::path(&unique()))];
+    let leak = Leak::of_a_key(&places).provider(provider.base()).secrets(secrets.base()).vault(vault.base(), None);
+    let leak = leak.made().await;
+    let fingerprint = leak.fingerprint();
+    // The store that says whose key it is cannot be read at first.
+    leak.site.rotate(&fingerprint).expect(4).says("no usable answer").says("nothing was begun");
+    leak.site.rotate(&fingerprint).expect(0).hides(&leak.old.secret).hides(&leak.new_secret().await);
+    assert!(provider.concerned() > 10 && secrets.concerned() > 5 && vault.concerned() > 3);
+    leak.rotated("C-0001").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
