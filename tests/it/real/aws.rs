@@ -400,3 +400,19 @@ async fn a_key_that_may_be_disabled_but_not_deleted_is_held_until_it_may() {
     leak.site.stanch(&["case", "resume", "C-0001", "--reason", "the right was given"]).expect(0);
     leak.rotated("C-0001").await;
 }
+
+/// The client notices what it would notice: nothing else shows that its silence means something.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_ends_the_old_key_first_and_the_client_notices() {
+    let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).made().await;
+    let fingerprint = leak.fingerprint();
+    let ran = leak.site.stanch(&["rotate", &fingerprint, "--repo", ".", "--yes", "--emergency"]);
+    ran.expect(0).hides(&leak.old.secret).hides(&leak.new_secret().await);
+    assert!(!leak.service.failures().is_empty(), "the client used a key that was deleted and noticed nothing");
+    assert_eq!(leak.aws.asks_who_it_is(&leak.old).await, Err(403));
+    let facts = leak.site.facts("C-0001");
+    let ends = ["disabled", "revoked", "minted", "promoted", "healthy"];
+    assert_eq!(order(&facts, &ends), ends, "{facts:?}");
+    let new = leak.leak.places[0].pair(&leak.aws).await;
+    assert_eq!(leak.keys().await, [(new.name, true)]);
+}
