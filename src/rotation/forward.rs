@@ -43,11 +43,11 @@ pub(super) fn succeeded(state: &mut State, step: Step, tried: u32, fact: &Fact, 
         (Step::Soak, Fact::Used { explained, .. }) => soaked(state, explained, at)?,
         (Step::Disable, Fact::Disabled) => {
             state.ending.disabled = true;
-            state.ending.inactive = true;
             state.ready(at, 0);
         }
         (Step::Revoke, Fact::Revoked) => {
             state.ending.revoked = true;
+            state.ending.unsure = None;
             state.ready(at, 0);
         }
         (Step::EndSessions, Fact::Ended { .. }) => {

@@ -200,7 +200,8 @@ fn restarted(state: &mut State, pace: Pace, at: Timestamp) {
             Step::Mint => failures::mint_unknown(state, at),
             Step::Promote(_) => state.first_move = false,
             Step::Check(index) | Step::CheckBack(index) => dependents::interrupted(state, index),
-            Step::Revoke => revoke::unknown(state),
+            // Never sent again before the provider was asked.
+            Step::Revoke => revoke::unsure(state, Reason::Unreachable),
             _ => {}
         }
     }

@@ -154,6 +154,38 @@ fn a_revoke_is_never_sent_again_before_the_provider_was_asked() {
 }
 
 #[test]
+fn a_token_that_is_dead_because_it_was_disabled_is_revoked_all_the_same() {
+    for interrupted in [true, false] {
+        let mut fold = Fold::new(&plan()).until(Step::Revoke);
+        fold.begin();
+        if interrupted {
+            fold.fact(Fact::Restarted)
+        } else {
+            fold.fail(Happened::Perhaps, true, Reason::Unreachable)
+        }
+        fold = fold.until(Step::Confirm);
+        while matches!(fold.due(), Due::Act(Step::Confirm, _)) {
+            fold.begin();
+            fold.fact(Fact::Verified(Verdict::Dead));
+        }
+        assert!(matches!(fold.due(), Due::Act(Step::Revoke, _)), "{:#?}", fold.state);
+        assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
+    }
+    // Where nothing was disabled, death tells that the revocation was taken.
+    let mut plan = plan();
+    plan.abilities.disable = false;
+    let mut fold = Fold::new(&plan).until(Step::Revoke);
+    fold.begin();
+    fold.fact(Fact::Restarted);
+    fold = fold.until(Step::Confirm);
+    while matches!(fold.due(), Due::Act(Step::Confirm, _)) {
+        fold.begin();
+        fold.fact(Fact::Verified(Verdict::Dead));
+    }
+    assert!(matches!(fold.state.stage, Stage::Watching { .. }), "{:#?}", fold.state);
+}
+
+#[test]
 fn a_refused_revoke_waits_longer_every_time_and_never_ends_by_itself() {
     let mut fold = Fold::new(&plan()).until(Step::Revoke);
     let mut waits = vec![];
@@ -179,7 +211,7 @@ fn a_refused_revoke_waits_longer_every_time_and_never_ends_by_itself() {
                 fold.fail(Happened::No, true, Reason::Rejected);
             }
             Due::Act(Step::EndSessions, _) => assert!(fold.step()),
-            Due::Ask(Reason::StillLive | Reason::Rejected) => {
+            Due::Ask(Reason::StillLive) => {
                 assert_eq!(allowed(&fold.state), [Order::Resume, Order::Abandon]);
                 fold.order(Order::Resume);
             }
@@ -187,35 +219,6 @@ fn a_refused_revoke_waits_longer_every_time_and_never_ends_by_itself() {
         }
     }
     assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
-}
-
-#[test]
-fn a_disabled_token_is_revoked_though_it_is_refused_already() {
-    for lost in [true, false] {
-        let mut fold = Fold::new(&plan()).until(Step::Revoke);
-        assert!(fold.state.ending.inactive);
-        fold.begin();
-        if lost {
-            fold.fail(Happened::Perhaps, true, Reason::Unreachable);
-        } else {
-            fold.fact(Fact::Restarted);
-        }
-        // A probe would be refused, revoked or not: the revocation is sent again, and finds nothing if it had worked.
-        assert!(matches!(fold.due(), Due::Act(Step::Revoke, _)), "{:?}", fold.state);
-        assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
-    }
-    let mut fold = Fold::new(&plan()).until(Step::Revoke);
-    for _ in 0..1000 {
-        match fold.due() {
-            Due::Act(Step::Revoke, _) => {
-                fold.begin();
-                fold.fail(Happened::No, false, Reason::Rejected);
-            }
-            Due::Ask(Reason::Rejected) => return,
-            other => panic!("{other:?}"),
-        }
-    }
-    panic!("a token that cannot be revoked is told to nobody");
 }
 
 #[test]
