@@ -20,5 +20,6 @@ mod hook;
 mod kill;
 #[cfg(feature = "rotate")]
 mod real;
+mod robust;
 mod scan;
 mod world;

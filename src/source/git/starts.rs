@@ -3,8 +3,8 @@
 use super::unread;
 use crate::source::SourceError;
 use git2::{ErrorCode, Oid, Repository};
-use std::collections::HashSet;
-use std::path::PathBuf;
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 /// What is named, and the names that lead nowhere.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl Starts {
     pub(super) fn of(repository: &Repository) -> Result<Self, SourceError> {
         let mut starts = Self::default();
         let listed = starts.references(repository)?;
-        starts.damaged(repository, &listed)?;
+        starts.damaged(repository, &listed);
         starts.heads(repository);
         Ok(starts)
     }
@@ -34,16 +34,15 @@ impl Starts {
         self.named.iter().filter_map(|(_, id)| commit(*id).ok()).collect()
     }
 
-    fn references(&mut self, repository: &Repository) -> Result<HashSet<Vec<u8>>, SourceError> {
+    fn references(&mut self, repository: &Repository) -> Result<HashSet<String>, SourceError> {
         let mut listed = HashSet::new();
         for reference in repository.references().map_err(|source| unread("the references", source))? {
             match reference {
                 Ok(reference) => {
-                    listed.insert(reference.name_bytes().to_vec());
+                    let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
                     // One without a target stands for another one, which has its own turn.
-                    if let Some(id) = reference.target() {
-                        self.named.push((String::from_utf8_lossy(reference.name_bytes()).into_owned(), id));
-                    }
+                    self.named.extend(reference.target().map(|id| (name.clone(), id)));
+                    listed.insert(name);
                 }
                 Err(source) => {
                     self.gaps.push(unread("a reference", source));
@@ -54,26 +53,33 @@ impl Starts {
         Ok(listed)
     }
 
-    /// The list above leaves out, without a word, references whose files are damaged; the list of names has them.
-    fn damaged(&mut self, repository: &Repository, listed: &HashSet<Vec<u8>>) -> Result<(), SourceError> {
-        let mut odd = listed.iter().filter(|name| std::str::from_utf8(name).is_err()).count();
-        let mut references = repository.references().map_err(|source| unread("the references", source))?;
-        for name in references.names() {
-            match name {
-                Ok(name) if listed.contains(name.as_bytes()) => {}
-                Ok(name) => match repository.find_reference(name) {
-                    Ok(reference) => self.named.extend(reference.target().map(|id| (name.to_owned(), id))),
-                    Err(source) => self.gaps.push(unread(&format!("the reference {name}"), source)),
-                },
-                // A name that is not UTF-8 is an error here; as many as were listed are no trouble.
-                Err(_) if odd > 0 => odd -= 1,
-                Err(source) => {
-                    self.gaps.push(unread("a reference", source));
-                    break;
+    /// The list above leaves out, without a word, references whose files are damaged. The files are there, though.
+    fn damaged(&mut self, repository: &Repository, listed: &HashSet<String>) {
+        let homes = BTreeSet::from([repository.commondir(), repository.path()]);
+        for home in homes {
+            let mut directories = vec![home.join("refs")];
+            while let Some(directory) = directories.pop() {
+                for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
+                    if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                        directories.push(entry.path());
+                    } else if let Ok(name) = entry.path().strip_prefix(home) {
+                        self.unlisted(repository, &name.to_string_lossy(), listed);
+                    }
                 }
             }
         }
-        Ok(())
+    }
+
+    fn unlisted(&mut self, repository: &Repository, name: &str, listed: &HashSet<String>) {
+        if listed.contains(name) {
+            return;
+        }
+        match repository.find_reference(name) {
+            Ok(reference) => self.named.extend(reference.target().map(|id| (name.to_owned(), id))),
+            // Locks and the like have names that no reference has.
+            Err(error) if error.code() == ErrorCode::InvalidSpec => {}
+            Err(source) => self.gaps.push(unread(&format!("the reference {name}"), source)),
+        }
     }
 
     /// A head that is on no branch reaches commits that no reference reaches.
@@ -91,7 +97,7 @@ impl Starts {
         }
     }
 
-    fn head_in(&mut self, file: &PathBuf) {
+    fn head_in(&mut self, file: &Path) {
         match std::fs::read_to_string(file) {
             Ok(text) => {
                 self.named.extend(Oid::from_str(text.trim()).ok().map(|id| ("HEAD".to_owned(), id)));
