@@ -145,6 +145,7 @@ fn a_revoke_is_never_sent_again_before_the_provider_was_asked() {
         } else {
             fold.fail(Happened::Perhaps, true, Reason::Unreachable)
         }
+        assert!(!matches!(fold.due(), Due::Act(Step::Revoke, _)), "sent again unasked");
         fold = fold.until(Step::Confirm);
         fold.begin();
         fold.fact(Fact::Verified(Verdict::Live(TokenId::new("old"))));
