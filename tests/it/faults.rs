@@ -6,8 +6,8 @@ use crate::world::door::{Act, Fault, Gate};
 use crate::world::http::Reply;
 use crate::world::shop::{ATTESTING, INDISTINCT, RELOADING, Running, Settings, Shop, until};
 use rustix::process::{Pid, Signal, kill_process};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn nothing(status: u16) -> Reply {
@@ -223,11 +223,7 @@ fn waiting() -> Vec<(&'static str, Shop, i32)> {
     let unapproved = Shop::open();
     let unprobeable = Settings::default().dependent(&[INDISTINCT, RELOADING]).open();
     let revoke = Settings::default().policy("when", "ask-twice").open();
-    vec![
-        ("Awaiting approval", unapproved, 20),
-        ("Held", unprobeable, 22),
-        ("Awaiting revoke approval", revoke, 20),
-    ]
+    vec![("Awaiting approval", unapproved, 20), ("Held", unprobeable, 22), ("Awaiting revoke approval", revoke, 20)]
 }
 
 #[test]

@@ -10,9 +10,15 @@
 )]
 
 #[cfg(feature = "rotate")]
+mod canary;
+#[cfg(feature = "rotate")]
+mod demo;
+#[cfg(feature = "rotate")]
 mod faults;
 mod hook;
 #[cfg(feature = "rotate")]
 mod kill;
+#[cfg(feature = "rotate")]
+mod oncall;
 mod scan;
 mod world;
