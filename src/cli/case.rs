@@ -40,7 +40,7 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
 }
 
 /// `C-0142`, `c-142` and `142` name the same case.
-fn rotation_id(text: &str) -> RotationId {
+pub(super) fn rotation_id(text: &str) -> RotationId {
     let digits = text.trim_start_matches(['C', 'c']).trim_start_matches('-');
     match digits.parse::<u64>() {
         Ok(number) => RotationId::new(format!("C-{number:04}")),

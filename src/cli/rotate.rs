@@ -10,7 +10,7 @@ use crate::inventory::Managed;
 use crate::journal::Journal as _;
 use crate::model::{Companions, Credential, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::report::timeline;
-use crate::rotation::{self, Outcome, Plan, State};
+use crate::rotation::{self, Fact, Outcome, Plan, State};
 use crate::runner::{Beforehand, Rest, Runner};
 use crate::wiring::mending::Mending;
 use crate::wiring::rehearsal;
@@ -44,11 +44,16 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     if given.rehearse {
         return rehearse(&screen, &mending, &managed, &plan, &old).await;
     }
-    let told = |state: &State, event: &rotation::Event| screen.event(state, event);
+    let told = |state: &State, event: &rotation::Event| {
+        // Not before the case is open, which it may fail to be.
+        if let Fact::Opened(plan) = &event.fact {
+            screen.head(plan);
+        }
+        screen.event(state, event);
+    };
     let stopping = signals::watch()?;
     let beforehand = given.yes.then(|| Beforehand { who: person::current(), valid: VALID });
     let runner = mending.runner(&managed, &told, beforehand, &stopping.asked);
-    screen.head(&plan);
     let rotation = runner.open(plan, &old).await.map_err(Failure::from)?;
     drop(old);
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
@@ -116,7 +121,7 @@ fn from_standard_input() -> Result<Secret, Failure> {
 fn show_plan(screen: &Screen, plan: &Plan) -> Code {
     screen.head(plan);
     screen.text(&timeline::plan(plan, &rotation::effects(plan)));
-    screen.text(&format!("plan {}; nothing was done\n", timeline::short(rotation::digest(plan).as_str())));
+    screen.text("\nnothing was done; the plan gets the digest that is approved when its case is opened\n");
     Code::Clean
 }
 

@@ -10,6 +10,10 @@
 )]
 
 mod architecture;
+#[cfg(feature = "rotate")]
+mod canary;
+#[cfg(feature = "rotate")]
+mod demo;
 mod dependencies;
 mod documents;
 #[cfg(feature = "rotate")]
@@ -18,6 +22,8 @@ mod field;
 mod hook;
 #[cfg(feature = "rotate")]
 mod kill;
+#[cfg(feature = "rotate")]
+mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;

@@ -134,8 +134,29 @@ impl Shop {
         self.root.path().join(name)
     }
 
-    pub(crate) fn issuer(&self) -> String {
-        self.issuer.base()
+    /// A repository `repository` that leaked the token and took it out again; the fingerprint.
+    pub(crate) fn leak(&self) -> String {
+        let top = self.at("repository");
+        std::fs::create_dir(&top).unwrap();
+        let git = |arguments: &[&str]| {
+            let mut command = self.command("git");
+            command.current_dir(&top).env("GIT_CONFIG_NOSYSTEM", "1").args(["-c", "user.name=kim"]);
+            run({
+                command.args(["-c", "user.email=kim@example.invalid"]).args(arguments);
+                command
+            })
+            .expect(0);
+        };
+        git(&["init", "-q", "-b", "main"]);
+        for (text, message) in [(format!("token = '{}'\n", self.leaked), "one"), ("token = ''\n".to_owned(), "two")] {
+            std::fs::write(top.join("settings.py"), text).unwrap();
+            git(&["add", "-A"]);
+            git(&["commit", "-qm", message]);
+        }
+        let mut scan = self.program(&["scan", "--history", "--json", "."]);
+        scan.current_dir(&top);
+        let report: serde_json::Value = serde_json::from_str(&run(scan).expect(1).stdout).unwrap();
+        report["findings"][0]["fingerprint"].as_str().unwrap().to_owned()
     }
 
     /// Changes the operator's file.
@@ -213,8 +234,16 @@ impl Shop {
 
     /// Somebody else writes to the store.
     pub(crate) fn overwrite(&self, value: &str) {
+        self.put(PATH, value);
+    }
+
+    pub(crate) fn put(&self, path: &str, value: &str) {
         let value = Secret::new(value.as_bytes().to_vec());
-        self.runtime.block_on(async { store(self.root.path()).put(&StorePath::new(PATH), &value).await }).unwrap();
+        self.runtime.block_on(async { store(self.root.path()).put(&StorePath::new(path), &value).await }).unwrap();
+    }
+
+    pub(crate) fn exported(&self, name: &str) -> String {
+        std::fs::read_to_string(self.at(name)).unwrap()
     }
 
     /// One token lives; store, exported file and service have it; no request of the service ever failed; the journal is
@@ -250,6 +279,14 @@ impl Shop {
     #[track_caller]
     pub(crate) fn assert_as_before(&self) {
         self.assert_all_use("tok_0001");
+    }
+
+    /// As before, and no journal was written.
+    #[track_caller]
+    pub(crate) fn assert_as_before_unwritten(&self) {
+        assert_eq!(self.live(), ["tok_0001"]);
+        assert_eq!(self.stored(), self.leaked.as_bytes());
+        self.assert_unbroken();
     }
 }
 
@@ -338,7 +375,7 @@ impl Running {
         let watchdog = std::thread::spawn(move || {
             // The process is waited for only after this thread ended, so its number is still its own.
             if end.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+                rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
             }
         });
         while self.line().is_some() {}
