@@ -107,6 +107,22 @@ pub enum CaseVerb {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Stops before the next effect; resume goes on
+    Pause {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Gives a held case up; the leak stays open, and on the list
+    Abandon {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long)]
+        reason: String,
+    },
     /// Revokes the old token now; dependents that still use it will fail
     RevokeNow {
         /// The case

@@ -41,8 +41,8 @@ pub const HELP: &str = "\
 Exit codes:
   0  clean and complete                        10  at least one finding proven live
   1  finding at or above the gate              20  a case waits for a person
-  2  usage, configuration or rule file         21  rotation rolled back: old token in use, new one dead
-  3  coverage incomplete, no finding at gate   22  rotation held: a person must choose
+  2  usage, configuration or rule file         21  rolled back: old token in use, new one dead
+  3  coverage incomplete, no finding at gate   22  held: a person must choose
   4  outside or internal failure               23  old token revoked, but a dependent fails
   5  not allowed                              130  interrupted (143: terminated)
 If several apply: 10, then 1, then 3.";

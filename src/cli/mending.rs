@@ -6,7 +6,7 @@ use crate::demo::DemoError;
 use crate::inventory::InventoryError;
 use crate::journal::{AuditError, JournalError};
 use crate::rules::template::TemplateError;
-use crate::runner::RunError;
+use crate::runner::{self, RunError};
 use crate::wiring::mending::MendingError;
 
 impl Failure {
@@ -20,7 +20,9 @@ impl Failure {
 impl From<MendingError> for Failure {
     fn from(error: MendingError) -> Self {
         let code = match &error {
-            MendingError::Database(_) | MendingError::Journal(_) | MendingError::Key(_) => Code::Outside,
+            MendingError::Database(_) | MendingError::Journal(_) | MendingError::Key(_) | MendingError::Random => {
+                Code::Outside
+            }
             _ => Code::Usage,
         };
         let failure = Self::of(code, &error);
@@ -41,6 +43,11 @@ impl From<JournalError> for Failure {
             JournalError::Active { rotation } => Self::of(Code::Usage, &error).hint(format!(
                 "stanch case show {rotation} tells where it stands; stanch case resume {rotation} goes on"
             )),
+            JournalError::Held { rotation, holder, .. } => {
+                let process = runner::process_of(holder);
+                Self::new(Code::Usage, format!("{rotation} is being run by another process ({process}); nothing was done"))
+                    .hint(format!("stanch case show {rotation} tells where it stands; it can be taken up here once that process has ended"))
+            }
             JournalError::Full { .. } => Self::of(Code::Outside, &error)
                 .hint("nothing new was begun; make room, then stanch case resume takes open cases up again"),
             _ => Self::of(Code::Outside, &error),
@@ -52,7 +59,10 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Journal(
-                error @ (JournalError::Missing { .. } | JournalError::Active { .. } | JournalError::Full { .. }),
+                error @ (JournalError::Missing { .. }
+                | JournalError::Active { .. }
+                | JournalError::Held { .. }
+                | JournalError::Full { .. }),
             ) => error.into(),
             error @ (RunError::Refused { .. } | RunError::Changed { .. }) => Self::of(Code::Usage, &error),
             error => Self::of(Code::Outside, &error)
@@ -73,7 +83,10 @@ impl From<InventoryError> for Failure {
 
 impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
-        Self::of(Code::Outside, &error)
+        match error {
+            AuditError::Journal(error) => error.into(),
+            error => Self::of(Code::Outside, &error),
+        }
     }
 }
 

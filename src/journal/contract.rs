@@ -79,7 +79,7 @@ pub(super) fn sealed(name: &str) -> Sealed {
 }
 
 pub(super) fn lease(holder: &str, now: u64) -> Lease {
-    Lease { holder: holder.into(), now: Timestamp(now), span: Duration::from_millis(100) }
+    Lease { holder: holder.into(), now: Timestamp(now), span: Duration::from_millis(100), ended: None }
 }
 
 async fn open(kept: &Kept, number: u64) -> Position {
@@ -187,6 +187,19 @@ async fn a_lease_is_taken_over_when_it_expired_and_fences_the_one_before(kept: K
     assert_eq!(epochs, [(1, 1), (2, 2)]);
 }
 
+async fn a_lease_whose_holder_has_ended_is_taken_over_and_nobody_elses_is(kept: Kept) {
+    let first = open(&kept, 1).await;
+    let over = |ended: &str| Lease { ended: Some(ended.to_owned()), ..lease("b", 1) };
+    let held = kept.journal.acquire(&rotation(1), &over("another")).await;
+    assert!(matches!(&held, Err(JournalError::Held { holder, .. }) if holder == "a"), "{held:?}");
+    let second = kept.journal.acquire(&rotation(1), &over("a")).await.unwrap();
+    assert_eq!(second, Position { epoch: 2, ..first.clone() });
+    fenced(kept.journal.append(&first, &[began(Step::Mint)], &[], false, 0).await);
+    let late = Lease { ended: Some("a".to_owned()), ..lease("c", 2) };
+    let held = kept.journal.acquire(&rotation(1), &late).await;
+    assert!(matches!(&held, Err(JournalError::Held { holder, .. }) if holder == "b"), "one takes it over: {held:?}");
+}
+
 async fn a_lease_is_renewed_given_back_and_taken_again_by_its_holder(kept: Kept) {
     let at = open(&kept, 1).await;
     kept.journal.renew(&at, &lease("a", 90)).await.unwrap();
@@ -285,6 +298,7 @@ promises! {
     an_id_is_used_once_and_the_next_one_follows
     only_the_first_event_opens
     a_lease_is_taken_over_when_it_expired_and_fences_the_one_before
+    a_lease_whose_holder_has_ended_is_taken_over_and_nobody_elses_is
     a_lease_is_renewed_given_back_and_taken_again_by_its_holder
     two_workers_get_one_lease
     sealed_values_are_erased_when_the_rotation_closes

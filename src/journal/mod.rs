@@ -117,7 +117,8 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
     /// All rotations, oldest first.
     async fn list(&self) -> Result<Vec<Listed>, JournalError>;
 
-    /// Takes (or takes over, if it expired) the lease of a rotation; the epoch grows by one with every taking.
+    /// Takes (or takes over, if it expired or its holder is known to have ended) the lease of a rotation; the epoch grows by
+    /// one with every taking.
     async fn acquire(&self, rotation: &RotationId, lease: &Lease) -> Result<Position, JournalError>;
 
     /// Prolongs the lease if the epoch is current still.
@@ -152,6 +153,15 @@ pub struct Lease {
     pub now: Timestamp,
     /// For how long.
     pub span: Duration,
+    /// A holder that is known to have ended: its lease counts as expired, and nobody else's.
+    pub ended: Option<String>,
+}
+
+impl Lease {
+    /// True while another worker's lease stands in the way of this one.
+    fn is_barred_by(&self, holder: &str, until: Timestamp) -> bool {
+        holder != self.holder && self.ended.as_deref() != Some(holder) && until > self.now
+    }
 }
 
 /// Why the journal did not do it.

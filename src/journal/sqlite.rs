@@ -43,7 +43,8 @@ impl SqliteJournal {
         let journal = Self { database, reserve, room_bytes: ROOM_BYTES };
         journal.database.flush().await.map_err(|error| journal.explain("open", error))?;
         if let Err(error) = journal.reserve.keep() {
-            tracing::warn!(%error, "the journal's disk has no room for a reserve: no rotation starts");
+            // Whoever begins something is refused with words of its own.
+            tracing::info!(%error, "the journal's disk has no room for a reserve: no rotation starts");
         }
         Ok(journal)
     }
@@ -259,7 +260,7 @@ impl SqliteJournal {
         lease: &Lease,
     ) -> Result<Position, JournalError> {
         let head = self.head(on, rotation).await?;
-        if let Some(holder) = head.holder.filter(|holder| *holder != lease.holder && head.until > lease.now) {
+        if let Some(holder) = head.holder.filter(|holder| lease.is_barred_by(holder, head.until)) {
             return Err(JournalError::Held { rotation: rotation.clone(), holder, until: head.until });
         }
         let epoch = head.epoch.saturating_add(1);

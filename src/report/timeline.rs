@@ -148,11 +148,13 @@ fn times(state: &State, stage: Stage, of: u32) -> String {
 }
 
 fn verified(state: &State) -> &'static str {
-    match (&state.stage, &state.old) {
-        (Stage::Assessing | Stage::Planning | Stage::Closed(Outcome::AlreadyDead), _) => "Assessed",
-        (Stage::RollingBack(_) | Stage::Seeking | Stage::Minting | Stage::Closed(Outcome::RolledBack(_)), _) => {
-            "New asked"
-        }
+    let stage = match &state.stage {
+        Stage::Held { at, .. } => at,
+        stage => stage,
+    };
+    match stage {
+        Stage::Assessing | Stage::Planning | Stage::Closed(Outcome::AlreadyDead) => "Assessed",
+        Stage::RollingBack(_) | Stage::Seeking | Stage::Minting | Stage::Closed(Outcome::RolledBack(_)) => "New asked",
         _ => "Old asked",
     }
 }

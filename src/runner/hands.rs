@@ -4,12 +4,13 @@ use super::custody::{Custody, duplicate};
 use crate::dependent::{DependentError, Expected};
 use crate::inventory::{Dependency, Managed, StoredCopy};
 use crate::model::{
-    Companions, Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version,
+    Chooser, Companions, Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version,
 };
 use crate::provider::{self, ProviderError, Scopes};
 use crate::rotation::{Effect, Fact, Old, Staged, State, StoreState, Warrant};
 use crate::store::{StoreError, Which};
 use sha2::{Digest as _, Sha256};
+use std::time::Duration;
 
 /// The companion that belongs to one secret alone, not to its account.
 const OF_THE_SECRET: &str = "session_token";
@@ -33,20 +34,37 @@ pub(super) struct Hands<'a> {
     pub(super) state: &'a State,
 }
 
-type Failed = Box<Fact>;
+/// A failure, and how long the other side asks to be left alone.
+struct Failed {
+    fact: Fact,
+    after: Option<Duration>,
+}
 
 impl Hands<'_> {
-    pub(super) async fn perform(&self, effect: &Effect, label: Option<&Label>, custody: &Custody) -> Done {
-        if let Effect::Mint { .. } = effect {
-            return self.mint(label, custody).await;
+    /// Performs one effect. Beside what happened: how long whoever was asked wants to be left alone.
+    pub(super) async fn perform(
+        &self,
+        effect: &Effect,
+        label: Option<&Label>,
+        custody: &Custody,
+    ) -> (Done, Option<Duration>) {
+        let done = match effect {
+            Effect::Mint { .. } => self.mint(label, custody).await,
+            effect => self.fact(effect, custody).await.map(Done::Fact),
+        };
+        match done {
+            Ok(done) => (done, None),
+            Err(Failed { fact, after }) => (Done::Fact(fact), after),
         }
-        Done::Fact(self.fact(effect, custody).await.unwrap_or_else(|failed| *failed))
     }
 
     async fn fact(&self, effect: &Effect, custody: &Custody) -> Result<Fact, Failed> {
         match effect {
             Effect::ReadUsage => self.usage(custody, self.state.plan.leaked).await,
-            Effect::Soak => self.usage(custody, self.state.entered).await,
+            Effect::Soak => {
+                self.undrifted(custody).await?;
+                self.usage(custody, self.state.entered).await
+            }
             Effect::Verify => Ok(Fact::Verified(provider::ask(&*self.managed.provider, &custody.old).await)),
             Effect::Preflight => self.preflight(custody).await,
             Effect::Count => self.ids().await.map(Fact::Counted),
@@ -94,27 +112,35 @@ impl Hands<'_> {
         }
     }
 
-    async fn mint(&self, label: Option<&Label>, custody: &Custody) -> Done {
+    async fn mint(&self, label: Option<&Label>, custody: &Custody) -> Result<Done, Failed> {
         let (Some(old), Some(label)) = (self.old_token(), label) else {
-            return Done::Fact(*failed(Reason::Missing, Happened::No, "no token to make another like"));
+            return Err(failed(Reason::Missing, Happened::No, "no token to make another like"));
         };
         let chosen = match self.state.plan.abilities.chooser {
-            crate::model::Chooser::Client => match self
-                .state
-                .pending
-                .as_ref()
-                .and_then(|pending| custody.value(pending.sealed.as_ref()?))
-            {
-                Some(chosen) => Some(chosen),
-                None => {
-                    return Done::Fact(*failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened"));
-                }
-            },
-            crate::model::Chooser::Server => None,
+            Chooser::Client => {
+                let sealed = self.state.pending.as_ref().and_then(|pending| custody.value(pending.sealed.as_ref()?));
+                Some(
+                    sealed
+                        .ok_or_else(|| failed(Reason::Unreadable, Happened::No, "the chosen value cannot be opened"))?,
+                )
+            }
+            Chooser::Server => None,
         };
-        match self.managed.provider.mint(old, label, chosen).await {
-            Ok(minted) => Done::Minted { token: minted.token, secret: minted.secret },
-            Err(error) => Done::Fact(*provider_failed(&error)),
+        let minted = self.managed.provider.mint(old, label, chosen).await.map_err(|error| provider_failed(&error))?;
+        if chosen.is_none() && self.state.plan.abilities.find {
+            self.was_minted_once(label, &minted.token).await?;
+        }
+        Ok(Done::Minted { token: minted.token, secret: minted.secret })
+    }
+
+    /// A request that something on the way delivered twice has made two tokens, and only one of them came back. Its
+    /// label finds the other; then neither is used, both are sought and ended, and another is made.
+    async fn was_minted_once(&self, label: &Label, minted: &TokenId) -> Result<(), Failed> {
+        let doubt = |why, note| Err(retry(why, Happened::Perhaps, note));
+        match self.managed.provider.find(label).await {
+            Ok(found) if found.iter().all(|token| token == minted) => Ok(()),
+            Ok(_) => doubt(Reason::Ambiguous, "the provider made more than one token of one request"),
+            Err(error) => doubt(error.reason(), "it cannot be seen whether one token was made, or more"),
         }
     }
 
@@ -159,6 +185,17 @@ impl Hands<'_> {
             }
         }
         Ok(Fact::Preflighted { saw_old })
+    }
+
+    /// Every store still holds the new value: a token that a store points at is not let die, nor one that none holds live.
+    async fn undrifted(&self, custody: &Custody) -> Result<(), Failed> {
+        for copy in &self.managed.stores {
+            if !matches!(self.held(copy, custody).await?, (_, true)) {
+                let note = format!("somebody else put the old value back into {}", copy.name);
+                return Err(failed(Reason::Conflict, Happened::No, &note));
+            }
+        }
+        Ok(())
     }
 
     async fn ids(&self) -> Result<Vec<TokenId>, Failed> {
@@ -209,8 +246,31 @@ impl Hands<'_> {
         let copy = self.copy(store)?;
         let value = self.new_value(copy, custody)?;
         let label = self.state.successor.as_ref().map(|successor| successor.label.clone()).ok_or_else(no_successor)?;
+        let (held, is_ours) = self.held(copy, custody).await?;
         let staged = copy.store.stage(&copy.path, &value, &label).await.map_err(|error| store_failed(&error))?;
+        // What is left must be what was looked at, or the new value itself where the promotion came before.
+        if !is_ours && staged.previous != held {
+            let note = format!("{} was changed by somebody else", copy.name);
+            return Err(failed(Reason::Conflict, Happened::Perhaps, &note));
+        }
         Ok(Fact::Staged { store, staged })
+    }
+
+    /// The version that a store holds, and whether it is the new value; one that is neither new nor old belongs to
+    /// somebody else and is left alone.
+    async fn held(&self, copy: &StoredCopy, custody: &Custody) -> Result<(Version, bool), Failed> {
+        let (version, value) =
+            copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        let (_, new) = self.new_pair(custody)?;
+        let old = old_secret(custody)?;
+        match copy.shape.read(&value) {
+            Ok((_, secret)) if secret.same_as(new) => Ok((version, true)),
+            Ok((_, secret)) if secret.same_as(old) => Ok((version, false)),
+            _ => {
+                let note = format!("{} holds a value that is neither the old nor the new one", copy.name);
+                Err(failed(Reason::Conflict, Happened::No, &note))
+            }
+        }
     }
 
     async fn promote(&self, store: usize, staged: &Staged, custody: &Custody) -> Result<Fact, Failed> {
@@ -255,6 +315,7 @@ impl Hands<'_> {
         if self.managed.provider.verify(&new).await.token().is_none() {
             return Err(retry(Reason::Unproven, Happened::No, "the new token was not accepted"));
         }
+        self.undrifted(custody).await?;
         let expected = self.expect_new(custody)?;
         for dependency in self.managed.dependents.iter().filter(|dependency| dependency.required) {
             match dependency.dependent.verify(&expected).await.map_err(|error| dependent_failed(&error))? {
@@ -436,29 +497,25 @@ fn no_successor() -> Failed {
 }
 
 fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
-    Box::new(Fact::Failed { happened, again: false, why, note: note.to_owned() })
+    told(happened, false, why, note.to_owned())
 }
 
 fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
-    Box::new(Fact::Failed { happened, again: true, why, note: note.to_owned() })
+    told(happened, true, why, note.to_owned())
+}
+
+fn told(happened: Happened, again: bool, why: Reason, note: String) -> Failed {
+    Failed { fact: Fact::Failed { happened, again, why, note }, after: None }
 }
 
 fn provider_failed(error: &ProviderError) -> Failed {
-    Box::new(Fact::Failed {
-        happened: error.happened(),
-        again: error.retry_after().is_some(),
-        why: error.reason(),
-        note: error.to_string(),
-    })
+    let after = error.retry_after();
+    Failed { after, ..told(error.happened(), after.is_some(), error.reason(), error.to_string()) }
 }
 
 fn store_failed(error: &StoreError) -> Failed {
-    Box::new(Fact::Failed {
-        happened: error.happened(),
-        again: error.retry_after().is_some(),
-        why: error.reason(),
-        note: error.to_string(),
-    })
+    let after = error.retry_after();
+    Failed { after, ..told(error.happened(), after.is_some(), error.reason(), error.to_string()) }
 }
 
 fn dependent_failed(error: &DependentError) -> Failed {

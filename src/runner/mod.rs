@@ -3,8 +3,10 @@
 
 mod custody;
 mod hands;
+mod holder;
 
 pub use custody::CustodyError;
+pub use holder::{holder, process_of};
 
 use crate::clock::Clock;
 use crate::inventory::Managed;
@@ -46,7 +48,7 @@ pub struct Runner<'a> {
     pub sealer: &'a Sealer,
     /// What the rotation touches.
     pub managed: &'a Managed,
-    /// This worker, unique per process.
+    /// This worker, unique per process: see [`holder()`].
     pub holder: String,
     /// Told of every durable event.
     pub told: Told<'a>,
@@ -125,6 +127,8 @@ impl std::fmt::Debug for Runner<'_> {
 struct Held {
     at: Position,
     state: State,
+    /// Somebody asked to be left alone until then.
+    not_before: Timestamp,
 }
 
 impl Runner<'_> {
@@ -138,7 +142,7 @@ impl Runner<'_> {
         plan.sealed = Some(sealed.digest.clone());
         let event = Event { at: self.clock.now(), fact: Fact::Opened(Box::new(plan)) };
         let state = rotation::open(&event).map_err(RunError::Illegal)?;
-        let (lease, monotonic) = (self.lease(), self.clock.monotonic());
+        let (lease, monotonic) = (self.lease(None), self.clock.monotonic());
         let at = self
             .journal
             .open(&self.managed.name, &event, &[sealed], &lease, monotonic)
@@ -155,10 +159,10 @@ impl Runner<'_> {
     /// # Errors
     /// [`RunError`]; the rotation stays open.
     pub async fn run(&self, rotation: &RotationId, first: Option<Fact>) -> Result<(State, Rest), RunError> {
-        let at = self.journal.acquire(rotation, &self.lease()).await.map_err(RunError::Journal)?;
+        let at = self.take(rotation).await?;
         let state = replay(self.journal, rotation).await?;
         self.unchanged(&state.plan)?;
-        let mut held = Held { at, state };
+        let mut held = Held { at, state, not_before: Timestamp(0) };
         let end = self.carry(&mut held, first).await;
         match self.journal.release(&held.at).await {
             Ok(()) | Err(JournalError::Fenced { .. }) => {}
@@ -195,6 +199,7 @@ impl Runner<'_> {
                     _ => return Ok(Rest::Asks(why)),
                 },
                 Due::Wait(until) => self.wait(held, until).await?,
+                Due::Act(..) if held.not_before > self.clock.now() => self.wait(held, held.not_before).await?,
                 Due::Act(step, effect) => self.act(held, &mut custody, step, effect).await?,
                 Due::Busy => self.record(held, Fact::Restarted, &[]).await?,
             }
@@ -216,7 +221,10 @@ impl Runner<'_> {
         self.record(held, began, sealed.as_slice()).await?;
 
         let hands = Hands { managed: self.managed, state: &held.state };
-        let done = self.while_renewing(&held.at, hands.perform(&effect, label.as_ref(), custody)).await?;
+        let (done, after) = self.while_renewing(&held.at, hands.perform(&effect, label.as_ref(), custody)).await?;
+        if let Some(after) = after.filter(|after| !after.is_zero()) {
+            held.not_before = self.clock.now().after(after);
+        }
 
         let (fact, sealed) = match done {
             hands::Done::Fact(fact) => (fact, None),
@@ -259,7 +267,7 @@ impl Runner<'_> {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 () = self.clock.sleep_until(beat) => {
-                    self.journal.renew(at, &self.lease()).await.map_err(RunError::Journal)?;
+                    self.journal.renew(at, &self.lease(None)).await.map_err(RunError::Journal)?;
                 }
             }
         }
@@ -268,7 +276,7 @@ impl Runner<'_> {
     async fn wait(&self, held: &Held, until: Timestamp) -> Result<(), RunError> {
         let now = self.clock.now();
         self.clock.sleep_until(until.min(now.after(SLICE))).await;
-        self.journal.renew(&held.at, &self.lease()).await.map_err(RunError::Journal)
+        self.journal.renew(&held.at, &self.lease(None)).await.map_err(RunError::Journal)
     }
 
     /// Orders of other processes. One that the state cannot take is refused to the person and not recorded.
@@ -337,8 +345,20 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn lease(&self) -> Lease {
-        Lease { holder: self.holder.clone(), now: self.clock.now(), span: LEASE }
+    /// Takes the lease. One whose holder was killed is taken over at once.
+    async fn take(&self, rotation: &RotationId) -> Result<Position, RunError> {
+        match self.journal.acquire(rotation, &self.lease(None)).await {
+            Err(JournalError::Held { holder, .. }) if holder::has_ended(&holder) => {
+                tracing::info!(%rotation, process = process_of(&holder), "the process that ran this case has ended");
+                self.journal.acquire(rotation, &self.lease(Some(holder))).await
+            }
+            outcome => outcome,
+        }
+        .map_err(RunError::Journal)
+    }
+
+    fn lease(&self, ended: Option<String>) -> Lease {
+        Lease { holder: self.holder.clone(), now: self.clock.now(), span: LEASE, ended }
     }
 }
 

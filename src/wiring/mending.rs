@@ -20,10 +20,9 @@ use crate::provider::aws_iam::{self, AwsIamProvider};
 use crate::provider::http::{Access, HttpProvider};
 use crate::provider::postgres::{self, PostgresProvider};
 use crate::provider::{Provider, ProviderError};
-use crate::rules::exchange::AbilitiesSpec;
 use crate::rules::template::{Shape, TemplateError};
-use crate::rules::{Catalogue, Kind};
-use crate::runner::{Beforehand, Runner, Told};
+use crate::rules::{Catalogue, Kind, Problem, RulesError, check_file};
+use crate::runner::{self, Beforehand, Runner, Told};
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
 use std::collections::BTreeMap;
@@ -64,6 +63,9 @@ pub enum MendingError {
     /// The envelope key cannot be used.
     #[error("the key that seals secrets cannot be used")]
     Key(#[from] KeyError),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Random,
     /// There is no such credential.
     #[error("there is no credential '{name}' in the configuration; it names: {known}")]
     NoCredential {
@@ -80,6 +82,23 @@ pub enum MendingError {
         /// The kind.
         kind: String,
     },
+    /// A rule file cannot be read.
+    #[error("could not read the rule file {path}")]
+    RuleFile {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A rule file is wrong.
+    #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n        "))]
+    Rule {
+        /// All that is wrong with it.
+        problems: Vec<Problem>,
+    },
+    /// A rule file names a kind that there is already.
+    #[error("the rule files do not fit together")]
+    Rules(#[from] RulesError),
     /// A secret that stanch itself needs cannot be read.
     #[error("could not read the secret that {whose} needs from {from}")]
     Secret {
@@ -147,7 +166,8 @@ pub struct Mending {
     pub sealer: Sealer,
     /// Time.
     pub clock: SystemClock,
-    catalogue: Arc<Catalogue>,
+    /// The kinds of the program and of the operator's own rule files.
+    pub catalogue: Arc<Catalogue>,
     egress: Arc<Egress>,
     key: PathBuf,
     holder: String,
@@ -161,6 +181,7 @@ impl Mending {
     pub async fn open(config: Option<&Path>) -> Result<Self, MendingError> {
         let path = configuration(config)?;
         let operator = Operator::load(&path)?;
+        let catalogue = catalogue(&operator.rules)?;
         let journal = match &operator.journal {
             Some(journal) => journal.clone(),
             None => installation::state_directory().ok_or(MendingError::NoState)?.join("journal.db"),
@@ -169,20 +190,18 @@ impl Mending {
         let database = Database::open(&journal).await?;
         let sealer = Sealer::new(FileKey::load_or_create(&key)?);
         let journal = SqliteJournal::open(Arc::new(database)).await?;
-        let mut unique = [0_u8; 8];
-        getrandom::fill(&mut unique).map_err(|_| MendingError::NoState)?;
         Ok(Self {
             operator,
             journal,
             sealer,
             clock: SystemClock::new(),
-            catalogue: crate::rules::builtin(),
+            catalogue,
             egress: Arc::new(
                 Egress::new(Limits::default())
                     .map_err(|source| MendingError::Address { name: "egress".to_owned(), source })?,
             ),
             key,
-            holder: format!("{}-{}", std::process::id(), data_encoding::HEXLOWER.encode(&unique)),
+            holder: runner::holder().map_err(|_| MendingError::Random)?,
         })
     }
 
@@ -318,7 +337,7 @@ impl Mending {
                 };
                 let exchanges = kind.exchanges().clone();
                 let clock = Arc::new(self.clock);
-                let abilities = exchanges.abilities(&AbilitiesSpec::default());
+                let abilities = exchanges.abilities();
                 Arc::new(HttpProvider::new(exchanges, abilities, access, Arc::clone(&self.egress), clock))
             }
             operator::Provider::AwsIam { user, region, endpoint, authority } => {
@@ -450,6 +469,18 @@ pub async fn fill_local(
     let store = store::local::LocalStore::new(settings, Sealer::new(FileKey::load_or_create(key)?));
     let put = store.put(at, value).await;
     put.map(|_| ()).map_err(|source| MendingError::Store { name: "local".to_owned(), source })
+}
+
+/// The kinds of the program and those of the operator's own rule files.
+fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
+    let mut extra = Vec::new();
+    for path in files {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| MendingError::RuleFile { path: shown, source })?;
+        extra.extend(check_file(path, &text).map_err(|problems| MendingError::Rule { problems })?);
+    }
+    let builtin = crate::rules::builtin();
+    if extra.is_empty() { Ok(builtin) } else { Ok(Arc::new(builtin.with(extra)?)) }
 }
 
 /// Where the operator's file is.

@@ -1,5 +1,12 @@
 //! A scratch directory with a repository in it, and the program run there.
 
+#[cfg(feature = "rotate")]
+pub(crate) mod door;
+#[cfg(feature = "rotate")]
+pub(crate) mod http;
+#[cfg(feature = "rotate")]
+pub(crate) mod shop;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::egress::{Limits, endpoint};
 use crate::provider::ask;
-use crate::rules::exchange::{AbilitiesSpec, CallSpec, Calls};
+use crate::rules::exchange::{CallSpec, Calls};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{delete, get, post};
@@ -148,7 +148,7 @@ fn provider(base: Option<Endpoint>) -> HttpProvider {
         ..Calls::default()
     };
     let exchanges = Exchanges::check(calls, &[]).unwrap();
-    let abilities = exchanges.abilities(&AbilitiesSpec::default());
+    let abilities = exchanges.abilities();
     let access = Access { base, authority: Some(plain("root")), values: Companions::default() };
     let egress = Arc::new(Egress::new(Limits::default()).unwrap());
     HttpProvider::new(exchanges, abilities, access, egress, Arc::new(SystemClock::new()))

@@ -185,7 +185,10 @@ impl AwsStore {
     ) -> Result<Version, StoreError> {
         match self.fetch(at, &Which::Current, "promote").await {
             Ok((version, current)) if same_value(&current, value) => Ok(version),
-            Ok((version, _)) if version != staged.previous => Err(StoreError::Conflict { at: at.clone() }),
+            // Where ours may have been current for a while, that is no plain conflict.
+            Ok((version, _)) if version != staged.previous && failure.happened() == Happened::No => {
+                Err(StoreError::Conflict { at: at.clone() })
+            }
             _ => Err(failure),
         }
     }
@@ -245,12 +248,12 @@ impl SecretStore for AwsStore {
             match moved {
                 Ok(()) => {
                     let (version, held) = self.fetch(at, &Which::Current, "promote").await.map_err(perhaps)?;
-                    match (same_value(&held, value), version == staged.previous) {
-                        (true, _) => version,
-                        // The service shows a change in its own time: to be tried again, which moves nothing twice.
-                        (false, true) => return Err(unseen("promote", at)),
-                        (false, false) => return Err(StoreError::Conflict { at: at.clone() }),
+                    if !same_value(&held, value) {
+                        // The service shows a change in its own time, or somebody else moved it after us: to be tried
+                        // again, which moves nothing twice.
+                        return Err(unseen("promote", at));
                     }
+                    version
                 }
                 Err(failure) => self.after_failure(at, staged, value, failure).await?,
             }

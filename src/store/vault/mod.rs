@@ -286,8 +286,8 @@ impl SecretStore for VaultStore {
             Err(failure) => match self.fetch(at, None, "promote").await {
                 // The reply was lost, or an earlier attempt arrived late.
                 Ok((version, held)) if held == fields => Ok(named(version)),
-                Ok((version, _)) if version != previous => Err(conflict()),
                 _ if matches!(failure, Failure::Status { moved: true, .. }) => Err(conflict()),
+                // Where ours may have been current for a while, that is no plain conflict.
                 _ => Err(failure.told("promote", at)),
             },
         }
