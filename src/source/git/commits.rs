@@ -163,6 +163,8 @@ struct Reading<'a> {
     boundary: HashSet<Oid>,
     blobs: HashSet<(Oid, u64)>,
     trees: HashSet<(Oid, u64)>,
+    /// Paths that were looked at.
+    names: HashSet<u64>,
     /// At how many places a tree was met, where its place counts.
     times: HashMap<Oid, u32>,
 }
@@ -177,6 +179,7 @@ impl<'a> Reading<'a> {
             boundary,
             blobs: HashSet::new(),
             trees: HashSet::new(),
+            names: HashSet::new(),
             times: HashMap::new(),
         }
     }
@@ -262,8 +265,9 @@ impl<'a> Reading<'a> {
         let olds: Vec<Oid> = parents.iter().map(Tree::id).collect();
         let whole = self.trees.contains(&(tree.id(), hash_of(&(path_counts, Vec::<Oid>::new()))));
         if whole || !self.trees.insert((tree.id(), hash_of(&(path_counts, olds)))) {
-            return CONTINUE;
+            return self.name(path, origin);
         }
+        self.names.insert(hash_of(path.as_slice()));
         if path_counts.is_some() {
             let times = self.times.entry(tree.id()).or_default();
             *times += 1;
@@ -305,13 +309,27 @@ impl<'a> Reading<'a> {
         CONTINUE
     }
 
+    /// What was read elsewhere stands under this name too, and a name may hold a token.
+    fn name(&mut self, path: &[u8], origin: &Origin) -> ControlFlow<()> {
+        if path.is_empty() || !self.names.insert(hash_of(path)) {
+            return CONTINUE;
+        }
+        let path = String::from_utf8_lossy(path).into_owned();
+        if self.readers.excludes(&path) {
+            return CONTINUE;
+        }
+        let place = Place::Commit { commit: origin.commit.clone(), path, time: origin.time };
+        self.readers.visit(Ok(Blob { place, from_top: None, bytes: &[] }))
+    }
+
     fn blob(&mut self, id: Oid, path: &[u8], origin: &Origin) -> ControlFlow<()> {
         let shown = String::from_utf8_lossy(path).into_owned();
         // A blob is read once, except that a path which is left out must not hide it at another.
         let key = if self.readers.excludes(&shown) { hash_of(path) } else { 0 };
         if !self.blobs.insert((id, key)) {
-            return CONTINUE;
+            return self.name(path, origin);
         }
+        self.names.insert(hash_of(path));
         let place = Place::Commit { commit: origin.commit.clone(), path: shown, time: origin.time };
         self.readers.want(Wanted { id, place })
     }
