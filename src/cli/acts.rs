@@ -21,8 +21,10 @@ pub enum Stdin {
 
 /// Replaces a leaked token: mint, store, prove, revoke, prove dead.
 #[derive(Args, Debug)]
-#[command(after_help = "Without --yes the case is opened and waits for approval of its plan; nothing is changed before that.\n\
-    Exit codes: 0 rotated, 20 waits for a person, 21 rolled back, 22 held, 23 revoked but a dependent fails.")]
+#[command(
+    after_help = "Without --yes the case is opened and waits for approval of its plan; nothing is changed before that.\n\
+    Exit codes: 0 rotated, 20 waits for a person, 21 rolled back, 22 held, 23 revoked but a dependent fails."
+)]
 pub struct Rotate {
     /// A fingerprint as scan prints it, or the beginning of one
     #[arg(value_name = "FINGERPRINT", conflicts_with = "credential")]
@@ -103,6 +105,22 @@ pub enum CaseVerb {
         id: String,
         /// Why; kept in the journal
         #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Stops before the next effect; resume goes on
+    Pause {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Gives a held case up; the leak stays open, and on the list
+    Abandon {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long)]
         reason: String,
     },
     /// Revokes the old token now; dependents that still use it will fail

@@ -14,13 +14,16 @@ pub(super) fn run(given: &acts::Audit) -> Result<Code, Failure> {
     signals::runtime()?.block_on(async {
         match &given.verb {
             acts::AuditVerb::Verify { file, checkpoint } => verify(file, checkpoint.as_deref()).await,
-            acts::AuditVerb::Export { case, output, config } => export(case.as_deref(), output.as_deref(), config).await,
+            acts::AuditVerb::Export { case, output, config } => {
+                export(case.as_deref(), output.as_deref(), config).await
+            }
         }
     })
 }
 
 async fn verify(file: &std::path::Path, checkpoint: Option<&str>) -> Result<Code, Failure> {
-    let checkpoint = checkpoint.map(str::parse::<Checkpoint>).transpose().map_err(|error| Failure::of(Code::Usage, &error))?;
+    let checkpoint =
+        checkpoint.map(str::parse::<Checkpoint>).transpose().map_err(|error| Failure::of(Code::Usage, &error))?;
     let summary = journal::verify_file(file, checkpoint.as_ref()).await.map_err(Failure::from)?;
     Screen::new(false).text(&format!("{}: {summary}\n", file.display()));
     Ok(Code::Clean)
@@ -36,7 +39,9 @@ async fn export(
     let mut to: Box<dyn Write + Send> = match output {
         Some(path) => {
             let file = OpenOptions::new().write(true).create_new(true).open(path);
-            Box::new(file.map_err(|error| Failure::because(Code::Outside, format!("could not write {}", path.display()), &error))?)
+            Box::new(file.map_err(|error| {
+                Failure::because(Code::Outside, format!("could not write {}", path.display()), &error)
+            })?)
         }
         None => Box::new(std::io::stdout()),
     };

@@ -25,8 +25,14 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
         acts::CaseVerb::List { json } => list(&mending, &screen, *json).await,
         acts::CaseVerb::Show { id, json } => show(&mending, &screen, &rotation_id(id), *json).await,
         acts::CaseVerb::Approve { id, plan } => approve(&mending, &screen, &rotation_id(id), plan.as_deref()).await,
-        acts::CaseVerb::Resume { id, reason } => order(&mending, &screen, &rotation_id(id), Order::Resume, reason).await,
+        acts::CaseVerb::Resume { id, reason } => {
+            order(&mending, &screen, &rotation_id(id), Order::Resume, reason).await
+        }
         acts::CaseVerb::Abort { id, reason } => order(&mending, &screen, &rotation_id(id), Order::Abort, reason).await,
+        acts::CaseVerb::Pause { id, reason } => order(&mending, &screen, &rotation_id(id), Order::Pause, reason).await,
+        acts::CaseVerb::Abandon { id, reason } => {
+            order(&mending, &screen, &rotation_id(id), Order::Abandon, reason).await
+        }
         acts::CaseVerb::RevokeNow { id, reason } => {
             order(&mending, &screen, &rotation_id(id), Order::RevokeNow, reason).await
         }
@@ -114,31 +120,50 @@ async fn approve(mending: &Mending, screen: &Screen, id: &RotationId, plan: Opti
         Stage::AwaitingApproval(digest) => {
             let typed = plan.map(|plan| plan.replace('-', "").to_ascii_lowercase());
             if typed.as_deref().is_some_and(|typed| typed.len() < 8 || !digest.as_str().starts_with(typed)) {
-                let message = format!("{id} waits for approval of plan {}, not of that one", timeline::short(digest.as_str()));
-                return Err(Failure::new(Code::Usage, message).hint(format!("stanch case show {id} prints what it would do")));
+                let message =
+                    format!("{id} waits for approval of plan {}, not of that one", timeline::short(digest.as_str()));
+                return Err(
+                    Failure::new(Code::Usage, message).hint(format!("stanch case show {id} prints what it would do"))
+                );
             }
             let (who, expires) = (person::current(), mending.clock.now().after(VALID));
             Fact::Approved { who, digest: digest.clone(), expires }
         }
-        Stage::AwaitingRevokeApproval => Fact::Ordered(Order::Resume, person::current(), "approved the revoke".to_owned()),
+        Stage::AwaitingRevokeApproval => {
+            Fact::Ordered(Order::Resume, person::current(), "approved the revoke".to_owned())
+        }
         other => {
             let message = format!("{id} does not wait for an approval: it is {}", runner::stage_word(other));
-            return Err(Failure::new(Code::Usage, message).hint(format!("stanch case show {id} says what it waits for")));
+            return Err(
+                Failure::new(Code::Usage, message).hint(format!("stanch case show {id} says what it waits for"))
+            );
         }
     };
     go_on(mending, screen, id, Some(fact)).await?.map_err(Failure::from)
 }
 
 /// Gives an order: to the process that runs the case if there is one, else carried out here.
-async fn order(mending: &Mending, screen: &Screen, id: &RotationId, order: Order, reason: &str) -> Result<Code, Failure> {
+async fn order(
+    mending: &Mending,
+    screen: &Screen,
+    id: &RotationId,
+    order: Order,
+    reason: &str,
+) -> Result<Code, Failure> {
     let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
     // A case that was merely interrupted needs no order to go on; only one that is held or paused does.
-    let waits = matches!(state.stage, Stage::Held { .. } | Stage::AwaitingRevokeApproval) || rotation::allowed(&state).contains(&Order::Resume);
+    let waits = matches!(state.stage, Stage::Held { .. } | Stage::AwaitingRevokeApproval)
+        || rotation::allowed(&state).contains(&Order::Resume);
     let fact = (order != Order::Resume || waits).then(|| Fact::Ordered(order, person::current(), reason.to_owned()));
     match go_on(mending, screen, id, fact).await? {
         Err(RunError::Journal(JournalError::Held { .. })) if order != Order::Resume => {
-            mending.journal.order(id, order, &person::current(), reason, mending.clock.now()).await.map_err(Failure::from)?;
-            screen.text(&format!("{id} is being run by another process; it was told to {}\n", runner::order_word(order)));
+            mending
+                .journal
+                .order(id, order, &person::current(), reason, mending.clock.now())
+                .await
+                .map_err(Failure::from)?;
+            screen
+                .text(&format!("{id} is being run by another process; it was told to {}\n", runner::order_word(order)));
             Ok(Code::Waiting)
         }
         other => other.map_err(Failure::from),

@@ -1,18 +1,18 @@
 //! `stanch demo`: the loop on screen, in a scratch directory, with the commands a person would type.
 
+use super::args::Common;
 use super::exit::Code;
 use super::failure::Failure;
-use super::screen::Screen;
-use super::args::Common;
 use super::output::{print, style_of};
 use super::scan::Judge;
+use super::screen::Screen;
 use super::{acts, find, person, rotate, signals};
-use crate::demo::{CREDENTIAL, World};
 use crate::clock::{Clock as _, SystemClock};
+use crate::demo::{CREDENTIAL, World};
 use crate::report::{Format, Scope, timeline};
-use crate::source::git::Whereabouts;
 use crate::rotation::{self, Outcome, State};
 use crate::runner::{Beforehand, Rest};
+use crate::source::git::Whereabouts;
 use crate::wiring::mending::Mending;
 use crate::wiring::scanner::{Target, prepare};
 use std::time::Duration;
@@ -43,7 +43,11 @@ async fn demo(given: &acts::Demo, common: &Common) -> Result<Code, Failure> {
     screen.text("\n$ stanch scan --history repository\n\n");
     let config = world.config.clone();
     let clock = SystemClock::new();
-    let prepared = prepare(find::request(Target::History(Whereabouts::Holding(world.repository.clone()))), crate::rules::builtin(), &clock)?;
+    let prepared = prepare(
+        find::request(Target::History(Whereabouts::Holding(world.repository.clone()))),
+        crate::rules::builtin(),
+        &clock,
+    )?;
     let began = clock.monotonic();
     let mut outcome = prepared.scanner.run(prepared.source.as_ref())?;
     let judge = Judge { gate: None, strict: false, exit_zero: false, stops_commit: false };

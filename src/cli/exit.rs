@@ -41,8 +41,8 @@ pub const HELP: &str = "\
 Exit codes:
   0  clean and complete                        10  at least one finding proven live
   1  finding at or above the gate              20  a case waits for a person
-  2  usage, configuration or rule file         21  rotation rolled back: old token in use, new one dead
-  3  coverage incomplete, no finding at gate   22  rotation held: a person must choose
+  2  usage, configuration or rule file         21  rolled back: old token in use, new one dead
+  3  coverage incomplete, no finding at gate   22  held: a person must choose
   4  outside or internal failure               23  old token revoked, but a dependent fails
   5  not allowed                              130  interrupted (143: terminated)
 If several apply: 10, then 1, then 3.";
@@ -109,7 +109,7 @@ mod tests {
     fn a_gap_is_never_forgiven() {
         let mut outcome = Outcome::default();
         assert_eq!(Code::of_scan(&outcome, Severity::Low, true, false), Code::Clean);
-        outcome.coverage.skipped.entry(crate::source::SkipReason::Binary).or_default().count = 1;
+        outcome.coverage.skipped.entry(crate::scan::SkipReason::Binary).or_default().count = 1;
         assert_eq!(Code::of_scan(&outcome, Severity::Low, false, false), Code::Clean);
         assert_eq!(Code::of_scan(&outcome, Severity::Low, true, false), Code::Incomplete);
         outcome.coverage.gaps.count = 1;

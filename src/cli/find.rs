@@ -5,9 +5,11 @@ use super::failure::Failure;
 use super::scan::processors;
 use crate::clock::Clock;
 use crate::model::{Finding, FingerprintPrefix};
+use crate::rules::Catalogue;
 use crate::source::git::Whereabouts;
 use crate::wiring::scanner::{Request, Target, prepare};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Larger items hold no token that a person would rotate by its fingerprint, in bytes.
 const LARGEST: u64 = 100_000_000;
@@ -29,30 +31,43 @@ pub(super) fn request(target: Target) -> Request {
 ///
 /// # Errors
 /// When there is none, or more than one.
-pub(super) fn finding(prefix: &FingerprintPrefix, repository: &Path, clock: &dyn Clock) -> Result<Finding, Failure> {
+pub(super) fn finding(
+    prefix: &FingerprintPrefix,
+    repository: &Path,
+    kinds: &Arc<Catalogue>,
+    clock: &dyn Clock,
+) -> Result<Finding, Failure> {
     let in_files = Target::Paths(vec![repository.to_owned()]);
     let in_history = Target::History(Whereabouts::Holding(repository.to_owned()));
-    if let Some(finding) = among(prefix, in_files, clock)? {
+    if let Some(finding) = among(prefix, in_files, kinds, clock)? {
         return Ok(finding);
     }
     if git2::Repository::discover(repository).is_ok()
-        && let Some(finding) = among(prefix, in_history, clock)?
+        && let Some(finding) = among(prefix, in_history, kinds, clock)?
     {
         return Ok(finding);
     }
-    let message = format!("no token with that fingerprint in {}, neither in its files nor in its history", repository.display());
-    Err(Failure::new(Code::Usage, message).hint("name the repository with --repo PATH, or the credential with --credential NAME"))
+    let message =
+        format!("no token with that fingerprint in {}, neither in its files nor in its history", repository.display());
+    Err(Failure::new(Code::Usage, message)
+        .hint("name the repository with --repo PATH, or the credential with --credential NAME"))
 }
 
-fn among(prefix: &FingerprintPrefix, target: Target, clock: &dyn Clock) -> Result<Option<Finding>, Failure> {
-    let prepared = prepare(request(target), crate::rules::builtin(), clock)?;
+fn among(
+    prefix: &FingerprintPrefix,
+    target: Target,
+    kinds: &Arc<Catalogue>,
+    clock: &dyn Clock,
+) -> Result<Option<Finding>, Failure> {
+    let prepared = prepare(request(target), Arc::clone(kinds), clock)?;
     let outcome = prepared.scanner.run(prepared.source.as_ref())?;
     let mut fitting = outcome.findings.into_iter().filter(|finding| finding.fingerprint.starts_with(prefix));
     let first = fitting.next();
     match (&first, fitting.find(|next| first.as_ref().is_some_and(|first| first.fingerprint != next.fingerprint))) {
         (Some(one), Some(other)) => {
             let message = "more than one token has a fingerprint that begins like that";
-            Err(Failure::new(Code::Usage, message).hint(format!("write more of it: {} or {}", one.fingerprint, other.fingerprint)))
+            Err(Failure::new(Code::Usage, message)
+                .hint(format!("write more of it: {} or {}", one.fingerprint, other.fingerprint)))
         }
         _ => Ok(first),
     }

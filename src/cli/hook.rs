@@ -7,9 +7,9 @@ use super::output::{print, style_of};
 use super::scan::{Judge, processors, report};
 use crate::clock::Clock;
 use crate::report::{Format, Scope};
-use crate::source::git::Whereabouts;
-use crate::source::{Limits, SkipReason};
-use crate::wiring::scanner::{Request, Target, prepare};
+use crate::scan::SkipReason;
+use crate::source::Limits;
+use crate::wiring::scanner::{Request, Target, Whereabouts, prepare};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -76,22 +76,28 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
         return Err(Failure::new(Code::Usage, "name what to rotate").hint(hint));
     };
     let prefix: FingerprintPrefix = text.parse().map_err(|error| Failure::new(Code::Usage, format!("{error}")))?;
-    let finding = find::finding(&prefix, &given.repo, &mending.clock)?;
-    let mut looked = Vec::new();
+    let finding = find::finding(&prefix, &given.repo, &mending.catalogue, &mending.clock)?;
+    let (mut looked, mut unread) = (Vec::new(), None);
     for name in mending.names_of(&finding.kind) {
         let managed = mending.managed(&name).await.map_err(Failure::from)?;
-        let (token, secret) = managed.current().await.map_err(Failure::from)?;
-        if secret.same_as(&finding.secret) {
-            let old = credential(token, finding.secret, finding.companions);
-            return Ok((managed, old));
+        match managed.current().await {
+            Ok((token, secret)) if secret.same_as(&finding.secret) => {
+                let old = credential(token, finding.secret, finding.companions);
+                return Ok((managed, old));
+            }
+            Ok(_) => looked.push(name),
+            Err(error) => unread = unread.or(Some(error)),
         }
-        looked.push(name);
+    }
+    // One that could not be read may be the one.
+    if let Some(error) = unread {
+        return Err(Failure::from(error));
     }
     let message = format!("no managed credential holds the token {} ({})", finding.fingerprint.short(), finding.kind);
     let hint = if looked.is_empty() {
         format!("add a credential of kind {} to the operator's file", finding.kind)
     } else {
-        format!("looked at {}; if one of them leaked an older value, use --credential NAME", looked.join(", "))
+        format!("looked at {}: what they hold now is another value", looked.join(", "))
     };
     Err(Failure::new(Code::Usage, message).hint(hint))
 }

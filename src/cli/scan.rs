@@ -8,8 +8,7 @@ use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
 use crate::report::{Format, Report, Scope};
 use crate::scan::Outcome;
-use crate::source::git::Whereabouts;
-use crate::wiring::scanner::{Prepared, Request, Target, prepare};
+use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

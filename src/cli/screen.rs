@@ -49,7 +49,8 @@ impl Screen {
 
     /// One durable event.
     pub(super) fn event(&self, state: &State, event: &Event) {
-        let line = timeline::line(state, event).or_else(|| self.verbose.then(|| timeline::intent(state, event)).flatten());
+        let line =
+            timeline::line(state, event).or_else(|| self.verbose.then(|| timeline::intent(state, event)).flatten());
         let Some(line) = line else { return };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.verbose && last.line.as_ref() == Some(&line) {

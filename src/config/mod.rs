@@ -4,6 +4,8 @@
 pub mod installation;
 #[cfg(feature = "rotate")]
 pub mod operator;
+#[cfg(feature = "rotate")]
+pub mod policy;
 pub mod repository;
 
 use std::io::{self, Read as _};

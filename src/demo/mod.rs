@@ -8,10 +8,8 @@ pub use dependent::Dependent;
 pub use issuer::Issuer;
 
 use crate::egress::{Allowed, Egress, EgressError, Limits, endpoint};
-use crate::model::Secret;
-use crate::seal::{FileKey, KeyError, Sealer};
-use crate::store::StoreError;
-use crate::store::local::{LocalSettings, LocalStore};
+use crate::model::{Secret, StorePath};
+use crate::wiring::mending::{MendingError, fill_local};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,12 +33,9 @@ pub enum DemoError {
     /// The scratch repository.
     #[error("could not make the scratch repository")]
     Git(#[from] git2::Error),
-    /// The envelope key.
-    #[error("could not make the scratch key")]
-    Key(#[from] KeyError),
     /// The local store.
     #[error("could not fill the scratch store")]
-    Store(#[from] StoreError),
+    Store(#[from] MendingError),
     /// The way out.
     #[error("could not set up the scratch service")]
     Egress(#[from] EgressError),
@@ -74,13 +69,9 @@ impl World {
         write_private(&directory.join("authority"), &authority).map_err(local("write the issuer's authority"))?;
 
         let export = directory.join("shop.token");
-        let key = FileKey::load_or_create(&directory.join("envelope.key"))?;
-        let path = crate::model::StorePath::new(PATH);
-        let settings = LocalSettings {
-            directory: directory.join("secrets"),
-            exports: std::iter::once((path.clone(), export.clone())).collect(),
-        };
-        LocalStore::new(settings, Sealer::new(key)).put(&path, &leaked).await?;
+        let path = StorePath::new(PATH);
+        let exports = std::iter::once((path.clone(), export.clone())).collect();
+        fill_local(&directory.join("secrets"), &directory.join("envelope.key"), exports, &path, &leaked).await?;
 
         let repository = directory.join("repository");
         commit_leak(&repository, &leaked)?;
@@ -140,8 +131,11 @@ fn commit_leak(directory: &Path, leaked: &Secret) -> Result<(), DemoError> {
     let leaking = format!("import os\n\nSHOP_URL = \"https://shop.example\"\nSHOP_TOKEN = \"{token}\"\n");
     std::fs::write(&file, leaking).map_err(local)?;
     commit(&repository, "Talk to the shop")?;
-    std::fs::write(&file, "import os\n\nSHOP_URL = \"https://shop.example\"\nSHOP_TOKEN = os.environ[\"SHOP_TOKEN\"]\n")
-        .map_err(local)?;
+    std::fs::write(
+        &file,
+        "import os\n\nSHOP_URL = \"https://shop.example\"\nSHOP_TOKEN = os.environ[\"SHOP_TOKEN\"]\n",
+    )
+    .map_err(local)?;
     commit(&repository, "Take the token from the environment")?;
     Ok(())
 }

@@ -121,9 +121,11 @@ impl Managed {
     pub async fn current(&self) -> Result<(Option<TokenId>, Secret), InventoryError> {
         let name = || self.name.clone();
         let copy = self.stores.first().ok_or_else(|| InventoryError::NoStore { name: name() })?;
-        let (_, value) = copy.store.read(&copy.path, &Which::Current).await.map_err(|source| {
-            InventoryError::Store { name: name(), store: copy.name.clone(), source }
-        })?;
+        let (_, value) = copy
+            .store
+            .read(&copy.path, &Which::Current)
+            .await
+            .map_err(|source| InventoryError::Store { name: name(), store: copy.name.clone(), source })?;
         let (token, secret) = copy.shape.read(&value).map_err(|source| InventoryError::Shape {
             name: name(),
             store: copy.name.clone(),
@@ -149,7 +151,8 @@ impl Managed {
 
 /// A source is an address, a range (`10.2.0.0/16`), or a name that stands in the origin as a word of its own.
 fn source_explains(source: &str, origin: &str) -> bool {
-    let mut words = origin.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')')).filter(|w| !w.is_empty());
+    let mut words =
+        origin.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')')).filter(|w| !w.is_empty());
     match range(source) {
         Some((net, bits)) => words.any(|word| word.parse().is_ok_and(|address| within(address, net, bits))),
         None => words.any(|word| word == source),

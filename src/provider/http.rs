@@ -202,6 +202,11 @@ impl Provider for HttpProvider {
         let known = Known { credential: Some(credential), token, ..Known::default() };
         let (status, meaning) = match self.speak(Act::Verify, true, known).await {
             Ok(answer) => answer,
+            // Nobody was asked: a value is not known here, or the request may not leave.
+            Err(error @ ProviderError::Refused { .. }) => {
+                tracing::warn!(%error, "a token could not be verified");
+                return Verdict::Unknown(Reason::Local);
+            }
             Err(error) => return Verdict::Unknown(error.reason()),
         };
         let verdict = match meaning {

@@ -231,15 +231,22 @@ impl Inner {
         exact.or_else(|| if self.accepts_anything { any() } else { None })
     }
 
-    fn mint(&mut self, like: &TokenId, label: &Label, abilities: &Abilities, chosen: Option<&Secret>) -> Minted {
-        let pushed = self.tokens.iter().find(|(_, held)| held.label.as_ref() == Some(label)).map(|(id, _)| id.clone());
-        let token = match pushed.filter(|_| abilities.chooser == Chooser::Client) {
-            Some(token) => token,
-            None => {
-                self.minted += 1;
-                TokenId::new(format!("minted-{}", self.minted))
-            }
+    /// The token that a mint writes over: the one it pushed before under this label, or the slot that is not in use.
+    fn slot(&self, like: &TokenId, label: &Label, abilities: &Abilities) -> Option<TokenId> {
+        let mut held = self.tokens.iter();
+        let slot = match (abilities.class, abilities.chooser) {
+            (Class::TwoSlots, _) => held.find(|(token, _)| *token != like),
+            (_, Chooser::Client) => held.find(|(_, held)| held.label.as_ref() == Some(label)),
+            (_, Chooser::Server) => None,
         };
+        slot.map(|(token, _)| token.clone())
+    }
+
+    fn mint(&mut self, like: &TokenId, label: &Label, abilities: &Abilities, chosen: Option<&Secret>) -> Minted {
+        let token = self.slot(like, label, abilities).unwrap_or_else(|| {
+            self.minted += 1;
+            TokenId::new(format!("minted-{}", self.minted))
+        });
         let secret = || match chosen {
             #[expect(clippy::disallowed_methods, reason = "the pushed value is kept, and handed back, sealed")]
             Some(chosen) => Secret::new(chosen.expose().to_vec()),
@@ -248,17 +255,20 @@ impl Inner {
         let mut fresh = Token::of(secret(), Some(label.clone()), None);
         fresh.scopes = self.tokens.get(like).map(|like| like.scopes.clone()).unwrap_or_default();
         let minted = Minted { token: token.clone(), secret: secret() };
+        if abilities.class == Class::Replace {
+            self.tokens.remove(like);
+        }
         self.tokens.insert(token, fresh);
         minted
     }
 
-    fn full(&self, abilities: &Abilities, label: &Label) -> bool {
-        let again = self.tokens.values().any(|held| held.label.as_ref() == Some(label));
+    fn full(&self, like: &TokenId, label: &Label, abilities: &Abilities) -> bool {
         let room = match abilities.quota {
             Quota::Unlimited => usize::MAX,
             Quota::AtMost(most) => usize::try_from(most).unwrap_or(usize::MAX),
         };
-        self.tokens.len() >= room && !(again && abilities.chooser == Chooser::Client)
+        let replaces = abilities.class == Class::Replace || self.slot(like, label, abilities).is_some();
+        self.tokens.len() >= room && !replaces
     }
 }
 
@@ -282,7 +292,7 @@ impl Provider for MemoryProvider {
         let abilities = self.abilities;
         let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing".to_vec()) };
         self.act(Act::Mint, abilities.mint, lie, |inner| match abilities.chooser {
-            _ if inner.full(&abilities, label) => Err(ProviderError::Quota),
+            _ if inner.full(like, label, &abilities) => Err(ProviderError::Quota),
             Chooser::Client if chosen.is_none() => {
                 Err(ProviderError::Refused { act: Act::Mint.word(), code: "no value was chosen".to_owned() })
             }
@@ -391,6 +401,25 @@ mod tests {
             provider.put("t0", "value0");
             keeps_the_contract(&provider, &TokenId::new("t0"), "value0").await;
         }
+    }
+
+    #[tokio::test]
+    async fn slots_take_turns_and_a_replacement_ends_what_it_replaces() {
+        let able = Abilities { class: Class::TwoSlots, ..abilities(Chooser::Client, Quota::AtMost(2)) };
+        let provider = MemoryProvider::new(able);
+        provider.put("a", "value-a");
+        keeps_the_contract(&provider, &TokenId::new("a"), "value-a").await;
+        provider.put("a", "value-a");
+        provider.put("b", "value-b");
+        let chosen = Secret::new(b"other".to_vec());
+        let minted = provider.mint(&TokenId::new("a"), &Label::new("l"), Some(&chosen)).await.unwrap();
+        assert_eq!(minted.token, TokenId::new("b"));
+
+        let able = Abilities { class: Class::Replace, ..abilities(Chooser::Server, Quota::AtMost(1)) };
+        let provider = MemoryProvider::new(able);
+        provider.put("a", "value-a");
+        let minted = provider.mint(&TokenId::new("a"), &Label::new("l"), None).await.unwrap();
+        assert_eq!(provider.live(), [minted.token]);
     }
 
     #[tokio::test]

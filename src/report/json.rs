@@ -1,10 +1,8 @@
 //! One JSON object: `{schema, tool, run, coverage, findings}`.
 
 use super::{Report, Scope};
-use crate::model::Sighting;
-use crate::scan::{Gap, Region};
-use crate::source::SkipReason;
-use crate::suppress::Excuse;
+use crate::model::{LineColumn, Place, Sighting};
+use crate::scan::{Excuse, Gap, Region, SkipReason};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -62,8 +60,15 @@ struct Found<'a> {
     #[serde(flatten)]
     sighting: &'a Sighting,
     region: Option<&'a Region>,
+    elsewhere: Vec<Spot<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Spot<'a> {
+    place: &'a Place,
+    at: &'a LineColumn,
 }
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -98,6 +103,11 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             .map(|sighting| Found {
                 sighting,
                 region: outcome.regions.get(&sighting.fingerprint),
+                elsewhere: report
+                    .elsewhere(&sighting.fingerprint)
+                    .iter()
+                    .map(|(place, at)| Spot { place, at })
+                    .collect(),
                 note: report.note(&sighting.fingerprint),
             })
             .collect(),

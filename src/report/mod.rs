@@ -7,7 +7,7 @@ mod text;
 #[cfg(feature = "rotate")]
 pub mod timeline;
 
-use crate::model::{Fingerprint, Place, Severity};
+use crate::model::{Fingerprint, LineColumn, Place, Severity};
 use crate::scan::{Outcome, harmless};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -103,6 +103,11 @@ impl Report<'_> {
             Format::Json => json::write(self, out),
             Format::Sarif => sarif::write(self, out),
         }
+    }
+
+    /// The other spots of the same secret.
+    fn elsewhere(&self, print: &Fingerprint) -> &[(Place, LineColumn)] {
+        self.outcome.elsewhere.get(print).map_or(&[], Vec::as_slice)
     }
 
     fn note(&self, print: &Fingerprint) -> Option<&str> {

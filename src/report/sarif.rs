@@ -117,16 +117,12 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
     if let Some(note) = report.note(&sighting.fingerprint) {
         properties.insert("note".to_owned(), note.into());
     }
-    let also: Vec<Value> = sighting
-        .also
-        .iter()
-        .enumerate()
-        .map(|(id, place)| {
-            let mut location = location(report, place, None);
-            if let Some(fields) = location.as_object_mut() {
-                fields.insert("id".to_owned(), (id + 1).into());
-            }
-            location
+    let also: Vec<Value> = (1..)
+        .zip(report.elsewhere(&sighting.fingerprint))
+        .map(|(id, (place, at)): (u64, _)| {
+            let mut physical = physical(report, place);
+            physical.insert("region".to_owned(), json!({ "startLine": at.line }));
+            json!({ "id": id, "physicalLocation": physical })
         })
         .collect();
     let mut result = json!({
@@ -146,17 +142,21 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
 }
 
 fn location(report: &Report<'_>, place: &Place, region: Option<&Region>) -> Value {
-    let mut physical = json!({ "artifactLocation": artifact(report, place) });
-    if let (Some(region), Some(fields)) = (region, physical.as_object_mut()) {
+    let mut physical = physical(report, place);
+    if let Some(region) = region {
         let region = json!({
             "startLine": region.start_line,
             "startColumn": region.start_column,
             "endLine": region.end_line,
             "endColumn": region.end_column,
         });
-        fields.insert("region".to_owned(), region);
+        physical.insert("region".to_owned(), region);
     }
     json!({ "physicalLocation": physical })
+}
+
+fn physical(report: &Report<'_>, place: &Place) -> Map<String, Value> {
+    Map::from_iter([("artifactLocation".to_owned(), artifact(report, place))])
 }
 
 /// Relative to the top of the repository where that is possible.

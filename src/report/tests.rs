@@ -1,7 +1,6 @@
 use super::*;
 use crate::model::{Confidence, FingerprintKey, KindId, LineColumn, Masked, Secret, Sighting, Span};
-use crate::scan::{Gap, Region};
-use crate::source::SkipReason;
+use crate::scan::{Gap, Region, SkipReason};
 
 fn sighting(path: &str) -> Sighting {
     let secret = Secret::new(b"not shown anywhere at all, ever".to_vec());
@@ -30,6 +29,8 @@ fn outcome() -> Outcome {
     let mut outcome = Outcome::default();
     outcome.regions.insert(sighting.fingerprint.clone(), region);
     outcome.notes.insert(sighting.fingerprint.clone(), "its exception ended".to_owned());
+    let other = Place::Staged { path: "other".to_owned() };
+    outcome.elsewhere.insert(sighting.fingerprint.clone(), vec![(other, LineColumn { line: 3, column: 4 })]);
     outcome.sightings.push(sighting);
     outcome.coverage.items = 3;
     outcome
@@ -62,7 +63,7 @@ stanch: 1 leak in 1 staged file, commit stopped                 11 ms, 3 files, 
   HIGH  acme.api-token                                                src/a\\n.rs:12:8
    12 | let x = \u{2026}ever;
       |         ^^^^^ 31 characters; not asked if live
-    also in other
+    also at other:3:4
     its exception ended
     st1:ynp7-l4uo";
     let (first, expected_first) = (text.lines().next().unwrap(), expected_start.lines().next().unwrap());
@@ -117,6 +118,7 @@ fn machines_read_envelopes() {
     let result = &sarif["runs"][0]["results"][0];
     assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "src/a%0A.rs");
     assert_eq!(result["partialFingerprints"]["primaryLocationLineHash"], "a1:1");
+    assert_eq!(result["relatedLocations"][0]["physicalLocation"]["region"]["startLine"], 3);
     assert_eq!(result["kind"], "fail");
     assert_eq!(result["level"], "error");
     let rule = &sarif["runs"][0]["tool"]["driver"]["rules"][0];

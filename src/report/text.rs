@@ -12,8 +12,8 @@ const WIDTH: usize = 88;
 /// Names of skipped items that are shown; machines get more.
 const NAMES: usize = 3;
 
-/// Other places of one secret that are shown.
-const PLACES: usize = 5;
+/// Other spots of one secret that are shown.
+const SPOTS: usize = 5;
 
 /// Gaps that are shown.
 const GAPS: usize = 50;
@@ -99,11 +99,12 @@ fn finding(report: &Report<'_>, sighting: &Sighting, style: Style, out: &mut dyn
         " ".repeat(before),
         counted(sighting.length as u64, "character")
     )?;
-    for place in sighting.also.iter().take(PLACES) {
-        writeln!(out, "    also in {}", shown_place(place, style))?;
+    let elsewhere = report.elsewhere(&sighting.fingerprint);
+    for (place, at) in elsewhere.iter().take(SPOTS) {
+        writeln!(out, "    also at {}:{}:{}", shown_place(place, style), at.line, at.column)?;
     }
-    if let Some(more) = sighting.also.len().checked_sub(PLACES).filter(|more| *more > 0) {
-        writeln!(out, "    also in {} (all in --format json)", counted(more as u64, "more place"))?;
+    if let Some(more) = elsewhere.len().checked_sub(SPOTS).filter(|more| *more > 0) {
+        writeln!(out, "    and at {} (--format json lists them)", counted(more as u64, "more spot"))?;
     }
     if let Some(note) = report.note(&sighting.fingerprint) {
         writeln!(out, "    {}", escaped(note, style))?;

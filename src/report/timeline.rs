@@ -2,7 +2,6 @@
 
 use crate::model::{Class, Health, Timestamp, Usage, Verdict};
 use crate::rotation::{Effect, Event, Fact, Old, Order, Outcome, Plan, Stage, State, Step, StoreState};
-use std::fmt::Write as _;
 
 /// One line of a timeline: what happened, and the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +39,9 @@ pub fn line(state: &State, event: &Event) -> Option<Line> {
         Fact::Counted(ids) => say("Counted", plural(ids.len(), "token")),
         Fact::Minted { token, .. } => say("Minted", format!("{token}, sealed before any other use")),
         Fact::Sought(ids) => say("Sought", format!("{} found", plural(ids.len(), "token"))),
-        Fact::Proved => say("Proved", format!("the new token works{}", times(state, Stage::Proving, plan.policy.proofs))),
+        Fact::Proved => {
+            say("Proved", format!("the new token works{}", times(state, Stage::Proving, plan.policy.proofs)))
+        }
         Fact::Staged { store, staged } => {
             let waits = staged.version.as_ref().map(|version| format!(", {version} waits apart")).unwrap_or_default();
             say("Staged", format!("{}, will leave {}{waits}", store_name(plan, *store), staged.previous))
@@ -114,7 +115,9 @@ pub fn standing(state: &State) -> String {
             let holds = match store {
                 StoreState::Promoted(_, version) => format!("NEW ({version})"),
                 StoreState::Moving(_) => "NEW or OLD (the answer is open)".to_owned(),
-                StoreState::Untouched | StoreState::Touched | StoreState::Staged(_) | StoreState::Demoted(_) => "OLD".to_owned(),
+                StoreState::Untouched | StoreState::Touched | StoreState::Staged(_) | StoreState::Demoted(_) => {
+                    "OLD".to_owned()
+                }
             };
             format!("{}: {holds}", plan.name)
         })
@@ -125,11 +128,8 @@ pub fn standing(state: &State) -> String {
 /// The effects of a plan as numbered sentences, from the step function that runs it.
 #[must_use]
 pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
-    let mut text = String::new();
-    for (number, effect) in effects.iter().enumerate() {
-        let _ = writeln!(text, "  {:>2}  {}", number + 1, effect_words(plan, effect));
-    }
-    text
+    let lines = effects.iter().enumerate();
+    lines.map(|(number, effect)| format!("  {:>2}  {}\n", number + 1, effect_words(plan, effect))).collect()
 }
 
 /// The first eight characters of a digest in two groups.
@@ -148,9 +148,13 @@ fn times(state: &State, stage: Stage, of: u32) -> String {
 }
 
 fn verified(state: &State) -> &'static str {
-    match (&state.stage, &state.old) {
-        (Stage::Assessing | Stage::Planning | Stage::Closed(Outcome::AlreadyDead), _) => "Assessed",
-        (Stage::RollingBack(_) | Stage::Seeking | Stage::Minting | Stage::Closed(Outcome::RolledBack(_)), _) => "New asked",
+    let stage = match &state.stage {
+        Stage::Held { at, .. } => at,
+        stage => stage,
+    };
+    match stage {
+        Stage::Assessing | Stage::Planning | Stage::Closed(Outcome::AlreadyDead) => "Assessed",
+        Stage::RollingBack(_) | Stage::Seeking | Stage::Minting | Stage::Closed(Outcome::RolledBack(_)) => "New asked",
         _ => "Old asked",
     }
 }
@@ -168,7 +172,8 @@ fn class(plan: &Plan) -> &'static str {
 fn usage_words(usage: &Usage, explained: &[String]) -> String {
     let mut words = match usage {
         Usage::Seen(uses) => {
-            let mut origins: Vec<_> = uses.iter().map(|seen| seen.origin.as_str()).filter(|origin| !origin.is_empty()).collect();
+            let mut origins: Vec<_> =
+                uses.iter().map(|seen| seen.origin.as_str()).filter(|origin| !origin.is_empty()).collect();
             origins.sort_unstable();
             origins.dedup();
             match origins.as_slice() {
@@ -180,7 +185,8 @@ fn usage_words(usage: &Usage, explained: &[String]) -> String {
         Usage::CannotKnow => "the provider does not tell".to_owned(),
     };
     if !explained.is_empty() {
-        let _ = write!(words, "; explained by {}", explained.join(", "));
+        words.push_str("; explained by ");
+        words.push_str(&explained.join(", "));
     }
     words
 }
@@ -188,7 +194,9 @@ fn usage_words(usage: &Usage, explained: &[String]) -> String {
 fn verdict_words(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Live(token) => format!("LIVE, {token}"),
-        Verdict::Restricted(token, limit) => format!("LIVE but restricted ({limit:?}), {token}").to_lowercase().replacen("live", "LIVE", 1),
+        Verdict::Restricted(token, limit) => {
+            format!("LIVE but restricted ({limit:?}), {token}").to_lowercase().replacen("live", "LIVE", 1)
+        }
         Verdict::Dead => "DEAD, refused as documented".to_owned(),
         Verdict::WrongPlace => "asked at the wrong place".to_owned(),
         Verdict::Unknown(why) => format!("unknown: {why}"),
@@ -253,8 +261,12 @@ fn effect_words(plan: &Plan, effect: &Effect) -> String {
         Effect::Seek { .. } => "look for what an interrupted mint left".to_owned(),
         Effect::Prove => format!("try the new token ({} successes in a row)", plan.policy.proofs),
         Effect::Stage { store } => format!("STAGE the new value in {}", store_name(plan, *store)),
-        Effect::Promote { store, .. } => format!("PROMOTE it in {}, conditional on the version it replaces", store_name(plan, *store)),
-        Effect::Check { dependent, reload: yes } => format!("{} {} for the new version", reload(yes), dependent_name(plan, *dependent)),
+        Effect::Promote { store, .. } => {
+            format!("PROMOTE it in {}, conditional on the version it replaces", store_name(plan, *store))
+        }
+        Effect::Check { dependent, reload: yes } => {
+            format!("{} {} for the new version", reload(yes), dependent_name(plan, *dependent))
+        }
         Effect::Soak => format!("watch the old token's use for {:?}", plan.policy.soak),
         Effect::Recheck(dependent) => format!("probe {} once more", dependent_name(plan, *dependent)),
         Effect::Disable(_) => "DISABLE the old token: from here there is no way back".to_owned(),
@@ -263,7 +275,9 @@ fn effect_words(plan: &Plan, effect: &Effect) -> String {
         Effect::Confirm => format!("ask until the old token is refused {} times in a row", plan.policy.confirms),
         Effect::Watch => format!("watch the new token and the dependents for {:?}", plan.policy.watch),
         Effect::Demote { store, .. } => format!("put the old value back in {}", store_name(plan, *store)),
-        Effect::CheckBack { dependent, reload: yes } => format!("{} {} for the old version", reload(yes), dependent_name(plan, *dependent)),
+        Effect::CheckBack { dependent, reload: yes } => {
+            format!("{} {} for the old version", reload(yes), dependent_name(plan, *dependent))
+        }
         Effect::Discard(_) => "revoke the unused token".to_owned(),
         Effect::ConfirmDiscard(_) => "ask until the unused token is refused".to_owned(),
         Effect::Unstage { store, .. } => format!("clear what {} holds of it", store_name(plan, *store)),

@@ -2,7 +2,7 @@
 
 use super::back::{mint_another, roll_back};
 use super::machine::tries;
-use super::{Stage, State, Step, dependents, revoke};
+use super::{Stage, State, Step, StoreState, dependents, revoke};
 use crate::model::{Chooser, Class, Happened, Reason, Timestamp};
 
 /// A step that did not work.
@@ -21,6 +21,9 @@ pub(super) struct Failure {
 /// The running step did not work.
 pub(super) fn failed(state: &mut State, step: Step, failure: Failure, at: Timestamp) -> Option<()> {
     let Failure { why, tried, .. } = failure;
+    if let Step::Promote(store) = step {
+        overtaken(state, store, failure)?;
+    }
     match step {
         Step::ReadUsage if !failure.again => {
             // What the thief did matters less than ending it.
@@ -39,6 +42,21 @@ pub(super) fn failed(state: &mut State, step: Step, failure: Failure, at: Timest
         Step::Confirm => revoke::unconfirmed(state, at),
         _ if failure.again => state.ready(at.after(state.plan.policy.pause), tried),
         _ => state.hold(why, at),
+    }
+    Some(())
+}
+
+/// Somebody else moved the store before our value was ever current there: there is nothing to take back, and what they
+/// wrote stays.
+fn overtaken(state: &mut State, store: usize, failure: Failure) -> Option<()> {
+    let first = std::mem::take(&mut state.first_move);
+    let one = state.stores.get_mut(store)?;
+    if let StoreState::Moving(staged) = one
+        && first
+        && failure.why == Reason::Conflict
+        && failure.happened == Happened::No
+    {
+        *one = StoreState::Staged(staged.clone());
     }
     Some(())
 }

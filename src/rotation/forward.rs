@@ -47,6 +47,7 @@ pub(super) fn succeeded(state: &mut State, step: Step, tried: u32, fact: &Fact, 
         }
         (Step::Revoke, Fact::Revoked) => {
             state.ending.revoked = true;
+            state.ending.unsure = None;
             state.ready(at, 0);
         }
         (Step::EndSessions, Fact::Ended { .. }) => {
@@ -235,6 +236,7 @@ fn promoted(state: &mut State, index: usize, version: &Version, at: Timestamp) -
     let store = state.stores.get_mut(index)?;
     let StoreState::Moving(staged) = store else { return None };
     *store = StoreState::Promoted(staged.clone(), version.clone());
+    state.first_move = false;
     next_store(state, at);
     Some(())
 }

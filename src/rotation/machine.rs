@@ -68,6 +68,7 @@ fn begin(plan: Plan, at: Timestamp) -> State {
         stale: None,
         proved: false,
         exposed: false,
+        first_move: false,
         streak: 0,
         dependents: unprobed(plan.dependents.len()),
         explained: Vec::new(),
@@ -149,7 +150,9 @@ fn began(state: &mut State, step: Step, label: Option<&Label>, sealed: Option<&D
         (Step::Mint, Effect::Mint { attempt, again }) => began_mint(state, attempt, again, label?, sealed)?,
         (Step::Stage(store), _) => *state.stores.get_mut(store)? = StoreState::Touched,
         (Step::Promote(store), Effect::Promote { staged, .. }) => {
-            *state.stores.get_mut(store)? = StoreState::Moving(staged);
+            let one = state.stores.get_mut(store)?;
+            state.first_move = matches!(one, StoreState::Staged(_));
+            *one = StoreState::Moving(staged);
             state.exposed = true;
         }
         (Step::Check(index), Effect::Check { reload, .. })
@@ -195,9 +198,10 @@ fn restarted(state: &mut State, pace: Pace, at: Timestamp) {
         state.ready(at, tried);
         match step {
             Step::Mint => failures::mint_unknown(state, at),
+            Step::Promote(_) => state.first_move = false,
             Step::Check(index) | Step::CheckBack(index) => dependents::interrupted(state, index),
             // Never sent again before the provider was asked.
-            Step::Revoke => state.ending.revoked = true,
+            Step::Revoke => revoke::unsure(state, Reason::Unreachable),
             _ => {}
         }
     }

@@ -183,6 +183,8 @@ pub struct State {
     pub proved: bool,
     /// A promotion of the successor was begun: dependents may read it somewhere.
     pub exposed: bool,
+    /// The promotion that was begun last is the first of its store: before it, the store held nothing of ours.
+    pub first_move: bool,
     /// Consecutive successes of the current step, where more than one is asked for.
     pub streak: u32,
     /// Dependent by dependent.
@@ -253,16 +255,19 @@ pub struct Ending {
     pub disabled: bool,
     /// The revocation was sent, or is a person's to do.
     pub revoked: bool,
+    /// Why nobody knows whether the provider took the revocation, after it was sent. Where the token was disabled
+    /// before, its death does not tell.
+    pub unsure: Option<Reason>,
     /// Its sessions were ended.
     pub ended: bool,
     /// When the first disable or revoke was begun; the alarm counts from here.
     pub since: Option<Timestamp>,
-    /// How often it was found alive after that.
+    /// How often it had to be revoked again after that.
     pub resends: u32,
 }
 
 /// What the world is asked to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Effect {

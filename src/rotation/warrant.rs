@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 /// use stanch::{model::TokenId, rotation::{Grounds, Warrant}};
 /// let warrant = Warrant::new(TokenId::new("t"), Grounds::NeverUsed);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Warrant {
     token: TokenId,
     grounds: Grounds,
 }
 
 /// Why a warrant was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grounds {
     /// A successor is in use; these are its versions, store by store.

@@ -1,6 +1,6 @@
 //! A rule file as typed. Nothing here is checked beyond its shape; `check` makes kinds of it.
 
-use super::exchange::{CallSpec, Calls, ReplySpec};
+use super::exchange::{AbilitiesSpec, CallSpec, Calls, ReplySpec};
 use super::shape::DetectSpec;
 use crate::model::{Confidence, Severity};
 use serde::Deserialize;
@@ -43,14 +43,16 @@ pub(super) struct KindSpec {
     #[serde(default)]
     usage: Option<CallSpec>,
     #[serde(default)]
+    abilities: AbilitiesSpec,
+    #[serde(default)]
     replies: Vec<ReplySpec>,
 }
 
 impl KindSpec {
     /// The conversations, as typed.
     pub(super) fn calls(&self) -> Calls {
-        let Self { verify, mint, list, find, disable, revoke, usage, replies, .. } = self.clone();
-        Calls { verify, mint, list, find, disable, revoke, usage, replies }
+        let Self { verify, mint, list, find, disable, revoke, usage, abilities, replies, .. } = self.clone();
+        Calls { verify, mint, list, find, disable, revoke, usage, abilities, replies }
     }
 }
 

@@ -146,8 +146,11 @@ mod tests {
 
     #[test]
     fn a_credential_survives_its_encoding() {
-        let mut credential =
-            Credential { token: Some(TokenId::new("t1")), secret: Some(Secret::new(vec![0, 255, 7])), ..Credential::default() };
+        let mut credential = Credential {
+            token: Some(TokenId::new("t1")),
+            secret: Some(Secret::new(vec![0, 255, 7])),
+            ..Credential::default()
+        };
         credential.companions.push("user", Secret::new(b"app".to_vec()));
         let again = decode(&encode(&credential)).unwrap();
         assert_eq!(again.token, credential.token);

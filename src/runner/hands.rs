@@ -3,12 +3,17 @@
 use super::custody::{Custody, duplicate};
 use crate::dependent::{DependentError, Expected};
 use crate::inventory::{Dependency, Managed, StoredCopy};
-use crate::model::{Chooser, Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version};
+use crate::model::{
+    Chooser, Companions, Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version,
+};
 use crate::provider::{self, ProviderError, Scopes};
 use crate::rotation::{Effect, Fact, Old, Staged, State, StoreState, Warrant};
 use crate::store::{StoreError, Which};
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
+
+/// The companion that belongs to one secret alone, not to its account.
+const OF_THE_SECRET: &str = "session_token";
 
 /// What an effect led to.
 pub(super) enum Done {
@@ -212,7 +217,7 @@ impl Hands<'_> {
 
     async fn prove(&self, custody: &Custody) -> Result<Fact, Failed> {
         let (token, secret) = self.new_pair(custody)?;
-        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let new = successor(token, Some(secret), custody);
         match self.managed.provider.verify(&new).await {
             Verdict::Live(seen) if seen == *token => {}
             Verdict::Live(_) => {
@@ -299,14 +304,14 @@ impl Hands<'_> {
             return Ok(Fact::Verified(verdict));
         }
         let (token, secret) = self.new_pair(custody)?;
-        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let new = successor(token, Some(secret), custody);
         let control = self.managed.provider.verify(&new).await;
         Ok(Fact::Verified(if control.token().is_some() { Verdict::Dead } else { Verdict::Unknown(Reason::Control) }))
     }
 
     async fn watch(&self, custody: &Custody) -> Result<Fact, Failed> {
         let (token, secret) = self.new_pair(custody)?;
-        let new = Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let new = successor(token, Some(secret), custody);
         if self.managed.provider.verify(&new).await.token().is_none() {
             return Err(retry(Reason::Unproven, Happened::No, "the new token was not accepted"));
         }
@@ -341,7 +346,7 @@ impl Hands<'_> {
             .read(&value)
             .map_err(|_| failed(Reason::Conflict, Happened::No, "the value has another shape"))?;
         if held.same_as(old) {
-            return Ok(Fact::Demoted { store, version: now });
+            return self.demoted(store, staged, current, now, &value).await;
         }
         let ours = self.state.successor.as_ref().and_then(|successor| custody.value(&successor.sealed));
         let is_ours = ours.is_some_and(|ours| held.same_as(ours)) || (ours.is_none() && current == Some(&now));
@@ -364,12 +369,30 @@ impl Hands<'_> {
         };
         let back = Staged { version: Some(staged.previous.clone()), previous: now };
         let version = copy.store.promote(&copy.path, &back, &value).await.map_err(|error| store_failed(&error))?;
+        self.demoted(store, staged, current, version, &value).await
+    }
+
+    /// The old value is current. Where the promotion's outcome is not known, it may still arrive: the store is left at
+    /// a version that it does not name.
+    async fn demoted(
+        &self,
+        store: usize,
+        staged: &Staged,
+        promoted: Option<&Version>,
+        now: Version,
+        value: &Secret,
+    ) -> Result<Fact, Failed> {
+        if promoted.is_some() {
+            return Ok(Fact::Demoted { store, version: now });
+        }
+        let copy = self.copy(store)?;
+        let label = self.state.successor.as_ref().map(|successor| &successor.label).ok_or_else(no_successor)?;
+        let version = copy.store.fence(&copy.path, staged, value, label).await.map_err(|error| store_failed(&error))?;
         Ok(Fact::Demoted { store, version })
     }
 
     async fn discard(&self, warrant: &Warrant, custody: &Custody) -> Result<Fact, Failed> {
-        let secret = self.orphan_value(warrant.token(), custody).map(duplicate);
-        let credential = Credential { token: Some(warrant.token().clone()), secret, ..Credential::default() };
+        let credential = successor(warrant.token(), self.orphan_value(warrant.token(), custody), custody);
         let provider = &self.managed.provider;
         provider.revoke(warrant, &credential).await.map_err(|error| provider_failed(&error))?;
         if self.state.plan.abilities.sessions {
@@ -385,8 +408,7 @@ impl Hands<'_> {
             let verdict = if gone { Verdict::Dead } else { Verdict::Unknown(Reason::Unreadable) };
             return Ok(Fact::Verified(verdict));
         };
-        let credential =
-            Credential { token: Some(token.clone()), secret: Some(duplicate(secret)), ..Credential::default() };
+        let credential = successor(token, Some(secret), custody);
         Ok(Fact::Verified(self.managed.provider.verify(&credential).await))
     }
 
@@ -459,6 +481,15 @@ fn digest(secret: &Secret) -> Digest {
     #[expect(clippy::disallowed_methods, reason = "the digest is what a dependent attests")]
     let hash = Sha256::digest(secret.expose());
     Digest::new(data_encoding::HEXLOWER.encode(&hash))
+}
+
+/// A credential of the same account as the old one: what names the account stays the same.
+fn successor(token: &TokenId, secret: Option<&Secret>, custody: &Custody) -> Credential {
+    let mut companions = Companions::default();
+    for (name, value) in custody.old.companions.iter().filter(|(name, _)| *name != OF_THE_SECRET) {
+        companions.push(name, duplicate(value));
+    }
+    Credential { token: Some(token.clone()), secret: secret.map(duplicate), companions }
 }
 
 fn no_successor() -> Failed {

@@ -7,14 +7,16 @@ mod lines;
 mod pipeline;
 mod tally;
 
+pub use crate::source::SkipReason;
+pub use crate::suppress::Excuse;
 pub use excerpt::harmless;
 pub use lines::Region;
 pub use tally::{Coverage, Gap, Listed};
 
 use crate::engine::{Engine, Scratch};
-use crate::model::{Finding, Fingerprint, FingerprintKey, Sighting};
+use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
 use crate::source::{Missed, Source, SourceError};
-use crate::suppress::{Excuse, Suppressions};
+use crate::suppress::Suppressions;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -42,6 +44,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// Where exactly each sighting begins and ends.
     pub regions: BTreeMap<Fingerprint, Region>,
+    /// The other spots where the same secret stands, in the same place or in others; the first of them if many.
+    pub elsewhere: BTreeMap<Fingerprint, Vec<(Place, LineColumn)>>,
     /// Why an exception for a sighting does not hold (any more).
     pub notes: BTreeMap<Fingerprint, String>,
     /// What was read and what was not.

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::pipeline::{Leak, Seen};
-use crate::model::{Confidence, Fingerprint, KindId, Place, Severity, Span};
+use crate::model::{Confidence, Fingerprint, KindId, LineColumn, Place, Severity, Span};
 use crate::source::{SkipReason, SourceError};
 use crate::suppress::Excuse;
 use serde::Serialize;
@@ -13,8 +13,8 @@ use std::error::Error;
 /// Secrets that are kept; more are a gap.
 const MOST_SECRETS: usize = 50_000;
 
-/// Other places of one secret that are kept.
-const MOST_PLACES: usize = 100;
+/// Spots of one secret that are kept.
+const MOST_SPOTS: usize = 100;
 
 /// Names that are kept of what was skipped, and gaps that are kept.
 const MOST_NAMES: usize = 1_000;
@@ -127,7 +127,7 @@ fn rank(leak: &Leak) -> Rank {
 struct Entry {
     rank: Rank,
     leak: Leak,
-    places: BTreeSet<Place>,
+    spots: BTreeSet<(Place, LineColumn)>,
 }
 
 /// The sum so far.
@@ -165,12 +165,12 @@ impl Tally {
 
     fn add_leak(&mut self, leak: Leak) {
         let rank = rank(&leak);
-        let place = leak.sighting.place.clone();
+        let spot = (leak.sighting.place.clone(), leak.sighting.at);
         match self.secrets.get_mut(&leak.sighting.fingerprint) {
             Some(entry) => {
-                entry.places.insert(place);
-                if entry.places.len() > MOST_PLACES {
-                    entry.places.pop_last();
+                entry.spots.insert(spot);
+                if entry.spots.len() > MOST_SPOTS {
+                    entry.spots.pop_last();
                 }
                 if rank < entry.rank {
                     (entry.rank, entry.leak) = (rank, leak);
@@ -178,7 +178,7 @@ impl Tally {
             }
             None => {
                 let print = leak.sighting.fingerprint.clone();
-                self.secrets.insert(print, Entry { rank, leak, places: BTreeSet::from([place]) });
+                self.secrets.insert(print, Entry { rank, leak, spots: BTreeSet::from([spot]) });
             }
         }
         if self.secrets.len() > MOST_SECRETS {
@@ -199,9 +199,14 @@ impl Tally {
             key(a).cmp(&key(b)).then_with(|| place(a).cmp(&place(b)))
         });
         let mut outcome = Outcome { coverage: self.coverage, excused: self.excused, ..Outcome::default() };
-        for Entry { mut leak, places, .. } in entries {
+        for Entry { mut leak, mut spots, .. } in entries {
             let print = leak.sighting.fingerprint.clone();
-            leak.sighting.also = places.into_iter().filter(|place| *place != leak.sighting.place).collect();
+            spots.remove(&(leak.sighting.place.clone(), leak.sighting.at));
+            let places: BTreeSet<&Place> = spots.iter().map(|(place, _)| place).collect();
+            leak.sighting.also = places.into_iter().filter(|place| **place != leak.sighting.place).cloned().collect();
+            if !spots.is_empty() {
+                outcome.elsewhere.insert(print.clone(), spots.into_iter().collect());
+            }
             outcome.regions.insert(print.clone(), leak.region);
             if let Some(note) = leak.note {
                 outcome.notes.insert(print, note);

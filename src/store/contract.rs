@@ -35,7 +35,8 @@ pub(super) async fn check(store: &dyn SecretStore, at: &StorePath, run: &str) {
     late_writers_lose(store, at, &staged, run, &second, &new).await;
 
     let third = goes_back(store, at, &staged, &second, &old).await;
-    discards(store, at, &label, &third, &old).await;
+    let fourth = fences(store, at, &staged, &third, &new, &old, &label).await;
+    discards(store, at, &label, &fourth, &old).await;
     knows_what_is_not_there(store, at, run).await;
 }
 
@@ -97,6 +98,29 @@ async fn goes_back(
     let again = store.promote(at, &back, old).await.expect("the way back can be repeated");
     assert_eq!(again, third);
     third
+}
+
+/// A promotion whose outcome is not known may arrive after the way back: it must find another version.
+async fn fences(
+    store: &dyn SecretStore,
+    at: &StorePath,
+    late: &Staged,
+    third: &Version,
+    new: &Secret,
+    old: &Secret,
+    label: &Label,
+) -> Version {
+    let fenced = store.fence(at, late, old, label).await.expect("what is current can be fenced");
+    assert_ne!(fenced, late.previous, "a late write names another version");
+    assert!(store.staging() == Staging::Native || &fenced == third, "nothing is written without need");
+    let again = store.fence(at, late, old, label).await.expect("a fence can be repeated");
+    assert_eq!(again, fenced, "and is one");
+    holds(store, at, &fenced, old).await;
+    store.promote(at, late, new).await.expect_err("the late write loses");
+    holds(store, at, &fenced, old).await;
+    let foreign = store.fence(at, late, new, label).await.expect_err("only what is current is fenced");
+    assert!(matches!(foreign, StoreError::Conflict { .. }), "{foreign:?}");
+    fenced
 }
 
 async fn discards(store: &dyn SecretStore, at: &StorePath, label: &Label, current: &Version, value: &Secret) {

@@ -216,6 +216,20 @@ impl SecretStore for MemoryStore {
         })
     }
 
+    async fn fence(&self, at: &StorePath, staged: &Staged, value: &Secret, _: &Label) -> Result<Version, StoreError> {
+        self.perform(Act::Promote, at, |inner| {
+            let shelf = inner.shelf(at)?;
+            if !shelf.holds(shelf.current, value) {
+                return Err(StoreError::Conflict { at: at.clone() });
+            }
+            if version(shelf.current) == staged.previous {
+                let fresh = shelf.add(None, value);
+                shelf.turn(fresh);
+            }
+            Ok(version(shelf.current))
+        })
+    }
+
     async fn discard(&self, at: &StorePath, label: &Label) -> Result<(), StoreError> {
         self.perform(Act::Discard, at, |inner| {
             if let Some(shelf) = inner.shelves.get_mut(at)

@@ -45,6 +45,17 @@ pub trait SecretStore: std::fmt::Debug + Send + Sync {
     /// versions are kept apart) and `staged.previous` the new one.
     async fn promote(&self, at: &StorePath, staged: &Staged, value: &Secret) -> Result<Version, StoreError>;
 
+    /// Makes `value`, which is current, stay current whatever a write under `staged` does that may still be under way:
+    /// afterwards it is current as a version that such a write does not name. Returns that version; a repeated fence
+    /// under the same label is one.
+    async fn fence(
+        &self,
+        at: &StorePath,
+        staged: &Staged,
+        value: &Secret,
+        label: &Label,
+    ) -> Result<Version, StoreError>;
+
     /// Drops what a mint's label left that is not current. Nothing there is success.
     async fn discard(&self, at: &StorePath, label: &Label) -> Result<(), StoreError>;
 }
@@ -161,6 +172,11 @@ impl StoreError {
             Self::Unreadable { .. } => Reason::Unreadable,
         }
     }
+}
+
+/// The label of the version that fences off a mint's late writes.
+fn fence_label(label: &Label) -> Label {
+    Label::new(format!("{label}-fence"))
 }
 
 /// True when a store would give both values back as one. The bytes are the same, or both are the text of a JSON object

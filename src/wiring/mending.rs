@@ -3,6 +3,7 @@
 use crate::clock::SystemClock;
 use crate::config::installation;
 use crate::config::operator::{self, AwsAuthority, Operator, OperatorError, SecretSource};
+use crate::config::policy::Span;
 use crate::database::{Database, DatabaseError};
 use crate::dependent::Expectation;
 use crate::dependent::Reload;
@@ -19,9 +20,8 @@ use crate::provider::aws_iam::{self, AwsIamProvider};
 use crate::provider::http::{Access, HttpProvider};
 use crate::provider::postgres::{self, PostgresProvider};
 use crate::provider::{Provider, ProviderError};
-use crate::rules::exchange::AbilitiesSpec;
 use crate::rules::template::{Shape, TemplateError};
-use crate::rules::{Catalogue, Kind};
+use crate::rules::{Catalogue, Kind, Problem, RulesError, check_file};
 use crate::runner::{self, Beforehand, Runner, Told};
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
@@ -82,6 +82,23 @@ pub enum MendingError {
         /// The kind.
         kind: String,
     },
+    /// A rule file cannot be read.
+    #[error("could not read the rule file {path}")]
+    RuleFile {
+        /// Which.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A rule file is wrong.
+    #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n        "))]
+    Rule {
+        /// All that is wrong with it.
+        problems: Vec<Problem>,
+    },
+    /// A rule file names a kind that there is already.
+    #[error("the rule files do not fit together")]
+    Rules(#[from] RulesError),
     /// A secret that stanch itself needs cannot be read.
     #[error("could not read the secret that {whose} needs from {from}")]
     Secret {
@@ -149,7 +166,8 @@ pub struct Mending {
     pub sealer: Sealer,
     /// Time.
     pub clock: SystemClock,
-    catalogue: Arc<Catalogue>,
+    /// The kinds of the program and of the operator's own rule files.
+    pub catalogue: Arc<Catalogue>,
     egress: Arc<Egress>,
     key: PathBuf,
     holder: String,
@@ -163,6 +181,7 @@ impl Mending {
     pub async fn open(config: Option<&Path>) -> Result<Self, MendingError> {
         let path = configuration(config)?;
         let operator = Operator::load(&path)?;
+        let catalogue = catalogue(&operator.rules)?;
         let journal = match &operator.journal {
             Some(journal) => journal.clone(),
             None => installation::state_directory().ok_or(MendingError::NoState)?.join("journal.db"),
@@ -176,7 +195,7 @@ impl Mending {
             journal,
             sealer,
             clock: SystemClock::new(),
-            catalogue: crate::rules::builtin(),
+            catalogue,
             egress: Arc::new(
                 Egress::new(Limits::default())
                     .map_err(|source| MendingError::Address { name: "egress".to_owned(), source })?,
@@ -318,7 +337,7 @@ impl Mending {
                 };
                 let exchanges = kind.exchanges().clone();
                 let clock = Arc::new(self.clock);
-                let abilities = exchanges.abilities(&AbilitiesSpec::default());
+                let abilities = exchanges.abilities();
                 Arc::new(HttpProvider::new(exchanges, abilities, access, Arc::clone(&self.egress), clock))
             }
             operator::Provider::AwsIam { user, region, endpoint, authority } => {
@@ -385,7 +404,7 @@ impl Mending {
             Some(operator::Probe::Command(probe)) => Arc::new(
                 CommandDependent::new(CommandSettings {
                     name: name.clone(),
-                    probe: program(&probe.run, probe.timeout.map_or(COMMAND, |operator::Span(span)| span)),
+                    probe: program(&probe.run, probe.timeout.map_or(COMMAND, |Span(span)| span)),
                     code: 0,
                     expect: Expectation { fields: BTreeMap::new(), contains: probe.stdout.clone() },
                     reload,
@@ -432,6 +451,36 @@ fn connection_string(probe: &operator::PostgresProbe, password: &Secret) -> Secr
     let text =
         format!("postgres://{user}:{}@{}:{}/{database}?sslmode={tls}", password.as_str(), probe.host, probe.port);
     Secret::new(text.into_bytes())
+}
+
+/// Puts a first value into the sealed local store: what a person does once, when the store is set up. `exports` are the
+/// plain files that hold current values for programs on this machine.
+///
+/// # Errors
+/// [`MendingError`] when the key or the store cannot be written.
+pub async fn fill_local(
+    directory: &Path,
+    key: &Path,
+    exports: BTreeMap<StorePath, PathBuf>,
+    at: &StorePath,
+    value: &Secret,
+) -> Result<(), MendingError> {
+    let settings = store::local::LocalSettings { directory: directory.to_owned(), exports };
+    let store = store::local::LocalStore::new(settings, Sealer::new(FileKey::load_or_create(key)?));
+    let put = store.put(at, value).await;
+    put.map(|_| ()).map_err(|source| MendingError::Store { name: "local".to_owned(), source })
+}
+
+/// The kinds of the program and those of the operator's own rule files.
+fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
+    let mut extra = Vec::new();
+    for path in files {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| MendingError::RuleFile { path: shown, source })?;
+        extra.extend(check_file(path, &text).map_err(|problems| MendingError::Rule { problems })?);
+    }
+    let builtin = crate::rules::builtin();
+    if extra.is_empty() { Ok(builtin) } else { Ok(Arc::new(builtin.with(extra)?)) }
 }
 
 /// Where the operator's file is.

@@ -9,16 +9,23 @@
     reason = "a test that goes wrong stops"
 )]
 
+mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 #[cfg(feature = "rotate")]
 mod demo;
+mod dependencies;
+mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
+mod field;
 mod hook;
 #[cfg(feature = "rotate")]
 mod kill;
 #[cfg(feature = "rotate")]
 mod oncall;
+#[cfg(feature = "rotate")]
+mod real;
+mod robust;
 mod scan;
 mod world;

@@ -17,6 +17,8 @@ fn files_are_found_and_no_form_of_report_shows_the_secret() {
             world.stanch(&arguments).expect(1).says("stanch.demo-token").hides(&one).hides(&two);
         }
     }
+    // A secret is one finding, and every line that it must be taken out of is named.
+    world.stanch(&["scan"]).expect(1).says("2 leaks in 1 file").says("also at src/pay.py:2:123");
     let lines = world.stanch(&["scan", "--format", "lines"]).expect(1).stdout;
     assert_eq!(lines.lines().count(), 2);
     assert!(lines.starts_with("src/pay.py:2:10: high stanch.demo-token st1l:"), "{lines}");
@@ -163,6 +165,21 @@ fn the_history_of_every_branch_is_scanned_and_merges_too() {
     // Of a merge, the range tells only what neither parent had.
     let last = world.stanch(&["scan", "--range", "HEAD~2..HEAD~1", "--format", "lines"]).expect(1).stdout;
     assert!(last.contains("evil@") && last.contains("deep/er/s@"), "{last}");
+}
+
+#[test]
+fn what_tags_say_and_name_is_history_too() {
+    let world = World::new();
+    world.stanch(&["scan", "--history"]).expect(0).says("0 objects");
+    world.commit("a", "clean", "first");
+    let (message, blob) = (token(32), token(33));
+    world.git_as_kim(&["tag", "-a", "v1", "-m", &format!("use {message}")]);
+    world.write("loose", &blob);
+    let id = world.git(&["hash-object", "-w", "loose"]).stdout.trim().to_owned();
+    world.git(&["tag", "file", &id]);
+    let ran = world.stanch(&["scan", "--history", "--format", "lines"]).expect(1).hides(&message).hides(&blob);
+    assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+    ran.says("refs/tags/file@").says("<message>@");
 }
 
 #[test]

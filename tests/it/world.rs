@@ -143,6 +143,12 @@ impl World {
         Ran::of(self.command(env!("CARGO_BIN_EXE_stanch")).args(arguments).output().unwrap())
     }
 
+    /// Runs another program, which must succeed.
+    #[track_caller]
+    pub(crate) fn run_ok(&self, program: &str, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(program).args(arguments).output().unwrap()).expect(0)
+    }
+
     pub(crate) fn run(&self, mut command: Command) -> Ran {
         Ran::of(command.output().unwrap())
     }

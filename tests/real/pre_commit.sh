@@ -41,7 +41,7 @@ git add -A
 git commit -q -m clean >"$WORK/clean.log" 2>&1 || { cat "$WORK/clean.log" >&2; fail "a clean commit was stopped"; }
 
 # Assembled here, so that this script holds nothing token-shaped.
-TOKEN="sk_live_$(od -An -N40 -tu1 /dev/urandom | tr -d ' \n' | tr '0-9' 'aQ7xR2mZ9k' | cut -c1-24)"
+TOKEN="sk_live_$(head -c 96 /dev/urandom | base64 | tr -dc 'A-Za-z0-9' | cut -c1-24)"
 printf 'key = "%s"\n' "$TOKEN" >leak.py
 git add -A
 if git commit -q -m leak >"$WORK/leak.log" 2>&1; then fail "a commit with a token passed"; fi

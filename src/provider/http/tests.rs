@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::egress::{Limits, endpoint};
 use crate::provider::ask;
-use crate::rules::exchange::{AbilitiesSpec, CallSpec, Calls};
+use crate::rules::exchange::{CallSpec, Calls};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{delete, get, post};
@@ -56,32 +56,32 @@ fn reply(status: u16, body: Value) -> Reply {
     (StatusCode::from_u16(status).unwrap(), HeaderMap::new(), Json(body))
 }
 
-fn gate(issuer: &Issuer, headers: &HeaderMap, admin: bool) -> Result<String, Reply> {
+fn gate(issuer: &Issuer, headers: &HeaderMap, admin: bool) -> Result<String, Box<Reply>> {
     if let Some((status, wait)) = issuer.broken {
         let mut broken = reply(status, json!({}));
         broken.1.extend(wait.map(|wait| (axum::http::header::RETRY_AFTER, wait.parse().unwrap())));
-        return Err(broken);
+        return Err(Box::new(broken));
     }
     let secret = headers.get("authorization").and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     match secret {
         Some("root") if admin => Ok("root".to_owned()),
         Some(secret) if !admin => {
             let found = issuer.tokens.iter().find(|(_, (held, _))| held == secret).map(|(id, _)| id.clone());
-            found.ok_or_else(|| reply(401, json!({})))
+            found.ok_or_else(|| Box::new(reply(401, json!({}))))
         }
-        _ => Err(reply(401, json!({}))),
+        _ => Err(Box::new(reply(401, json!({})))),
     }
 }
 
 async fn me(State(shared): State<Shared>, headers: HeaderMap) -> Reply {
     gate(&shared.lock().unwrap(), &headers, false)
-        .map_or_else(|error| error, |id| reply(200, json!({ "id": id, "scopes": ["write", "read"] })))
+        .map_or_else(|error| *error, |id| reply(200, json!({ "id": id, "scopes": ["write", "read"] })))
 }
 
 async fn mint(State(shared): State<Shared>, headers: HeaderMap, Json(body): Json<Value>) -> Reply {
     let mut issuer = shared.lock().unwrap();
     if let Err(error) = gate(&issuer, &headers, true) {
-        return error;
+        return *error;
     }
     assert_eq!(body["like"], "t0");
     if issuer.tokens.len() >= 3 {
@@ -98,7 +98,7 @@ async fn list(State(shared): State<Shared>, headers: HeaderMap) -> Reply {
     let items = issuer.tokens.iter();
     let items: Vec<_> =
         items.map(|(id, (_, name))| json!({ "id": id, "name": name, "created": "2023-11-14T22:13:20Z" })).collect();
-    gate(&issuer, &headers, true).map_or_else(|error| error, |_| reply(200, json!(items)))
+    gate(&issuer, &headers, true).map_or_else(|error| *error, |_| reply(200, json!(items)))
 }
 
 async fn revoke(State(shared): State<Shared>, headers: HeaderMap, Path(id): Path<String>) -> Reply {
@@ -106,7 +106,7 @@ async fn revoke(State(shared): State<Shared>, headers: HeaderMap, Path(id): Path
     match gate(&issuer, &headers, true) {
         Ok(_) if issuer.tokens.remove(&id).is_some() => reply(204, Value::Null),
         Ok(_) => reply(404, json!({})),
-        Err(error) => error,
+        Err(error) => *error,
     }
 }
 
@@ -118,7 +118,7 @@ async fn uses(
 ) -> Reply {
     let since: u64 = query.unwrap().strip_prefix("since=").unwrap().parse().unwrap();
     let body = if id == "t0" { json!([{ "at": since + 5, "ip": "192.0.2.7" }]) } else { json!([]) };
-    gate(&shared.lock().unwrap(), &headers, true).map_or_else(|error| error, |_| reply(200, json!({ "uses": body })))
+    gate(&shared.lock().unwrap(), &headers, true).map_or_else(|error| *error, |_| reply(200, json!({ "uses": body })))
 }
 
 async fn world() -> (Shared, HttpProvider) {
@@ -148,7 +148,7 @@ fn provider(base: Option<Endpoint>) -> HttpProvider {
         ..Calls::default()
     };
     let exchanges = Exchanges::check(calls, &[]).unwrap();
-    let abilities = exchanges.abilities(&AbilitiesSpec::default());
+    let abilities = exchanges.abilities();
     let access = Access { base, authority: Some(plain("root")), values: Companions::default() };
     let egress = Arc::new(Egress::new(Limits::default()).unwrap());
     HttpProvider::new(exchanges, abilities, access, egress, Arc::new(SystemClock::new()))
@@ -257,6 +257,7 @@ async fn what_the_rule_does_not_say_is_not_done() {
     let error = self::provider(None).mint(&TokenId::new("t0"), &Label::new("l"), None).await.unwrap_err();
     assert_eq!(error.happened(), Happened::No);
     assert!(error.to_string().contains("{{base}}"), "{error}");
+    assert_eq!(self::provider(None).verify(&credential("value0")).await, Verdict::Unknown(Reason::Local));
 }
 
 #[tokio::test]

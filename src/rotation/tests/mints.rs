@@ -24,6 +24,21 @@ fn where_spent_tries_lead() {
     assert_eq!(spent(Step::Recheck(0), Reason::Unreachable), Stage::Checking);
 }
 
+#[test]
+fn a_store_that_somebody_else_moved_first_is_left_to_them() {
+    let mut fold = Fold::new(&plan()).until(Step::Promote(0));
+    fold.begin();
+    fold.fail(Happened::No, false, Reason::Conflict);
+    assert!(matches!(fold.due(), Due::Act(Step::Discard, _)), "nothing of ours was current there");
+    // Unless an earlier attempt may have made ours current for a while.
+    let mut fold = Fold::new(&plan()).until(Step::Promote(0));
+    fold.begin();
+    fold.fail(Happened::Perhaps, true, Reason::Unreachable);
+    fold.begin();
+    fold.fail(Happened::No, false, Reason::Conflict);
+    assert!(matches!(fold.due(), Due::Act(Step::Demote(0), _)));
+}
+
 fn watching() -> Stage {
     Fold::new(&plan()).until(Step::Watch).state.stage
 }

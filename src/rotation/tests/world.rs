@@ -28,7 +28,7 @@ impl Dice {
 /// A token's handle and the value that opens it.
 pub(super) type Pair = (String, u32);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shelf {
     pub(super) version: u32,
     pub(super) current: Pair,
@@ -36,7 +36,7 @@ pub(super) struct Shelf {
     pub(super) apart: BTreeMap<String, (u32, Pair)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct User {
     pub(super) holds: Pair,
     /// Its probe tells versions apart.
@@ -45,7 +45,7 @@ pub(super) struct User {
     pub(super) stuck: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
     pub(super) live: BTreeMap<String, u32>,
     labels: BTreeMap<String, String>,
@@ -59,11 +59,19 @@ pub(super) struct World {
     /// The old token was ended out of turn: said beforehand, so invariants 1 to 3 are set aside.
     pub(super) out_of_turn: bool,
     /// How many confirmations an ended token still survives.
-    lingering: u32,
+    pub(super) lingering: u32,
     /// How many proofs a new token still fails.
-    spreading: u32,
+    pub(super) spreading: u32,
     pub(super) explained: bool,
     pub(super) foreign: BTreeSet<String>,
+}
+
+/// A conditional write that its sender gave up as lost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Late {
+    store: usize,
+    leaves: Version,
+    pair: Pair,
 }
 
 pub(super) fn old() -> Pair {
@@ -98,6 +106,13 @@ impl World {
     pub(super) fn mend(&mut self) {
         self.users.iter_mut().for_each(|user| user.stuck = false);
         self.explained = false;
+    }
+
+    /// While the old token lives, a dependent may start again with what it kept of it.
+    pub(super) fn relapse(&mut self, dependent: usize) {
+        if let Some(user) = self.users.get_mut(dependent) {
+            user.holds = old();
+        }
     }
 
     /// Somebody else makes a token.
@@ -135,6 +150,11 @@ impl World {
     /// The envelope key of a value is lost.
     pub(super) fn lose(&mut self, digest: &Digest) {
         self.custody.remove(digest.as_str());
+    }
+
+    /// The value can still be opened.
+    pub(super) fn holds(&self, digest: &Digest) -> bool {
+        self.custody.contains_key(digest.as_str())
     }
 
     pub(super) fn works(&self, pair: &Pair) -> bool {
@@ -293,7 +313,9 @@ impl World {
         self.versions += 1;
         let fresh = self.versions;
         let shelf = &mut self.shelves[store];
-        if shelf.current != old() {
+        // Where the promotion's outcome is unknown it may still arrive: the version moves on all the same, so that a
+        // late conditional write no longer matches.
+        if shelf.current != old() || current.is_none() {
             if current.is_some_and(|version| version.as_str() != shelf.version.to_string()) {
                 return Err((Happened::No, Reason::Conflict));
             }
@@ -302,6 +324,23 @@ impl World {
             shelf.current = old();
         }
         Ok(Fact::Demoted { store, version: Version::new(shelf.version.to_string()) })
+    }
+
+    /// A promotion that was given up as lost arrives after all; the store still asks for the version it was to leave.
+    pub(super) fn arrive(&mut self, late: &Late) {
+        self.versions += 1;
+        let shelf = &mut self.shelves[late.store];
+        if shelf.version.to_string() == late.leaves.as_str() {
+            shelf.version = self.versions;
+            shelf.current = late.pair.clone();
+        }
+    }
+
+    /// The promotion that is under way, as it may arrive later.
+    pub(super) fn delay(&self, state: &State, effect: &Effect) -> Option<Late> {
+        let Effect::Promote { store, staged: Staged { version: None, previous } } = effect else { return None };
+        let pair = self.successor(state).ok()?;
+        Some(Late { store: *store, leaves: previous.clone(), pair })
     }
 
     fn expected(&self, state: &State) -> Pair {
@@ -382,7 +421,8 @@ impl World {
         for (user, plan) in self.users.iter().zip(&state.plan.dependents) {
             assert!(!plan.required || !user.exact || self.works(&user.holds), "a dependent holds a dead token");
         }
-        let durable = |pair: &Pair| *pair == old() || self.custody.values().any(|value| *value == pair.1);
+        let shelved = |pair: &Pair| self.shelves.iter().any(|shelf| shelf.current == *pair);
+        let durable = |pair: &Pair| shelved(pair) || self.custody.values().any(|value| *value == pair.1);
         assert!(self.live.iter().any(|(token, value)| durable(&(token.clone(), *value))), "no live durable credential");
     }
 

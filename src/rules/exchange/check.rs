@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<String>> {
-    let Calls { verify, mint, list, find, disable, revoke, usage, replies } = calls;
+    let Calls { verify, mint, list, find, disable, revoke, usage, abilities, replies } = calls;
     let typed = [
         (Act::Verify, verify),
         (Act::Mint, mint),
@@ -19,7 +19,7 @@ pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<Str
         (Act::Revoke, revoke),
         (Act::Usage, usage),
     ];
-    let mut checked = Exchanges { hosts: hosts.to_vec(), ..Exchanges::default() };
+    let mut checked = Exchanges { hosts: hosts.to_vec(), typed: abilities, ..Exchanges::default() };
     let mut problems = Vec::new();
     for (act, call) in typed {
         let Some(call) = call else { continue };

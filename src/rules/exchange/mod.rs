@@ -35,6 +35,8 @@ pub struct Calls {
     pub revoke: Option<CallSpec>,
     /// Read use.
     pub usage: Option<CallSpec>,
+    /// What the calls do not show.
+    pub abilities: AbilitiesSpec,
     /// Samples that pin the tables.
     pub replies: Vec<ReplySpec>,
 }
@@ -45,6 +47,7 @@ pub struct Exchanges {
     calls: BTreeMap<Act, Exchange>,
     by_hand: BTreeMap<Act, String>,
     hosts: Vec<String>,
+    typed: AbilitiesSpec,
 }
 
 impl Exchanges {

@@ -149,8 +149,9 @@ fn at_most<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D:
 impl super::Exchanges {
     /// The capability record: what the rule file says, and what follows from the calls there are.
     #[must_use]
-    pub fn abilities(&self, typed: &AbilitiesSpec) -> Abilities {
+    pub fn abilities(&self) -> Abilities {
         use super::Act;
+        let typed = &self.typed;
         let has = |act| self.exchange(act).is_some();
         let chosen = self.exchange(Act::Mint).is_some_and(super::Exchange::takes_chosen);
         let class = if has(Act::Mint) { Class::Overlap } else { Class::Console };

@@ -19,7 +19,7 @@ fn calls(yaml: &str) -> Calls {
         replies: Vec<ReplySpec>,
     }
     let Typed { verify, mint, list, find, revoke, usage, replies } = serde_yaml::from_str(yaml).unwrap();
-    Calls { verify, mint, list, find, disable: None, revoke, usage, replies }
+    Calls { verify, mint, list, find, disable: None, revoke, usage, abilities: AbilitiesSpec::default(), replies }
 }
 
 fn check(yaml: &str) -> Result<Exchanges, Vec<String>> {
@@ -73,7 +73,7 @@ fn a_whole_rule_is_checked_and_its_samples_run() {
     let checked = check(ACME).unwrap();
     assert!(checked.needs_base());
     assert_eq!(checked.by_hand(Act::Usage), Some("docs/runbooks/acme.md"));
-    let abilities = checked.abilities(&AbilitiesSpec::default());
+    let abilities = checked.abilities();
     assert!(abilities.mint && abilities.find && abilities.revoke && abilities.scopes);
     assert!(!abilities.usage && !abilities.list && !abilities.disable);
 }

@@ -1,16 +1,22 @@
 //! Commits: all that can be reached, or those of a range; the blobs they bring and their messages.
 
-use super::Whereabouts;
 use super::blobs::{Readers, Wanted, read_all};
+use super::starts::Starts;
+use super::{Whereabouts, unread};
 use crate::model::Place;
 use crate::source::{Blob, Limits, Source, SourceError, Visit};
-use git2::{ObjectType, Oid, Repository, Revwalk, Sort, Tree};
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use git2::{ObjectType, Oid, Repository, Sort, Tree};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::ops::ControlFlow;
 
 /// Directories below one another that are followed; git itself stops sooner.
 const DEEPEST: usize = 512;
+
+/// Places of one tree that are looked at, each for itself, where something is excluded.
+const MOST_PLACES: u32 = 10_000;
+
+const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
 
 /// Every commit that a reference or `HEAD` reaches. Each blob is read once.
 #[derive(Debug)]
@@ -31,12 +37,11 @@ impl History {
 impl Source for History {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let repository = self.whereabouts.open()?;
-        let mut commits = walk_of(&repository)?;
-        commits.push_glob("*").map_err(|source| unread("the references", source))?;
-        let _reached = commits.push_head().is_ok(); // an unborn branch reaches nothing
+        let starts = Starts::of(&repository)?;
+        let commits = Commits::between(&repository, &[], &starts.commits(&repository));
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Nothing);
-            reading.commits(commits);
+            let _wanted = reading.commits(commits).is_continue() && reading.named_by(starts).is_continue();
             Ok(())
         })
     }
@@ -70,30 +75,69 @@ impl Range {
 impl Source for Range {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let repository = self.whereabouts.open()?;
-        let mut commits = walk_of(&repository)?;
         let new_branch = self.base.len() >= 40 && self.base.bytes().all(|byte| byte == b'0');
-        if !new_branch {
-            commits.hide(commit_id(&repository, &self.base)?).map_err(|source| unread(&self.base, source))?;
-        }
-        commits.push(commit_id(&repository, &self.tip)?).map_err(|source| unread(&self.tip, source))?;
+        let base = if new_branch { None } else { Some(commit_id(&repository, &self.base)?) };
+        let tip = commit_id(&repository, &self.tip)?;
+        let commits = Commits::between(&repository, base.as_slice(), &[tip]);
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Parents);
-            reading.commits(commits);
+            let _wanted = reading.commits(commits).is_continue();
             Ok(())
         })
     }
 }
 
-fn unread(what: &str, source: git2::Error) -> SourceError {
-    SourceError::Object { what: what.to_owned(), source }
+/// Commits, oldest first, so that a blob is named by the commit that brought it.
+struct Commits {
+    ids: Vec<Oid>,
+    gaps: Vec<SourceError>,
 }
 
-/// Oldest first, so that a blob is named by the commit that brought it.
-fn walk_of(repository: &Repository) -> Result<Revwalk<'_>, SourceError> {
-    let mut commits = repository.revwalk().map_err(|source| unread("the commits", source))?;
-    let sorting = Sort::TOPOLOGICAL | Sort::TIME | Sort::REVERSE;
-    commits.set_sorting(sorting).map_err(|source| unread("the commits", source))?;
-    Ok(commits)
+impl Commits {
+    /// What `tips` reach and `bases` do not.
+    fn between(repository: &Repository, bases: &[Oid], tips: &[Oid]) -> Self {
+        if let Ok(ids) = walked(repository, bases, tips) {
+            return Self { ids, gaps: Vec::new() };
+        }
+        // The walk stops for good at a commit that it cannot read; this one goes round it.
+        let mut gaps = Vec::new();
+        let hidden: HashSet<Oid> =
+            reached(repository, bases, &HashSet::new(), &mut gaps).into_iter().map(|(_, id)| id).collect();
+        let mut found = reached(repository, tips, &hidden, &mut gaps);
+        found.sort_unstable();
+        Self { ids: found.into_iter().map(|(_, id)| id).collect(), gaps }
+    }
+}
+
+fn walked(repository: &Repository, bases: &[Oid], tips: &[Oid]) -> Result<Vec<Oid>, git2::Error> {
+    let mut walk = repository.revwalk()?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME | Sort::REVERSE)?;
+    bases.iter().try_for_each(|base| walk.hide(*base))?;
+    tips.iter().try_for_each(|tip| walk.push(*tip))?;
+    walk.collect()
+}
+
+/// The commits that can be read with their times, and a gap for each that cannot.
+fn reached(
+    repository: &Repository,
+    starts: &[Oid],
+    hidden: &HashSet<Oid>,
+    gaps: &mut Vec<SourceError>,
+) -> Vec<(i64, Oid)> {
+    let (mut found, mut seen, mut next) = (Vec::new(), hidden.clone(), starts.to_vec());
+    while let Some(id) = next.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match repository.find_commit(id) {
+            Ok(commit) => {
+                found.push((commit.time().seconds(), id));
+                next.extend(commit.parent_ids());
+            }
+            Err(source) => gaps.push(unread(&format!("commit {id}"), source)),
+        }
+    }
+    found
 }
 
 fn commit_id(repository: &Repository, revision: &str) -> Result<Oid, SourceError> {
@@ -119,28 +163,57 @@ struct Reading<'a> {
     boundary: HashSet<Oid>,
     blobs: HashSet<(Oid, u64)>,
     trees: HashSet<(Oid, u64)>,
+    /// At how many places a tree was met, where its place counts.
+    times: HashMap<Oid, u32>,
 }
 
 impl<'a> Reading<'a> {
     fn new(repository: &'a Repository, readers: &'a Readers<'a>, against: Against) -> Self {
         let boundary = boundary_of(repository);
-        Self { repository, readers, against, boundary, blobs: HashSet::new(), trees: HashSet::new() }
+        Self {
+            repository,
+            readers,
+            against,
+            boundary,
+            blobs: HashSet::new(),
+            trees: HashSet::new(),
+            times: HashMap::new(),
+        }
     }
 
     /// Reads them until the end, or until no more is wanted.
-    fn commits(&mut self, commits: Revwalk<'_>) {
-        for id in commits {
-            let flow = match id {
-                Ok(id) => self.commit(id),
-                Err(source) => {
-                    let _wanted = self.readers.gap(unread("a commit of the history", source)).is_continue();
-                    ControlFlow::Break(()) // the walk cannot go on past it, and would say so for ever
-                }
+    fn commits(&mut self, commits: Commits) -> ControlFlow<()> {
+        commits.gaps.into_iter().try_for_each(|gap| self.readers.gap(gap))?;
+        commits.ids.into_iter().try_for_each(|id| self.commit(id))
+    }
+
+    /// What is named besides commits: messages of tags, and files and trees without a commit.
+    fn named_by(&mut self, starts: Starts) -> ControlFlow<()> {
+        starts.gaps.into_iter().try_for_each(|gap| self.readers.gap(gap))?;
+        starts.named.into_iter().try_for_each(|(name, id)| self.named(id, &name))
+    }
+
+    fn named(&mut self, mut id: Oid, name: &str) -> ControlFlow<()> {
+        for _ in 0..DEEPEST {
+            let object = match self.repository.find_object(id, None) {
+                Ok(object) => object,
+                Err(source) => return self.readers.gap(unread(&format!("{name} ({id})"), source)),
             };
-            if flow.is_break() {
-                return;
+            let origin = Origin { commit: id.to_string(), time: 0 };
+            if let Some(tag) = object.as_tag() {
+                let place = Place::Message { commit: id.to_string() };
+                let bytes = tag.message_bytes().unwrap_or_default();
+                self.readers.visit(Ok(Blob { place, from_top: None, bytes }))?;
+                id = tag.target_id();
+            } else if let Some(tree) = object.as_tree() {
+                return self.tree(tree, &[], &mut Vec::new(), &origin, 0);
+            } else if object.as_blob().is_some() {
+                return self.blob(id, name.as_bytes(), &origin);
+            } else {
+                return CONTINUE; // commits were walked
             }
         }
+        CONTINUE
     }
 
     fn commit(&mut self, id: Oid) -> ControlFlow<()> {
@@ -183,9 +256,22 @@ impl<'a> Reading<'a> {
             let what = format!("{} (too deep)", String::from_utf8_lossy(path));
             return self.readers.gap(unread(&what, git2::Error::from_str("directories nested too deep")));
         }
-        // The path belongs to the key: an exclusion may hold for one place of a tree and not for another.
-        if self.against == Against::Nothing && !self.trees.insert((tree.id(), hash_of(path))) {
-            return ControlFlow::Continue(());
+        // Met a second time, a tree has nothing new: without this, a few small trees that hold one another many times
+        // over would be read for ever. An exclusion may hold for one place of a tree and not for another.
+        let path_counts = self.readers.excludes_any().then(|| hash_of(path));
+        let olds: Vec<Oid> = parents.iter().map(Tree::id).collect();
+        let whole = self.trees.contains(&(tree.id(), hash_of(&(path_counts, Vec::<Oid>::new()))));
+        if whole || !self.trees.insert((tree.id(), hash_of(&(path_counts, olds)))) {
+            return CONTINUE;
+        }
+        if path_counts.is_some() {
+            let times = self.times.entry(tree.id()).or_default();
+            *times += 1;
+            if *times > MOST_PLACES {
+                let what = format!("tree {} ({})", tree.id(), String::from_utf8_lossy(path));
+                let why = git2::Error::from_str("it stands at too many places to try the exclusions at each of them");
+                return if *times == MOST_PLACES + 1 { self.readers.gap(unread(&what, why)) } else { CONTINUE };
+            }
         }
         for entry in tree.iter() {
             let (id, name) = (entry.id(), entry.name_bytes());
@@ -211,12 +297,12 @@ impl<'a> Reading<'a> {
                         }
                     }
                 }
-                _ => ControlFlow::Continue(()), // a submodule has its own history
+                _ => CONTINUE, // a submodule has its own history
             };
             path.truncate(length);
             flow?;
         }
-        ControlFlow::Continue(())
+        CONTINUE
     }
 
     fn blob(&mut self, id: Oid, path: &[u8], origin: &Origin) -> ControlFlow<()> {
@@ -224,7 +310,7 @@ impl<'a> Reading<'a> {
         // A blob is read once, except that a path which is left out must not hide it at another.
         let key = if self.readers.excludes(&shown) { hash_of(path) } else { 0 };
         if !self.blobs.insert((id, key)) {
-            return ControlFlow::Continue(());
+            return CONTINUE;
         }
         let place = Place::Commit { commit: origin.commit.clone(), path: shown, time: origin.time };
         self.readers.want(Wanted { id, place })
@@ -237,9 +323,9 @@ struct Origin {
     time: i64,
 }
 
-fn hash_of(path: &[u8]) -> u64 {
+fn hash_of(what: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
+    what.hash(&mut hasher);
     hasher.finish() | 1
 }
 

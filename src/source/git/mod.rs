@@ -3,6 +3,7 @@
 mod blobs;
 mod commits;
 mod staged;
+mod starts;
 
 pub use commits::{History, Range};
 pub use staged::Staged;
@@ -32,4 +33,8 @@ impl Whereabouts {
         }
         .map_err(|source| SourceError::Repository { source })
     }
+}
+
+fn unread(what: &str, source: git2::Error) -> SourceError {
+    SourceError::Object { what: what.to_owned(), source }
 }

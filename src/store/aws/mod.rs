@@ -5,7 +5,7 @@
 //! by their prefix. The client never repeats a request by itself. What it says of its own doings is not logged: its
 //! traces hold whole requests.
 
-use super::{SecretStore, StoreError, Which, same_value};
+use super::{SecretStore, StoreError, Which, fence_label, same_value};
 use crate::egress::endpoint;
 use crate::model::{Happened, Label, Secret, StorePath, Version};
 use crate::rotation::{Staged, Staging};
@@ -135,11 +135,18 @@ impl AwsStore {
         }
     }
 
-    /// Writes the value as a version under `AWSPENDING`. A version that is there already must hold the same value.
+    /// Writes the value as a version under a stage. A version that is there already must hold the same value.
     #[expect(clippy::disallowed_methods, reason = "the value goes into the request that stores it")]
-    async fn put(&self, at: &StorePath, id: &str, value: &Secret) -> Result<(), StoreError> {
+    async fn put(
+        &self,
+        at: &StorePath,
+        id: &str,
+        value: &Secret,
+        stage: &str,
+        act: &'static str,
+    ) -> Result<(), StoreError> {
         let request = self.client.put_secret_value().secret_id(at.as_str()).client_request_token(id);
-        let request = request.version_stages(PENDING);
+        let request = request.version_stages(stage);
         let request = match std::str::from_utf8(value.expose()) {
             Ok(text) => request.secret_string(text),
             Err(_) => request.secret_binary(Blob::new(value.expose())),
@@ -147,9 +154,9 @@ impl AwsStore {
         let reply = request.send().with_subscriber(NoSubscriber::new()).await;
         let Err(error) = reply else { return Ok(()) };
         if !error.as_service_error().is_some_and(|error| error.is_resource_exists_exception()) {
-            return Err(failure(&error, "stage", at, Happened::Perhaps));
+            return Err(failure(&error, act, at, Happened::Perhaps));
         }
-        let (_, there) = self.fetch(at, &Which::Exactly(Version::new(id)), "stage").await?;
+        let (_, there) = self.fetch(at, &Which::Exactly(Version::new(id)), act).await?;
         if same_value(&there, value) { Ok(()) } else { Err(StoreError::Conflict { at: at.clone() }) }
     }
 
@@ -178,7 +185,10 @@ impl AwsStore {
     ) -> Result<Version, StoreError> {
         match self.fetch(at, &Which::Current, "promote").await {
             Ok((version, current)) if same_value(&current, value) => Ok(version),
-            Ok((version, _)) if version != staged.previous => Err(StoreError::Conflict { at: at.clone() }),
+            // Where ours may have been current for a while, that is no plain conflict.
+            Ok((version, _)) if version != staged.previous && failure.happened() == Happened::No => {
+                Err(StoreError::Conflict { at: at.clone() })
+            }
             _ => Err(failure),
         }
     }
@@ -218,7 +228,7 @@ impl SecretStore for AwsStore {
         // Promoted already: the version that was left is the one to name.
         let left = if current == id { stages.holder(PREVIOUS) } else { Some(current) };
         let left = left.ok_or_else(|| StoreError::Conflict { at: at.clone() })?;
-        self.put(at, &id, value).await?;
+        self.put(at, &id, value, PENDING, "stage").await?;
         Ok(Staged { version: Some(Version::new(id)), previous: Version::new(left) })
     }
 
@@ -238,18 +248,42 @@ impl SecretStore for AwsStore {
             match moved {
                 Ok(()) => {
                     let (version, held) = self.fetch(at, &Which::Current, "promote").await.map_err(perhaps)?;
-                    match (same_value(&held, value), version == staged.previous) {
-                        (true, _) => version,
-                        // The service shows a change in its own time: to be tried again, which moves nothing twice.
-                        (false, true) => return Err(unseen("promote", at)),
-                        (false, false) => return Err(StoreError::Conflict { at: at.clone() }),
+                    if !same_value(&held, value) {
+                        // The service shows a change in its own time, or somebody else moved it after us: to be tried
+                        // again, which moves nothing twice.
+                        return Err(unseen("promote", at));
                     }
+                    version
                 }
                 Err(failure) => self.after_failure(at, staged, value, failure).await?,
             }
         };
         self.settle(at, &current).await.map_err(perhaps)?;
         Ok(current)
+    }
+
+    async fn fence(
+        &self,
+        at: &StorePath,
+        staged: &Staged,
+        value: &Secret,
+        label: &Label,
+    ) -> Result<Version, StoreError> {
+        let (current, held) = self.fetch(at, &Which::Current, "fence").await?;
+        if !same_value(&held, value) {
+            return Err(StoreError::Conflict { at: at.clone() });
+        }
+        if current != staged.previous {
+            return Ok(current);
+        }
+        // A late move names the version that it leaves, so it fails once another version is current.
+        let id = version_id(&fence_label(label));
+        self.put(at, &id, value, CURRENT, "fence").await?;
+        let (current, held) = self.fetch(at, &Which::Current, "fence").await.map_err(perhaps)?;
+        match (current.as_str() == id, same_value(&held, value)) {
+            (true, true) => Ok(current),
+            _ => Err(unseen("fence", at)),
+        }
     }
 
     async fn discard(&self, at: &StorePath, label: &Label) -> Result<(), StoreError> {

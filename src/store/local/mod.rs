@@ -6,7 +6,7 @@
 
 mod shelf;
 
-use super::{SecretStore, StoreError, Which, same_value};
+use super::{SecretStore, StoreError, Which, fence_label, same_value};
 use crate::model::{Label, Secret, StorePath, Version};
 use crate::rotation::{Staged, Staging};
 use crate::seal::Sealer;
@@ -215,6 +215,30 @@ impl SecretStore for LocalStore {
                 inner.save(at, &shelf, "promote")?;
             }
             // Written again with a repeated promotion: the one before may have stopped between the two files.
+            inner.export(at, &value)?;
+            Ok(version(shelf.current))
+        })
+        .await
+    }
+
+    async fn fence(
+        &self,
+        at: &StorePath,
+        staged: &Staged,
+        value: &Secret,
+        label: &Label,
+    ) -> Result<Version, StoreError> {
+        let (value, staged, label) = (copy(value), staged.clone(), fence_label(label));
+        self.change(at, "fence", move |inner, at, shelf| {
+            let mut shelf = shelf.ok_or_else(|| StoreError::Missing { at: at.clone() })?;
+            if !same_value(&inner.open(&shelf, at, shelf.current)?, &value) {
+                return Err(StoreError::Conflict { at: at.clone() });
+            }
+            if version(shelf.current) == staged.previous {
+                let fresh = inner.add(&mut shelf, at, Some(&label), &value)?;
+                shelf.turn(fresh);
+                inner.save(at, &shelf, "fence")?;
+            }
             inner.export(at, &value)?;
             Ok(version(shelf.current))
         })

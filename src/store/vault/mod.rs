@@ -286,10 +286,29 @@ impl SecretStore for VaultStore {
             Err(failure) => match self.fetch(at, None, "promote").await {
                 // The reply was lost, or an earlier attempt arrived late.
                 Ok((version, held)) if held == fields => Ok(named(version)),
-                Ok((version, _)) if version != previous => Err(conflict()),
                 _ if matches!(failure, Failure::Status { moved: true, .. }) => Err(conflict()),
+                // Where ours may have been current for a while, that is no plain conflict.
                 _ => Err(failure.told("promote", at)),
             },
+        }
+    }
+
+    async fn fence(&self, at: &StorePath, staged: &Staged, value: &Secret, _: &Label) -> Result<Version, StoreError> {
+        let fields = Fields::of(value, at)?;
+        let (current, held) = self.fetch(at, None, "fence").await?;
+        if held != fields {
+            return Err(StoreError::Conflict { at: at.clone() });
+        }
+        if named(current) != staged.previous {
+            return Ok(named(current));
+        }
+        // Written again though it is the same: a late conditional write names the version before.
+        let cas = u32::try_from(current).ok().filter(|cas| *cas > 0);
+        let cas = cas.ok_or_else(|| StoreError::Conflict { at: at.clone() })?;
+        match self.write(at, &fields, cas).await {
+            Ok(version) => Ok(named(version)),
+            Err(Failure::Status { moved: true, .. }) => Err(StoreError::Conflict { at: at.clone() }),
+            Err(failure) => Err(failure.told("fence", at)),
         }
     }
 
