@@ -246,6 +246,37 @@ mod tests {
     }
 
     #[test]
+    fn what_vanishes_on_the_way_is_a_gap() {
+        let world = tempfile::tempdir().unwrap();
+        for number in 0..50 {
+            std::fs::write(world.path().join(format!("{number}")), "x").unwrap();
+        }
+        let source = Files::new(vec![world.path().to_owned()], Limits::default(), 1).unwrap();
+        let seen = Mutex::new((0, 0));
+        let visit = |item: Result<Blob<'_>, Missed>| {
+            let mut seen = seen.lock().unwrap();
+            match item {
+                Ok(blob) => {
+                    seen.0 += 1;
+                    let kept = Path::new(blob.place.path()).to_owned();
+                    for entry in std::fs::read_dir(world.path()).unwrap() {
+                        let path = entry.unwrap().path();
+                        if path != kept {
+                            std::fs::remove_file(path).unwrap();
+                        }
+                    }
+                }
+                Err(Missed::Unread(SourceError::Read { .. } | SourceError::Walk { .. })) => seen.1 += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+            ControlFlow::Continue(())
+        };
+        source.walk(&visit).unwrap();
+        let (read, gone) = seen.into_inner().unwrap();
+        assert!(read == 1 && gone > 0, "{read} read, {gone} gone");
+    }
+
+    #[test]
     fn what_is_named_is_read_or_a_gap() {
         let world = tempfile::tempdir().unwrap();
         let file = world.path().join("file");

@@ -28,5 +28,7 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;
+mod sarif;
 mod scan;
 mod world;
+mod wrong;

@@ -38,6 +38,16 @@ fn a_token_in_a_name_is_found_and_not_shown() {
         }
     }
     world.stanch(&["scan"]).expect(1).says("it stands in the name");
+    // Nor does it hide behind content that was read under another name.
+    let moved = token(33);
+    world.commit("plain.txt", "nothing in it", "first");
+    world.git(&["mv", "keys", &moved]);
+    world.commit("plain", "more", "second");
+    for arguments in [["scan", "--history"], ["scan", "--range=HEAD~1.."]] {
+        let ran = world.stanch(&[&arguments[..], &["--format", "lines"]].concat()).expect(1);
+        let ran = ran.hides(&name).hides(&moved);
+        assert!(ran.stdout.lines().count() >= 2, "{}", ran.stdout);
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use super::blobs::{Readers, Wanted, read_all};
 use super::starts::Starts;
+use super::walk::Commits;
 use super::{Whereabouts, unread};
 use crate::model::Place;
 use crate::source::{Blob, Limits, Source, SourceError, Visit};
-use git2::{ObjectType, Oid, Repository, Sort, Tree};
+use git2::{ObjectType, Oid, Repository, Tree};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::ops::ControlFlow;
@@ -87,59 +88,6 @@ impl Source for Range {
     }
 }
 
-/// Commits, oldest first, so that a blob is named by the commit that brought it.
-struct Commits {
-    ids: Vec<Oid>,
-    gaps: Vec<SourceError>,
-}
-
-impl Commits {
-    /// What `tips` reach and `bases` do not.
-    fn between(repository: &Repository, bases: &[Oid], tips: &[Oid]) -> Self {
-        if let Ok(ids) = walked(repository, bases, tips) {
-            return Self { ids, gaps: Vec::new() };
-        }
-        // The walk stops for good at a commit that it cannot read; this one goes round it.
-        let mut gaps = Vec::new();
-        let hidden: HashSet<Oid> =
-            reached(repository, bases, &HashSet::new(), &mut gaps).into_iter().map(|(_, id)| id).collect();
-        let mut found = reached(repository, tips, &hidden, &mut gaps);
-        found.sort_unstable();
-        Self { ids: found.into_iter().map(|(_, id)| id).collect(), gaps }
-    }
-}
-
-fn walked(repository: &Repository, bases: &[Oid], tips: &[Oid]) -> Result<Vec<Oid>, git2::Error> {
-    let mut walk = repository.revwalk()?;
-    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME | Sort::REVERSE)?;
-    bases.iter().try_for_each(|base| walk.hide(*base))?;
-    tips.iter().try_for_each(|tip| walk.push(*tip))?;
-    walk.collect()
-}
-
-/// The commits that can be read with their times, and a gap for each that cannot.
-fn reached(
-    repository: &Repository,
-    starts: &[Oid],
-    hidden: &HashSet<Oid>,
-    gaps: &mut Vec<SourceError>,
-) -> Vec<(i64, Oid)> {
-    let (mut found, mut seen, mut next) = (Vec::new(), hidden.clone(), starts.to_vec());
-    while let Some(id) = next.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        match repository.find_commit(id) {
-            Ok(commit) => {
-                found.push((commit.time().seconds(), id));
-                next.extend(commit.parent_ids());
-            }
-            Err(source) => gaps.push(unread(&format!("commit {id}"), source)),
-        }
-    }
-    found
-}
-
 fn commit_id(repository: &Repository, revision: &str) -> Result<Oid, SourceError> {
     let missing = |source| SourceError::MissingRevision { revision: revision.to_owned(), source };
     let object = repository.revparse_single(revision).map_err(missing)?;
@@ -163,6 +111,8 @@ struct Reading<'a> {
     boundary: HashSet<Oid>,
     blobs: HashSet<(Oid, u64)>,
     trees: HashSet<(Oid, u64)>,
+    /// Paths that were looked at.
+    names: HashSet<u64>,
     /// At how many places a tree was met, where its place counts.
     times: HashMap<Oid, u32>,
 }
@@ -177,6 +127,7 @@ impl<'a> Reading<'a> {
             boundary,
             blobs: HashSet::new(),
             trees: HashSet::new(),
+            names: HashSet::new(),
             times: HashMap::new(),
         }
     }
@@ -262,8 +213,9 @@ impl<'a> Reading<'a> {
         let olds: Vec<Oid> = parents.iter().map(Tree::id).collect();
         let whole = self.trees.contains(&(tree.id(), hash_of(&(path_counts, Vec::<Oid>::new()))));
         if whole || !self.trees.insert((tree.id(), hash_of(&(path_counts, olds)))) {
-            return CONTINUE;
+            return self.name(path, origin);
         }
+        self.names.insert(hash_of(path.as_slice()));
         if path_counts.is_some() {
             let times = self.times.entry(tree.id()).or_default();
             *times += 1;
@@ -305,13 +257,27 @@ impl<'a> Reading<'a> {
         CONTINUE
     }
 
+    /// What was read elsewhere stands under this name too, and a name may hold a token.
+    fn name(&mut self, path: &[u8], origin: &Origin) -> ControlFlow<()> {
+        if path.is_empty() || !self.names.insert(hash_of(path)) {
+            return CONTINUE;
+        }
+        let path = String::from_utf8_lossy(path).into_owned();
+        if self.readers.excludes(&path) {
+            return CONTINUE;
+        }
+        let place = Place::Commit { commit: origin.commit.clone(), path, time: origin.time };
+        self.readers.visit(Ok(Blob { place, from_top: None, bytes: &[] }))
+    }
+
     fn blob(&mut self, id: Oid, path: &[u8], origin: &Origin) -> ControlFlow<()> {
         let shown = String::from_utf8_lossy(path).into_owned();
         // A blob is read once, except that a path which is left out must not hide it at another.
         let key = if self.readers.excludes(&shown) { hash_of(path) } else { 0 };
         if !self.blobs.insert((id, key)) {
-            return CONTINUE;
+            return self.name(path, origin);
         }
+        self.names.insert(hash_of(path));
         let place = Place::Commit { commit: origin.commit.clone(), path: shown, time: origin.time };
         self.readers.want(Wanted { id, place })
     }

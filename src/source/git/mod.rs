@@ -4,6 +4,7 @@ mod blobs;
 mod commits;
 mod staged;
 mod starts;
+mod walk;
 
 pub use commits::{History, Range};
 pub use staged::Staged;
