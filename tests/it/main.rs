@@ -28,6 +28,7 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;
+#[cfg(feature = "rotate")]
 mod sarif;
 mod scan;
 mod world;
