@@ -25,7 +25,7 @@ pub async fn ask(provider: &dyn Provider, credential: &Credential) -> Verdict {
     match provider.verify(&control).await {
         Verdict::Live(_) | Verdict::Restricted(..) => Verdict::Unknown(Reason::Control),
         // A garbled secret may be refused in words that no table holds; it was told apart all the same.
-        Verdict::Dead | Verdict::WrongPlace | Verdict::Unknown(Reason::Unexpected) => verdict,
+        Verdict::Dead | Verdict::WrongPlace | Verdict::Unknown(Reason::Rejected | Reason::Unexpected) => verdict,
         Verdict::Unknown(why) => Verdict::Unknown(why),
     }
 }

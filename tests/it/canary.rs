@@ -35,7 +35,7 @@ impl Canary {
         // In base 64 the secret may stand behind one or two other bytes; what they share is looked for.
         let shifted = |by: usize| {
             let text = BASE64_NOPAD.encode(&[&b"::"[..by], bytes].concat());
-            text[4..text.len() - 4].as_bytes().to_vec()
+            text.as_bytes()[4..text.len() - 4].to_vec()
         };
         let forms = vec![
             ("as it is", bytes.to_vec()),
@@ -47,8 +47,8 @@ impl Canary {
             ("hexadecimal", HEXLOWER.encode(bytes).into_bytes()),
             ("hexadecimal in capitals", HEXUPPER.encode(bytes).into_bytes()),
             ("percent-encoded", percent.into_bytes()),
-            ("in JSON", json[1..json.len() - 1].as_bytes().to_vec()),
-            ("in Debug", debug[1..debug.len() - 1].as_bytes().to_vec()),
+            ("in JSON", json.as_bytes()[1..json.len() - 1].to_vec()),
+            ("in Debug", debug.as_bytes()[1..debug.len() - 1].to_vec()),
             ("as numbers", list.join(", ").into_bytes()),
         ];
         Self { name, forms }

@@ -33,7 +33,7 @@ fn killed_after(shop: &Shop, events: usize) -> (bool, Running) {
     if killed {
         running.kill();
     }
-    if events % 2 == 0 {
+    if events.is_multiple_of(2) {
         running.child.wait().unwrap();
     }
     (killed, running)

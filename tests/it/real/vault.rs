@@ -120,7 +120,7 @@ async fn a_vault_that_cannot_be_used_is_one_clear_error() {
 
     let sealed = sealed().await;
     leak.configure(&sealed.0.base);
-    leak.site.rotate(&fingerprint).expect(4).says(&path).says("nothing was begun");
+    leak.site.rotate(&fingerprint).expect(4).says("it is sealed").says(&path).says("nothing was begun");
     leak.site.stanch(&["case", "list"]).expect(0).says("no case");
     assert_eq!(leak.keys().await, [(leak.old.name.clone(), true)]);
 }
