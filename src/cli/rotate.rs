@@ -164,14 +164,15 @@ pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &S
         Rest::Asks(_) => match &state.stage {
             // The revocation has not worked so far: the old token is not dead, so nobody who uses it fails.
             rotation::Stage::Held { why: Reason::StillLive, .. } => Code::Held,
-            rotation::Stage::Held { .. } if past_the_pivot(state) => Code::Broken,
+            rotation::Stage::Held { .. } if is_broken(state) => Code::Broken,
             rotation::Stage::Held { .. } => Code::Held,
             _ => Code::Waiting,
         },
     }
 }
 
-/// The old token is dead or dying and something still fails: somebody must be woken.
-fn past_the_pivot(state: &State) -> bool {
-    matches!(state.old, rotation::Old::Dead(_) | rotation::Old::Ending(_))
+/// The old token is dead or dying and a required dependent is not proved on the new one: somebody must be woken.
+fn is_broken(state: &State) -> bool {
+    let unproved = state.plan.dependents.iter().zip(&state.dependents).any(|(plan, one)| plan.required && !one.proved);
+    state.pivoted() && (unproved || state.successor.is_none())
 }

@@ -388,7 +388,7 @@ async fn a_key_that_may_be_disabled_but_not_deleted_is_held_until_it_may() {
         vec!["iam:CreateAccessKey", "iam:ListAccessKeys", "iam:UpdateAccessKey", "iam:GetAccessKeyLastUsed"];
     aws.allow(&rotator, &rights).await;
     let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).authority(authority, "1s").made().await;
-    let ran = leak.site.rotate(&leak.fingerprint()).expect(23).hides(&leak.old.secret);
+    let ran = leak.site.rotate(&leak.fingerprint()).expect(22).hides(&leak.old.secret);
     ran.says("delete an access key: AccessDenied").says("held: the other side refused");
     assert_eq!(leak.aws.asks_who_it_is(&leak.old).await, Err(403), "the old key is disabled");
     let new = leak.leak.places[0].pair(&leak.aws).await;
