@@ -135,7 +135,7 @@ pub struct VerdictArguments {
 #[derive(Clone, Debug, Args)]
 pub struct ReadingArguments {
     /// Threads [default: one per processor]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
     /// Leave out what is larger, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
@@ -234,7 +234,7 @@ pub struct IgnoreArguments {
     #[arg(long)]
     pub reason: String,
     /// The last day on which this holds, as YYYY-MM-DD
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub until: Date,
     /// Only for this kind
     #[arg(long, default_value = "*")]
@@ -254,9 +254,20 @@ impl IgnoreArguments {
     }
 }
 
+fn parse_jobs(text: &str) -> Result<std::num::NonZeroUsize, String> {
+    text.parse().map_err(|_| "it is no number of threads: write 1 or more".to_owned())
+}
+
+fn parse_date(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "it is no date: write YYYY-MM-DD".to_owned())
+}
+
 /// `25MB`, `4KiB`, `1000`.
 fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    if digits.is_empty() {
+        return Err(format!("'{text}' is no size: write, for instance, 25MB"));
+    }
     let unit = text.get(digits.len()..).unwrap_or_default();
     let factor = match unit {
         "" | "B" => 1,

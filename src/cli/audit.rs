@@ -3,9 +3,8 @@
 use super::exit::Code;
 use super::failure::Failure;
 use super::screen::Screen;
-use super::{acts, signals};
+use super::{acts, case, signals};
 use crate::journal::{self, Checkpoint};
-use crate::model::RotationId;
 use crate::wiring::mending::Mending;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -31,12 +30,12 @@ async fn verify(file: &std::path::Path, checkpoint: Option<&str>) -> Result<Code
 }
 
 async fn export(
-    case: Option<&str>,
+    id: Option<&str>,
     output: Option<&std::path::Path>,
     config: &acts::Configured,
 ) -> Result<Code, Failure> {
     let mending = Mending::open(config.config.as_deref()).await.map_err(Failure::from)?;
-    let case = case.map(RotationId::new);
+    let rotation = id.map(case::rotation_id);
     let mut to: Box<dyn Write + Send> = match output {
         Some(path) => {
             let file = OpenOptions::new().write(true).create_new(true).open(path);
@@ -46,6 +45,6 @@ async fn export(
         }
         None => Box::new(std::io::stdout()),
     };
-    journal::export(&mending.journal, case.as_ref(), &mut *to).await.map_err(Failure::from)?;
+    journal::export(&mending.journal, rotation.as_ref(), &mut *to).await.map_err(Failure::from)?;
     Ok(Code::Clean)
 }

@@ -40,7 +40,7 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
 }
 
 /// `C-0142`, `c-142` and `142` name the same case.
-fn rotation_id(text: &str) -> RotationId {
+pub(super) fn rotation_id(text: &str) -> RotationId {
     let digits = text.trim_start_matches(['C', 'c']).trim_start_matches('-');
     match digits.parse::<u64>() {
         Ok(number) => RotationId::new(format!("C-{number:04}")),
@@ -181,9 +181,9 @@ async fn go_on(
     let managed = mending.managed(&state.plan.credential).await.map_err(Failure::from)?;
     let told = |state: &State, event: &rotation::Event| screen.event(state, event);
     let stopping = signals::watch()?;
-    let runner = mending.runner(&managed, &told, None, &stopping);
+    let runner = mending.runner(&managed, &told, None, &stopping.asked);
     screen.head(&state.plan);
-    Ok(runner.run(id, first).await.map(|(state, rest)| conclude(screen, &state, &rest)))
+    Ok(runner.run(id, first).await.map(|(state, rest)| conclude(screen, &state, &rest, &stopping)))
 }
 
 #[cfg(test)]

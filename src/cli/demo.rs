@@ -69,10 +69,10 @@ async fn demo(given: &acts::Demo, common: &Common) -> Result<Code, Failure> {
     let told = |state: &State, event: &rotation::Event| screen.event(state, event);
     let stopping = signals::watch()?;
     let beforehand = Some(Beforehand { who: person::current(), valid: rotate::VALID });
-    let runner = mending.runner(&managed, &told, beforehand, &stopping);
+    let runner = mending.runner(&managed, &told, beforehand, &stopping.asked);
     let rotation = runner.open(plan, &old).await.map_err(Failure::from)?;
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
-    let code = rotate::conclude(&screen, &state, &rest);
+    let code = rotate::conclude(&screen, &state, &rest, &stopping);
 
     let (served, failed) = world.dependent.counts();
     let live = world.issuer.live().join(", ");

@@ -25,7 +25,11 @@ impl Failure {
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
-            message = format!("{message}: {error}");
+            // Some errors repeat their cause themselves.
+            let said = error.to_string();
+            if !message.contains(&said) {
+                message = format!("{message}: {said}");
+            }
             cause = error.source();
         }
         Self { code, message, hints: Vec::new() }
@@ -62,7 +66,7 @@ impl From<SourceError> for Failure {
             Trouble::Incomplete => Code::Incomplete,
             Trouble::Outside => Code::Outside,
         };
-        let failure = Self::of(code, &error);
+        let failure = Self::new(code, error.in_words());
         match error.remedy() {
             Some(remedy) => failure.hint(remedy),
             None => failure,
@@ -76,12 +80,17 @@ impl From<RepositoryError> for Failure {
             RepositoryError::Refused { .. } | RepositoryError::Twice { .. } | RepositoryError::Exists { .. } => {
                 Code::Usage
             }
+            RepositoryError::Read { source, .. } => code_of_unread(source),
             _ => Code::Outside,
         };
         let failure = Self::of(code, &error);
         match error {
-            RepositoryError::Refused { .. } => failure
+            RepositoryError::Refused { foreign: true, .. } => failure
                 .hint("whoever can push can write this file, so hosts, commands and stores belong into the operator's"),
+            RepositoryError::Refused { .. } => {
+                failure.hint("it has salt: TEXT, exclude: [GLOB, …] and gate: low or medium, and no key is needed")
+            }
+            RepositoryError::Read { .. } => failure.hint(PLAIN_TEXT),
             _ => failure,
         }
     }
@@ -95,7 +104,19 @@ impl From<ScannerError> for Failure {
             ScannerError::Exceptions(_) => {
                 Self::of(Code::Usage, &error).hint("a line is: st1:… kind path until=YYYY-MM-DD reason=\"…\" by=NAME")
             }
+            ScannerError::Unread { ref source, .. } => {
+                let code = code_of_unread(source);
+                Self::of(code, &error).hint(PLAIN_TEXT)
+            }
             _ => Self::of(Code::Outside, &error),
         }
     }
+}
+
+/// What to do about a file of configuration that cannot be read.
+const PLAIN_TEXT: &str = "it must be a plain file that may be read, in UTF-8, of at most 4 MiB";
+
+/// A file with the wrong content is a mistake of the one who wrote it; one that cannot be read is not.
+fn code_of_unread(error: &std::io::Error) -> Code {
+    if error.kind() == std::io::ErrorKind::InvalidData { Code::Usage } else { Code::Outside }
 }

@@ -4,8 +4,9 @@ use super::args::IgnoreArguments;
 use super::exit::Code;
 use super::failure::Failure;
 use super::output::print;
+use crate::clock::Clock;
 use crate::config::read_small;
-use crate::suppress::{FILE_NAME, IgnoreFile, NewEntry};
+use crate::suppress::{FILE_NAME, IgnoreFile, NewEntry, Suppressions};
 use crate::wiring::scanner::work_tree_above;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,16 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When the fingerprint is none, or the file is wrong already or cannot be written.
-pub(super) fn run(arguments: &IgnoreArguments) -> Result<Code, Failure> {
+pub(super) fn run(arguments: &IgnoreArguments, clock: &dyn Clock) -> Result<Code, Failure> {
+    let wrong = |what: String| Failure::new(Code::Usage, what);
     arguments.prefix().map_err(|error| Failure::of(Code::Usage, &error))?;
+    if arguments.reason.trim().is_empty() {
+        return Err(wrong("--reason is empty".to_owned()).hint("say in a few words why it is no leak"));
+    }
+    if Suppressions::new(IgnoreFile::default(), clock.now()).ended(arguments.until) {
+        return Err(wrong(format!("--until {} has passed: the exception would excuse nothing", arguments.until))
+            .hint("give a day to come, as YYYY-MM-DD"));
+    }
     let by = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let entry = NewEntry {
         print: &arguments.fingerprint,
@@ -36,6 +45,9 @@ pub(super) fn run(arguments: &IgnoreArguments) -> Result<Code, Failure> {
     };
     let joint = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     let line = format!("{joint}{entry}\n");
+    IgnoreFile::parse(&entry.to_string(), FILE_NAME).map_err(|error| {
+        wrong(format!("this would be no exception: {}", error.what())).hint("--kind and --path are names or globs")
+    })?;
     // What is written must be readable, together with what is there.
     IgnoreFile::parse(&format!("{before}{line}"), FILE_NAME).map_err(|error| Failure::of(Code::Usage, &error))?;
     std::fs::File::options()

@@ -83,7 +83,10 @@ impl From<InventoryError> for Failure {
 
 impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
-        Self::of(Code::Outside, &error)
+        match error {
+            AuditError::Journal(error) => error.into(),
+            error => Self::of(Code::Outside, &error),
+        }
     }
 }
 

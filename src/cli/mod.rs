@@ -68,7 +68,7 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Hook(command) => hook::run(command, common, &clock),
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
-        Command::Ignore(arguments) => ignore::run(arguments),
+        Command::Ignore(arguments) => ignore::run(arguments, &clock),
         #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]

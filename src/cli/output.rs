@@ -29,6 +29,10 @@ impl Outputs {
                 stdout = None;
                 (format, argument.as_str())
             });
+            if path.is_empty() {
+                return Err(Failure::new(Code::Usage, format!("--output '{argument}' names no file"))
+                    .hint("for instance --output sarif=report.sarif"));
+            }
             files.push((format, ReportFile::create(Path::new(path))?));
         }
         Ok(Self { stdout, files })

@@ -3,13 +3,14 @@
 use super::exit::Code;
 use super::failure::Failure;
 use super::screen::Screen;
+use super::signals::Stopping;
 use super::{acts, find, person, signals};
 use crate::clock::Clock as _;
 use crate::inventory::Managed;
 use crate::journal::Journal as _;
 use crate::model::{Companions, Credential, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::report::timeline;
-use crate::rotation::{self, Outcome, Plan, State};
+use crate::rotation::{self, Fact, Outcome, Plan, State};
 use crate::runner::{Beforehand, Rest, Runner};
 use crate::wiring::mending::Mending;
 use crate::wiring::rehearsal;
@@ -43,15 +44,20 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     if given.rehearse {
         return rehearse(&screen, &mending, &managed, &plan, &old).await;
     }
-    let told = |state: &State, event: &rotation::Event| screen.event(state, event);
+    let told = |state: &State, event: &rotation::Event| {
+        // Not before the case is open, which it may fail to be.
+        if let Fact::Opened(plan) = &event.fact {
+            screen.head(plan);
+        }
+        screen.event(state, event);
+    };
     let stopping = signals::watch()?;
     let beforehand = given.yes.then(|| Beforehand { who: person::current(), valid: VALID });
-    let runner = mending.runner(&managed, &told, beforehand, &stopping);
-    screen.head(&plan);
+    let runner = mending.runner(&managed, &told, beforehand, &stopping.asked);
     let rotation = runner.open(plan, &old).await.map_err(Failure::from)?;
     drop(old);
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
-    Ok(conclude(&screen, &state, &rest))
+    Ok(conclude(&screen, &state, &rest, &stopping))
 }
 
 /// The managed credential and the leaked value that the arguments name.
@@ -115,7 +121,7 @@ fn from_standard_input() -> Result<Secret, Failure> {
 fn show_plan(screen: &Screen, plan: &Plan) -> Code {
     screen.head(plan);
     screen.text(&timeline::plan(plan, &rotation::effects(plan)));
-    screen.text(&format!("plan {}; nothing was done\n", timeline::short(rotation::digest(plan).as_str())));
+    screen.text("\nnothing was done; the plan gets the digest that is approved when its case is opened\n");
     Code::Clean
 }
 
@@ -144,28 +150,29 @@ async fn rehearse(
     let rotation = runner.open(plan.clone(), old).await.map_err(Failure::from)?;
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
     screen.text("this was a rehearsal on memory adapters: nothing outside was touched\n");
-    Ok(conclude(screen, &state, &rest))
+    Ok(conclude(screen, &state, &rest, &Stopping::default()))
 }
 
 /// Says how it ended, what is live and what can be done; the exit code follows from that.
-pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest) -> Code {
+pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &Stopping) -> Code {
     screen.end(state, rest);
     match rest {
         Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead) => Code::Clean,
         Rest::Closed(Outcome::RolledBack(_)) => Code::RolledBack,
         Rest::Closed(Outcome::Abandoned) => Code::Held,
-        Rest::Stopped => Code::Interrupted,
+        Rest::Stopped => stopping.code(),
         Rest::Asks(_) => match &state.stage {
             // The revocation has not worked so far: the old token is not dead, so nobody who uses it fails.
             rotation::Stage::Held { why: Reason::StillLive, .. } => Code::Held,
-            rotation::Stage::Held { .. } if past_the_pivot(state) => Code::Broken,
+            rotation::Stage::Held { .. } if is_broken(state) => Code::Broken,
             rotation::Stage::Held { .. } => Code::Held,
             _ => Code::Waiting,
         },
     }
 }
 
-/// The old token is dead or dying and something still fails: somebody must be woken.
-fn past_the_pivot(state: &State) -> bool {
-    matches!(state.old, rotation::Old::Dead(_) | rotation::Old::Ending(_))
+/// The old token is dead or dying and a required dependent is not proved on the new one: somebody must be woken.
+fn is_broken(state: &State) -> bool {
+    let unproved = state.plan.dependents.iter().zip(&state.dependents).any(|(plan, one)| plan.required && !one.proved);
+    state.pivoted() && (unproved || state.successor.is_none())
 }

@@ -67,8 +67,10 @@ fn describe(kind: &Kind, out: &mut dyn Write) -> io::Result<()> {
 fn check(files: &[PathBuf]) -> Result<Code, Failure> {
     let (mut wrong, mut kinds) = (Vec::new(), 0);
     for path in files {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::new(Code::Usage, format!("cannot read {}: {error}", path.display())))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let failure = Failure::new(Code::Usage, format!("cannot read {}: {error}", path.display()));
+            failure.hint("name files of rules, which are YAML in UTF-8: stanch rules check acme.yaml")
+        })?;
         match check_file(path, &text) {
             Ok(found) => kinds += found.len(),
             Err(problems) => wrong.extend(problems),

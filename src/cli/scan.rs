@@ -106,7 +106,10 @@ fn target_of(arguments: &ScanArguments) -> Result<(Target, Scope), Failure> {
         let whereabouts = match paths.as_slice() {
             [] => Whereabouts::Environment,
             [path] => Whereabouts::Holding(path.clone()),
-            _ => return Err(Failure::new(Code::Usage, "--range and --history take one path: the repository")),
+            _ => {
+                return Err(Failure::new(Code::Usage, "--range and --history take one path: the repository")
+                    .hint("give a path inside it, or none for the one you stand in"));
+            }
         };
         return Ok(match &arguments.range {
             Some(range) => (Target::Range(whereabouts, range.clone()), Scope::Range(range.clone())),

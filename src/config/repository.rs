@@ -45,6 +45,8 @@ pub enum RepositoryError {
         at: Option<(u64, u64)>,
         /// What is wrong.
         what: String,
+        /// Whether a key is not one of this file.
+        foreign: bool,
     },
     /// There is one already.
     #[error("{} is there already, and replacing its salt would rename every finding", path.display())]
@@ -89,6 +91,8 @@ pub struct RepositoryConfig {
     pub gate: Option<Severity>,
     /// Where it was read, if anywhere.
     pub origin: Option<PathBuf>,
+    /// The line in which the exclusions begin.
+    excluded_at: Option<u64>,
 }
 
 impl RepositoryConfig {
@@ -103,6 +107,12 @@ impl RepositoryConfig {
             (Some(path), None) => Self::read(&path),
             (Some(first), Some(second)) => Err(RepositoryError::Twice { first, second }),
         }
+    }
+
+    /// Refuses it for an exclusion that is none.
+    #[must_use]
+    pub fn refuse(&self, what: String) -> RepositoryError {
+        refused(self.origin.as_deref().unwrap_or(Path::new(NAMES[0])), self.excluded_at.map(|line| (line, 1)), what)
     }
 
     /// Reads one file.
@@ -138,7 +148,8 @@ impl RepositoryConfig {
             );
             return Err(refused(path, line_of("gate"), what));
         }
-        Ok(Self { salt, exclude: typed.exclude, gate: typed.gate, origin: Some(path.to_owned()) })
+        let excluded_at = line_of("exclude").map(|(line, _)| line);
+        Ok(Self { salt, exclude: typed.exclude, gate: typed.gate, origin: Some(path.to_owned()), excluded_at })
     }
 
     /// Writes a new file with a fresh salt and returns where.
@@ -174,20 +185,24 @@ impl RepositoryConfig {
 }
 
 fn refused(path: &Path, at: Option<(u64, u64)>, what: String) -> RepositoryError {
-    RepositoryError::Refused { path: path.to_owned(), at, what }
+    RepositoryError::Refused { path: path.to_owned(), at, what, foreign: false }
 }
 
 fn read_yaml(text: &str, path: &Path) -> Result<Typed, RepositoryError> {
     serde_yaml::from_str(text).map_err(|error| {
         let error = error.without_snippet();
         let at = error.location().map(|at| (at.line(), at.column()));
+        let foreign = matches!(error, serde_yaml::Error::SerdeUnknownField { .. });
         let what = match error {
             serde_yaml::Error::SerdeUnknownField { field, expected, .. } => {
                 format!("'{}' is no key of a repository's file: it has {}", field.escape_debug(), expected.join(", "))
             }
-            other => DefaultMessageFormatter.format_message(other).escape_debug().to_string(),
+            serde_yaml::Error::DuplicateMappingKey { key, .. } => {
+                format!("'{}' is there twice: keep one", key.as_deref().unwrap_or("a key").escape_debug())
+            }
+            other => DefaultMessageFormatter.format_message(other).escape_default().to_string(),
         };
-        refused(path, at, what)
+        RepositoryError::Refused { path: path.to_owned(), at, what, foreign }
     })
 }
 

@@ -28,11 +28,14 @@ impl Scratch {
         self.searched
     }
 
-    /// Makes room for this many kinds and forgets the last scan.
+    /// Makes room for this many kinds and forgets the last scan, at the cost of what that one touched.
     pub(super) fn begin(&mut self, kinds: usize) {
-        self.windows.clear();
+        for kind in self.touched.drain(..) {
+            if let Some(window) = self.windows.get_mut(kind) {
+                *window = Window::default();
+            }
+        }
         self.windows.resize_with(kinds, Window::default);
-        self.touched.clear();
         self.candidates.clear();
         self.searched = 0;
     }

@@ -43,7 +43,8 @@ impl SqliteJournal {
         let journal = Self { database, reserve, room_bytes: ROOM_BYTES };
         journal.database.flush().await.map_err(|error| journal.explain("open", error))?;
         if let Err(error) = journal.reserve.keep() {
-            tracing::warn!(%error, "the journal's disk has no room for a reserve: no rotation starts");
+            // Whoever begins something is refused with words of its own.
+            tracing::info!(%error, "the journal's disk has no room for a reserve: no rotation starts");
         }
         Ok(journal)
     }

@@ -7,7 +7,7 @@ use crate::model::{Companions, Credential, Reason, Secret, Verdict};
 const GARBLED: usize = 6;
 
 /// Asks the provider. Before an acceptance is believed, the same question is asked with a garbled secret of the same
-/// shape; if that is accepted too, the answer is [`Verdict::Unknown`]. A refusal needs no control, so that waiting for a
+/// shape; if that is accepted too, or nobody answers it, the answer is [`Verdict::Unknown`]. A refusal needs no control, so that waiting for a
 /// death costs one request a time.
 pub async fn ask(provider: &dyn Provider, credential: &Credential) -> Verdict {
     let verdict = provider.verify(credential).await;
@@ -24,7 +24,9 @@ pub async fn ask(provider: &dyn Provider, credential: &Credential) -> Verdict {
     let control = Credential { token: credential.token.clone(), secret: Some(garble(secret)), companions };
     match provider.verify(&control).await {
         Verdict::Live(_) | Verdict::Restricted(..) => Verdict::Unknown(Reason::Control),
-        Verdict::Dead | Verdict::WrongPlace | Verdict::Unknown(_) => verdict,
+        // A garbled secret may be refused in words that no table holds; it was told apart all the same.
+        Verdict::Dead | Verdict::WrongPlace | Verdict::Unknown(Reason::Rejected | Reason::Unexpected) => verdict,
+        Verdict::Unknown(why) => Verdict::Unknown(why),
     }
 }
 

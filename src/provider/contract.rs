@@ -11,17 +11,15 @@ pub(super) fn credential(token: &TokenId, secret: &str) -> Credential {
     Credential { token: Some(token.clone()), secret, companions: Companions::default() }
 }
 
-/// The variable of the environment that a real server's script sets. Nothing, if no servers were started for the tests;
-/// a failure, if they were and this one is missing.
-pub(super) fn server(variable: &str) -> Option<String> {
-    let value = std::env::var(variable).ok();
-    assert!(value.is_some() || std::env::var_os("STANCH_TEST_REAL").is_none(), "{variable} is not set");
-    value
+/// What a real server's script says in the environment.
+pub(super) fn server(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: this test needs real servers, so run ./tests/run"))
 }
 
 /// What a file of a server's script holds, for instance a password.
-pub(super) fn server_file(variable: &str) -> Option<Secret> {
-    server(variable).map(|path| Secret::new(std::fs::read_to_string(path).unwrap().trim().as_bytes().to_vec()))
+pub(super) fn server_file(variable: &str) -> Secret {
+    Secret::new(std::fs::read_to_string(server(variable)).unwrap().trim().as_bytes().to_vec())
 }
 
 /// Asks until the verdict is this, up to a deadline: propagation takes time.

@@ -219,7 +219,9 @@ impl Provider for HttpProvider {
             Meaning::Done(_) | Meaning::Refused | Meaning::Gone | Meaning::Quota | Meaning::Unknown => None,
         };
         tracing::debug!(status, verdict = verdict.as_ref().map_or("unknown", Verdict::word), "verified a token");
-        verdict.unwrap_or(Verdict::Unknown(Reason::Unexpected))
+        // A server in trouble has not answered the question, whatever it wrote.
+        let why = if status >= 500 { Reason::Unreachable } else { Reason::Unexpected };
+        verdict.unwrap_or(Verdict::Unknown(why))
     }
 
     async fn mint(&self, like: &TokenId, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {

@@ -47,6 +47,7 @@ pub(super) fn succeeded(state: &mut State, step: Step, tried: u32, fact: &Fact, 
         }
         (Step::Revoke, Fact::Revoked) => {
             state.ending.revoked = true;
+            state.ending.unsure = None;
             state.ready(at, 0);
         }
         (Step::EndSessions, Fact::Ended { .. }) => {

@@ -201,7 +201,7 @@ fn restarted(state: &mut State, pace: Pace, at: Timestamp) {
             Step::Promote(_) => state.first_move = false,
             Step::Check(index) | Step::CheckBack(index) => dependents::interrupted(state, index),
             // Never sent again before the provider was asked.
-            Step::Revoke => state.ending.revoked = true,
+            Step::Revoke => revoke::unsure(state, Reason::Unreachable),
             _ => {}
         }
     }

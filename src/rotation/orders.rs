@@ -41,9 +41,8 @@ pub(super) fn take(state: &mut State, order: Order, who: &Person, at: Timestamp)
         (Order::Pause, None) if !state.pivoted() => state.hold(Reason::Ordered, at),
         (Order::Abort, _) if !state.pivoted() && !going_back => back::turn_back(state, Reason::Ordered, at),
         (Order::RevokeNow, _) if revocable(state, &here, held.is_some()) => {
-            if going_back {
-                dependents::reset(state);
-            }
+            // Nobody looks at them at the instant of this revoke, so they are proved after it.
+            dependents::reset(state);
             state.ordered = Some(who.clone());
             revoke::enter(state, at);
         }

@@ -57,6 +57,7 @@ pub(super) fn enter(state: &mut State, at: Timestamp) {
     dependents::forget_rechecks(state);
     state.ending.disabled = false;
     state.ending.revoked = false;
+    state.ending.unsure = None;
     state.ending.ended = false;
     state.go(Stage::Revoking, at);
 }
@@ -79,11 +80,13 @@ pub(super) fn confirmed(state: &mut State, verdict: &Verdict, at: Timestamp) -> 
     match verdict {
         Verdict::Dead => {
             state.streak = state.streak.saturating_add(1);
-            if state.streak >= state.plan.policy.confirms.max(1) {
+            if state.streak < state.plan.policy.confirms.max(1) {
+                state.ready(at.after(state.plan.policy.confirm_pause), 0);
+            } else if let Some(why) = state.ending.unsure.filter(|_| state.plan.abilities.disable) {
+                revoke_again(state, why, at);
+            } else {
                 state.old = Old::Dead(Some(forward::old_token(&state.old)?.clone()));
                 forward::advance(state, at);
-            } else {
-                state.ready(at.after(state.plan.policy.confirm_pause), 0);
             }
         }
         Verdict::Live(_) | Verdict::Restricted(..) => {
@@ -121,6 +124,22 @@ pub(super) fn unconfirmed(state: &mut State, at: Timestamp) {
     }
 }
 
+/// It is dead, perhaps by being disabled alone: a disabled token can be enabled again and fills a place, so the
+/// revocation is sent once more, now that the provider was asked.
+fn revoke_again(state: &mut State, why: Reason, at: Timestamp) {
+    state.ending.resends = state.ending.resends.saturating_add(1);
+    let wait = backoff(&state.plan.policy, state.ending.resends);
+    let overdue = overdue(state, at);
+    state.ending.revoked = false;
+    state.ending.unsure = None;
+    state.ending.ended = false;
+    state.go(Stage::Revoking, at);
+    state.ready(at.after(wait), 0);
+    if overdue {
+        state.hold(why, at);
+    }
+}
+
 fn overdue(state: &State, at: Timestamp) -> bool {
     let since = state.ending.since.unwrap_or(state.entered);
     at >= since.after(state.plan.policy.confirm_within)
@@ -144,11 +163,17 @@ pub(super) fn revoke_failed(state: &mut State, happened: Happened, why: Reason, 
         state.ready(at, 0);
         state.hold(why, at);
     } else if happened == Happened::Perhaps || tried >= tries(&state.plan.policy) {
-        state.ending.revoked = true;
+        unsure(state, why);
         state.ready(at, 0);
     } else {
         state.ready(at.after(backoff(&state.plan.policy, tried)), tried);
     }
+}
+
+/// Never sent again before the provider was asked.
+pub(super) fn unsure(state: &mut State, why: Reason) {
+    state.ending.revoked = true;
+    state.ending.unsure = Some(why);
 }
 
 /// True when stores and required dependents are on the successor and the old token was observed dead.

@@ -263,11 +263,14 @@ pub struct Ending {
     pub disabled: bool,
     /// The revocation was sent, or is a person's to do.
     pub revoked: bool,
+    /// Why nobody knows whether the provider took the revocation, after it was sent. Where the token was disabled
+    /// before, its death does not tell.
+    pub unsure: Option<Reason>,
     /// Its sessions were ended.
     pub ended: bool,
     /// When the first disable or revoke was begun; the alarm counts from here.
     pub since: Option<Timestamp>,
-    /// How often it was found alive after that.
+    /// How often it had to be revoked again after that.
     pub resends: u32,
 }
 

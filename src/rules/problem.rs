@@ -34,9 +34,13 @@ impl Problem {
                 (format!("`{}` is no value here", variant.escape_debug()), suggestion(variant, expected))
             }
             Error::SerdeMissingField { field, .. } => (format!("`{field}` is missing"), format!("add `{field}`")),
+            Error::DuplicateMappingKey { key, .. } => (
+                format!("`{}` is there twice", key.as_deref().unwrap_or("a key").escape_debug()),
+                "keep one".to_owned(),
+            ),
             other => (
                 DefaultMessageFormatter.format_message(other).escape_debug().to_string(),
-                "see the schema of rule files".to_owned(),
+                "compare it with what `stanch rules show` says of a kind, or with a file of rules/".to_owned(),
             ),
         };
         Self { file: file.to_owned(), line, column, message, remedy }

@@ -188,6 +188,17 @@ impl Hands<'_> {
         Ok(Fact::Preflighted { saw_old })
     }
 
+    /// Every store still holds the new value: a token that a store points at is not let die, nor one that none holds live.
+    async fn undrifted(&self, custody: &Custody) -> Result<(), Failed> {
+        for copy in &self.managed.stores {
+            if !matches!(self.held(copy, custody).await?, (_, true)) {
+                let note = format!("somebody else put the old value back into {}", copy.name);
+                return Err(failed(Reason::Conflict, Happened::No, &note));
+            }
+        }
+        Ok(())
+    }
+
     async fn ids(&self) -> Result<Vec<TokenId>, Failed> {
         let old =
             self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
@@ -290,14 +301,7 @@ impl Hands<'_> {
     /// What the revoke will rely on, at this instant: every store gives out the new value, and the provider takes it.
     async fn stands(&self, custody: &Custody) -> Result<(), Failed> {
         let (token, secret) = self.new_pair(custody)?;
-        for copy in &self.managed.stores {
-            let read = copy.store.read(&copy.path, &Which::Current).await;
-            let (_, value) = read.map_err(|error| store_failed(&error))?;
-            if !copy.shape.read(&value).is_ok_and(|(_, held)| held.same_as(secret)) {
-                let note = format!("{} no longer holds the new value: somebody else wrote there", copy.name);
-                return Err(retry(Reason::Conflict, Happened::No, &note));
-            }
-        }
+        self.undrifted(custody).await?;
         let new = successor(token, Some(secret), custody);
         match self.managed.provider.verify(&new).await {
             Verdict::Live(_) | Verdict::Restricted(..) => Ok(()),
@@ -330,6 +334,7 @@ impl Hands<'_> {
         if self.managed.provider.verify(&self.old(custody)).await.token().is_some() {
             return Err(failed(Reason::StillLive, Happened::No, "the old token is accepted again"));
         }
+        self.undrifted(custody).await?;
         let expected = self.expect_new(custody)?;
         for dependency in self.managed.dependents.iter().filter(|dependency| dependency.required) {
             match dependency.dependent.verify(&expected).await.map_err(|error| dependent_failed(&error))? {

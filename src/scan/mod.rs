@@ -95,3 +95,6 @@ impl Scanner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

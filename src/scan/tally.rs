@@ -8,7 +8,6 @@ use crate::suppress::Excuse;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 
 /// Secrets that are kept; more are a gap.
 const MOST_SECRETS: usize = 50_000;
@@ -57,13 +56,7 @@ impl Gap {
     /// From the error and its causes.
     #[must_use]
     pub fn of(error: &SourceError) -> Self {
-        let mut what = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            what = format!("{what}: {error}");
-            cause = error.source();
-        }
-        Self { what, remedy: error.remedy().map(ToOwned::to_owned) }
+        Self { what: error.in_words(), remedy: error.remedy().map(ToOwned::to_owned) }
     }
 }
 

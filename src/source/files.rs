@@ -77,11 +77,14 @@ impl Files {
     fn read_named(&self, path: &Path, visit: &Visit<'_>) -> ControlFlow<()> {
         let place = place_of(path);
         let limit = self.limits.largest_bytes;
+        let over = |place: &Place| Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit }));
+        // Of a pipe or device the size is not known before it is read.
+        if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > limit) {
+            return visit(over(&place));
+        }
         let mut bytes = Vec::new();
         match read_up_to(path, limit, &mut bytes) {
-            Ok(()) if bytes.len() as u64 > limit => {
-                visit(Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit })))
-            }
+            Ok(()) if bytes.len() as u64 > limit => visit(over(&place)),
             Ok(()) => visit(Ok(Blob { place, from_top: self.named(path), bytes: &bytes })),
             Err(source) => visit(Err(unread(&place, source))),
         }
@@ -107,6 +110,8 @@ impl Files {
             return skip(place, reason);
         }
         buffer.clear();
+        // At once, instead of by growing; where that fails, so does reading, with words.
+        let _room = usize::try_from(size).is_ok_and(|size| buffer.try_reserve(size.saturating_add(1)).is_ok());
         if let Err(source) = read_up_to(entry.path(), self.limits.largest_bytes, buffer) {
             return visit(Err(unread(&place, source)));
         }
@@ -238,6 +243,37 @@ mod tests {
                 "too large big"
             ]
         );
+    }
+
+    #[test]
+    fn what_vanishes_on_the_way_is_a_gap() {
+        let world = tempfile::tempdir().unwrap();
+        for number in 0..50 {
+            std::fs::write(world.path().join(format!("{number}")), "x").unwrap();
+        }
+        let source = Files::new(vec![world.path().to_owned()], Limits::default(), 1).unwrap();
+        let seen = Mutex::new((0, 0));
+        let visit = |item: Result<Blob<'_>, Missed>| {
+            let mut seen = seen.lock().unwrap();
+            match item {
+                Ok(blob) => {
+                    seen.0 += 1;
+                    let kept = Path::new(blob.place.path()).to_owned();
+                    for entry in std::fs::read_dir(world.path()).unwrap() {
+                        let path = entry.unwrap().path();
+                        if path != kept {
+                            std::fs::remove_file(path).unwrap();
+                        }
+                    }
+                }
+                Err(Missed::Unread(SourceError::Read { .. } | SourceError::Walk { .. })) => seen.1 += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+            ControlFlow::Continue(())
+        };
+        source.walk(&visit).unwrap();
+        let (read, gone) = seen.into_inner().unwrap();
+        assert!(read == 1 && gone > 0, "{read} read, {gone} gone");
     }
 
     #[test]

@@ -64,6 +64,12 @@ impl Exclusions {
         Self(Gitignore::empty())
     }
 
+    /// True when nothing is excluded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads the globs.
     ///
     /// # Errors
@@ -80,7 +86,7 @@ impl Exclusions {
     #[must_use]
     pub fn cover(&self, path: &str) -> bool {
         let path = path.trim_start_matches("./").trim_start_matches('/');
-        !self.0.is_empty() && !path.is_empty() && self.0.matched_path_or_any_parents(path, false).is_ignore()
+        !self.is_empty() && !path.is_empty() && self.0.matched_path_or_any_parents(path, false).is_ignore()
     }
 }
 

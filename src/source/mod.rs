@@ -192,11 +192,27 @@ impl SourceError {
         }
     }
 
+    /// What happened, with its causes, in one line.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let mut words = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            // Of git's errors the class and number say nothing to people.
+            let said =
+                error.downcast_ref::<git2::Error>().map_or_else(|| error.to_string(), |e| e.message().to_owned());
+            words = format!("{words}: {said}");
+            cause = error.source();
+        }
+        words
+    }
+
     /// What to do about it, where that is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
             Self::MissingPath { .. } => Some("nothing was scanned: check the spelling, or drop the path"),
+            Self::Glob { .. } => Some("write it as in .gitignore; nothing was scanned"),
             Self::OverLimit { .. } => Some("raise the limit with --max-size"),
             Self::Range { .. } => Some("for instance: stanch scan --range origin/main..HEAD"),
             Self::MissingRevision { .. } => {

@@ -104,6 +104,18 @@ pub enum StoreError {
         /// Could it have happened?
         happened: Happened,
     },
+    /// It is there and does not serve.
+    #[error("the store does not serve the attempt to {act} {at}: {state}")]
+    OutOfService {
+        /// What was attempted.
+        act: &'static str,
+        /// Which path.
+        at: StorePath,
+        /// Could it have happened?
+        happened: Happened,
+        /// The status, and what it means there.
+        state: &'static str,
+    },
     /// A local file failed.
     #[error("could not {act} {at}")]
     Local {
@@ -135,7 +147,7 @@ impl StoreError {
     #[must_use]
     pub fn happened(&self) -> Happened {
         match self {
-            Self::NoAnswer { happened, .. } => *happened,
+            Self::NoAnswer { happened, .. } | Self::OutOfService { happened, .. } => *happened,
             Self::Local { .. } => Happened::Perhaps,
             Self::Conflict { .. }
             | Self::Pending { .. }
@@ -150,7 +162,7 @@ impl StoreError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::NoAnswer { .. } | Self::Local { .. } => Some(Duration::ZERO),
+            Self::NoAnswer { .. } | Self::OutOfService { .. } | Self::Local { .. } => Some(Duration::ZERO),
             Self::Conflict { .. }
             | Self::Pending { .. }
             | Self::Missing { .. }
@@ -167,7 +179,7 @@ impl StoreError {
             Self::Conflict { .. } | Self::Pending { .. } => Reason::Conflict,
             Self::Missing { .. } => Reason::Missing,
             Self::Refused { .. } => Reason::Rejected,
-            Self::NoAnswer { .. } => Reason::Unreachable,
+            Self::NoAnswer { .. } | Self::OutOfService { .. } => Reason::Unreachable,
             Self::Local { .. } | Self::Settings { .. } => Reason::Local,
             Self::Unreadable { .. } => Reason::Unreadable,
         }

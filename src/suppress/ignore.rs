@@ -1,6 +1,6 @@
 //! The ignore file: one exception a line, `st1:… kind path until=YYYY-MM-DD reason="…" by=…`.
 
-use super::fields;
+use super::{fields, unclosed};
 use crate::model::{Fingerprint, FingerprintPrefix, KindId};
 use ::ignore::gitignore::{Gitignore, GitignoreBuilder};
 use jiff::civil::Date;
@@ -16,6 +16,14 @@ pub struct IgnoreError {
     file: String,
     line: usize,
     what: String,
+}
+
+impl IgnoreError {
+    /// What is wrong, without the place.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
 }
 
 /// One exception.
@@ -117,6 +125,9 @@ impl IgnoreFile {
 }
 
 fn parse_line(line: usize, text: &str) -> Result<Entry, String> {
+    if unclosed(text) {
+        return Err("a quotation mark is not closed: write reason=\"…\"".to_owned());
+    }
     let mut words = Vec::new();
     let (mut until, mut reason, mut by) = (None, None, String::new());
     for field in fields(text) {

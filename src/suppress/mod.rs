@@ -103,7 +103,8 @@ impl Suppressions {
     }
 
     /// An exception holds through its last day (UTC).
-    fn ended(&self, until: Date) -> bool {
+    #[must_use]
+    pub fn ended(&self, until: Date) -> bool {
         self.today.0.is_some_and(|today| today > until)
     }
 }
@@ -137,6 +138,22 @@ fn fields(text: &str) -> Vec<String> {
         fields.push(field);
     }
     fields
+}
+
+/// True when a quotation of [`fields`] does not end.
+fn unclosed(text: &str) -> bool {
+    let (mut quoted, mut kept) = (false, false);
+    for character in text.chars() {
+        kept = match character {
+            '\\' if quoted && !kept => true,
+            '"' if !kept => {
+                quoted = !quoted;
+                false
+            }
+            _ => false,
+        };
+    }
+    quoted
 }
 
 #[cfg(test)]

@@ -105,8 +105,8 @@ pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Re
         Some(top) => (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?),
         None => (RepositoryConfig::default(), IgnoreFile::default()),
     };
-    let mut globs = config.exclude;
-    globs.extend(request.exclude);
+    Exclusions::new(&config.exclude).map_err(|error| ScannerError::Config(config.refuse(error.in_words())))?;
+    let globs = [config.exclude, request.exclude].concat();
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
     let limits = Limits { largest_bytes: request.largest_bytes, binary: request.binary, exclusions };
     let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;

@@ -6,14 +6,30 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "a test that goes wrong stops"
+    clippy::disallowed_methods,
+    reason = "a test that goes wrong stops, has deadlines of its own, and looks at what it planted"
 )]
 
 mod architecture;
+#[cfg(feature = "rotate")]
+mod canary;
+#[cfg(feature = "rotate")]
+mod demo;
 mod dependencies;
 mod documents;
+#[cfg(feature = "rotate")]
+mod faults;
+mod field;
 mod hook;
 #[cfg(feature = "rotate")]
+mod kill;
+#[cfg(feature = "rotate")]
+mod oncall;
+#[cfg(feature = "rotate")]
 mod real;
+mod robust;
+#[cfg(feature = "rotate")]
+mod sarif;
 mod scan;
 mod world;
+mod wrong;

@@ -38,6 +38,16 @@ fn a_token_in_a_name_is_found_and_not_shown() {
         }
     }
     world.stanch(&["scan"]).expect(1).says("it stands in the name");
+    // Nor does it hide behind content that was read under another name.
+    let moved = token(33);
+    world.commit("plain.txt", "nothing in it", "first");
+    world.git(&["mv", "keys", &moved]);
+    world.commit("plain", "more", "second");
+    for arguments in [["scan", "--history"], ["scan", "--range=HEAD~1.."]] {
+        let ran = world.stanch(&[&arguments[..], &["--format", "lines"]].concat()).expect(1);
+        let ran = ran.hides(&name).hides(&moved);
+        assert!(ran.stdout.lines().count() >= 2, "{}", ran.stdout);
+    }
 }
 
 #[test]
@@ -292,7 +302,7 @@ fn exceptions_hold_until_their_last_day() {
     world.write(".stanchignore", format!("{print} * * until=2020-01-01 reason=\"a sample\" by=kim\n"));
     world.stanch(&["scan"]).expect(1).says("its exception (.stanchignore:1) ended on 2020-01-01");
     world.write(".stanchignore", "\nnonsense\n");
-    world.stanch(&["scan"]).expect(2).says(".stanchignore:2: 'nonsense' is not a fingerprint");
+    world.stanch(&["scan"]).expect(2).says(".stanchignore:2: this is not a fingerprint");
     std::fs::remove_file(world.top().join(".stanchignore")).unwrap();
     world.write("a.py", format!("K = '{secret}' # stanch:allow reason=\"a sample\" until=2999-01-01\n"));
     world.stanch(&["scan"]).expect(0).says("1 by stanch:allow");

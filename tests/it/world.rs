@@ -1,5 +1,12 @@
 //! A scratch directory with a repository in it, and the program run there.
 
+#[cfg(feature = "rotate")]
+pub(crate) mod door;
+#[cfg(feature = "rotate")]
+pub(crate) mod http;
+#[cfg(feature = "rotate")]
+pub(crate) mod shop;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -134,6 +141,12 @@ impl World {
 
     pub(crate) fn stanch(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(env!("CARGO_BIN_EXE_stanch")).args(arguments).output().unwrap())
+    }
+
+    /// Runs another program, which must succeed.
+    #[track_caller]
+    pub(crate) fn run_ok(&self, program: &str, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(program).args(arguments).output().unwrap()).expect(0)
     }
 
     pub(crate) fn run(&self, mut command: Command) -> Ran {

@@ -23,7 +23,7 @@ start() {
         || { tail -n 20 "$RUN_DIR/moto.log" >&2; fail "the strict launcher has drifted from moto $VERSION"; }
     remember STANCH_TEST_AWS_URL="http://127.0.0.1:$port" STANCH_TEST_AWS_REGION=us-east-1 \
         STANCH_TEST_AWS_ADMIN_ID="$(cat "$RUN_DIR/aws.admin-id")" STANCH_TEST_AWS_ADMIN_SECRET_FILE="$RUN_DIR/aws.admin-secret"
-    describe "real (moto, strict)" "$VERSION" "127.0.0.1:$port"
+    describe "emulator (moto, strict)" "$VERSION" "127.0.0.1:$port"
 }
 
 stop() { stop_server TERM; }

@@ -211,7 +211,7 @@ async fn a_full_quota_is_said() {
 async fn what_no_table_holds_is_unknown_and_perhaps_happened() {
     let (shared, provider) = world().await;
     shared.lock().unwrap().broken = Some((503, Some("5")));
-    assert_eq!(ask(&provider, &credential("value0")).await, Verdict::Unknown(Reason::Unexpected));
+    assert_eq!(ask(&provider, &credential("value0")).await, Verdict::Unknown(Reason::Unreachable));
     let error = provider.mint(&TokenId::new("t0"), &Label::new("l"), None).await.unwrap_err();
     assert_eq!((error.happened(), error.reason()), (Happened::Perhaps, Reason::Unexpected));
     let error = provider.revoke(&Warrant::for_test("t0"), &credential("value0")).await.unwrap_err();

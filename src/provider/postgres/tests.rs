@@ -8,19 +8,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const OLD: &str = "Old-pass-0123456789";
 
 /// The administrator's provider over two new roles (the first in use, the second idle) under an owner.
-async fn world() -> Option<(PostgresProvider, TokenId, TokenId)> {
+async fn world() -> (PostgresProvider, TokenId, TokenId) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
     // Names that need quoting.
     let (owner, a, b) = (format!("{name} own\"er"), format!("{name}-A"), format!("{name}-B"));
     let setting = Setting {
-        host: server("STANCH_TEST_PG_HOST")?,
-        port: server("STANCH_TEST_PG_PORT")?.parse().unwrap(),
-        database: server("STANCH_TEST_PG_DATABASE")?,
+        host: server("STANCH_TEST_PG_HOST"),
+        port: server("STANCH_TEST_PG_PORT").parse().unwrap(),
+        database: server("STANCH_TEST_PG_DATABASE"),
         roles: [a.clone(), b.clone()],
         owner: Some(owner.clone()),
-        authority: server("STANCH_TEST_PG_ADMIN")?,
-        password: server_file("STANCH_TEST_PG_PASSWORD_FILE")?,
+        authority: server("STANCH_TEST_PG_ADMIN"),
+        password: server_file("STANCH_TEST_PG_PASSWORD_FILE"),
         tls: Tls::Off,
     };
     let provider = PostgresProvider::new(setting);
@@ -33,7 +33,7 @@ async fn world() -> Option<(PostgresProvider, TokenId, TokenId)> {
         ),
     )
     .await;
-    Some((provider, TokenId::new(a), TokenId::new(b)))
+    (provider, TokenId::new(a), TokenId::new(b))
 }
 
 async fn run(provider: &PostgresProvider, sql: &str) {
@@ -58,13 +58,13 @@ fn chosen() -> Secret {
 
 #[tokio::test]
 async fn the_contract_is_kept_on_a_server() {
-    let Some((provider, old, _)) = world().await else { return };
+    let (provider, old, _) = world().await;
     keeps_the_contract(&provider, &old, OLD).await;
 }
 
 #[tokio::test]
 async fn the_roles_take_turns() {
-    let Some((provider, a, b)) = world().await else { return };
+    let (provider, a, b) = world().await;
     let minted = provider.mint(&a, &label(), Some(&chosen())).await.unwrap();
     assert_eq!(minted.token, b);
     provider.revoke(&Warrant::for_test(a.as_str()), &credential(&a, OLD)).await.unwrap();
@@ -77,7 +77,7 @@ async fn the_roles_take_turns() {
 
 #[tokio::test]
 async fn sessions_are_seen_outlive_the_password_and_are_ended() {
-    let Some((provider, a, _)) = world().await else { return };
+    let (provider, a, _) = world().await;
     let warrant = Warrant::for_test(a.as_str());
     assert!(matches!(provider.usage(&a, Timestamp(0)).await.unwrap(), Usage::NoneSeen(at) if at.0 > 0));
     let mut open = session(&provider, &a, OLD).await;
@@ -94,7 +94,7 @@ async fn sessions_are_seen_outlive_the_password_and_are_ended() {
 
 #[tokio::test]
 async fn a_disabled_role_is_restricted_with_the_right_password_only() {
-    let Some((provider, a, _)) = world().await else { return };
+    let (provider, a, _) = world().await;
     provider.disable(&Warrant::for_test(a.as_str()), &credential(&a, OLD)).await.unwrap();
     let verdict = ask(&provider, &credential(&a, OLD)).await;
     assert_eq!(verdict, Verdict::Restricted(a.clone(), Limit::Account));
@@ -104,7 +104,7 @@ async fn a_disabled_role_is_restricted_with_the_right_password_only() {
 
 #[tokio::test]
 async fn a_role_that_is_not_idle_or_lacks_the_owner_is_not_touched() {
-    let Some((provider, a, b)) = world().await else { return };
+    let (provider, a, b) = world().await;
     provider.mint(&a, &label(), Some(&chosen())).await.unwrap();
     let open = session(&provider, &b, "New-pass-canary-9876543210").await;
     let error = provider.mint(&a, &label(), Some(&chosen())).await.unwrap_err();
@@ -122,8 +122,8 @@ async fn a_role_that_is_not_idle_or_lacks_the_owner_is_not_touched() {
 
 #[tokio::test]
 async fn the_password_never_stands_in_the_servers_log() {
-    let Some((provider, a, b)) = world().await else { return };
-    let Some(log) = server("STANCH_TEST_PG_LOG") else { return };
+    let (provider, a, b) = world().await;
+    let log = server("STANCH_TEST_PG_LOG");
     let as_admin = quoted(&provider.setting.authority);
     run(&provider, &format!("alter role {as_admin} set log_statement = 'all'")).await;
     let value = Secret::new(b"Log-canary-5550123456789".to_vec());

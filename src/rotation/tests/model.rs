@@ -77,6 +77,10 @@ enum Act {
     /// It does not happen yet.
     Delay,
     Arrive,
+    /// The provider's word means nothing.
+    Doubt,
+    /// A dependent starts again on the old token, which still lives.
+    Relapse,
     /// The envelope key of the new value is lost.
     Spoil,
     /// The process dies: before the effect, or after it.
@@ -175,6 +179,8 @@ impl Node {
                     self.world.arrive(&late);
                 }
             }
+            Act::Doubt => self.record(Fact::Verified(Verdict::Unknown(Reason::Unexpected))),
+            Act::Relapse => self.world.relapse(0),
             Act::Spoil => {
                 if let Some(sealed) = self.sealed() {
                     self.world.lose(&sealed);
@@ -288,6 +294,9 @@ impl Model for Small {
                     if node.delay().is_some() {
                         acts.push(Act::Delay);
                     }
+                    if matches!(node.effect, Some(Effect::Verify | Effect::Confirm | Effect::ConfirmDiscard(_))) {
+                        acts.push(Act::Doubt);
+                    }
                 }
                 if node.crashes > 0 {
                     acts.push(Act::Crash(true));
@@ -300,6 +309,9 @@ impl Model for Small {
         if node.faults > 0 && node.sealed().is_some_and(|sealed| node.world.holds(&sealed)) {
             acts.push(Act::Spoil);
         }
+        if node.faults > 0 && matches!(node.state.stage, Stage::Soaking { .. }) {
+            acts.push(Act::Relapse);
+        }
         if node.orders > 0 {
             let others = allowed(&node.state).into_iter().filter(|order| *order != Order::Resume);
             acts.extend(others.map(Act::Order));
@@ -309,7 +321,9 @@ impl Model for Small {
     fn next_state(&self, last: &Node, act: Act) -> Option<Node> {
         let mut node = last.clone();
         match act {
-            Act::Lose | Act::Refuse(_) | Act::Vanish | Act::Delay | Act::Spoil => node.faults -= 1,
+            Act::Lose | Act::Refuse(_) | Act::Vanish | Act::Delay | Act::Doubt | Act::Relapse | Act::Spoil => {
+                node.faults -= 1;
+            }
             Act::Crash(_) => node.crashes -= 1,
             Act::Order(order) if order != Order::Resume => node.orders -= 1,
             Act::Order(_) if matches!(node.state.stage, Stage::Held { why: Reason::Unsupported, .. }) => {

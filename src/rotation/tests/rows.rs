@@ -145,12 +145,45 @@ fn a_revoke_is_never_sent_again_before_the_provider_was_asked() {
         } else {
             fold.fail(Happened::Perhaps, true, Reason::Unreachable)
         }
+        assert!(!matches!(fold.due(), Due::Act(Step::Revoke, _)), "sent again unasked");
         fold = fold.until(Step::Confirm);
         fold.begin();
         fold.fact(Fact::Verified(Verdict::Live(TokenId::new("old"))));
         assert!(matches!(due(&fold.state, fold.now), Due::Wait(_)), "it does not wait longer");
         assert!(matches!(fold.due(), Due::Act(Step::Disable, _)));
     }
+}
+
+#[test]
+fn a_token_that_is_dead_because_it_was_disabled_is_revoked_all_the_same() {
+    for interrupted in [true, false] {
+        let mut fold = Fold::new(&plan()).until(Step::Revoke);
+        fold.begin();
+        if interrupted {
+            fold.fact(Fact::Restarted)
+        } else {
+            fold.fail(Happened::Perhaps, true, Reason::Unreachable)
+        }
+        fold = fold.until(Step::Confirm);
+        while matches!(fold.due(), Due::Act(Step::Confirm, _)) {
+            fold.begin();
+            fold.fact(Fact::Verified(Verdict::Dead));
+        }
+        assert!(matches!(fold.due(), Due::Act(Step::Revoke, _)), "{:#?}", fold.state);
+        assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
+    }
+    // Where nothing was disabled, death tells that the revocation was taken.
+    let mut plan = plan();
+    plan.abilities.disable = false;
+    let mut fold = Fold::new(&plan).until(Step::Revoke);
+    fold.begin();
+    fold.fact(Fact::Restarted);
+    fold = fold.until(Step::Confirm);
+    while matches!(fold.due(), Due::Act(Step::Confirm, _)) {
+        fold.begin();
+        fold.fact(Fact::Verified(Verdict::Dead));
+    }
+    assert!(matches!(fold.state.stage, Stage::Watching { .. }), "{:#?}", fold.state);
 }
 
 #[test]
@@ -324,4 +357,16 @@ fn a_digest_is_of_this_plan_alone_and_always_the_same() {
     assert_ne!(same, digest_of(|plan| plan.emergency = true));
     assert_ne!(same, digest_of(|plan| plan.policy.confirms = 9));
     assert_ne!(same, digest_of(|plan| plan.stores[0].name = "elsewhere".into()));
+}
+
+#[test]
+fn dependents_are_proved_again_after_a_revoke_out_of_turn() {
+    let mut fold = Fold::new(&plan()).until(Step::Soak);
+    fold.order(Order::RevokeNow);
+    let mut fold = fold.until(Step::Check(0));
+    assert!(matches!(fold.state.old, Old::Dead(Some(_))));
+    // Whatever works now does not work on the old token, even if it cannot tell.
+    fold.begin();
+    fold.fact(Fact::Checked { dependent: 0, health: Health::Indistinct });
+    assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
 }

@@ -113,6 +113,10 @@ impl Walk {
         if self.state.plan.abilities.find && self.dice.percent(self.fault) && self.world.foreign.len() < 2 {
             self.world.strangers();
         }
+        if matches!(self.state.stage, Stage::Soaking { .. }) && self.dice.percent(self.fault) {
+            let dependent = self.dice.below(3) as usize;
+            self.world.relapse(dependent);
+        }
         if self.dice.percent(self.fault) && self.dice.percent(20) {
             self.order(false);
         }

@@ -108,6 +108,13 @@ impl World {
         self.explained = false;
     }
 
+    /// While the old token lives, a dependent may start again with what it kept of it.
+    pub(super) fn relapse(&mut self, dependent: usize) {
+        if let Some(user) = self.users.get_mut(dependent) {
+            user.holds = old();
+        }
+    }
+
     /// Somebody else makes a token.
     pub(super) fn strangers(&mut self) {
         self.made += 1;

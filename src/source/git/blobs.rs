@@ -41,6 +41,11 @@ impl Readers<'_> {
         self.limits.exclusions.cover(path)
     }
 
+    /// True when the configuration leaves anything out.
+    pub(super) fn excludes_any(&self) -> bool {
+        !self.limits.exclusions.is_empty()
+    }
+
     /// Hands out an item that needs no reading.
     pub(super) fn visit(&self, item: Result<Blob<'_>, Missed>) -> ControlFlow<()> {
         let flow = (self.visit)(item);

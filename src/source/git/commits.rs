@@ -1,16 +1,23 @@
 //! Commits: all that can be reached, or those of a range; the blobs they bring and their messages.
 
-use super::Whereabouts;
 use super::blobs::{Readers, Wanted, read_all};
+use super::starts::Starts;
+use super::walk::Commits;
+use super::{Whereabouts, unread};
 use crate::model::Place;
 use crate::source::{Blob, Limits, Source, SourceError, Visit};
-use git2::{ObjectType, Oid, Repository, Revwalk, Sort, Tree};
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use git2::{ObjectType, Oid, Repository, Tree};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::ops::ControlFlow;
 
 /// Directories below one another that are followed; git itself stops sooner.
 const DEEPEST: usize = 512;
+
+/// Places of one tree that are looked at, each for itself, where something is excluded.
+const MOST_PLACES: u32 = 10_000;
+
+const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
 
 /// Every commit that a reference or `HEAD` reaches. Each blob is read once.
 #[derive(Debug)]
@@ -31,12 +38,11 @@ impl History {
 impl Source for History {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let repository = self.whereabouts.open()?;
-        let mut commits = walk_of(&repository)?;
-        commits.push_glob("*").map_err(|source| unread("the references", source))?;
-        let _reached = commits.push_head().is_ok(); // an unborn branch reaches nothing
+        let starts = Starts::of(&repository)?;
+        let commits = Commits::between(&repository, &[], &starts.commits(&repository));
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Nothing);
-            let _wanted = reading.commits(commits).is_continue() && reading.references().is_continue();
+            let _wanted = reading.commits(commits).is_continue() && reading.named_by(starts).is_continue();
             Ok(())
         })
     }
@@ -70,30 +76,16 @@ impl Range {
 impl Source for Range {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let repository = self.whereabouts.open()?;
-        let mut commits = walk_of(&repository)?;
         let new_branch = self.base.len() >= 40 && self.base.bytes().all(|byte| byte == b'0');
-        if !new_branch {
-            commits.hide(commit_id(&repository, &self.base)?).map_err(|source| unread(&self.base, source))?;
-        }
-        commits.push(commit_id(&repository, &self.tip)?).map_err(|source| unread(&self.tip, source))?;
+        let base = if new_branch { None } else { Some(commit_id(&repository, &self.base)?) };
+        let tip = commit_id(&repository, &self.tip)?;
+        let commits = Commits::between(&repository, base.as_slice(), &[tip]);
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Parents);
             let _wanted = reading.commits(commits).is_continue();
             Ok(())
         })
     }
-}
-
-fn unread(what: &str, source: git2::Error) -> SourceError {
-    SourceError::Object { what: what.to_owned(), source }
-}
-
-/// Oldest first, so that a blob is named by the commit that brought it.
-fn walk_of(repository: &Repository) -> Result<Revwalk<'_>, SourceError> {
-    let mut commits = repository.revwalk().map_err(|source| unread("the commits", source))?;
-    let sorting = Sort::TOPOLOGICAL | Sort::TIME | Sort::REVERSE;
-    commits.set_sorting(sorting).map_err(|source| unread("the commits", source))?;
-    Ok(commits)
 }
 
 fn commit_id(repository: &Repository, revision: &str) -> Result<Oid, SourceError> {
@@ -119,45 +111,37 @@ struct Reading<'a> {
     boundary: HashSet<Oid>,
     blobs: HashSet<(Oid, u64)>,
     trees: HashSet<(Oid, u64)>,
+    /// Paths that were looked at.
+    names: HashSet<u64>,
+    /// At how many places a tree was met, where its place counts.
+    times: HashMap<Oid, u32>,
 }
 
 impl<'a> Reading<'a> {
     fn new(repository: &'a Repository, readers: &'a Readers<'a>, against: Against) -> Self {
         let boundary = boundary_of(repository);
-        Self { repository, readers, against, boundary, blobs: HashSet::new(), trees: HashSet::new() }
+        Self {
+            repository,
+            readers,
+            against,
+            boundary,
+            blobs: HashSet::new(),
+            trees: HashSet::new(),
+            names: HashSet::new(),
+            times: HashMap::new(),
+        }
     }
 
     /// Reads them until the end, or until no more is wanted.
-    fn commits(&mut self, commits: Revwalk<'_>) -> ControlFlow<()> {
-        for id in commits {
-            match id {
-                Ok(id) => self.commit(id)?,
-                // The walk cannot go on past a commit it cannot read, and would say so for ever.
-                Err(source) => return self.readers.gap(unread("a commit of the history", source)),
-            }
-        }
-        ControlFlow::Continue(())
+    fn commits(&mut self, commits: Commits) -> ControlFlow<()> {
+        commits.gaps.into_iter().try_for_each(|gap| self.readers.gap(gap))?;
+        commits.ids.into_iter().try_for_each(|id| self.commit(id))
     }
 
-    /// What references name besides commits: messages of tags, and files and trees without a commit.
-    fn references(&mut self) -> ControlFlow<()> {
-        let references = match self.repository.references() {
-            Ok(references) => references,
-            Err(source) => return self.readers.gap(unread("the references", source)),
-        };
-        for reference in references {
-            match reference {
-                Ok(reference) => {
-                    let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
-                    // One without a target stands for another one, which has its own turn.
-                    if let Some(id) = reference.target() {
-                        self.named(id, &name)?;
-                    }
-                }
-                Err(source) => self.readers.gap(unread("a reference", source))?,
-            }
-        }
-        ControlFlow::Continue(())
+    /// What is named besides commits: messages of tags, and files and trees without a commit.
+    fn named_by(&mut self, starts: Starts) -> ControlFlow<()> {
+        starts.gaps.into_iter().try_for_each(|gap| self.readers.gap(gap))?;
+        starts.named.into_iter().try_for_each(|(name, id)| self.named(id, &name))
     }
 
     fn named(&mut self, mut id: Oid, name: &str) -> ControlFlow<()> {
@@ -177,10 +161,10 @@ impl<'a> Reading<'a> {
             } else if object.as_blob().is_some() {
                 return self.blob(id, name.as_bytes(), &origin);
             } else {
-                return ControlFlow::Continue(()); // commits were walked
+                return CONTINUE; // commits were walked
             }
         }
-        ControlFlow::Continue(())
+        CONTINUE
     }
 
     fn commit(&mut self, id: Oid) -> ControlFlow<()> {
@@ -223,9 +207,23 @@ impl<'a> Reading<'a> {
             let what = format!("{} (too deep)", String::from_utf8_lossy(path));
             return self.readers.gap(unread(&what, git2::Error::from_str("directories nested too deep")));
         }
-        // The path belongs to the key: an exclusion may hold for one place of a tree and not for another.
-        if self.against == Against::Nothing && !self.trees.insert((tree.id(), hash_of(path))) {
-            return ControlFlow::Continue(());
+        // Met a second time, a tree has nothing new: without this, a few small trees that hold one another many times
+        // over would be read for ever. An exclusion may hold for one place of a tree and not for another.
+        let path_counts = self.readers.excludes_any().then(|| hash_of(path));
+        let olds: Vec<Oid> = parents.iter().map(Tree::id).collect();
+        let whole = self.trees.contains(&(tree.id(), hash_of(&(path_counts, Vec::<Oid>::new()))));
+        if whole || !self.trees.insert((tree.id(), hash_of(&(path_counts, olds)))) {
+            return self.name(path, origin);
+        }
+        self.names.insert(hash_of(path.as_slice()));
+        if path_counts.is_some() {
+            let times = self.times.entry(tree.id()).or_default();
+            *times += 1;
+            if *times > MOST_PLACES {
+                let what = format!("tree {} ({})", tree.id(), String::from_utf8_lossy(path));
+                let why = git2::Error::from_str("it stands at too many places to try the exclusions at each of them");
+                return if *times == MOST_PLACES + 1 { self.readers.gap(unread(&what, why)) } else { CONTINUE };
+            }
         }
         for entry in tree.iter() {
             let (id, name) = (entry.id(), entry.name_bytes());
@@ -251,12 +249,25 @@ impl<'a> Reading<'a> {
                         }
                     }
                 }
-                _ => ControlFlow::Continue(()), // a submodule has its own history
+                _ => CONTINUE, // a submodule has its own history
             };
             path.truncate(length);
             flow?;
         }
-        ControlFlow::Continue(())
+        CONTINUE
+    }
+
+    /// What was read elsewhere stands under this name too, and a name may hold a token.
+    fn name(&mut self, path: &[u8], origin: &Origin) -> ControlFlow<()> {
+        if path.is_empty() || !self.names.insert(hash_of(path)) {
+            return CONTINUE;
+        }
+        let path = String::from_utf8_lossy(path).into_owned();
+        if self.readers.excludes(&path) {
+            return CONTINUE;
+        }
+        let place = Place::Commit { commit: origin.commit.clone(), path, time: origin.time };
+        self.readers.visit(Ok(Blob { place, from_top: None, bytes: &[] }))
     }
 
     fn blob(&mut self, id: Oid, path: &[u8], origin: &Origin) -> ControlFlow<()> {
@@ -264,8 +275,9 @@ impl<'a> Reading<'a> {
         // A blob is read once, except that a path which is left out must not hide it at another.
         let key = if self.readers.excludes(&shown) { hash_of(path) } else { 0 };
         if !self.blobs.insert((id, key)) {
-            return ControlFlow::Continue(());
+            return self.name(path, origin);
         }
+        self.names.insert(hash_of(path));
         let place = Place::Commit { commit: origin.commit.clone(), path: shown, time: origin.time };
         self.readers.want(Wanted { id, place })
     }
@@ -277,9 +289,9 @@ struct Origin {
     time: i64,
 }
 
-fn hash_of(path: &[u8]) -> u64 {
+fn hash_of(what: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
+    what.hash(&mut hasher);
     hasher.finish() | 1
 }
 

@@ -4,10 +4,13 @@ use super::Whereabouts;
 use super::blobs::{Wanted, read_all};
 use crate::model::Place;
 use crate::source::{Limits, Source, SourceError, Visit};
-use git2::{Delta, DiffOptions, ErrorCode, FileMode, Oid, Repository, Tree};
+use git2::{Delta, DiffOptions, ErrorCode, FileMode, Index, Oid, Repository, Tree};
 
 /// As many files are read by one thread; more are worth another.
 const FILES_PER_READER: usize = 16;
+
+/// The bits of an entry that say which side of a conflict it is.
+const STAGE: u16 = 0x3000;
 
 /// The staged files. Works on a branch without commits, without identity, in a linked work tree and during a merge.
 #[derive(Debug)]
@@ -56,13 +59,26 @@ fn staged(repository: &Repository) -> Result<Vec<Wanted>, SourceError> {
     for delta in diff.deltas() {
         let file = delta.new_file();
         let gone = matches!(delta.status(), Delta::Deleted | Delta::Unmodified);
-        if gone || file.id() == Oid::ZERO_SHA1 || file.mode() == FileMode::Commit {
+        if gone || delta.status() == Delta::Conflicted || file.id() == Oid::ZERO_SHA1 || file.mode() == FileMode::Commit
+        {
             continue;
         }
         let path = String::from_utf8_lossy(file.path_bytes().unwrap_or_default()).into_owned();
         wanted.push(Wanted { id: file.id(), place: Place::Staged { path } });
     }
+    if index.has_conflicts() {
+        wanted.extend(conflicting(&index));
+    }
     Ok(wanted)
+}
+
+/// The sides of conflicts: what is staged of them is no difference yet, but it is there.
+fn conflicting(index: &Index) -> impl Iterator<Item = Wanted> {
+    let sides = index.iter().filter(|entry| entry.flags & STAGE != 0 && entry.mode != u32::from(FileMode::Commit));
+    sides.map(|entry| {
+        let path = String::from_utf8_lossy(&entry.path).into_owned();
+        Wanted { id: entry.id, place: Place::Staged { path } }
+    })
 }
 
 fn head_tree(repository: &Repository) -> Result<Option<Tree<'_>>, SourceError> {

@@ -412,6 +412,10 @@ impl Failure {
                 // Asked to wait, or the server is behind: refused before anything was done.
                 412 | 429 | 472 | 473 => StoreError::NoAnswer { act, at, happened: Happened::No },
                 400..=499 => StoreError::Refused { act, at, code: status.to_string() },
+                503 => {
+                    let state = "503, it is sealed or down for maintenance";
+                    StoreError::OutOfService { act, at, happened: Happened::Perhaps, state }
+                }
                 _ => StoreError::NoAnswer { act, at, happened: Happened::Perhaps },
             },
         }
@@ -421,9 +425,10 @@ impl Failure {
 /// After a write, a failure to look says nothing of the write: a standby may be behind.
 fn perhaps(error: StoreError) -> StoreError {
     match error {
-        StoreError::NoAnswer { at, .. } | StoreError::Refused { at, .. } | StoreError::Missing { at } => {
-            StoreError::NoAnswer { act: "promote", at, happened: Happened::Perhaps }
-        }
+        StoreError::NoAnswer { at, .. }
+        | StoreError::OutOfService { at, .. }
+        | StoreError::Refused { at, .. }
+        | StoreError::Missing { at } => StoreError::NoAnswer { act: "promote", at, happened: Happened::Perhaps },
         other => other,
     }
 }

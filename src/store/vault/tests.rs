@@ -77,7 +77,7 @@ async fn statuses_have_their_meaning() {
         (403, json!({"errors": ["permission denied"]}), "refused"),
         (404, json!({"errors": []}), "missing"),
         (404, json!({"data": {"data": null, "metadata": {"version": 3}}}), "missing"),
-        (503, json!({"errors": ["Vault is sealed"]}), "no answer"),
+        (503, json!({"errors": ["Vault is sealed"]}), "out of service"),
         (500, json!({"errors": ["internal error"]}), "no answer"),
         (429, json!({"errors": ["slow down"]}), "no answer"),
         (307, json!({}), "no answer"),
@@ -90,6 +90,7 @@ async fn statuses_have_their_meaning() {
             StoreError::Refused { .. } => "refused",
             StoreError::Missing { .. } => "missing",
             StoreError::NoAnswer { .. } => "no answer",
+            StoreError::OutOfService { .. } => "out of service",
             _ => "something else",
         };
         assert_eq!(meant, means, "status {status}");

@@ -48,11 +48,16 @@ impl Aws {
     /// A user with one key, who may read secrets.
     async fn user(&self, name: &str) -> Pair {
         self.iam.create_user().user_name(name).send().await.unwrap();
-        let policy = json!({ "Version": "2012-10-17", "Statement": [
-            { "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" }] });
-        let put = self.iam.put_user_policy().user_name(name).policy_name("reads");
-        put.policy_document(policy.to_string()).send().await.unwrap();
+        self.allow(name, &["secretsmanager:GetSecretValue"]).await;
         self.key(name).await
+    }
+
+    /// The user may do this, and nothing else.
+    async fn allow(&self, user: &str, actions: &[&str]) {
+        let policy = json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": actions, "Resource": "*" }] });
+        let put = self.iam.put_user_policy().user_name(user).policy_name("tests");
+        put.policy_document(policy.to_string()).send().await.unwrap();
     }
 
     async fn key(&self, user: &str) -> Pair {
@@ -135,8 +140,11 @@ impl Place {
 pub(super) struct Leak {
     places: Vec<Place>,
     provider: String,
+    secrets: String,
     vault: String,
     vault_token: Option<String>,
+    authority: Option<Pair>,
+    confirm_within: &'static str,
 }
 
 /// A user whose key leaked, and who uses it.
@@ -152,7 +160,16 @@ pub(super) struct Leaked {
 impl Leak {
     pub(super) fn of_a_key(places: &[Place]) -> Self {
         let (provider, vault) = (setting("STANCH_TEST_AWS_URL"), setting("STANCH_TEST_VAULT_URL"));
-        Self { places: places.to_vec(), provider, vault, vault_token: None }
+        let secrets = provider.clone();
+        Self {
+            places: places.to_vec(),
+            provider,
+            secrets,
+            vault,
+            vault_token: None,
+            authority: None,
+            confirm_within: "30s",
+        }
     }
 
     /// The program reaches IAM there.
@@ -160,9 +177,19 @@ impl Leak {
         Self { provider: url.to_owned(), ..self }
     }
 
+    /// The program reaches Secrets Manager there.
+    fn secrets(self, url: &str) -> Self {
+        Self { secrets: url.to_owned(), ..self }
+    }
+
     /// The program reaches Vault there, with this token instead of the first.
     pub(super) fn vault(self, url: &str, token: Option<String>) -> Self {
         Self { vault: url.to_owned(), vault_token: token, ..self }
+    }
+
+    /// The program mints and revokes with this key.
+    fn authority(self, key: Pair, confirm_within: &'static str) -> Self {
+        Self { authority: Some(key), confirm_within, ..self }
     }
 
     pub(super) async fn made(self) -> Leaked {
@@ -192,6 +219,8 @@ impl Leak {
             &format!("[ci]\naws_access_key_id = {}\naws_secret_access_key = {}\n", old.name, old.secret),
         );
         site.private("admin-secret", &secret_setting("STANCH_TEST_AWS_ADMIN_SECRET_FILE"));
+        let authority = self.authority.as_ref().map(|key| key.secret.clone());
+        site.private("authority", &authority.unwrap_or_else(|| secret_setting("STANCH_TEST_AWS_ADMIN_SECRET_FILE")));
         let token = self.vault_token.clone().unwrap_or_else(|| secret_setting("STANCH_TEST_VAULT_TOKEN_FILE"));
         site.private("vault-token", &token);
         let leaked = Leaked { site, service, old, aws, user, leak: self };
@@ -202,8 +231,10 @@ impl Leak {
 
 impl Leaked {
     pub(super) fn configure(&self, vault: &str) {
-        let (aws, region) = (setting("STANCH_TEST_AWS_URL"), setting("STANCH_TEST_AWS_REGION"));
+        let (aws, region) = (&self.leak.secrets, setting("STANCH_TEST_AWS_REGION"));
         let admin = format!("{{ id: {}, secret: {{ file: admin-secret }} }}", setting("STANCH_TEST_AWS_ADMIN_ID"));
+        let authority =
+            self.leak.authority.as_ref().map_or_else(|| setting("STANCH_TEST_AWS_ADMIN_ID"), |key| key.name.clone());
         let stores: Vec<String> = self.leak.places.iter().map(Place::entry).collect();
         self.site.configure(&format!(
             "journal: journal.db
@@ -213,7 +244,7 @@ stores:
 credentials:
   ci-bot:
     kind: {KIND}
-    provider: {{ driver: aws-iam, user: {user}, region: {region}, endpoint: '{provider}', authority: {admin} }}
+    provider: {{ driver: aws-iam, user: {user}, region: {region}, endpoint: '{provider}', authority: {{ id: {authority}, secret: {{ file: authority }} }} }}
     stores: [{stores}]
     dependents:
       - name: ci
@@ -225,7 +256,7 @@ credentials:
             provider = self.leak.provider,
             stores = stores.join(", "),
             service = self.service.base(),
-            policy = POLICY,
+            policy = POLICY.replace("confirm_within: 30s", &format!("confirm_within: {}", self.leak.confirm_within)),
         ));
     }
 
@@ -298,7 +329,7 @@ async fn a_user_with_two_keys_is_held_and_nothing_is_deleted() {
     let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).made().await;
     let second = leak.aws.key(&leak.user).await;
     let ran = leak.site.rotate(&leak.fingerprint()).expect(22).hides(&leak.old.secret).hides(&second.secret);
-    ran.says("held: ").says("stanch case resume C-0001");
+    ran.says("held: the provider has no room for another token").says("stanch case resume C-0001");
     assert_eq!(leak.keys().await, [(leak.old.name.clone(), true), (second.name.clone(), true)]);
     leak.service.never_failed().await;
     // Somebody makes room, and it goes on.
@@ -309,14 +340,30 @@ async fn a_user_with_two_keys_is_held_and_nothing_is_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_whose_reply_was_lost_is_found_and_ended() {
-    let proxy = Proxy::start(&setting("STANCH_TEST_AWS_URL"), "Action=CreateAccessKey", Deed::LoseReply).await;
+    let proxy = Proxy::start(&setting("STANCH_TEST_AWS_URL"), Deed::Lose("Action=CreateAccessKey")).await;
     let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).provider(proxy.base()).made().await;
     leak.site.rotate(&leak.fingerprint()).expect(0).hides(&leak.old.secret);
-    assert_eq!(proxy.marked(), 2, "one key whose reply was lost, and one that is used");
+    assert_eq!(proxy.concerned(), 2, "one key whose reply was lost, and one that is used");
     leak.rotated("C-0001").await;
     let facts = leak.site.facts("C-0001");
     let ends = ["sought", "discarded", "minted", "revoked"];
     assert_eq!(order(&facts, &ends), ends, "the lost key ended before another was made: {facts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_reply_to_every_kind_of_request_may_be_lost() {
+    let provider = Proxy::start(&setting("STANCH_TEST_AWS_URL"), Deed::LoseOneOfEach).await;
+    let secrets = Proxy::start(&setting("STANCH_TEST_AWS_URL"), Deed::LoseOneOfEach).await;
+    let vault = Proxy::start(&setting("STANCH_TEST_VAULT_URL"), Deed::LoseOneOfEach).await;
+    let places = [Place::Aws(format!("ci/{}", unique())), Place::Vault(Vault::path(&unique()))];
+    let leak = Leak::of_a_key(&places).provider(provider.base()).secrets(secrets.base()).vault(vault.base(), None);
+    let leak = leak.made().await;
+    let fingerprint = leak.fingerprint();
+    // The store that says whose key it is cannot be read at first.
+    leak.site.rotate(&fingerprint).expect(4).says("no usable answer").says("nothing was begun");
+    leak.site.rotate(&fingerprint).expect(0).hides(&leak.old.secret).hides(&leak.new_secret().await);
+    assert!(provider.concerned() > 10 && secrets.concerned() > 5 && vault.concerned() > 3);
+    leak.rotated("C-0001").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,4 +378,41 @@ async fn a_plan_changes_nothing() {
     assert!(leak.leak.places[0].pair(&leak.aws).await == leak.old);
     let cases: Value = serde_json::from_str(&leak.site.stanch(&["case", "list", "--json"]).expect(0).stdout).unwrap();
     assert_eq!(cases["cases"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_be_disabled_but_not_deleted_is_held_until_it_may() {
+    let (aws, rotator) = (Aws::new(), format!("rotator-{}", unique()));
+    let authority = aws.user(&rotator).await;
+    let mut rights =
+        vec!["iam:CreateAccessKey", "iam:ListAccessKeys", "iam:UpdateAccessKey", "iam:GetAccessKeyLastUsed"];
+    aws.allow(&rotator, &rights).await;
+    let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).authority(authority, "1s").made().await;
+    let ran = leak.site.rotate(&leak.fingerprint()).expect(22).hides(&leak.old.secret);
+    ran.says("delete an access key: AccessDenied").says("held: the other side refused");
+    assert_eq!(leak.aws.asks_who_it_is(&leak.old).await, Err(403), "the old key is disabled");
+    let new = leak.leak.places[0].pair(&leak.aws).await;
+    assert_eq!(leak.keys().await, [(leak.old.name.clone(), false), (new.name.clone(), true)]);
+    leak.service.never_failed().await;
+    // The right is given, and it goes on.
+    rights.push("iam:DeleteAccessKey");
+    leak.aws.allow(&rotator, &rights).await;
+    leak.site.stanch(&["case", "resume", "C-0001", "--reason", "the right was given"]).expect(0);
+    leak.rotated("C-0001").await;
+}
+
+/// The client notices what it would notice: nothing else shows that its silence means something.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emergency_ends_the_old_key_first_and_the_client_notices() {
+    let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).made().await;
+    let fingerprint = leak.fingerprint();
+    let ran = leak.site.stanch(&["rotate", &fingerprint, "--repo", ".", "--yes", "--emergency"]);
+    ran.expect(0).hides(&leak.old.secret).hides(&leak.new_secret().await);
+    assert!(!leak.service.failures().is_empty(), "the client used a key that was deleted and noticed nothing");
+    assert_eq!(leak.aws.asks_who_it_is(&leak.old).await, Err(403));
+    let facts = leak.site.facts("C-0001");
+    let ends = ["disabled", "revoked", "minted", "promoted", "healthy"];
+    assert_eq!(order(&facts, &ends), ends, "{facts:?}");
+    let new = leak.leak.places[0].pair(&leak.aws).await;
+    assert_eq!(leak.keys().await, [(new.name, true)]);
 }

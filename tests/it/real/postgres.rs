@@ -1,6 +1,7 @@
 //! Two database roles that take turns, by way of PostgreSQL, into Vault and Secrets Manager.
 
 use super::aws::{Aws, POLICY};
+use super::proxy::Cutter;
 use super::service::{Pair, Service};
 use super::site::{Site, order};
 use super::vault::Vault;
@@ -201,7 +202,7 @@ impl Leaked {
         site.private("vault-token", &secret_setting("STANCH_TEST_VAULT_TOKEN_FILE"));
         let leaked = Self { site, service, kept, old, run, place, working };
         leaked.leak(&leaked.old);
-        leaked.configure();
+        leaked.configure(setting("STANCH_TEST_PG_PORT").parse().unwrap());
         leaked
     }
 
@@ -209,13 +210,16 @@ impl Leaked {
         self.site.leak("shop/settings.py", &format!("DATABASE_URL = '{}'\n", url(pair)));
     }
 
-    fn configure(&self) {
+    /// The program reaches the server on this port, to change roles.
+    fn configure(&self, provider: u16) {
         let (host, port) = (setting("STANCH_TEST_PG_HOST"), setting("STANCH_TEST_PG_PORT"));
         let database = setting("STANCH_TEST_PG_DATABASE");
         let run = &self.run;
-        let server = format!(
-            "host: {host}, port: {port}, database: {database}, tls: disable, authority: {{ user: rotator_{run}, password: {{ file: rotator }} }}"
-        );
+        let server = |port: &str| {
+            format!(
+                "host: {host}, port: {port}, database: {database}, tls: disable, authority: {{ user: rotator_{run}, password: {{ file: rotator }} }}"
+            )
+        };
         self.site.configure(&format!(
             "journal: journal.db
 stores:
@@ -224,11 +228,11 @@ stores:
 credentials:
   shop-db:
     kind: {KIND}
-    provider: {{ driver: postgres, {server}, roles: [shop_{run}_a, shop_{run}_b], owner: shop_{run} }}
+    provider: {{ driver: postgres, {changed}, roles: [shop_{run}_a, shop_{run}_b], owner: shop_{run} }}
     stores: [{store}]
     dependents:
       - name: billing
-        postgres: {{ {server}, application: billing-{run} }}
+        postgres: {{ {looked_at}, application: billing-{run} }}
         reload: {{ post: '{service}/reload' }}
         sources: [billing-{run}, legacy-{run}]
       - name: shop
@@ -236,6 +240,8 @@ credentials:
         reload: {{ post: '{service}/reload' }}
     policy: {POLICY}
 ",
+            changed = server(&provider.to_string()),
+            looked_at = server(&port),
             region = setting("STANCH_TEST_AWS_REGION"),
             aws = setting("STANCH_TEST_AWS_URL"),
             admin = setting("STANCH_TEST_AWS_ADMIN_ID"),
@@ -324,4 +330,16 @@ async fn a_declared_session_that_stays_on_the_old_role_holds_the_revoke() {
     leak.site.stanch(&["case", "resume", "C-0001", "--reason", "legacy is being switched off"]).expect(0);
     leak.rotated("C-0001", &leak.old, "b").await;
     assert!(lingering.ping().await.is_err(), "a session of the old role lives on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_every_statement_may_be_lost() {
+    let server = format!("{}:{}", setting("STANCH_TEST_PG_HOST"), setting("STANCH_TEST_PG_PORT"));
+    let marks = ["SCRAM-SHA-256$", " NOLOGIN PASSWORD NULL", " NOLOGIN", "pg_terminate_backend", "pg_auth_members"];
+    let cutter = Cutter::start(server, &marks).await;
+    let leak = Leaked::into_vault().await;
+    leak.configure(cutter.port());
+    leak.site.rotate(&leak.fingerprint()).expect(0).hides(&leak.old.secret);
+    assert_eq!(cutter.left(), [""; 0], "statements that were never said");
+    leak.rotated("C-0001", &leak.old, "b").await;
 }

@@ -1,23 +1,40 @@
-//! Stands between the program and a server, passes requests on as they are (a signature covers the host they name), and
+//! Stands between the program and a server, passes on what both say as it is (a signature covers the host it names), and
 //! does once what a test asks for.
 
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What becomes of the request that bears the mark.
+/// What is done.
 pub(super) enum Deed {
-    /// The server carries it out, and its reply is lost.
-    LoseReply,
-    /// Something happens first.
-    After(Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>),
+    /// The first request that holds this is carried out, and its reply is lost.
+    Lose(&'static str),
+    /// Of every kind of request the first is carried out, and its reply is lost.
+    LoseOneOfEach,
+    /// Before the first request that holds this, something else happens.
+    Before(&'static str, Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>),
+}
+
+impl Deed {
+    /// The kind of a request that something is done about.
+    fn kind(&self, request: &str) -> Option<String> {
+        match self {
+            Self::Lose(mark) | Self::Before(mark, _) => request.contains(mark).then(|| (*mark).to_owned()),
+            Self::LoseOneOfEach => {
+                let action = request.split(['\n', '&']).find(|part| part.starts_with("Action="));
+                let target = request.lines().find(|line| line.starts_with("x-amz-target:"));
+                action.or(target).or_else(|| request.lines().next()).map(str::to_owned)
+            }
+        }
+    }
 }
 
 pub(super) struct Proxy {
     base: String,
-    done: Arc<AtomicUsize>,
+    concerned: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -29,19 +46,18 @@ impl Drop for Proxy {
 
 struct Pass {
     server: String,
-    mark: Vec<u8>,
     deed: Deed,
-    done: Arc<AtomicUsize>,
+    seen: Mutex<BTreeSet<String>>,
+    concerned: Arc<AtomicUsize>,
 }
 
 impl Proxy {
-    /// Before `server` (a URL). The first request that holds `mark` is the one.
-    pub(super) async fn start(server: &str, mark: &str, deed: Deed) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let done = Arc::new(AtomicUsize::new(0));
+    /// Before `server`, a URL.
+    pub(super) async fn start(server: &str, deed: Deed) -> Self {
+        let (listener, base) = listener().await;
+        let concerned = Arc::new(AtomicUsize::new(0));
         let server = server.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let pass = Arc::new(Pass { server, mark: mark.into(), deed, done: Arc::clone(&done) });
+        let pass = Arc::new(Pass { server, deed, seen: Mutex::default(), concerned: Arc::clone(&concerned) });
         let task = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
@@ -49,33 +65,40 @@ impl Proxy {
                 tokio::spawn(async move { drop(pass.one(client).await) });
             }
         });
-        Self { base, done, task }
+        Self { base: format!("http://{base}"), concerned, task }
     }
 
     pub(super) fn base(&self) -> &str {
         &self.base
     }
 
-    /// How many requests bore the mark.
-    pub(super) fn marked(&self) -> usize {
-        self.done.load(Ordering::SeqCst)
+    /// How many requests were of a kind that something is done about.
+    pub(super) fn concerned(&self) -> usize {
+        self.concerned.load(Ordering::SeqCst)
     }
+}
+
+async fn listener() -> (TcpListener, std::net::SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
 }
 
 impl Pass {
     /// One request and its reply on a connection of their own.
     async fn one(&self, mut client: TcpStream) -> std::io::Result<()> {
         let Some(request) = request(&mut client).await? else { return Ok(()) };
-        let bears = request.windows(self.mark.len()).any(|window| window == self.mark);
-        let first = bears && self.done.fetch_add(1, Ordering::SeqCst) == 0;
-        if first && let Deed::After(first) = &self.deed {
-            first().await;
+        let kind = self.deed.kind(&String::from_utf8_lossy(&request));
+        self.concerned.fetch_add(usize::from(kind.is_some()), Ordering::SeqCst);
+        let first = kind.is_some_and(|kind| self.seen.lock().unwrap().insert(kind));
+        if first && let Deed::Before(_, happens) = &self.deed {
+            happens().await;
         }
         let mut server = TcpStream::connect(&self.server).await?;
         server.write_all(&request).await?;
         let mut reply = Vec::new();
         server.read_to_end(&mut reply).await?;
-        if first && matches!(self.deed, Deed::LoseReply) {
+        if first && matches!(self.deed, Deed::Lose(_) | Deed::LoseOneOfEach) {
             return Ok(());
         }
         client.write_all(&reply).await?;
@@ -100,6 +123,76 @@ async fn request(client: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> {
         match client.read(&mut part).await? {
             0 => return Ok(None),
             length => bytes.extend_from_slice(&part[..length]),
+        }
+    }
+}
+
+/// Passes streams on. Of every mark, the first stream on which the program says it is cut after the server's answer to
+/// it, which is lost.
+pub(super) struct Cutter {
+    port: u16,
+    left: Arc<Mutex<Vec<&'static str>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Cutter {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Cutter {
+    /// Before `server`, a host and a port.
+    pub(super) async fn start(server: String, marks: &[&'static str]) -> Self {
+        let (listener, address) = listener().await;
+        let left = Arc::new(Mutex::new(marks.to_vec()));
+        let marks = Arc::clone(&left);
+        let task = tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let (server, marks) = (server.clone(), Arc::clone(&marks));
+                tokio::spawn(async move { drop(stream(client, &server, &marks).await) });
+            }
+        });
+        Self { port: address.port(), left, task }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The marks that no stream bore.
+    pub(super) fn left(&self) -> Vec<&'static str> {
+        self.left.lock().unwrap().clone()
+    }
+}
+
+/// Whether the text bears a mark that was left; it is left no longer.
+fn bears(text: &str, marks: &Mutex<Vec<&'static str>>) -> bool {
+    let mut left = marks.lock().unwrap();
+    let found = left.iter().position(|mark| text.contains(mark));
+    found.map(|at| left.remove(at)).is_some()
+}
+
+async fn stream(mut client: TcpStream, server: &str, marks: &Mutex<Vec<&'static str>>) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(server).await?;
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let (mut said, mut answered, mut cut) = (vec![0; 65_536], vec![0; 65_536], false);
+    loop {
+        tokio::select! {
+            read = from_client.read(&mut said) => match read? {
+                0 => return Ok(()),
+                length => {
+                    cut |= bears(&String::from_utf8_lossy(&said[..length]), marks);
+                    to_server.write_all(&said[..length]).await?;
+                }
+            },
+            read = from_server.read(&mut answered) => match read? {
+                0 => return Ok(()),
+                _ if cut => return Ok(()),
+                length => to_client.write_all(&answered[..length]).await?,
+            },
         }
     }
 }

@@ -64,6 +64,10 @@ impl Service {
         self.inner.served.load(Ordering::SeqCst)
     }
 
+    pub(super) fn failures(&self) -> Vec<String> {
+        self.inner.failures.lock().unwrap().clone()
+    }
+
     /// The client worked before and works now, and not one of its requests failed.
     #[track_caller]
     pub(super) fn never_failed(&self) -> impl Future<Output = ()> + '_ {
@@ -72,7 +76,7 @@ impl Service {
         let more = super::eventually("more requests of the client", move || async move { self.served() > before + 3 });
         async move {
             more.await;
-            let failures = self.inner.failures.lock().unwrap();
+            let failures = self.failures();
             assert!(failures.is_empty(), "{} of {} requests failed: {failures:?}", failures.len(), self.served());
         }
     }

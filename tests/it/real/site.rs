@@ -106,13 +106,13 @@ impl Site {
     }
 }
 
-/// The facts that were recorded at least once, in the order of their first record.
+/// Those facts that were recorded, in the order of their last record.
 pub(super) fn order(facts: &[String], wanted: &[&str]) -> Vec<String> {
-    let mut first = Vec::new();
-    for fact in facts.iter().filter(|fact| wanted.contains(&fact.as_str())) {
-        if !first.contains(fact) {
-            first.push(fact.clone());
+    let mut last = Vec::new();
+    for fact in facts.iter().rev().filter(|fact| wanted.contains(&fact.as_str())) {
+        if !last.contains(fact) {
+            last.insert(0, fact.clone());
         }
     }
-    first
+    last
 }

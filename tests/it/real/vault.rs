@@ -70,16 +70,16 @@ async fn a_value_that_somebody_else_wrote_meanwhile_is_not_overwritten() {
     let path = Vault::path(&unique());
     let theirs = json!({ "id": "theirs", "secret": random(20) });
     let (vault, at, value) = (Vault::new(), path.clone(), theirs.clone());
-    let write = Deed::After(Box::new(move || {
+    let write = Box::new(move || {
         let (vault, at, value) = (vault.clone(), at.clone(), value.clone());
-        Box::pin(async move { vault.put(&at, value).await })
-    }));
+        Box::pin(async move { vault.put(&at, value).await }) as _
+    });
     // The only request that names the version it leaves.
-    let proxy = Proxy::start(&setting("STANCH_TEST_VAULT_URL"), "\"cas\":", write).await;
+    let proxy = Proxy::start(&setting("STANCH_TEST_VAULT_URL"), Deed::Before("\"cas\":", write)).await;
     let leak = Leak::of_a_key(&[Place::Vault(path.clone())]).vault(proxy.base(), None).made().await;
     let ran = leak.site.rotate(&leak.fingerprint()).hides(&leak.old.secret);
     let ran = ran.expect(21).says("another writer moved").says("The leak is STILL OPEN");
-    assert_eq!(proxy.marked(), 1, "the write was repeated: {}", ran.stdout);
+    assert_eq!(proxy.concerned(), 1, "the write was repeated: {}", ran.stdout);
     assert_eq!(Vault::new().fields(&path).await, theirs);
     assert_eq!(leak.keys().await, [(leak.old.name.clone(), true)], "the new key is gone, the old one lives");
     leak.service.never_failed().await;
@@ -120,7 +120,7 @@ async fn a_vault_that_cannot_be_used_is_one_clear_error() {
 
     let sealed = sealed().await;
     leak.configure(&sealed.0.base);
-    leak.site.rotate(&fingerprint).expect(4).says(&path).says("nothing was begun");
+    leak.site.rotate(&fingerprint).expect(4).says("it is sealed").says(&path).says("nothing was begun");
     leak.site.stanch(&["case", "list"]).expect(0).says("no case");
     assert_eq!(leak.keys().await, [(leak.old.name.clone(), true)]);
 }
