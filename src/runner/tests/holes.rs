@@ -1,7 +1,7 @@
 //! Ways in which a rotation could do harm, one by one.
 
 use super::process::{Death, Process, runner};
-use super::world::{OLD, path, value};
+use super::world::{OLD, old_value, path};
 use super::*;
 use crate::dependent::memory::{MemoryDependent, Turns};
 use crate::model::{TokenId, Verdict};
@@ -136,7 +136,7 @@ async fn a_discarded_token_that_stays_alive_comes_before_a_person() {
 async fn nothing_is_revoked_while_a_store_holds_the_old_value_again() {
     let world = World::new(abilities());
     cut(&world, &World::old(), |fact| matches!(fact, Fact::Began { step: Step::Soak, .. })).await;
-    world.stores[0].inner.put(&path(), &value(OLD, "the-old-value"));
+    world.stores[0].inner.put(&path(), &old_value());
     let (_, rest) = go_on(&world).await;
     assert_eq!(rest, Rest::Asks(Reason::Conflict));
     assert!(world.provider.live().contains(&token(OLD)));
@@ -150,7 +150,7 @@ async fn nothing_is_revoked_while_the_new_token_does_not_work() {
     let credential = Credential { token: Some(token("minted-1")), ..Credential::default() };
     world.provider.revoke(&warrant, &credential).await.unwrap();
     world.users.iter().for_each(|user| user.hold(token(OLD)));
-    world.stores.iter().for_each(|store| drop(store.inner.put(&path(), &value(OLD, "the-old-value"))));
+    world.stores.iter().for_each(|store| drop(store.inner.put(&path(), &old_value())));
     let (_, rest) = go_on(&world).await;
     assert!(matches!(rest, Rest::Asks(_)), "{rest:?}");
     assert!(world.provider.live().contains(&token(OLD)));
