@@ -26,6 +26,8 @@ use tracing::subscriber::NoSubscriber;
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 const PREVIOUS: &str = "AWSPREVIOUS";
+/// Where a version waits that fences off late writes; no reader asks for it.
+const FENCE: &str = "STANCHFENCE";
 /// What the ids of our versions begin with.
 const OURS: &str = "stanch-";
 
@@ -276,9 +278,12 @@ impl SecretStore for AwsStore {
         if current != staged.previous {
             return Ok(current);
         }
-        // A late move names the version that it leaves, so it fails once another version is current.
+        // A late move names the version that it leaves, so it fails once another version is current. This move names
+        // the one that was looked at for the same reason: writing alone would take the stage from whoever holds it.
         let id = version_id(&fence_label(label));
-        self.put(at, &id, value, CURRENT, "fence").await?;
+        self.put(at, &id, value, FENCE, "fence").await?;
+        self.move_stage(at, CURRENT, current.as_str(), Some(&id), "fence").await?;
+        self.move_stage(at, FENCE, &id, None, "fence").await.map_err(perhaps)?;
         let (current, held) = self.fetch(at, &Which::Current, "fence").await.map_err(perhaps)?;
         match (current.as_str() == id, same_value(&held, value)) {
             (true, true) => Ok(current),

@@ -135,6 +135,43 @@ mod real {
     }
 
     #[tokio::test]
+    async fn a_fence_leaves_what_somebody_else_wrote_in_between() {
+        if !real::wanted() {
+            return;
+        }
+        let direct = store().await;
+        let at = made(&direct).await;
+        let label = Label::new(format!("stanch-{}", real::unique()));
+        let staged = direct.stage(&at, &secret("new"), &label).await.unwrap();
+        // The version that fences is there; before it is moved, somebody else writes.
+        let id = version_id(&fence_label(&label));
+        direct.put(&at, &id, &secret("old"), FENCE, "fence").await.unwrap();
+        direct.client.put_secret_value().secret_id(at.as_str()).secret_string("theirs").send().await.unwrap();
+        let moved = direct.move_stage(&at, CURRENT, staged.previous.as_str(), Some(&id), "fence").await;
+        assert!(moved.is_err(), "the move names the version that was looked at");
+        let refused = direct.fence(&at, &staged, &secret("old"), &label).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+        assert!(direct.read(&at, &Which::Current).await.unwrap().1.same_as(&secret("theirs")));
+    }
+
+    #[tokio::test]
+    async fn a_fenced_store_shows_a_version_of_its_own_and_no_stage_of_ours() {
+        if !real::wanted() {
+            return;
+        }
+        let store = store().await;
+        let at = made(&store).await;
+        let label = Label::new(format!("stanch-{}", real::unique()));
+        let staged = store.stage(&at, &secret("new"), &label).await.unwrap();
+        let fenced = store.fence(&at, &staged, &secret("old"), &label).await.unwrap();
+        assert_ne!(fenced, staged.previous);
+        assert_eq!(store.fence(&at, &staged, &secret("old"), &label).await.unwrap(), fenced);
+        assert_eq!(store.describe(&at, "check").await.unwrap().holder(FENCE), None);
+        assert!(store.promote(&at, &staged, &secret("new")).await.is_err(), "a late promotion changes nothing");
+        assert!(store.read(&at, &Which::Current).await.unwrap().1.same_as(&secret("old")));
+    }
+
+    #[tokio::test]
     async fn a_refusal_is_told_apart_from_silence() {
         if !real::wanted() {
             return;
