@@ -374,8 +374,11 @@ impl Operator {
             column: at.column(),
             message,
         };
+        let mut places = BTreeMap::new();
         for (name, managed) in &self.credentials {
             let at = managed.defined;
+            // Every new secret of these has another handle; a value without it would be taken for another pair's.
+            let paired = matches!(managed.value.provider, Provider::Postgres { .. } | Provider::AwsIam { .. });
             if managed.value.stores.is_empty() {
                 return Err(mistake(at, format!("credential '{name}' has no store: name at least one under 'stores'")));
             }
@@ -391,6 +394,15 @@ impl Operator {
                 }
                 if !entry.value.value.contains("{{secret}}") {
                     let message = "the value does not hold '{{secret}}', so nothing would be stored".to_owned();
+                    return Err(mistake(entry.defined, message));
+                }
+                if paired && !entry.value.value.contains("{{token}}") {
+                    let message = "the value must hold '{{token}}' beside '{{secret}}': both change with a rotation";
+                    return Err(mistake(entry.defined, message.to_owned()));
+                }
+                if let Some(other) = places.insert((&entry.value.store, &entry.value.path), name) {
+                    let (store, path) = (&entry.value.store, &entry.value.path);
+                    let message = format!("{store} {path} is a store of '{other}' already: one place holds one token");
                     return Err(mistake(entry.defined, message));
                 }
             }
@@ -494,6 +506,12 @@ credentials:
             ("store: vault,", "store: vlt,", "there is no store 'vlt'"),
             ("driver: postgres", "driver: postgrs", "unknown variant"),
             ("{{secret}}", "x", "does not hold"),
+            ("{{token}}\",\"password", "app\",\"password", "must hold '{{token}}'"),
+            (
+                "    dependents:",
+                "      - { store: vault, path: kv/shop/db, value: '{{token}} {{secret}}' }\n    dependents:",
+                "already",
+            ),
             ("[shop_a, shop_b]", "[shop_a, shop_a]", "two different roles"),
             ("http: {", "htp: {", "unknown field"),
             (
