@@ -10,6 +10,8 @@ mod case;
 mod config;
 #[cfg(feature = "rotate")]
 mod demo;
+#[cfg(feature = "rotate")]
+mod dump;
 pub mod exit;
 pub mod failure;
 #[cfg(feature = "rotate")]
@@ -61,6 +63,8 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Code, Failure> {
     start_log(&arguments.common)?;
+    #[cfg(feature = "rotate")]
+    dump::forbid();
     let clock = SystemClock::new();
     let common = &arguments.common;
     match &arguments.command {

@@ -300,7 +300,7 @@ fn no_rotation_says_or_keeps_what_it_replaces() {
         let ran = running.end();
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         assert_silent(&ran, name, &canaries);
-        assert!(ran.stderr.lines().count() > 20, "there is a log to search: {}", ran.stderr);
+        assert!(ran.stderr.matches("verified a token").count() > 5, "there is a log to search: {}", ran.stderr);
         say(&["case", "show", id], 0);
         say(&["case", "show", id, "--json"], 0);
     }
