@@ -65,7 +65,12 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
     if let Some(name) = &given.credential {
         let managed = mending.managed(name).await.map_err(Failure::from)?;
         let (token, secret) = match &given.secret {
-            Some(_) => (managed.token.clone(), from_standard_input()?),
+            Some(_) => {
+                let secret = from_standard_input()?;
+                // The known handle is that of the current value; with another one it would name the wrong token.
+                let current = managed.current().await.ok().filter(|(_, current)| current.same_as(&secret));
+                (current.and_then(|(token, _)| token), secret)
+            }
             None => managed.current().await.map_err(Failure::from)?,
         };
         let old = credential(token, secret, Companions::default());
