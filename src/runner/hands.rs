@@ -65,7 +65,10 @@ impl Hands<'_> {
                 self.stands(custody).await?;
                 self.usage(custody, self.state.entered).await
             }
-            Effect::Verify => Ok(Fact::Verified(provider::ask(&*self.managed.provider, &custody.old).await)),
+            Effect::Verify => {
+                old_secret(custody)?;
+                Ok(Fact::Verified(provider::ask(&*self.managed.provider, &custody.old).await))
+            }
             Effect::Preflight => self.preflight(custody).await,
             Effect::Count => self.ids().await.map(Fact::Counted),
             Effect::Seek { label } => self.seek(label).await,
@@ -315,6 +318,7 @@ impl Hands<'_> {
     /// Asks once whether the old token is dead. A refusal counts only while the same question is answered "live" for
     /// the new token: an issuer that refuses everything proves nothing.
     async fn confirm(&self, custody: &Custody) -> Result<Fact, Failed> {
+        old_secret(custody)?;
         let verdict = self.managed.provider.verify(&self.old(custody)).await;
         if verdict != Verdict::Dead || self.state.successor.is_none() {
             return Ok(Fact::Verified(verdict));

@@ -202,3 +202,19 @@ async fn an_old_token_that_comes_back_to_life_is_ended_again() {
     assert_eq!(rest, Rest::Closed(Outcome::Rotated));
     world.check_end(Outcome::Rotated).await;
 }
+
+#[tokio::test]
+async fn a_case_whose_key_is_lost_can_still_be_given_up() {
+    let mut world = World::new(abilities());
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Proved)).await;
+    let folder = tempfile::tempdir().unwrap();
+    world.sealer = Sealer::new(crate::seal::FileKey::load_or_create(&folder.path().join("another.key")).unwrap());
+    let (state, rest) = go_on(&world).await;
+    assert!(matches!(rest, Rest::Asks(_)), "{rest:?}");
+    assert!(world.provider.live().contains(&token(OLD)));
+    let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+    let abandon = Fact::Ordered(Order::Abandon, crate::model::Person::new("dana"), "the key is lost".to_owned());
+    let runner = runner(&world, &process, "third".to_owned(), &stopping);
+    let (_, rest) = runner.run(&state.plan.rotation, Some(abandon)).await.unwrap();
+    assert_eq!(rest, Rest::Closed(Outcome::Abandoned));
+}

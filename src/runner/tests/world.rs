@@ -43,7 +43,7 @@ pub(super) enum Fault {
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     calls: AtomicU64,
-    at: Mutex<Option<(u64, Fault)>>,
+    at: Mutex<Vec<(u64, Fault)>>,
     names: Mutex<Vec<&'static str>>,
     /// How many milliseconds every call takes.
     pub(super) slowness: AtomicU64,
@@ -55,7 +55,7 @@ pub(super) struct Trouble {
 impl Trouble {
     /// From now on the call of this number (from 0) goes wrong.
     pub(super) fn order(&self, call: u64, fault: Fault) {
-        *self.at.lock().unwrap() = Some((call, fault));
+        self.at.lock().unwrap().push((call, fault));
     }
 
     /// What was called so far.
@@ -67,8 +67,8 @@ impl Trouble {
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
         self.names.lock().unwrap().push(name);
         self.clock.fetch_add(self.slowness.load(Ordering::SeqCst), Ordering::SeqCst);
-        let at = *self.at.lock().unwrap();
-        at.filter(|(call, _)| *call == number).map(|(_, fault)| fault)
+        let ordered = self.at.lock().unwrap();
+        ordered.iter().find(|(call, _)| *call == number).map(|(_, fault)| *fault)
     }
 }
 
