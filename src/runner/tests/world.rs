@@ -3,7 +3,7 @@
 use super::super::*;
 use crate::dependent::memory::{MemoryDependent, Turns};
 use crate::dependent::{Dependent, DependentError, Expected};
-use crate::inventory::{Dependency, StoredCopy};
+use crate::inventory::{Dependency, Shape, StoredCopy};
 use crate::journal::memory::MemoryJournal;
 use crate::model::{
     Abilities, Chooser, Class, Happened, Health, KindId, Quota, StorePath, TokenId, Usage, Verdict, Version,
@@ -11,7 +11,6 @@ use crate::model::{
 use crate::provider::memory::MemoryProvider;
 use crate::provider::{self, Minted, Provider, ProviderError, Revoked, Scopes};
 use crate::rotation::{Policy, Staged, Staging, Warrant};
-use crate::rules::template::Shape;
 use crate::seal::FileKey;
 use crate::store::memory::MemoryStore;
 use crate::store::{SecretStore, StoreError, Which};
