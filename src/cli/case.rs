@@ -162,8 +162,7 @@ async fn order(
                 .order(id, order, &person::current(), reason, mending.clock.now())
                 .await
                 .map_err(Failure::from)?;
-            screen
-                .text(&format!("{id} is being run by another process; it was told to {}\n", runner::order_word(order)));
+            screen.text(&format!("{id} is being run by another process; it was told to {}\n", order.word()));
             Ok(Code::Waiting)
         }
         other => other.map_err(Failure::from),

@@ -67,7 +67,7 @@ impl Screen {
     pub(super) fn standing(&self, state: &State) {
         let id = &state.plan.rotation;
         self.text(&format!("\n{}  {}\n", runner::stage_word(&state.stage), timeline::standing(state)));
-        let allowed: Vec<_> = rotation::allowed(state).into_iter().map(runner::order_word).collect();
+        let allowed: Vec<_> = rotation::allowed(state).into_iter().map(rotation::Order::word).collect();
         match &state.stage {
             Stage::Closed(_) => {}
             Stage::AwaitingApproval(digest) => {

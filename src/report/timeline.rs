@@ -1,7 +1,7 @@
 //! A rotation in words: each durable event as a line of its timeline, each effect of a plan as a sentence.
 
 use crate::model::{Class, Health, Timestamp, Usage, Verdict};
-use crate::rotation::{Effect, Event, Fact, Old, Order, Outcome, Plan, Stage, State, Step, StoreState};
+use crate::rotation::{Effect, Event, Fact, Old, Outcome, Plan, Stage, State, Step, StoreState};
 
 /// One line of a timeline: what happened, and the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub fn line(state: &State, event: &Event) -> Option<Line> {
         Fact::Restarted => say("Interrupted", "taken up again from the journal".to_owned()),
         Fact::Ordered(order, who, reason) => {
             let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-            say("Ordered", format!("{} by {who}{reason}", order_words(*order)))
+            say("Ordered", format!("{} by {who}{reason}", order.word()))
         }
     }
 }
@@ -209,16 +209,6 @@ fn health_words(health: Health) -> &'static str {
         Health::Stale => "works, but STILL on the other version",
         Health::Indistinct => "works, cannot tell the versions apart",
         Health::Bad => "FAILS",
-    }
-}
-
-fn order_words(order: Order) -> &'static str {
-    match order {
-        Order::Resume => "resume",
-        Order::Pause => "pause",
-        Order::Abort => "abort",
-        Order::RevokeNow => "revoke-now",
-        Order::Abandon => "abandon",
     }
 }
 

@@ -194,3 +194,17 @@ pub enum Order {
     /// Give up; the case stays on the exposure list.
     Abandon,
 }
+
+impl Order {
+    /// As it is typed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Pause => "pause",
+            Self::Abort => "abort",
+            Self::RevokeNow => "revoke-now",
+            Self::Abandon => "abandon",
+        }
+    }
+}

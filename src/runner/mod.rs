@@ -362,12 +362,12 @@ impl Runner<'_> {
 
     async fn told_by_a_person(&self, held: &mut Held, fact: Fact) -> Result<(), RunError> {
         let order = match &fact {
-            Fact::Ordered(order, ..) => order_word(*order).to_owned(),
+            Fact::Ordered(order, ..) => order.word().to_owned(),
             _ => "approve".to_owned(),
         };
         match self.record(held, fact, &[]).await {
             Err(RunError::Illegal(_)) => {
-                let can: Vec<_> = rotation::allowed(&held.state).into_iter().map(order_word).collect();
+                let can: Vec<_> = rotation::allowed(&held.state).into_iter().map(Order::word).collect();
                 let can = if can.is_empty() { "nothing".to_owned() } else { can.join(", ") };
                 Err(RunError::Refused { order, why: format!("{} allows: {can}", stage_word(&held.state.stage)) })
             }
@@ -461,18 +461,6 @@ fn random_text(length: usize) -> Result<String, RunError> {
         text.extend(drawn.take(length - text.len()).map(|byte| char::from(*byte)));
     }
     Ok(text)
-}
-
-/// An order as it is typed.
-#[must_use]
-pub fn order_word(order: Order) -> &'static str {
-    match order {
-        Order::Resume => "resume",
-        Order::Pause => "pause",
-        Order::Abort => "abort",
-        Order::RevokeNow => "revoke-now",
-        Order::Abandon => "abandon",
-    }
 }
 
 /// A stage in the words of the contract.
