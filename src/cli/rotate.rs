@@ -31,6 +31,9 @@ pub(super) fn run(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> 
 async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     let mending = Mending::open(given.config.config.as_deref()).await.map_err(Failure::from)?;
     let (managed, old) = target(&mending, given).await?;
+    if !given.emergency {
+        alone(&mending, &managed, &old).await?;
+    }
     let rotation = if given.plan || given.rehearse {
         RotationId::new("C-NEXT")
     } else {
@@ -105,6 +108,33 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
         format!("looked at {}: what they hold now is another value", looked.join(", "))
     };
     Err(Failure::new(Code::Usage, message).hint(hint))
+}
+
+/// Refuses a token that another credential of the file holds as well: its dependents are not asked, and the revoke would
+/// cut them off.
+async fn alone(mending: &Mending, managed: &Managed, old: &Credential) -> Result<(), Failure> {
+    for name in mending.names_of(&managed.kind).into_iter().filter(|name| *name != managed.name) {
+        let unknown = |error: &dyn std::fmt::Display| {
+            tracing::warn!(credential = name, %error, "it is not known whether this credential holds the same token");
+        };
+        let other = match mending.managed(&name).await {
+            Ok(other) => other,
+            Err(error) => {
+                unknown(&error);
+                continue;
+            }
+        };
+        match other.current().await {
+            Ok((_, held)) if old.secret.as_ref().is_some_and(|secret| held.same_as(secret)) => {
+                let message = format!("'{}' and '{name}' hold the same token; nothing was begun", managed.name);
+                let hint = "make them one credential with the stores and dependents of both";
+                return Err(Failure::new(Code::Usage, message).hint(hint));
+            }
+            Ok(_) => {}
+            Err(error) => unknown(&error),
+        }
+    }
+    Ok(())
 }
 
 fn credential(token: Option<TokenId>, secret: Secret, companions: Companions) -> Credential {

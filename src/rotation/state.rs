@@ -207,7 +207,8 @@ impl State {
     #[must_use]
     pub fn relies_on_the_instant(&self) -> bool {
         let rechecked = !self.pivoted() && self.dependents.iter().any(|one| one.rechecked);
-        rechecked || (self.pending.is_none() && self.counted.is_some())
+        let counted = self.pending.is_none() && self.counted.is_some();
+        !matches!(self.stage, Stage::Closed(_)) && (rechecked || counted)
     }
 }
 

@@ -45,6 +45,21 @@ fn content(shop: &Shop) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
+fn a_token_that_two_credentials_hold_is_not_revoked_under_one_of_them() {
+    let shop = Shop::open();
+    shop.put("shop/copy", &shop.leaked);
+    let file = shop.at("stanch.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (_, credential) = text.split_once("  shop-api:").unwrap();
+    let copy = credential.replace("shop/api-token, export: shop.token", "shop/copy");
+    std::fs::write(&file, format!("{text}  shop-copy:{copy}")).unwrap();
+    told(&shop.rotate(&["--yes"]), 2, "'shop-api' and 'shop-copy' hold the same token");
+    shop.stanch(&["case", "list"]).expect(0).says("no case yet");
+    shop.put("shop/copy", "another value");
+    shop.rotate(&["--yes"]).expect(0);
+}
+
+#[test]
 fn a_plan_is_shown_and_nobody_is_asked() {
     let shop = Shop::open();
     let shown = shop.rotate(&["--plan"]).expect(0).says("nothing was done");

@@ -8,6 +8,10 @@ fn what_was_counted_or_rechecked_does_not_outlive_the_instant() {
     assert!(counted.state.relies_on_the_instant());
     let rechecked = Fold::new(&plan()).until(Step::Disable);
     assert!(rechecked.state.relies_on_the_instant());
+    let mut given_up = counted.clone();
+    given_up.order(Order::Abort);
+    assert_eq!(given_up.due(), Due::Rest(Outcome::RolledBack(Reason::Ordered)));
+    assert!(!given_up.state.relies_on_the_instant(), "nothing is added to a case that is over");
     for (fold, again) in [(counted, Step::Count), (rechecked, Step::Recheck(0))] {
         let mut taken_up = fold.clone();
         taken_up.fact(Fact::Restarted);
