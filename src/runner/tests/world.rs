@@ -3,7 +3,7 @@
 use super::super::*;
 use crate::dependent::memory::{MemoryDependent, Turns};
 use crate::dependent::{Dependent, DependentError, Expected};
-use crate::inventory::{Dependency, Shape, StoredCopy};
+use crate::inventory::{Dependency, StoredCopy};
 use crate::journal::memory::MemoryJournal;
 use crate::model::{
     Abilities, Chooser, Class, Happened, Health, KindId, Quota, StorePath, TokenId, Usage, Verdict, Version,
