@@ -4,7 +4,7 @@ use crate::dependent::Dependent;
 use crate::model::{KindId, RotationId, Secret, StorePath, Timestamp, TokenId, Usage, Use};
 use crate::provider::Provider;
 use crate::rotation::{DependentPlan, Plan, Policy, StorePlan};
-pub use crate::rules::template::{Shape, TemplateError};
+use crate::rules::template::{Shape, TemplateError};
 use crate::store::{SecretStore, StoreError, Which};
 use std::net::IpAddr;
 use std::sync::Arc;
