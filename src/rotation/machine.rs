@@ -3,19 +3,22 @@
 //!
 //! | stage | effects | when they work | when tries are spent | after an interruption |
 //! |---|---|---|---|---|
-//! | Assessing | read usage, verify | Planning, or closed: dead already | Held (usage: goes on without) | again |
+//! | Assessing | read usage, verify | Planning, or, refused often enough, closed: dead already | Held (usage: goes on without) | again |
 //! | Planning | none: the digest is recorded | AwaitingApproval or Preflighting | – | again |
 //! | Preflighting | preflight | Minting; Held where no probe would prove anything | Held: a person can mend it, resume or abort | again |
 //! | Minting | count, mint | Proving | surely not made: back; perhaps: Seeking, or the same value again | Seeking, or the same value again |
-//! | Seeking | find; discard and drop what was found | Minting, under a new label | Held | again |
+//! | Seeking | find, often enough to believe in none; discard and drop what was found | Minting, under a new label | Held | again |
 //! | Proving | try the new token | Staging | at the deadline: back | again |
 //! | Staging, Promoting | store by store | the next store, the next stage | back | again |
 //! | Checking | dependent by dependent | Soaking | at the deadline: back | again, reload included |
 //! | Soaking | read use until the window ends | Revoking, perhaps after approval; Held if explained use goes on | Held | again |
 //! | Revoking | recheck; then disable, revoke, end sessions | Confirming | recheck: Checking; after the pivot: ask, wait longer, again | recheck anew; revoke: ask first |
 //! | Confirming | verify until refused often enough | Watching, or what an early revoke left to do | at the deadline: Held | again |
-//! | Watching | see the new token healthy until the window ends | closed: rotated | Held | again |
+//! | Watching | see the new token healthy until the window ends | closed: rotated; Revoking if the old one is accepted again | Held | again |
 //! | RollingBack | demote, check dependents, discard, drop | closed: rolled back | Held | again |
+//!
+//! What was seen for one instant alone (tokens counted, dependents rechecked) is forgotten when a rotation is resumed or
+//! taken up again.
 //!
 //! Before the pivot (the first begun disable or revoke), *back* is [`super::Stage::RollingBack`]; after it, Held.
 
