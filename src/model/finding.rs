@@ -28,6 +28,12 @@ impl Companions {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// The same parts once more.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.iter().map(|(name, value)| (name.clone(), value.duplicate())).collect())
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))

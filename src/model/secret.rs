@@ -36,6 +36,13 @@ impl Secret {
         &self.0
     }
 
+    /// A second value of the same bytes, for a call or a keeper that takes its own; it is wiped like the first. There is
+    /// no `Clone`, so that no copy is made unseen.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// Length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {

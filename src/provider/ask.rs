@@ -1,7 +1,7 @@
 //! Asking whether a credential works, with a negative control: a probe that also accepts a garbled secret proves nothing.
 
 use super::Provider;
-use crate::model::{Companions, Credential, Reason, Secret, Verdict};
+use crate::model::{Credential, Reason, Secret, Verdict};
 
 /// How many characters are garbled: enough that the padding bits of an encoding cannot hide the change.
 const GARBLED: usize = 6;
@@ -17,22 +17,14 @@ pub async fn ask(provider: &dyn Provider, credential: &Credential) -> Verdict {
     let Some(secret) = &credential.secret else {
         return Verdict::Unknown(Reason::Control);
     };
-    let mut companions = Companions::default();
-    for (name, value) in credential.companions.iter() {
-        companions.push(name, copy(value));
-    }
-    let control = Credential { token: credential.token.clone(), secret: Some(garble(secret)), companions };
+    let (token, companions) = (credential.token.clone(), credential.companions.duplicate());
+    let control = Credential { token, secret: Some(garble(secret)), companions };
     match provider.verify(&control).await {
         Verdict::Live(_) | Verdict::Restricted(..) => Verdict::Unknown(Reason::Control),
         // A garbled secret may be refused in words that no table holds; it was told apart all the same.
         Verdict::Dead | Verdict::WrongPlace | Verdict::Unknown(Reason::Rejected | Reason::Unexpected) => verdict,
         Verdict::Unknown(why) => Verdict::Unknown(why),
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the control is the same credential but for its secret")]
-fn copy(secret: &Secret) -> Secret {
-    Secret::new(secret.expose().to_vec())
 }
 
 /// Changes the last letters and digits, each within its class (decimal, hexadecimal, base-32), so that the shape stays.

@@ -234,8 +234,7 @@ impl Provider for HttpProvider {
         };
         let taken = taken.into_iter().next().ok_or_else(|| unreadable(Act::Mint))?;
         let secret = match chosen.filter(|_| takes_chosen) {
-            #[expect(clippy::disallowed_methods, reason = "the pushed value is handed back, sealed")]
-            Some(chosen) => Some(Secret::new(chosen.expose().to_vec())),
+            Some(chosen) => Some(chosen.duplicate()),
             None => taken.secret,
         };
         match (taken.token, secret) {

@@ -248,8 +248,7 @@ impl Inner {
             TokenId::new(format!("minted-{}", self.minted))
         });
         let secret = || match chosen {
-            #[expect(clippy::disallowed_methods, reason = "the pushed value is kept, and handed back, sealed")]
-            Some(chosen) => Secret::new(chosen.expose().to_vec()),
+            Some(chosen) => chosen.duplicate(),
             None => Secret::new(format!("value-{}-{}", self.minted, label.as_str()).into_bytes()),
         };
         let mut fresh = Token::of(secret(), Some(label.clone()), None);

@@ -290,9 +290,7 @@ impl Provider for PostgresProvider {
             scram::verifier(chosen, &salt).ok_or_else(|| refuse("the value is not printable ASCII; choose another"))?;
         let change = format!("LOGIN PASSWORD '{verifier}' VALID UNTIL 'infinity'");
         self.alter(ACT, &role, &change).await?.ok_or_else(|| refuse("there is no such role; create it"))?;
-        #[expect(clippy::disallowed_methods, reason = "the pushed value is handed back, sealed")]
-        let secret = Secret::new(chosen.expose().to_vec());
-        Ok(Minted { token: role, secret })
+        Ok(Minted { token: role, secret: chosen.duplicate() })
     }
 
     /// Those of the two roles that may log in.

@@ -93,12 +93,6 @@ pub(super) fn seal_new(sealer: &Sealer, rotation: &RotationId, secret: &Secret) 
     sealer.seal(&new_context(rotation), secret)
 }
 
-/// A second handle on the same secret, for a call that takes a whole credential; it is wiped like the first.
-pub(super) fn duplicate(secret: &Secret) -> Secret {
-    #[expect(clippy::disallowed_methods, reason = "the copy is sealed in the same type")]
-    Secret::new(secret.expose().to_vec())
-}
-
 fn encode(credential: &Credential) -> Secret {
     #[expect(clippy::disallowed_methods, reason = "the text is sealed before anything else sees it")]
     let text = |secret: &Secret| data_encoding::BASE64.encode(secret.expose());

@@ -1,6 +1,6 @@
 //! The only thing that touches the world: performs one effect and says, as a fact, what happened.
 
-use super::custody::{Custody, duplicate};
+use super::custody::Custody;
 use crate::dependent::{DependentError, Expected};
 use crate::inventory::{Dependency, Managed, StoredCopy};
 use crate::model::{
@@ -165,8 +165,7 @@ impl Hands<'_> {
         let old = old_secret(custody)?;
         for copy in &self.managed.stores {
             copy.store.ready(&copy.path).await.map_err(|error| store_failed(&error))?;
-            let (_, value) =
-                copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+            let (_, value) = given_out(copy).await?;
             let holds_old = copy.shape.read(&value).is_ok_and(|(_, secret)| secret.same_as(old));
             if !holds_old {
                 let note = format!("{} does not hold the token that is to be replaced", copy.name);
@@ -220,8 +219,8 @@ impl Hands<'_> {
     }
 
     async fn prove(&self, custody: &Custody) -> Result<Fact, Failed> {
-        let (token, secret) = self.new_pair(custody)?;
-        let new = successor(token, Some(secret), custody);
+        let (token, _) = self.new_pair(custody)?;
+        let new = self.fresh(custody)?;
         match self.managed.provider.verify(&new).await {
             Verdict::Live(seen) if seen == *token => {}
             Verdict::Live(_) => {
@@ -264,8 +263,7 @@ impl Hands<'_> {
     /// The version that a store holds, and whether it is the new value; one that is neither new nor old belongs to
     /// somebody else and is left alone.
     async fn held(&self, copy: &StoredCopy, custody: &Custody) -> Result<(Version, bool), Failed> {
-        let (version, value) =
-            copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        let (version, value) = given_out(copy).await?;
         let (_, new) = self.new_pair(custody)?;
         let old = old_secret(custody)?;
         match copy.shape.read(&value) {
@@ -282,7 +280,7 @@ impl Hands<'_> {
         let copy = self.copy(store)?;
         let value = self.new_value(copy, custody)?;
         let version = copy.store.promote(&copy.path, staged, &value).await.map_err(|error| store_failed(&error))?;
-        let (_, back) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        let (_, back) = given_out(copy).await?;
         let (_, secret) = self.new_pair(custody)?;
         if !copy.shape.read(&back).is_ok_and(|(_, read)| read.same_as(secret)) {
             return Err(retry(Reason::Conflict, Happened::Perhaps, "what was read back is not what was written"));
@@ -303,9 +301,8 @@ impl Hands<'_> {
 
     /// What the revoke will rely on, at this instant: every store gives out the new value, and the provider takes it.
     async fn stands(&self, custody: &Custody) -> Result<(), Failed> {
-        let (token, secret) = self.new_pair(custody)?;
+        let new = self.fresh(custody)?;
         self.undrifted(custody).await?;
-        let new = successor(token, Some(secret), custody);
         match self.managed.provider.verify(&new).await {
             Verdict::Live(_) | Verdict::Restricted(..) => Ok(()),
             Verdict::Unknown(why) => Err(retry(why, Happened::No, "the new token could not be tried")),
@@ -323,15 +320,13 @@ impl Hands<'_> {
         if verdict != Verdict::Dead || self.state.successor.is_none() {
             return Ok(Fact::Verified(verdict));
         }
-        let (token, secret) = self.new_pair(custody)?;
-        let new = successor(token, Some(secret), custody);
+        let new = self.fresh(custody)?;
         let control = self.managed.provider.verify(&new).await;
         Ok(Fact::Verified(if control.token().is_some() { Verdict::Dead } else { Verdict::Unknown(Reason::Control) }))
     }
 
     async fn watch(&self, custody: &Custody) -> Result<Fact, Failed> {
-        let (token, secret) = self.new_pair(custody)?;
-        let new = successor(token, Some(secret), custody);
+        let new = self.fresh(custody)?;
         if self.managed.provider.verify(&new).await.token().is_none() {
             return Err(retry(Reason::Unproven, Happened::No, "the new token was not accepted"));
         }
@@ -363,7 +358,7 @@ impl Hands<'_> {
     ) -> Result<Fact, Failed> {
         let copy = self.copy(store)?;
         let old = old_secret(custody)?;
-        let (now, value) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        let (now, value) = given_out(copy).await?;
         let (_, held) = copy
             .shape
             .read(&value)
@@ -424,9 +419,9 @@ impl Hands<'_> {
         };
         let credential = successor(token, Some(secret), custody);
         let verdict = self.managed.provider.verify(&credential).await;
-        let control = match (&self.state.old, self.new_pair(custody)) {
+        let control = match (&self.state.old, self.fresh(custody)) {
             (Old::Live(_), _) => self.old(custody),
-            (_, Ok((token, secret))) => successor(token, Some(secret), custody),
+            (_, Ok(new)) => new,
             _ => return Ok(Fact::Verified(verdict)),
         };
         let proves = verdict != Verdict::Dead || self.managed.provider.verify(&control).await.token().is_some();
@@ -435,12 +430,17 @@ impl Hands<'_> {
 
     /// The old credential under the handle that the provider gave it, which may not be the one that was configured.
     fn old(&self, custody: &Custody) -> Credential {
-        let mut companions = Companions::default();
-        for (name, value) in custody.old.companions.iter() {
-            companions.push(name, duplicate(value));
+        Credential {
+            token: self.old_token().or(custody.old.token.as_ref()).cloned(),
+            secret: custody.old.secret.as_ref().map(Secret::duplicate),
+            companions: custody.old.companions.duplicate(),
         }
-        let token = self.old_token().or(custody.old.token.as_ref()).cloned();
-        Credential { token, secret: custody.old.secret.as_ref().map(duplicate), companions }
+    }
+
+    /// The new credential, of the same account as the old one.
+    fn fresh(&self, custody: &Custody) -> Result<Credential, Failed> {
+        let (token, secret) = self.new_pair(custody)?;
+        Ok(successor(token, Some(secret), custody))
     }
 
     /// The value of a token that must die, where we have it.
@@ -490,13 +490,18 @@ impl Hands<'_> {
         let token =
             self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
         let copy = self.copy(0)?;
-        let (version, _) = copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))?;
+        let (version, _) = given_out(copy).await?;
         Ok(Expected { version: Some(version), token: token.clone(), digest: Some(digest(secret)) })
     }
 
     fn copy(&self, store: usize) -> Result<&StoredCopy, Failed> {
         self.managed.stores.get(store).ok_or_else(|| failed(Reason::Missing, Happened::No, "no such store"))
     }
+}
+
+/// What a store gives out now.
+async fn given_out(copy: &StoredCopy) -> Result<(Version, Secret), Failed> {
+    copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))
 }
 
 fn old_secret(custody: &Custody) -> Result<&Secret, Failed> {
@@ -518,9 +523,9 @@ fn digest(secret: &Secret) -> Digest {
 fn successor(token: &TokenId, secret: Option<&Secret>, custody: &Custody) -> Credential {
     let mut companions = Companions::default();
     for (name, value) in custody.old.companions.iter().filter(|(name, _)| *name != OF_THE_SECRET) {
-        companions.push(name, duplicate(value));
+        companions.push(name, value.duplicate());
     }
-    Credential { token: Some(token.clone()), secret: secret.map(duplicate), companions }
+    Credential { token: Some(token.clone()), secret: secret.map(Secret::duplicate), companions }
 }
 
 fn no_successor() -> Failed {

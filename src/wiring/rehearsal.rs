@@ -23,7 +23,7 @@ pub fn double(managed: &Managed, old: &Credential) -> Result<Managed, TemplateEr
     let value = Secret::new(b"a value of the rehearsal alone".to_vec());
     let secret = old.secret.as_ref().unwrap_or(&value);
     let provider = MemoryProvider::new(managed.provider.abilities());
-    provider.put_secret(&token, copied(secret));
+    provider.put_secret(&token, secret.duplicate());
     let mut stores = Vec::new();
     for copy in &managed.stores {
         let store = MemoryStore::new(copy.store.staging());
@@ -53,11 +53,6 @@ pub fn double(managed: &Managed, old: &Credential) -> Result<Managed, TemplateEr
         dependents: dependents.collect(),
         policy: managed.policy.clone(),
     })
-}
-
-fn copied(secret: &Secret) -> Secret {
-    #[expect(clippy::disallowed_methods, reason = "the copy is sealed in the same type")]
-    Secret::new(secret.expose().to_vec())
 }
 
 /// A clock that jumps instead of waiting.

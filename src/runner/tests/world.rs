@@ -190,7 +190,7 @@ impl SecretStore for Kept {
     }
 
     async fn promote(&self, at: &StorePath, staged: &Staged, value: &Secret) -> Result<Version, StoreError> {
-        self.promotions.lock().unwrap().push((staged.clone(), custody::duplicate(value)));
+        self.promotions.lock().unwrap().push((staged.clone(), value.duplicate()));
         troubled!(self, "promote", store_failed, self.inner.promote(at, staged, value).await)
     }
 

@@ -57,7 +57,7 @@ impl LocalStore {
     /// # Errors
     /// A file cannot be written, or the value cannot be sealed.
     pub async fn put(&self, at: &StorePath, value: &Secret) -> Result<Version, StoreError> {
-        let value = copy(value);
+        let value = value.duplicate();
         self.change(at, "write", move |inner, at, shelf| {
             let mut shelf = shelf.unwrap_or_default();
             let number = inner.add(&mut shelf, at, None, &value)?;
@@ -179,7 +179,7 @@ impl SecretStore for LocalStore {
     }
 
     async fn stage(&self, at: &StorePath, value: &Secret, label: &Label) -> Result<Staged, StoreError> {
-        let (value, label) = (copy(value), label.clone());
+        let (value, label) = (value.duplicate(), label.clone());
         self.change(at, "stage", move |inner, at, shelf| {
             let mut shelf = shelf.ok_or_else(|| StoreError::Missing { at: at.clone() })?;
             let number = match shelf.labelled(&label) {
@@ -197,7 +197,7 @@ impl SecretStore for LocalStore {
     }
 
     async fn promote(&self, at: &StorePath, staged: &Staged, value: &Secret) -> Result<Version, StoreError> {
-        let (value, staged) = (copy(value), staged.clone());
+        let (value, staged) = (value.duplicate(), staged.clone());
         self.change(at, "promote", move |inner, at, shelf| {
             let mut shelf = shelf.ok_or_else(|| StoreError::Missing { at: at.clone() })?;
             // Opened only where it is needed: a current value that cannot be opened must not stand in the way.
@@ -228,7 +228,7 @@ impl SecretStore for LocalStore {
         value: &Secret,
         label: &Label,
     ) -> Result<Version, StoreError> {
-        let (value, staged, label) = (copy(value), staged.clone(), fence_label(label));
+        let (value, staged, label) = (value.duplicate(), staged.clone(), fence_label(label));
         self.change(at, "fence", move |inner, at, shelf| {
             let mut shelf = shelf.ok_or_else(|| StoreError::Missing { at: at.clone() })?;
             if !same_value(&inner.open(&shelf, at, shelf.current)?, &value) {
@@ -276,14 +276,6 @@ fn number(version: &Version) -> Option<u64> {
 
 fn local(act: &'static str, at: &StorePath, source: io::Error) -> StoreError {
     StoreError::Local { act, at: at.clone(), source }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the work on files runs on another thread, which needs a value of its own"
-)]
-fn copy(value: &Secret) -> Secret {
-    Secret::new(value.expose().to_vec())
 }
 
 #[cfg(test)]
