@@ -5,9 +5,14 @@
 //! `report`) is synchronous and offline; the mending wing (`provider`, `store`, `dependent`, `journal`, `runner`) is
 //! asynchronous and journaled. `docs/architecture.md` draws the house.
 
+#[cfg(feature = "rotate")]
+pub mod alert;
+pub mod ci;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "rotate")]
+pub mod daemon;
 #[cfg(feature = "rotate")]
 pub mod database;
 #[cfg(feature = "rotate")]
@@ -18,9 +23,15 @@ pub mod dependent;
 pub mod egress;
 pub mod engine;
 #[cfg(feature = "rotate")]
+pub mod fetch;
+pub mod hooks;
+pub mod import;
+#[cfg(feature = "rotate")]
 pub mod inventory;
 #[cfg(feature = "rotate")]
 pub mod journal;
+#[cfg(feature = "rotate")]
+pub mod ledger;
 pub mod model;
 #[cfg(feature = "rotate")]
 pub mod provider;
@@ -38,4 +49,6 @@ pub mod source;
 pub mod store;
 pub mod suppress;
 pub mod telemetry;
+#[cfg(feature = "rotate")]
+pub mod triage;
 pub mod wiring;

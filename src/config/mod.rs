@@ -7,6 +7,8 @@ pub mod operator;
 #[cfg(feature = "rotate")]
 pub mod policy;
 pub mod repository;
+#[cfg(feature = "rotate")]
+pub mod service;
 
 use std::io::{self, Read as _};
 use std::path::Path;

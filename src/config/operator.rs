@@ -3,6 +3,7 @@
 //! It is never the scanned repository's own file. What stands here is plain data; `wiring` makes adapters of it.
 
 use super::policy::{PolicyEntry, Span};
+use super::service::{Alert, Service, Watched};
 use serde::Deserialize;
 use serde_yaml::{Location, Spanned};
 use std::collections::BTreeMap;
@@ -26,6 +27,15 @@ pub struct Operator {
     /// Managed credentials, by name.
     #[serde(default)]
     pub credentials: BTreeMap<String, Spanned<Managed>>,
+    /// What the daemon watches, by name.
+    #[serde(default)]
+    pub sources: BTreeMap<String, Spanned<Watched>>,
+    /// Whom the daemon tells, by name.
+    #[serde(default)]
+    pub alerts: BTreeMap<String, Spanned<Alert>>,
+    /// Where the daemon listens, and how patient it is.
+    #[serde(default)]
+    pub daemon: Service,
 }
 
 /// Where a secret that stanch itself needs comes from: never the file itself.

@@ -8,6 +8,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
+    /// Never by itself: a leak is told, and a person opens the case, which then asks before anything changes.
+    Report,
     /// Before anything changes.
     #[default]
     Ask,
@@ -83,7 +85,7 @@ impl PolicyEntry {
         let span = |typed: Option<Span>, default| typed.map_or(default, |Span(span)| span);
         Policy {
             approve: match self.when {
-                When::Ask => Approve::Plan,
+                When::Report | When::Ask => Approve::Plan,
                 When::AskTwice => Approve::PlanAndRevoke,
                 When::Automatic => Approve::Never,
             },

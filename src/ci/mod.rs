@@ -1,0 +1,1 @@
+//! What a continuous-integration service says of itself: the range to scan, and where reports go.

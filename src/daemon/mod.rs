@@ -1,0 +1,1 @@
+//! Watches, scans what changed, opens cases and carries them, until it is told to stop.

@@ -1,0 +1,1 @@
+//! How git and the frameworks around it are told to call us, and how that is undone exactly.

@@ -1,0 +1,1 @@
+//! Other scanners' reports, read into leads that our own engine judges.

@@ -1,0 +1,1 @@
+//! What was seen so far: leaks, what was scanned of which source, deliveries, messages on their way.
