@@ -6,7 +6,12 @@ use sqlx::sqlite::SqliteConnection;
 pub(super) const OWNER: i64 = 0x7374_6368;
 
 /// One script per version. A script that was released is never changed.
-const SCRIPTS: [&str; 1] = [include_str!("schema/1.sql")];
+const SCRIPTS: [&str; 4] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// The newest version.
 pub(super) const VERSION: i64 = SCRIPTS.len() as i64;

@@ -39,7 +39,7 @@ async fn it_is_made_private_durable_and_with_its_schema() {
         ("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys", "1"),
         ("SELECT CAST(secure_delete AS TEXT) FROM pragma_secure_delete", "1"),
         ("SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout", "5000"),
-        ("SELECT CAST(user_version AS TEXT) FROM pragma_user_version", "1"),
+        ("SELECT CAST(user_version AS TEXT) FROM pragma_user_version", "4"),
     ] {
         let found: String = sqlx::query_scalar(pragma).fetch_one(work.connection()).await.unwrap();
         assert_eq!(found, wanted, "{pragma}");
@@ -94,7 +94,7 @@ async fn what_is_not_ours_is_refused_and_left_as_it_was() {
     for (path, wanted) in [
         (&text, "is not a database: move it away"),
         (&foreign, "is the database of another program"),
-        (&newer, "has the schema 9, this version knows 1: run the newer stanch"),
+        (&newer, "has the schema 9, this version knows 4: run the newer stanch"),
     ] {
         let before = fs::read(path).unwrap();
         for outcome in [Database::open(path).await, Database::open_to_read(path).await] {

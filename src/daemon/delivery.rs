@@ -1,0 +1,1 @@
+//! Hands the outbox to the sinks, again and again, until it is taken.

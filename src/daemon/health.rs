@@ -1,0 +1,1 @@
+//! Says whether the daemon lives, is ready, has started: a listener of its own.

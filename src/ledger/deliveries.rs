@@ -1,0 +1,1 @@
+//! Webhooks that were taken: a redelivery is known by its id.

@@ -1,0 +1,1 @@
+//! Messages on their way to those who are told: durable before they leave, told once.
