@@ -1,24 +1,36 @@
 //! Watches, scans what changed, opens cases and carries them, until it is told to stop.
 
 mod carry;
+mod decide;
 mod delivery;
 mod health;
 mod house;
 mod manager;
 mod metrics;
 mod outline;
+mod queue;
+mod scan;
+mod watch;
 
 use crate::clock::Clock as _;
 use crate::journal::{Ask, JournalError};
-use crate::wiring::mending::{Mending, MendingError};
+use crate::ledger::{Leaks, Tips};
+use crate::wiring::mending::Mending;
+use crate::wiring::scanner::ScannerError;
+use crate::wiring::watched;
 use carry::Carrier;
+use decide::Judge;
 use house::House;
 use outline::Outline;
+use queue::Queue;
+use scan::Scans;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
+use watch::Watch;
 
 /// How long the word holds that this process runs everything here; a process that was killed is taken over sooner.
 const ATTENDANCE: Duration = Duration::from_secs(120);
@@ -46,9 +58,9 @@ pub enum DaemonError {
     /// The journal does not work.
     #[error("the daemon cannot use its journal")]
     Journal(#[source] JournalError),
-    /// The operator's file cannot be read.
-    #[error("the daemon cannot read its configuration")]
-    Configuration(#[source] MendingError),
+    /// Nothing can be scanned.
+    #[error("the daemon cannot scan")]
+    Scan(#[source] ScannerError),
 }
 
 /// Runs until it is told to drain. Open rotations are taken up at once, and again whenever they can go on.
@@ -66,7 +78,20 @@ pub async fn run(mending: Mending, commands: mpsc::Receiver<Command>) -> Result<
     let process = std::process::id();
     tracing::info!(process, configuration = %config.path().display(), "the daemon runs");
     manager::ready();
-    let mut daemon = Daemon { carrier: Carrier::new(Arc::clone(&house)), house, outline, renewed: 0 };
+    let queue = Arc::new(Queue::default());
+    let key = watched::key_of_installation(config.state()).map_err(DaemonError::Scan)?;
+    let database = config.journal.database();
+    let judge = Judge::new(Arc::clone(&house), Leaks::new(Arc::clone(&database)), key);
+    let scans = Scans::new(Arc::clone(&house), Arc::clone(&queue), judge, Tips::new(database));
+    let mut daemon = Daemon {
+        carrier: Carrier::new(Arc::clone(&house)),
+        workers: Arc::new(scans).begin(),
+        watch: Some(Watch::begin(&house, &queue)),
+        queue,
+        house,
+        outline,
+        renewed: 0,
+    };
     let ended = daemon.turn(commands).await;
     daemon.close().await;
     ended
@@ -76,6 +101,9 @@ pub async fn run(mending: Mending, commands: mpsc::Receiver<Command>) -> Result<
 struct Daemon {
     house: Arc<House>,
     carrier: Carrier,
+    queue: Arc<Queue>,
+    workers: JoinSet<()>,
+    watch: Option<Watch>,
     /// The operator's file as it was last read.
     outline: Outline,
     /// When the attendance was renewed last, by the monotonic clock.
@@ -140,6 +168,8 @@ impl Daemon {
                 }
                 self.outline = outline;
                 self.house.adopt(fresh);
+                self.watch = None;
+                self.watch = Some(Watch::begin(&self.house, &self.queue));
                 self.carrier.take_heart();
                 match changes.as_slice() {
                     [] => "reloaded: nothing differs".to_owned(),
@@ -166,7 +196,10 @@ impl Daemon {
         manager::stopping();
         let within = self.house.config().operator.daemon.drain();
         tracing::info!(within_seconds = within.as_secs(), "the daemon drains");
+        self.watch = None;
         self.carrier.drain(within).await;
+        // What a scan had not noted is scanned again.
+        self.workers.shutdown().await;
         if let Err(error) = self.house.journal.stop_attending(&self.house.holder).await {
             tracing::warn!(error = chain_of(&error), "the attendance was not given back; it ends with this process");
         }

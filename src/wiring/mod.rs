@@ -3,7 +3,11 @@
 #[cfg(feature = "rotate")]
 mod attended;
 #[cfg(feature = "rotate")]
+pub mod candidates;
+#[cfg(feature = "rotate")]
 pub mod mending;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
 pub mod scanner;
+#[cfg(feature = "rotate")]
+pub mod watched;

@@ -2,11 +2,13 @@
 
 mod blobs;
 mod commits;
+mod since;
 mod staged;
 mod starts;
 mod walk;
 
 pub use commits::{History, Range};
+pub use since::{Since, Tips, changed_files, default_branch, file_at, tips};
 pub use staged::Staged;
 
 use super::SourceError;
