@@ -23,6 +23,7 @@ use crate::provider::{Provider, ProviderError};
 use crate::rules::template::{Shape, TemplateError};
 use crate::rules::{Catalogue, Kind, Problem, RulesError, check_file};
 use crate::runner::{self, Beforehand, Runner, Told};
+use crate::scan::IMPORTED;
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
 use std::collections::BTreeMap;
@@ -226,10 +227,12 @@ impl Mending {
         }
     }
 
-    /// The credentials of a kind.
+    /// The credentials of a kind; all of them for a kind that only another scanner knows.
     #[must_use]
     pub fn names_of(&self, kind: &KindId) -> Vec<String> {
-        let of_kind = self.operator.credentials.iter().filter(|(_, managed)| managed.value.kind.value == kind.as_str());
+        let any = kind.as_str().starts_with(IMPORTED);
+        let fits = |managed: &operator::Managed| any || managed.kind.value == kind.as_str();
+        let of_kind = self.operator.credentials.iter().filter(|(_, managed)| fits(&managed.value));
         of_kind.map(|(name, _)| name.clone()).collect()
     }
 

@@ -1,5 +1,6 @@
 //! From what was asked to what runs: the one place that names adapters.
 
+pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
 #[cfg(feature = "rotate")]
