@@ -324,7 +324,7 @@ impl Mending {
     async fn provider(
         &self,
         name: &str,
-        kind: &Kind,
+        kind: &Arc<Kind>,
         entry: &operator::Provider,
     ) -> Result<Arc<dyn Provider>, MendingError> {
         let failed = |source| MendingError::Provider { name: name.to_owned(), source };
@@ -334,11 +334,12 @@ impl Mending {
                     base: base.as_deref().map(|base| address(name, base)).transpose()?,
                     authority: authority.as_ref().map(|source| secret_for(name, source)).transpose()?,
                     values: Companions::default(),
+                    hosts: BTreeMap::new(),
+                    kind: Some(Arc::clone(kind)),
                 };
                 let exchanges = kind.exchanges().clone();
                 let clock = Arc::new(self.clock);
-                let abilities = exchanges.abilities();
-                Arc::new(HttpProvider::new(exchanges, abilities, access, Arc::clone(&self.egress), clock))
+                Arc::new(HttpProvider::new(exchanges, access, Arc::clone(&self.egress), clock))
             }
             operator::Provider::AwsIam { user, region, endpoint, authority } => {
                 let setting = aws_iam::Setting {
