@@ -7,6 +7,7 @@ mod contract;
 pub mod http;
 pub mod memory;
 pub mod postgres;
+pub mod redis;
 
 pub use ask::ask;
 

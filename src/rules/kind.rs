@@ -8,7 +8,7 @@ use crate::model::{Companions, Confidence, KindId, Secret, Severity};
 use std::sync::OnceLock;
 
 /// Drivers that the mending wing has code for.
-pub(super) const DRIVERS: [&str; 2] = ["aws-iam", "postgres"];
+pub(super) const DRIVERS: [&str; 3] = ["aws-iam", "postgres", "redis"];
 
 /// One type of token.
 #[derive(Debug)]

@@ -3,5 +3,7 @@
 #[cfg(feature = "rotate")]
 pub mod mending;
 #[cfg(feature = "rotate")]
+mod providers;
+#[cfg(feature = "rotate")]
 pub mod rehearsal;
 pub mod scanner;
