@@ -4,5 +4,7 @@ pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
 #[cfg(feature = "rotate")]
+mod providers;
+#[cfg(feature = "rotate")]
 pub mod rehearsal;
 pub mod scanner;
