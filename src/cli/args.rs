@@ -83,6 +83,15 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Watch, scan what changed, open cases and carry them, until it is told to stop
+    #[cfg(feature = "rotate")]
+    Daemon(super::acts::Configured),
+    /// Have the running daemon read its configuration again
+    #[cfg(feature = "rotate")]
+    Reload(super::acts::Configured),
+    /// Have the running daemon bring every case to a record, and end
+    #[cfg(feature = "rotate")]
+    Drain(super::acts::Configured),
     /// The whole loop in a scratch directory
     #[cfg(feature = "rotate")]
     Demo(super::acts::Demo),

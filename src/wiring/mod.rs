@@ -2,6 +2,8 @@
 
 pub mod imports;
 #[cfg(feature = "rotate")]
+mod attended;
+#[cfg(feature = "rotate")]
 pub mod mending;
 #[cfg(feature = "rotate")]
 mod providers;

@@ -14,6 +14,8 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 #[cfg(feature = "rotate")]
+mod daemon;
+#[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
 mod documents;
