@@ -9,6 +9,8 @@ mod audit;
 mod case;
 mod config;
 #[cfg(feature = "rotate")]
+pub mod credential;
+#[cfg(feature = "rotate")]
 mod demo;
 #[cfg(feature = "rotate")]
 mod dump;
@@ -81,6 +83,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Audit(arguments) => audit::run(arguments),
         #[cfg(feature = "rotate")]
         Command::Demo(arguments) => demo::run(arguments, common),
+        #[cfg(feature = "rotate")]
+        Command::GitCredential(arguments) => credential::run(arguments),
     }
 }
 
