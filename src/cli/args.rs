@@ -95,6 +95,10 @@ pub enum Command {
     /// The whole loop in a scratch directory
     #[cfg(feature = "rotate")]
     Demo(super::acts::Demo),
+    /// What git calls for a token while it fetches for us
+    #[cfg(feature = "rotate")]
+    #[command(hide = true)]
+    GitCredential(super::credential::GitCredential),
 }
 
 /// Arguments of `stanch scan`.

@@ -9,6 +9,8 @@ mod audit;
 mod case;
 mod config;
 #[cfg(feature = "rotate")]
+pub mod credential;
+#[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
@@ -97,6 +99,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Drain(arguments) => daemon::drain(arguments),
         #[cfg(feature = "rotate")]
         Command::Demo(arguments) => demo::run(arguments, common),
+        #[cfg(feature = "rotate")]
+        Command::GitCredential(arguments) => credential::run(arguments),
     }
 }
 
