@@ -9,6 +9,8 @@ mod audit;
 mod case;
 mod config;
 #[cfg(feature = "rotate")]
+pub mod credential;
+#[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
@@ -22,6 +24,7 @@ mod find;
 mod follow;
 mod hook;
 mod ignore;
+mod import;
 #[cfg(feature = "rotate")]
 mod mending;
 mod output;
@@ -81,6 +84,7 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
         Command::Ignore(arguments) => ignore::run(arguments, &clock),
+        Command::Import(arguments) => import::run(arguments, common, &clock),
         #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
@@ -95,6 +99,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Drain(arguments) => daemon::drain(arguments),
         #[cfg(feature = "rotate")]
         Command::Demo(arguments) => demo::run(arguments, common),
+        #[cfg(feature = "rotate")]
+        Command::GitCredential(arguments) => credential::run(arguments),
     }
 }
 

@@ -5,6 +5,7 @@ mod leaks;
 mod outbox;
 mod tips;
 
+pub use deliveries::Deliveries;
 pub use leaks::{Leak, Leaks, Seen};
 pub use tips::Tips;
 

@@ -1,11 +1,14 @@
 //! From what was asked to what runs: the one place that names adapters.
 
+pub mod imports;
 #[cfg(feature = "rotate")]
 mod attended;
 #[cfg(feature = "rotate")]
 pub mod candidates;
 #[cfg(feature = "rotate")]
 pub mod mending;
+#[cfg(feature = "rotate")]
+mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
 pub mod scanner;

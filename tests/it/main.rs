@@ -23,6 +23,7 @@ mod documents;
 mod faults;
 mod field;
 mod hook;
+mod import;
 #[cfg(feature = "rotate")]
 mod kill;
 #[cfg(feature = "rotate")]

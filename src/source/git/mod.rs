@@ -2,12 +2,14 @@
 
 mod blobs;
 mod commits;
+mod place;
 mod since;
 mod staged;
 mod starts;
 mod walk;
 
 pub use commits::{History, Range};
+pub use place::{Kept, file_of_commit};
 pub use since::{Since, Tips, changed_files, default_branch, file_at, tips};
 pub use staged::Staged;
 
