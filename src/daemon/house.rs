@@ -83,6 +83,13 @@ impl House {
         );
     }
 
+    /// This process runs nothing here any more.
+    pub(super) async fn give_back(&self) {
+        if let Err(error) = self.journal.stop_attending(&self.holder).await {
+            tracing::warn!(error = chain_of(&error), "the attendance was not given back; it ends with this process");
+        }
+    }
+
     /// Notes why a case is not carried on, or that it is.
     pub(super) async fn trouble(&self, case: &RotationId, what: Option<&str>) {
         if let Err(error) = self.journal.trouble(case, what, self.clock.now()).await {

@@ -1,12 +1,14 @@
 //! One repository, scanned as far as it changed. What was scanned is noted when every finding of it was decided upon, so
 //! that whatever goes wrong is done again, and nothing is forgotten.
 
+use super::afar::Afar;
 use super::chain_of;
 use super::decide::{DecideError, Judge};
 use super::house::House;
 use super::queue::{Job, Queue};
 use crate::clock::Clock as _;
 use crate::config::service;
+use crate::fetch::{FetchError, Mirror, Remote};
 use crate::ledger::Tips as Scanned;
 use crate::scan::Outcome;
 use crate::source::git::{self, Tips, Whereabouts};
@@ -20,6 +22,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
@@ -56,6 +59,8 @@ enum ScanError {
     Decide(#[from] DecideError),
     #[error("{count} parts could not be read, the first: {first}")]
     Gaps { count: u64, first: String },
+    #[error("it could not be fetched")]
+    Fetch(#[from] FetchError),
     #[error("the scanning thread ended without an answer")]
     Thread,
     #[error("the daemon ends")]
@@ -66,14 +71,15 @@ enum ScanError {
 pub(super) struct Scans {
     house: Arc<House>,
     queue: Arc<Queue>,
+    afar: Arc<Afar>,
     judge: Judge,
     scanned: Scanned,
     memory: Mutex<BTreeMap<Job, Memory>>,
 }
 
 impl Scans {
-    pub(super) fn new(house: Arc<House>, queue: Arc<Queue>, judge: Judge, scanned: Scanned) -> Self {
-        Self { house, queue, judge, scanned, memory: Mutex::default() }
+    pub(super) fn new(house: Arc<House>, queue: Arc<Queue>, afar: Arc<Afar>, judge: Judge, scanned: Scanned) -> Self {
+        Self { house, queue, afar, judge, scanned, memory: Mutex::default() }
     }
 
     /// Begins to take from the queue; ends when what is returned is dropped.
@@ -99,8 +105,11 @@ impl Scans {
 
     async fn run(&self, job: &Job) {
         let config = self.house.config();
-        let Some(path) = place_of(&config, job) else { return };
-        let outcome = self.scan(&config, job, &path).await;
+        let outcome = match self.reach(&config, job).await {
+            Ok(None) => return,
+            Ok(Some(reached)) => self.scan(&config, job, &reached).await,
+            Err(error) => Err(error),
+        };
         let now = self.house.clock.monotonic();
         let mut memory = self.memory();
         let known = memory.entry(job.clone()).or_default();
@@ -108,15 +117,48 @@ impl Scans {
             Ok(()) => (known.failures, known.not_before, known.tried) = (0, 0, None),
             Err(ScanError::Stopped) => {}
             Err(error) => {
-                let wait = SOON.saturating_mul(1 << known.failures.min(20)).min(LATEST);
+                let wait = SOON.saturating_mul(1 << known.failures.min(20)).min(LATEST).max(asked_to_wait(&error));
+                self.call_again(job, wait);
                 known.failures = known.failures.saturating_add(1);
                 known.not_before = now.saturating_add(wait);
+                if matches!(error, ScanError::Fetch(_)) {
+                    known.tried = None;
+                }
                 tracing::error!(error = chain_of(&error), retry_in_ms = wait, "not scanned whole: it is done again");
             }
         }
     }
 
-    async fn scan(&self, config: &Arc<Mending>, job: &Job, path: &Path) -> Result<(), ScanError> {
+    /// What failed is not left to the next event.
+    fn call_again(&self, job: &Job, wait: u64) {
+        let (house, queue, job) = (Arc::clone(&self.house), Arc::clone(&self.queue), job.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            // A queue that is full is full of what polls bring again.
+            let _called = queue.call(job, house.clock.monotonic()).is_ok();
+        });
+    }
+
+    /// Where a repository lies on this machine, brought here if it lies elsewhere; none when the configuration does not
+    /// name it any more, or when it is left alone for a while.
+    async fn reach(&self, config: &Mending, job: &Job) -> Result<Option<Reached>, ScanError> {
+        match config.operator.sources.get(&job.source).map(|watched| &watched.value) {
+            Some(service::Watched::Path { path }) => Ok(Some(Reached { path: path.clone(), mirror: None })),
+            Some(service::Watched::Git { .. } | service::Watched::Forge { .. }) => {
+                let now = self.house.clock.monotonic();
+                let unfetched = |memory: &Memory| memory.tried.is_none() && now < memory.not_before;
+                if self.memory().get(job).is_some_and(unfetched) {
+                    return Ok(None);
+                }
+                let Some((remote, mirror)) = self.afar.refresh(job).await? else { return Ok(None) };
+                Ok(Some(Reached { path: mirror.path.clone(), mirror: Some((remote, mirror)) }))
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn scan(&self, config: &Arc<Mending>, job: &Job, reached: &Reached) -> Result<(), ScanError> {
+        let path = reached.path.as_path();
         let known = self.scanned.of(&job.source, &job.repository).await?;
         let (tips, files) = look(path.to_owned()).await?;
         let now = self.house.clock.monotonic();
@@ -141,6 +183,9 @@ impl Scans {
             self.part(config, job, path, &known, Fresh::Files(changed.into_keys().collect())).await?;
         }
         self.memory().entry(job.clone()).or_default().files = files;
+        if let Some((remote, mirror)) = &reached.mirror {
+            self.afar.settle(remote, mirror).await?;
+        }
         Ok(())
     }
 
@@ -202,11 +247,18 @@ fn own(pair: (&PathBuf, &(u64, i64, i64))) -> (PathBuf, (u64, i64, i64)) {
     (pair.0.clone(), *pair.1)
 }
 
-/// Where a repository lies on this machine; none when the configuration does not name it any more.
-fn place_of(config: &Mending, job: &Job) -> Option<PathBuf> {
-    match &config.operator.sources.get(&job.source)?.value {
-        service::Watched::Path { path } => Some(path.clone()),
-        service::Watched::Git { .. } | service::Watched::Forge { .. } => None,
+/// A repository on this machine.
+struct Reached {
+    path: PathBuf,
+    /// Whose mirror it is.
+    mirror: Option<(Remote, Mirror)>,
+}
+
+/// How long the other side wants to be left alone, in milliseconds.
+fn asked_to_wait(error: &ScanError) -> u64 {
+    match error {
+        ScanError::Fetch(error) => error.wait().map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        _ => 0,
     }
 }
 

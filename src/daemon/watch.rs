@@ -1,10 +1,15 @@
 //! Paths on this machine: whoever changes something there calls for a scan, and so does the time that passes, because
 //! events get lost.
 
+use super::afar::{Afar, job_of};
+use super::chain_of;
 use super::house::House;
 use super::queue::{Job, Queue};
 use crate::clock::Clock as _;
+use crate::config::policy::Span;
 use crate::config::service;
+use crate::fetch::{FetchError, Remote};
+use crate::wiring::mending::MendingError;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -18,6 +23,12 @@ use tokio::task::JoinSet;
 /// A change is followed by others: a push moves several references.
 const SETTLING: Duration = Duration::from_millis(150);
 
+/// How often what lies elsewhere is fetched where the configuration does not say.
+const EVERY: Duration = Duration::from_secs(300);
+/// The least and the most that is waited after a list that was not whole.
+const SOON: Duration = Duration::from_secs(5);
+const LATEST: Duration = Duration::from_secs(3600);
+
 /// Everything that watches; it ends when it is dropped.
 pub(super) struct Watch {
     _tasks: JoinSet<()>,
@@ -25,15 +36,28 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Begins to watch what the configuration names.
-    pub(super) fn begin(house: &Arc<House>, queue: &Arc<Queue>) -> Self {
+    pub(super) fn begin(house: &Arc<House>, queue: &Arc<Queue>, afar: &Arc<Afar>, unknown: &Arc<Notify>) -> Self {
         let config = house.config();
         let poll = config.operator.daemon.poll().max(Duration::from_millis(100));
         let mut tasks = JoinSet::new();
         for (source, watched) in &config.operator.sources {
-            if let service::Watched::Path { path } = &watched.value {
-                let job = Job { source: source.clone(), repository: path.display().to_string() };
-                let place = Place { house: Arc::clone(house), queue: Arc::clone(queue), job, path: path.clone(), poll };
-                tasks.spawn(place.watch());
+            let far = |every: Option<Span>| Far {
+                house: Arc::clone(house),
+                queue: Arc::clone(queue),
+                afar: Arc::clone(afar),
+                unknown: Arc::clone(unknown),
+                source: source.clone(),
+                every: every.map_or(EVERY, |Span(every)| every.max(Duration::from_millis(100))),
+            };
+            match &watched.value {
+                service::Watched::Path { path } => {
+                    let (house, queue, path) = (Arc::clone(house), Arc::clone(queue), path.clone());
+                    let job = Job { source: source.clone(), repository: path.display().to_string() };
+                    tasks.spawn(Place { house, queue, job, path, poll }.watch());
+                }
+                service::Watched::Git { every, .. } | service::Watched::Forge { every, .. } => {
+                    tasks.spawn(far(*every).watch());
+                }
             }
         }
         Self { _tasks: tasks }
@@ -104,6 +128,78 @@ impl Place {
                 None
             }
         }
+    }
+}
+
+/// A source elsewhere: one repository, or those of an organisation.
+struct Far {
+    house: Arc<House>,
+    queue: Arc<Queue>,
+    afar: Arc<Afar>,
+    unknown: Arc<Notify>,
+    source: String,
+    every: Duration,
+}
+
+impl Far {
+    async fn watch(self) {
+        let mut failures = 0_u32;
+        loop {
+            let wait = match self.list().await {
+                Ok(remotes) => {
+                    failures = 0;
+                    let jobs: Vec<Job> = remotes.iter().map(job_of).collect();
+                    self.afar.found(&self.source, remotes);
+                    for job in jobs {
+                        self.call(job).await;
+                    }
+                    self.every
+                }
+                Err(error) => {
+                    let patience = SOON.saturating_mul(1 << failures.min(10)).min(LATEST);
+                    let wait = asked_to_wait(&error).unwrap_or_default().max(patience.min(self.every.max(SOON)));
+                    failures = failures.saturating_add(1);
+                    let (error, seconds) = (chain_of(&error), wait.as_secs());
+                    tracing::error!(
+                        source = self.source,
+                        error,
+                        seconds,
+                        "a source cannot be looked at; it is tried again"
+                    );
+                    wait
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                // Not at once for every call about something foreign.
+                () = self.unknown.notified(), if failures == 0 => tokio::time::sleep(SOON).await,
+            }
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<Remote>, MendingError> {
+        let config = self.house.config();
+        if let Some(remote) = config.remote(&self.source)? {
+            return Ok(vec![remote]);
+        }
+        match config.organisation(&self.source)? {
+            Some(organisation) => Ok(organisation.repositories().await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// An organisation may have more repositories than may wait: then this waits too.
+    async fn call(&self, job: Job) {
+        while self.queue.call(job.clone(), self.house.clock.monotonic()).is_err() {
+            tokio::time::sleep(SOON).await;
+        }
+    }
+}
+
+fn asked_to_wait(error: &MendingError) -> Option<Duration> {
+    match error {
+        MendingError::Remote(error) => FetchError::wait(error),
+        _ => None,
     }
 }
 

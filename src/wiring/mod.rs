@@ -1,16 +1,18 @@
 //! From what was asked to what runs: the one place that names adapters.
 
-pub mod imports;
 #[cfg(feature = "rotate")]
 mod attended;
 #[cfg(feature = "rotate")]
 pub mod candidates;
+pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
 #[cfg(feature = "rotate")]
 mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
+#[cfg(feature = "rotate")]
+mod remotes;
 pub mod scanner;
 #[cfg(feature = "rotate")]
 pub mod watched;

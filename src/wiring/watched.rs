@@ -105,8 +105,20 @@ fn key(salt: Option<Vec<u8>>, state: &Path) -> Result<(FingerprintKey, Option<St
 
 /// The default branch as it was when it was last scanned; as it is now, if it never was.
 fn settled(whereabouts: &Whereabouts, known: &Tips) -> Result<Option<String>, crate::source::SourceError> {
-    let now = git::default_branch(whereabouts)?;
+    let now = match git::default_branch(whereabouts)? {
+        Some(now) => Some(now),
+        None => of_mirror(&git::tips(whereabouts)?),
+    };
     Ok(now.map(|(name, commit)| known.get(&name).cloned().unwrap_or(commit)))
+}
+
+/// A mirror has no branch of its own: the usual name of the remote's, or its only branch.
+fn of_mirror(tips: &Tips) -> Option<(String, String)> {
+    let branches: Vec<_> = tips.iter().filter(|(name, _)| name.starts_with("refs/mirror/heads/")).collect();
+    let usual = ["main", "master", "trunk", "develop"].map(|name| format!("refs/mirror/heads/{name}"));
+    let called = usual.iter().find_map(|name| tips.get_key_value(name));
+    let only = || branches.first().copied().filter(|_| branches.len() == 1);
+    called.or_else(only).map(|(name, commit)| (name.clone(), commit.clone()))
 }
 
 /// What the repository's files say at a commit.

@@ -1,8 +1,11 @@
 //! The daemon as its operators run it: one at a time, killed and started again, asked by the commands of people.
 
 use crate::world::Ran;
+use crate::world::http::Asked;
 use crate::world::shop::{Running, Settings, Shop, until};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A daemon under way, which answers.
@@ -376,4 +379,108 @@ fn a_work_tree_is_watched_with_the_files_that_are_not_committed_yet_and_without_
     watched.until_stage("Closed");
     watched.shop.assert_rotated();
     watched.log();
+}
+
+const SIGNED_WITH: &str = "what the forge signs with";
+
+/// The same repository as one elsewhere, of which a forge calls us at this address.
+fn called(settings: Settings, every: &str) -> (Watched, SocketAddr) {
+    let watched = Watched::open(settings, "1h");
+    // Free a moment ago, and nobody else asks for it.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    std::fs::write(watched.shop.at("hook-secret"), SIGNED_WITH).unwrap();
+    let url = format!("file://{}", watched.shop.at("pushed.git").canonicalize().unwrap().display());
+    watched.shop.configure(|text| {
+        let elsewhere = format!(
+            "driver: git, url: '{url}', every: {every}, webhook: {{ from: github, secret: {{ file: hook-secret }} }}"
+        );
+        text.replace("driver: path, path: pushed.git", &elsewhere)
+            .replace("daemon: {", &format!("daemon: {{ listen: '{address}',"))
+    });
+    (watched, address)
+}
+
+/// A push as GitHub tells of it; the status of the answer.
+fn deliver(to: SocketAddr, source: &str, id: &str, body: &str, signed_with: &str) -> u16 {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(signed_with.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let signature = format!("sha256={}", data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes()));
+    let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+    let mut asked = Asked::new("POST", &format!("/hooks/{source}"), b"");
+    asked.headers = vec![
+        header("x-github-event", "push"),
+        header("x-github-delivery", id),
+        header("x-hub-signature-256", &signature),
+        header("content-type", "application/json"),
+    ];
+    asked.body = body.as_bytes().to_vec();
+    asked.send(to).unwrap().status
+}
+
+impl Watched {
+    /// What the forge says of the push: a commit list that leaves the leak out, because nobody should believe it.
+    fn payload(&self) -> String {
+        let url = format!("file://{}", self.shop.at("pushed.git").canonicalize().unwrap().display());
+        serde_json::json!({
+            "ref": "refs/heads/main", "after": self.git("clone", &["rev-parse", "HEAD"]), "commits": [],
+            "repository": { "full_name": "acme/shop", "clone_url": url },
+        })
+        .to_string()
+    }
+}
+
+#[test]
+fn a_leak_pushed_to_a_remote_is_rotated_by_its_webhook_and_forged_or_repeated_ones_do_no_harm() {
+    let (watched, address) = called(Settings::default().policy("when", "automatic"), "1h");
+    let watched = watched.started();
+    until("the first commit was mirrored and scanned", || watched.tips() > 0);
+    watched.leak();
+    watched.push();
+    let payload = watched.payload();
+    assert_eq!(deliver(address, "shop", "one", &payload, "a guess"), 401);
+    assert_eq!(deliver(address, "nowhere", "one", &payload, SIGNED_WITH), 404);
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(watched.cases().as_array().unwrap().is_empty(), "a forged call changes nothing");
+    assert_eq!(deliver(address, "shop", "one", &payload, SIGNED_WITH), 202);
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    for _ in 0..5 {
+        assert_eq!(deliver(address, "shop", "one", &payload, SIGNED_WITH), 202, "a redelivery is known");
+    }
+    assert_eq!(deliver(address, "shop", "two", "{", SIGNED_WITH), 400);
+    assert_eq!(
+        deliver(address, "shop", "three", &payload.replace("acme/shop", "acme/x").replace("pushed", "y"), SIGNED_WITH),
+        202
+    );
+    let log = watched.log();
+    assert_eq!(log.matches("known already").count(), 5, "{log}");
+    assert!(!log.contains(SIGNED_WITH), "{log}");
+}
+
+#[test]
+fn a_leak_whose_webhook_was_lost_is_found_by_the_poll() {
+    let (watched, _) = called(Settings::default().policy("when", "automatic"), "400ms");
+    let watched = watched.started();
+    until("the first commit was mirrored and scanned", || watched.tips() > 0);
+    watched.leak();
+    watched.push();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    watched.log();
+}
+
+#[test]
+fn a_source_that_cannot_be_reached_stands_in_nobodys_way_and_is_tried_again() {
+    let (watched, _) = called(Settings::default().policy("when", "automatic"), "1h");
+    watched.leak();
+    watched.push();
+    std::fs::rename(watched.shop.at("pushed.git"), watched.shop.at("away.git")).unwrap();
+    let watched = watched.started();
+    watched.shop.rotate(&["--plan"]).expect(0);
+    std::thread::sleep(Duration::from_millis(800));
+    std::fs::rename(watched.shop.at("away.git"), watched.shop.at("pushed.git")).unwrap();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    let log = watched.log();
+    assert!(log.contains("it could not be fetched"), "{log}");
 }
