@@ -11,7 +11,7 @@ pub use crate::source::SkipReason;
 pub use crate::suppress::Excuse;
 pub use excerpt::harmless;
 pub use lines::Region;
-pub use tally::{Coverage, Gap, Listed};
+pub use tally::{Coverage, Gap, Listed, Pardon};
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
@@ -52,6 +52,8 @@ pub struct Outcome {
     pub coverage: Coverage,
     /// How many hits were excused, by what.
     pub excused: BTreeMap<Excuse, u64>,
+    /// Which hits were excused.
+    pub pardons: Listed<Pardon>,
 }
 
 impl Scanner {

@@ -2,7 +2,7 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::{Scanner, decode, linehash};
+use super::{Pardon, Scanner, decode, linehash};
 use crate::engine::{Hit, Scratch};
 use crate::model::{Companions, Finding, LineColumn, Masked, Place, Secret, Sighting, Span};
 use crate::rules::Kind;
@@ -28,7 +28,7 @@ const HASHED_SECRET: usize = 20;
 pub(super) struct Seen {
     pub(super) bytes: u64,
     pub(super) leaks: Vec<Leak>,
-    pub(super) excused: Vec<Excuse>,
+    pub(super) excused: Vec<Pardon>,
     /// Hits beyond the limit, and where.
     pub(super) beyond: Option<(Place, u64)>,
 }
@@ -118,7 +118,10 @@ impl Scanner {
         for hit in taken {
             cursor.advance(hit.span.start);
             match self.judge(text, path, &cursor, &hit) {
-                Err(excuse) => seen.excused.push(excuse),
+                Err(excuse) => {
+                    let (place, at, kind) = (place.clone(), cursor.at(), hit.kind.id.clone());
+                    seen.excused.push(Pardon { place, at, kind, excuse });
+                }
                 Ok(note) => seen.leaks.push(self.leak(text, place, &cursor, &masks, hit, note)),
             }
         }

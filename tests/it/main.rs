@@ -13,6 +13,7 @@
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
+mod ci;
 #[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
@@ -28,7 +29,6 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;
-#[cfg(feature = "rotate")]
 mod sarif;
 mod scan;
 mod world;
