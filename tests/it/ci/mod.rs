@@ -2,6 +2,8 @@
 
 mod choice;
 mod policy;
+mod recipes;
+mod reports;
 
 use crate::world::{Ran, World, token};
 use std::path::{Path, PathBuf};
