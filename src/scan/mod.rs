@@ -13,7 +13,7 @@ pub use crate::suppress::Excuse;
 pub use excerpt::harmless;
 pub use follow::{Following, IMPORTED};
 pub use lines::Region;
-pub use tally::{Coverage, Gap, Listed};
+pub use tally::{Coverage, Gap, Listed, Pardon};
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
@@ -54,6 +54,8 @@ pub struct Outcome {
     pub coverage: Coverage,
     /// How many hits were excused, by what.
     pub excused: BTreeMap<Excuse, u64>,
+    /// Which hits were excused.
+    pub pardons: Listed<Pardon>,
 }
 
 impl Scanner {
