@@ -18,6 +18,7 @@ pub mod failure;
 mod find;
 mod hook;
 mod ignore;
+mod interruption;
 #[cfg(feature = "rotate")]
 mod mending;
 mod output;
