@@ -201,8 +201,8 @@ pub enum HookCommand {
     },
     /// Scan every commit that a push brings and stop the push if one holds a token
     PrePush {
-        /// The remote
-        remote: String,
+        /// The remote [default: what the pre-commit framework says in its variables]
+        remote: Option<String>,
         /// Its address
         url: Option<String>,
     },
