@@ -44,6 +44,8 @@ pub enum Scope {
     Message,
     /// The commits that a push brings.
     Push,
+    /// Another scanner's report.
+    Imported(String),
 }
 
 impl Scope {
@@ -58,6 +60,7 @@ impl Scope {
             Self::History => "history",
             Self::Message => "message",
             Self::Push => "push",
+            Self::Imported(_) => "import",
         }
     }
 }

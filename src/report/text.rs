@@ -65,6 +65,7 @@ fn item_word(scope: &Scope) -> &'static str {
         Scope::Stdin => "stream",
         Scope::Message => "message",
         Scope::Range(_) | Scope::History | Scope::Push => "object",
+        Scope::Imported(_) => "place",
     }
 }
 
@@ -76,6 +77,7 @@ fn place_word(scope: &Scope, count: u64) -> String {
         Scope::Message => "the message".to_owned(),
         Scope::Push => format!("{} of the push", counted(count, "place")),
         Scope::Range(_) | Scope::History => format!("{} of the history", counted(count, "place")),
+        Scope::Imported(tool) => format!("{} of the {tool} report", counted(count, "place")),
     }
 }
 

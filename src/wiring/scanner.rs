@@ -10,12 +10,15 @@ use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged, committed_file};
+use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged, file_of_commit};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Bytes of a file of configuration.
+const SMALL: usize = 4 << 20;
 
 /// What is scanned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +109,9 @@ pub enum ScannerError {
 pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Result<Prepared, ScannerError> {
     let top = top_of(&request.target).map_err(ScannerError::Source)?;
     let (config, exceptions) = match top.as_deref().filter(|_| !request.isolated) {
-        _ if matches!(request.target, Target::Push(_, Known::Here)) => accepted_policy()?,
+        _ if matches!(request.target, Target::Push(_, Known::Here)) => {
+            accepted_policy().map_err(ScannerError::Source)?
+        }
         Some(top) => (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?),
         None => (RepositoryConfig::default(), IgnoreFile::default()),
     };
@@ -159,23 +164,30 @@ fn key_of(salt: Option<Vec<u8>>) -> Result<(FingerprintKey, Option<String>), Sca
 /// What a repository that receives has accepted before, on the branch of its `HEAD`: a push cannot excuse itself. What
 /// is refused there counts for nothing, which makes the run stricter, so that the push that mends it is not stopped by
 /// it. Exclusions do not count: everything that is received is read.
-fn accepted_policy() -> Result<(RepositoryConfig, IgnoreFile), ScannerError> {
-    let repository = Whereabouts::Environment.open().map_err(ScannerError::Source)?;
+fn accepted_policy() -> Result<(RepositoryConfig, IgnoreFile), SourceError> {
     let mut config = RepositoryConfig::default();
     for name in NAMES {
-        let Some(text) = committed_file(&repository, name).map_err(ScannerError::Source)? else { continue };
+        let Some(text) = accepted_file(name)? else { continue };
         match RepositoryConfig::parse(&text, Path::new(name)) {
             Ok(read) => config = read,
             Err(error) => tracing::warn!(%error, "the configuration on the default branch does not count"),
         }
     }
     config.exclude.clear();
-    let exceptions = committed_file(&repository, FILE_NAME).map_err(ScannerError::Source)?.unwrap_or_default();
-    let exceptions = IgnoreFile::parse(&exceptions, FILE_NAME).unwrap_or_else(|error| {
+    let exceptions = IgnoreFile::parse(&accepted_file(FILE_NAME)?.unwrap_or_default(), FILE_NAME);
+    let exceptions = exceptions.unwrap_or_else(|error| {
         tracing::warn!(%error, "the exceptions on the default branch do not count");
         IgnoreFile::default()
     });
     Ok((config, exceptions))
+}
+
+fn accepted_file(name: &str) -> Result<Option<String>, SourceError> {
+    let repository = Whereabouts::Environment.open()?;
+    // On a branch without commits nothing was accepted.
+    let Ok(head) = repository.head().and_then(|head| head.peel_to_commit()) else { return Ok(None) };
+    let kept = file_of_commit(&Whereabouts::Environment, &head.id().to_string(), Path::new(name), SMALL)?;
+    Ok(kept.and_then(|kept| String::from_utf8(kept.bytes).ok()))
 }
 
 fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {

@@ -14,6 +14,8 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 #[cfg(feature = "rotate")]
+mod daemon;
+#[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
 mod documents;
@@ -22,6 +24,7 @@ mod faults;
 mod field;
 mod hook;
 mod hooks_run;
+mod import;
 #[cfg(feature = "rotate")]
 mod kill;
 #[cfg(feature = "rotate")]
