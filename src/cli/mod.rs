@@ -7,6 +7,7 @@ pub mod args;
 mod audit;
 #[cfg(feature = "rotate")]
 mod case;
+mod ci;
 mod config;
 #[cfg(feature = "rotate")]
 pub mod credential;
@@ -25,6 +26,7 @@ mod follow;
 mod hook;
 mod ignore;
 mod import;
+mod interruption;
 #[cfg(feature = "rotate")]
 mod mending;
 mod output;
@@ -80,6 +82,7 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Scan(arguments) => scan::run(arguments, common, &clock),
+        Command::Ci(arguments) => ci::run(arguments, common, &clock),
         Command::Hook(command) => hook::run(command, common, &clock),
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),

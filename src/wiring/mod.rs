@@ -2,11 +2,14 @@
 
 #[cfg(feature = "rotate")]
 mod attended;
+pub mod changes;
+pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod candidates;
 pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
+mod policy;
 #[cfg(feature = "rotate")]
 mod providers;
 #[cfg(feature = "rotate")]

@@ -13,6 +13,7 @@
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
+mod ci;
 #[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
@@ -23,6 +24,7 @@ mod documents;
 mod faults;
 mod field;
 mod hook;
+mod hooks_run;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;
@@ -31,7 +33,6 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;
-#[cfg(feature = "rotate")]
 mod sarif;
 mod scan;
 mod world;

@@ -103,6 +103,7 @@ pub(super) enum Against {
     Nothing,
 }
 
+/// Reads what commits bring, each thing once.
 pub(super) struct Reading<'a> {
     repository: &'a Repository,
     readers: &'a Readers<'a>,
@@ -144,7 +145,8 @@ impl<'a> Reading<'a> {
         starts.named.into_iter().try_for_each(|(name, id)| self.named(id, &name))
     }
 
-    fn named(&mut self, mut id: Oid, name: &str) -> ControlFlow<()> {
+    /// What a name leads to, except commits.
+    pub(super) fn named(&mut self, mut id: Oid, name: &str) -> ControlFlow<()> {
         for _ in 0..DEEPEST {
             let object = match self.repository.find_object(id, None) {
                 Ok(object) => object,
