@@ -39,6 +39,7 @@ fn policy() -> Policy {
     Policy {
         approve: Approve::Plan,
         accept_unproved: false,
+        accept_outage: false,
         tries: 3,
         pause: millis(10),
         proofs: 2,
@@ -147,7 +148,9 @@ impl Fold {
                 token: TokenId::new(format!("new-{attempt}")),
                 sealed: Digest::new(format!("sealed-{attempt}")),
             },
-            Effect::Seek { .. } => Fact::Sought(vec![]),
+            Effect::Try => Fact::Tried(Verdict::Live(TokenId::new(format!("new-{}", self.state.mints)))),
+            Effect::AskOld => Fact::Verified(Verdict::Dead),
+            Effect::Seek { .. } | Effect::SeekTwin { .. } => Fact::Sought(vec![]),
             Effect::Prove => Fact::Proved,
             Effect::Stage { store } => Fact::Staged { store: *store, staged: staged() },
             Effect::Promote { store, .. } => Fact::Promoted { store: *store, version: Version::new("v2") },

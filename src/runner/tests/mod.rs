@@ -8,6 +8,7 @@ mod world;
 
 use super::*;
 use crate::model::{Abilities, Chooser, Class, Quota};
+use crate::rotation::Order;
 use process::Person;
 use world::{World, abilities};
 

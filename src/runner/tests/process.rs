@@ -5,6 +5,7 @@ use super::world::World;
 use crate::journal::memory::MemoryJournal;
 use crate::journal::{Listed, Record, Waiting};
 use crate::model::Digest;
+use crate::rotation::Order;
 use async_trait::async_trait;
 use std::sync::atomic::AtomicU64;
 
@@ -185,7 +186,7 @@ impl Person {
                     }
                     self.held += 1;
                     let word = if self.held < 12 { Order::Resume } else { Order::Abort };
-                    order = Some(Fact::Ordered(word, crate::model::Person::new("dana"), String::new()));
+                    order = Some(Fact::Ordered(word, crate::model::Person::new("dana"), String::new()).into());
                 }
                 Err(RunError::Journal(_)) => {
                     world.clock.pass(LEASE);
