@@ -11,7 +11,7 @@ use crate::inventory::Managed;
 use crate::journal::Journal as _;
 use crate::model::{Companions, Credential, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::report::timeline;
-use crate::rotation::{self, Fact, Outcome, Plan, State};
+use crate::rotation::{self, Fact, Old, Outcome, Plan, State};
 use crate::runner::{Beforehand, Rest, Runner};
 use crate::wiring::mending::Mending;
 use crate::wiring::rehearsal;
@@ -208,7 +208,8 @@ pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &S
             rotation::Stage::Held { why: Reason::StillLive, .. } => Code::Held,
             rotation::Stage::Held { .. } if is_broken(state) => Code::Broken,
             rotation::Stage::Held { .. } => Code::Held,
-            _ if is_broken(state) && *why != Reason::ByHand => Code::Broken,
+            // Nobody knows of an outage where a person was asked to replace a token and perhaps has not yet.
+            _ if is_broken(state) && (*why != Reason::ByHand || matches!(state.old, Old::Dead(_))) => Code::Broken,
             _ => Code::Waiting,
         },
     }

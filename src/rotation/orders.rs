@@ -47,7 +47,9 @@ pub(super) fn take(state: &mut State, order: Order, who: &Person, at: Timestamp)
             state.ordered = Some(who.clone());
             revoke::end_first(state, at);
         }
-        (Order::Abandon, Some(_)) => state.go(Stage::Closed(Outcome::Abandoned), at),
+        (Order::Abandon, held) if held.is_some() || hand::waits(state) => {
+            state.go(Stage::Closed(Outcome::Abandoned), at)
+        }
         _ => return None,
     }
     Some(())

@@ -53,8 +53,9 @@ pub(super) fn old_answered(state: &mut State, verdict: &Verdict, at: Timestamp) 
     let policy = &state.plan.policy;
     let (confirms, pause) = (policy.confirms.max(1), policy.confirm_pause);
     let (lives, deaths) = (std::mem::take(&mut state.lives), std::mem::take(&mut state.streak));
-    // A request that nobody answered may still arrive.
-    let settled = state.pending.is_none() || overdue_since(state, state.entered, at);
+    // A request that nobody answered may still arrive, but not for ever.
+    let begun = state.ending.since.unwrap_or(state.entered);
+    let settled = state.pending.is_none() || overdue_since(state, begun, at);
     match verdict {
         Verdict::Live(_) | Verdict::Restricted(..) => {
             state.lives = lives.saturating_add(1);

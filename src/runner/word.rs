@@ -77,6 +77,9 @@ pub(super) fn examine(
     if trimmed(&secret) == trimmed(old) {
         return refuse("this is the leaked token itself, not a new one");
     }
+    if trimmed(&secret).len() < secret.len() {
+        return refuse("there is white space around the value");
+    }
     Ok(Some((sealed.clone(), secret)))
 }
 

@@ -1,5 +1,7 @@
 //! The core under test: what every stage takes, random walks with faults, crashes and people, and an exhaustive search.
 
+mod console;
+mod in_place;
 mod instants;
 mod mints;
 mod model;
@@ -180,6 +182,19 @@ impl Fold {
             Due::Ask(_) | Due::Rest(_) | Due::Busy | Due::Wait(_) => return false,
         }
         true
+    }
+
+    /// A person makes a token and hands it over.
+    fn provide(&mut self, sealed: &str) {
+        self.fact(Fact::Provided { who: Person::new("dana"), sealed: Digest::new(sealed) });
+    }
+
+    /// Asks, and is told this.
+    fn answer(&mut self, verdict: Verdict) {
+        match self.begin().0 {
+            Step::Try => self.fact(Fact::Tried(verdict)),
+            _ => self.fact(Fact::Verified(verdict)),
+        }
     }
 
     fn approve(&mut self) {

@@ -2,6 +2,7 @@
 
 mod cuts;
 mod faults;
+mod hand;
 mod holes;
 mod process;
 mod world;
