@@ -1,5 +1,6 @@
 //! `stanch rotate`: opens a case for a leaked credential and carries it as far as it goes.
 
+use super::case::by_hand;
 use super::exit::Code;
 use super::failure::Failure;
 use super::follow::{Followed, follow};
@@ -11,7 +12,7 @@ use crate::inventory::Managed;
 use crate::journal::Journal as _;
 use crate::model::{Companions, Credential, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::report::timeline;
-use crate::rotation::{self, Fact, Outcome, Plan, State};
+use crate::rotation::{self, Fact, Old, Outcome, Plan, State};
 use crate::runner::{Beforehand, Rest, Runner};
 use crate::wiring::mending::Mending;
 use crate::wiring::rehearsal;
@@ -65,7 +66,9 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
         return follow(&mending, &screen, followed).await;
     }
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
-    Ok(conclude(&screen, &state, &rest, &stopping))
+    let code = conclude(&screen, &state, &rest, &stopping);
+    by_hand(&mending, &screen, &state);
+    Ok(code)
 }
 
 /// The managed credential and the leaked value that the arguments name.
@@ -133,7 +136,7 @@ fn credential(token: Option<TokenId>, secret: Secret, companions: Companions) ->
     Credential { token, secret: Some(secret), companions }
 }
 
-fn from_standard_input() -> Result<Secret, Failure> {
+pub(super) fn from_standard_input() -> Result<Secret, Failure> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(LONGEST).read_to_end(&mut bytes);
     let secret = Secret::new(bytes);
@@ -167,7 +170,7 @@ async fn rehearse(
         journal: &journal,
         clock: &rehearsal::SteppingClock::starting(mending.clock.now()),
         sealer: &mending.sealer,
-        managed: &double,
+        managed: &double.managed,
         holder: "rehearsal".to_owned(),
         told: &told,
         beforehand: Some(Beforehand { who: Person::new("rehearsal"), valid: VALID }),
@@ -175,7 +178,11 @@ async fn rehearse(
     };
     screen.head(plan);
     let rotation = runner.open(plan.clone(), old).await.map_err(Failure::from)?;
-    let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
+    let (mut state, mut rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
+    while let Rest::Asks(_) = rest {
+        let Some(word) = double.hand(&mending.sealer, &state).map_err(Failure::from)? else { break };
+        (state, rest) = runner.run(&rotation, Some(word)).await.map_err(Failure::from)?;
+    }
     screen.text("this was a rehearsal on memory adapters: nothing outside was touched\n");
     Ok(conclude(screen, &state, &rest, &Stopping::default()))
 }
@@ -188,11 +195,13 @@ pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &S
         Rest::Closed(Outcome::RolledBack(_)) => Code::RolledBack,
         Rest::Closed(Outcome::Abandoned) => Code::Held,
         Rest::Stopped => stopping.code(),
-        Rest::Asks(_) => match &state.stage {
+        Rest::Asks(why) => match &state.stage {
             // The revocation has not worked so far: the old token is not dead, so nobody who uses it fails.
             rotation::Stage::Held { why: Reason::StillLive, .. } => Code::Held,
             rotation::Stage::Held { .. } if is_broken(state) => Code::Broken,
             rotation::Stage::Held { .. } => Code::Held,
+            // Nobody knows of an outage where a person was asked to replace a token and perhaps has not yet.
+            _ if is_broken(state) && (*why != Reason::ByHand || matches!(state.old, Old::Dead(_))) => Code::Broken,
             _ => Code::Waiting,
         },
     }
