@@ -80,6 +80,12 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Whom the daemon tells
+    #[cfg(feature = "rotate")]
+    Notify(super::acts::Notify),
+    /// Ask the daemon whether it lives, or is ready
+    #[cfg(feature = "rotate")]
+    Health(super::acts::Health),
     /// The whole loop in a scratch directory
     #[cfg(feature = "rotate")]
     Demo(super::acts::Demo),

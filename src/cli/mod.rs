@@ -16,10 +16,14 @@ pub mod exit;
 pub mod failure;
 #[cfg(feature = "rotate")]
 mod find;
+#[cfg(feature = "rotate")]
+mod health;
 mod hook;
 mod ignore;
 #[cfg(feature = "rotate")]
 mod mending;
+#[cfg(feature = "rotate")]
+mod notify;
 mod output;
 #[cfg(feature = "rotate")]
 mod person;
@@ -79,6 +83,10 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Case(arguments) => case::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Notify(arguments) => notify::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Health(arguments) => health::run(arguments),
         #[cfg(feature = "rotate")]
         Command::Demo(arguments) => demo::run(arguments, common),
     }

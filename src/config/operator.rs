@@ -450,6 +450,7 @@ impl Operator {
                 *path = directory.join(&*path);
             }
         };
+        self.alerts.values_mut().flat_map(|alert| alert.value.to.secrets()).for_each(secret);
         self.journal.iter_mut().for_each(anchor);
         self.rules.iter_mut().for_each(anchor);
         for store in self.stores.values_mut() {

@@ -1,5 +1,5 @@
 //! Watches, scans what changed, opens cases and carries them, until it is told to stop.
 
-mod delivery;
-mod health;
-mod metrics;
+pub mod delivery;
+pub mod health;
+pub mod metrics;

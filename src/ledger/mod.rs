@@ -2,3 +2,5 @@
 
 mod deliveries;
 mod outbox;
+
+pub use outbox::{End, Letter, Outbox, Queue, Waiting};

@@ -25,6 +25,7 @@ use crate::rules::{Catalogue, Kind, Problem, RulesError, check_file};
 use crate::runner::{self, Beforehand, Runner, Told};
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
+use crate::telemetry;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -484,7 +485,10 @@ fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
 }
 
 /// Where the operator's file is.
-fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
+///
+/// # Errors
+/// [`MendingError::NoConfiguration`] where there is none.
+pub(crate) fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
     if let Some(path) = given {
         return Ok(path.to_owned());
     }
@@ -515,7 +519,7 @@ fn address(name: &str, text: &str) -> Result<Endpoint, MendingError> {
 }
 
 /// Reads a secret that stanch itself needs.
-fn secret_for(whose: &str, source: &SecretSource) -> Result<Secret, MendingError> {
+pub(super) fn secret_for(whose: &str, source: &SecretSource) -> Result<Secret, MendingError> {
     let (from, read) = match source {
         SecretSource::File(path) => (path.display().to_string(), read_bounded(path)),
         SecretSource::Env(name) => {
@@ -537,7 +541,9 @@ fn secret_for(whose: &str, source: &SecretSource) -> Result<Secret, MendingError
         let empty = || std::io::Error::new(std::io::ErrorKind::InvalidData, "it is empty");
         if secret.is_empty() { Err(empty()) } else { Ok(secret) }
     });
-    secret.map_err(|source| MendingError::Secret { whose: whose.to_owned(), from, source })
+    let secret = secret.map_err(|source| MendingError::Secret { whose: whose.to_owned(), from, source })?;
+    telemetry::hush(&secret);
+    Ok(secret)
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<Secret> {

@@ -10,12 +10,15 @@
     reason = "a test that goes wrong stops, has deadlines of its own, and looks at what it planted"
 )]
 
+#[cfg(feature = "rotate")]
+mod alerts;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 #[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
+mod deploy;
 mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
