@@ -3,4 +3,5 @@
 mod deliveries;
 mod outbox;
 
+pub use deliveries::Deliveries;
 pub use outbox::{End, Letter, Outbox, Queue, Waiting};

@@ -186,6 +186,9 @@ fn forms(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     forms
 }
 
+/// What stands at the beginning of a text, decoded, and how many bytes that was; none where nothing is encoded.
+type Undone = Option<(Vec<u8>, usize)>;
+
 /// A text as it is, or with an encoding undone; `origins` says where each byte came from.
 struct View<'a> {
     bytes: Cow<'a, [u8]>,
@@ -203,7 +206,7 @@ impl View<'_> {
     }
 
     /// The same text with one more encoding undone; none where there is nothing to undo.
-    fn undone(&self, sign: u8, undo: fn(&[u8]) -> Option<(Vec<u8>, usize)>) -> Option<View<'static>> {
+    fn undone(&self, sign: u8, undo: fn(&[u8]) -> Undone) -> Option<View<'static>> {
         let bytes: &[u8] = &self.bytes;
         if !bytes.contains(&sign) {
             return None;
@@ -248,7 +251,7 @@ fn views(text: &[u8]) -> Vec<View<'_>> {
 }
 
 /// `\n`, `\"`, `\/`, `\x0a`, `\u00e9`, `\u{e9}`: as JSON, Rust and shells write them.
-fn unescape(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn unescape(text: &[u8]) -> Undone {
     let (b'\\', kind) = (text.first()?, text.get(1)?) else { return None };
     let one = |byte: u8| Some((vec![byte], 2));
     match kind {
@@ -278,13 +281,13 @@ fn unescape(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     }
 }
 
-fn unpercent(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn unpercent(text: &[u8]) -> Undone {
     let b'%' = text.first()? else { return None };
     Some((vec![number(text.get(1..3)?)? as u8], 3))
 }
 
 /// As forms have it: a plus is a space too.
-fn unform(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+fn unform(text: &[u8]) -> Undone {
     if text.first() == Some(&b'+') { Some((vec![b' '], 1)) } else { unpercent(text) }
 }
 

@@ -3,7 +3,12 @@
 #[cfg(feature = "rotate")]
 pub mod alerts;
 #[cfg(feature = "rotate")]
+mod attended;
+pub mod imports;
+#[cfg(feature = "rotate")]
 pub mod mending;
+#[cfg(feature = "rotate")]
+mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
 pub mod scanner;

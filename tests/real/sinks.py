@@ -7,6 +7,7 @@ from the first byte). Each message that is taken is one file of JSON, read by Py
 import email
 import email.policy
 import json
+import socket
 import ssl
 import sys
 import time
@@ -79,19 +80,13 @@ class Login(Controller):
         )
 
 
-# Port 0 lets the system choose; the controller would otherwise try to reach it before it is known.
-class Chosen:
-    def _trigger_server(self):
-        pass
-
-
 def chosen(kind, name, **more):
-    class Controlled(Chosen, kind):
-        pass
-
-    controller = Controlled(Keep(name), hostname="127.0.0.1", port=0, ready_timeout=30, **more)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    controller = kind(Keep(name), hostname="127.0.0.1", port=port, ready_timeout=30, **more)
     controller.start()
-    return controller, controller.server.sockets[0].getsockname()[1]
+    return controller, port
 
 
 running = [

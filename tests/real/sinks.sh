@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Those who take messages: aiosmtpd's mail servers, and Debian's rsyslogd over UDP and TCP. Programs that the tests of
-# deploy/ ask are seen to here as well: strace and promtool. `start DIR` or `stop DIR`.
+# Those who take messages: aiosmtpd's mail servers, Debian's rsyslogd over UDP and TCP, Graylog's own reader of GELF, and
+# what Slack and Microsoft have to judge a message by. Programs that the tests of deploy/ ask are seen to here as well:
+# strace, systemd-analyze and promtool. `start DIR` or `stop DIR`.
 NAME=sinks
 VERSION=1.4.6
 PARSER=0.26.0
@@ -10,9 +11,35 @@ PARSER=0.26.0
 # needed PROGRAM PACKAGE: installs it where it is not there.
 needed() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || install_packages "$2"; }
 
+# Prints where Microsoft's library for cards is installed.
+cards() {
+    local folder="$CACHE/node-cards-3.0.6"
+    if [ ! -d "$folder/node_modules/adaptivecards" ]; then
+        needed npm npm
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        (cd "$folder" && npm install --silent --no-audit --no-fund --ignore-scripts adaptivecards@3.0.6 >&2) || fail "cannot install adaptivecards"
+    fi
+    echo "$folder"
+}
+
+# Builds the reader of GELF once per content of its sources and prints where it is.
+reader() {
+    local sum program
+    sum="$(cat "$HERE"/gelf/main.go "$HERE"/gelf/go.mod "$HERE"/gelf/go.sum | sha256sum | cut -c1-16)"
+    program="$CACHE/gelf-$sum"
+    if [ ! -x "$program" ]; then
+        needed go golang-go
+        say "building Graylog's reader"
+        (cd "$HERE/gelf" && CGO_ENABLED=0 GOFLAGS=-mod=readonly GOTOOLCHAIN=local go build -trimpath -o "$program.part" .) >&2 || fail "cannot build Graylog's reader"
+        mv "$program.part" "$program"
+    fi
+    echo "$program"
+}
+
 start() {
-    local python folder="$RUN_DIR/sinks" port pid
-    python="$(python_with sinks "aiosmtpd==$VERSION" "prometheus-client==$PARSER" "jsonschema==4.26.0")"
+    local python folder="$RUN_DIR/sinks" port pid gelf
+    python="$(python_with sinks "aiosmtpd==$VERSION" "prometheus-client==$PARSER" "slack-sdk==3.47.0")"
     needed rsyslogd rsyslog
     needed openssl openssl
     needed strace strace
@@ -58,18 +85,27 @@ CONF
     echo "$pid" >"$RUN_DIR/rsyslogd.pid"
     wait_for 30 "$pid" python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" \
         || { tail -n 20 "$folder/server.log" >&2; fail "rsyslogd did not start"; }
+    "$(reader)" "$folder/gelf.jsonl" >"$folder/gelf.address" 2>>"$folder/server.log" </dev/null &
+    pid=$!
+    echo "$pid" >"$RUN_DIR/gelf.pid"
+    wait_for 30 "$pid" test -s "$folder/gelf.address" || fail "Graylog's reader did not start"
+    gelf="$(cat "$folder/gelf.address")"
     # shellcheck disable=SC2046
     set -- $(cat "$folder/mail.ports")
     remember STANCH_TEST_MAIL_LOGIN="127.0.0.1:$1" STANCH_TEST_MAIL_STARTTLS="localhost:$2" STANCH_TEST_MAIL_IMPLICIT="localhost:$3" \
         STANCH_TEST_MAIL_PASSWORD_FILE="$folder/mail.password" STANCH_TEST_MAIL_AUTHORITY="$folder/ca.pem" \
         STANCH_TEST_MAILS="$folder/mails" STANCH_TEST_SYSLOG="127.0.0.1:$port" STANCH_TEST_SYSLOG_FILE="$folder/syslog.jsonl" \
-        STANCH_TEST_SINKS_PYTHON="$python"
-    describe "real (aiosmtpd, rsyslog)" "$VERSION" "127.0.0.1:$1"
+        STANCH_TEST_SINKS_PYTHON="$python" STANCH_TEST_CARDS="$(cards)" STANCH_TEST_GELF="$gelf" \
+        STANCH_TEST_GELF_FILE="$folder/gelf.jsonl"
+    describe "real (mail, log)" "$VERSION" "127.0.0.1:$1"
 }
 
 stop() {
-    [ ! -s "$RUN_DIR/rsyslogd.pid" ] || end_pid "$(cat "$RUN_DIR/rsyslogd.pid")" TERM
-    rm -f "$RUN_DIR/rsyslogd.pid"
+    local other
+    for other in rsyslogd gelf; do
+        [ ! -s "$RUN_DIR/$other.pid" ] || end_pid "$(cat "$RUN_DIR/$other.pid")" TERM
+        rm -f "$RUN_DIR/$other.pid"
+    done
     stop_server TERM
 }
 

@@ -1,10 +1,12 @@
 //! Messages to mail and log servers that others wrote, and numbers and rules read by those that Prometheus brings.
 
 use super::{secret_setting, setting, unique};
+use crate::world::http::{Answer, Asked, Reply, Server};
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -136,6 +138,66 @@ fn rsyslog_reads_every_part_of_a_line() {
             "{line}"
         );
         assert!(line["msg"].as_str().unwrap().trim_start().starts_with("This is a test: "), "{line}");
+    }
+}
+
+/// What a sink of this kind posts to an address on loopback.
+fn posted(driver: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let heard: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let kept = Arc::clone(&heard);
+    let server = Server::start(move |asked: Asked| {
+        *kept.lock().unwrap() = asked.body;
+        Answer::Reply(Reply::of(200, "ok"))
+    });
+    std::fs::write(directory.path().join("url"), format!("http://{}/hook", server.address)).unwrap();
+    // A name full of signs that markup would read.
+    let ran =
+        notify(directory.path(), "'<!here> *a* & [b](c)'", &format!("{{ driver: {driver}, url: {{ file: url }} }}"));
+    assert!(ran.status.success(), "{}", said(&ran));
+    String::from_utf8(heard.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+#[ignore = "needs Microsoft's and Slack's libraries, which tests/run sees to"]
+fn their_makers_find_nothing_wrong_with_cards_and_blocks() {
+    let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real");
+    let card = |text: &str| {
+        let mut node = Command::new("node");
+        node.arg(real.join("card_check.mjs")).current_dir(setting("STANCH_TEST_CARDS"));
+        fed(node, text)
+    };
+    let message = posted("teams");
+    assert_eq!(card(&message), (true, "\n".to_owned()));
+    assert!(!card(&message.replace("RichTextBlock", "RichTextBlok")).0);
+    let blocks = |text: &str| {
+        let mut python = Command::new(setting("STANCH_TEST_SINKS_PYTHON"));
+        python.arg(real.join("slack_check.py"));
+        fed(python, text)
+    };
+    let message = posted("slack");
+    assert_eq!(blocks(&message), (true, String::new()));
+    assert!(!blocks(&message.replace("This is a test", &"long".repeat(1000))).0);
+}
+
+#[test]
+#[ignore = "needs Graylog's reader, which tests/run builds"]
+fn graylog_puts_chunks_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let lines = || {
+        let text = std::fs::read_to_string(setting("STANCH_TEST_GELF_FILE")).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    // A name that one datagram has no room for, and one that it has.
+    for length in [900, 10] {
+        let name = format!("{}{}", "g".repeat(length), unique());
+        let alert = format!("{{ driver: gelf, address: 'udp://{}' }}", setting("STANCH_TEST_GELF"));
+        let ran = notify(directory.path(), &name, &alert);
+        assert!(ran.status.success(), "{}", said(&ran));
+        let message = found(&name, lines);
+        assert_eq!((&message["version"], &message["level"]), (&"1.1".into(), &6.into()), "{message}");
+        assert!(message["full"].as_str().unwrap().contains(&name) && message["timestamp"].as_f64().unwrap() > 1.7e9);
+        assert_eq!(message["extra"]["_moment"], "test");
     }
 }
 
