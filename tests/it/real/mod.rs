@@ -9,6 +9,7 @@ mod kill;
 mod postgres;
 mod proxy;
 mod service;
+mod sinks;
 mod site;
 mod vault;
 
