@@ -5,10 +5,17 @@ mod attended;
 pub mod changes;
 pub mod imports;
 #[cfg(feature = "rotate")]
+pub mod candidates;
+pub mod imports;
+#[cfg(feature = "rotate")]
 pub mod mending;
 mod policy;
 #[cfg(feature = "rotate")]
 mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
+#[cfg(feature = "rotate")]
+mod remotes;
 pub mod scanner;
+#[cfg(feature = "rotate")]
+pub mod watched;
