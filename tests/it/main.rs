@@ -20,6 +20,8 @@ mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
+#[cfg(feature = "rotate")]
+mod forge_tokens;
 mod hook;
 #[cfg(feature = "rotate")]
 mod kill;
