@@ -7,7 +7,7 @@ use crate::world::World;
 use crate::world::http::Reply;
 use data_encoding::BASE64;
 use serde_json::json as object;
-use stanch::model::{Class, Verdict};
+use stanch::model::{Class, Reason, Verdict};
 
 /// A kind, what the operator's file says, the value, and how the right one is presented.
 struct Guided {
@@ -119,6 +119,30 @@ fn a_pair_is_verified_by_both_halves_and_stored_as_both() {
         assert_eq!(live.token().map(|token| token.as_str()), Some(site), "{live:?}");
         assert_eq!(managed.provider.verify(&credential(Some(site), &secret)).await, live);
         assert_eq!(managed.provider.verify(&credential(Some("another"), &secret)).await, Verdict::Dead);
+    });
+}
+
+#[test]
+fn a_refusal_that_may_be_of_a_neighbour_is_no_death() {
+    let guided = all().remove(3);
+    let secret = body(40);
+    let at = guided.serve(&secret);
+    let provider = format!("base: '{}'", at.base());
+    let desk = Desk::new(guided.kind, &secret, &provider, "", at.address(), sends_mail);
+    desk.with(async |managed| {
+        // The address of an agent and the number of a site stood near the key; they may be another key's.
+        let near = |email: &str, secret: &str| {
+            let mut found = credential(None, secret);
+            for (name, value) in [("email", email), ("site_id", "10000")] {
+                found.companions.push(name, stanch::model::Secret::new(value.as_bytes().to_vec()));
+            }
+            found
+        };
+        let live = managed.provider.verify(&near("kim@acme.example", &secret)).await;
+        assert!(matches!(live, Verdict::Live(_)), "{live:?}");
+        for wrong in [near("lee@acme.example", &secret), near("kim@acme.example", &body(40))] {
+            assert_eq!(managed.provider.verify(&wrong).await, Verdict::Unknown(Reason::Rejected));
+        }
     });
 }
 

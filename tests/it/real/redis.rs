@@ -142,7 +142,7 @@ credentials:
         let new = given_out(&self.file);
         assert_eq!(new.name, from.name);
         assert_ne!(new.secret, from.secret);
-        let refused = connect(from).await.err().expect("the old password is accepted");
+        let refused = connect(from).await.expect_err("the old password is accepted");
         assert!(refused.to_string().contains("Password authentication failed") || refused.code() == Some("WRONGPASS"));
         drop(connect(&new).await.unwrap());
         let facts = self.site.facts(case);
