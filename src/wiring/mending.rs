@@ -21,6 +21,7 @@ use crate::rules::exchange::Act;
 use crate::rules::template::{Shape, TemplateError};
 use crate::rules::{Catalogue, Problem, RulesError, check_file};
 use crate::runner::{self, Beforehand, Runner, Told};
+use crate::scan::IMPORTED;
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
 use std::collections::BTreeMap;
@@ -195,8 +196,9 @@ pub struct Mending {
     /// The kinds of the program and of the operator's own rule files.
     pub catalogue: Arc<Catalogue>,
     pub(super) egress: Arc<Egress>,
-    key: PathBuf,
-    holder: String,
+    pub(super) key: PathBuf,
+    pub(super) path: PathBuf,
+    pub(super) holder: String,
 }
 
 impl Mending {
@@ -227,6 +229,7 @@ impl Mending {
                     .map_err(|source| MendingError::Address { name: "egress".to_owned(), source })?,
             ),
             key,
+            path,
             holder: runner::holder().map_err(|_| MendingError::Random)?,
         })
     }
@@ -252,10 +255,12 @@ impl Mending {
         }
     }
 
-    /// The credentials of a kind.
+    /// The credentials of a kind; all of them for a kind that only another scanner knows.
     #[must_use]
     pub fn names_of(&self, kind: &KindId) -> Vec<String> {
-        let of_kind = self.operator.credentials.iter().filter(|(_, managed)| managed.value.kind.value == kind.as_str());
+        let any = kind.as_str().starts_with(IMPORTED);
+        let fits = |managed: &operator::Managed| any || managed.kind.value == kind.as_str();
+        let of_kind = self.operator.credentials.iter().filter(|(_, managed)| fits(&managed.value));
         of_kind.map(|(name, _)| name.clone()).collect()
     }
 
@@ -452,7 +457,7 @@ pub async fn fill_local(
 }
 
 /// The kinds of the program and those of the operator's own rule files.
-fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
+pub(super) fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
     let mut extra = Vec::new();
     for path in files {
         let shown = path.display().to_string();

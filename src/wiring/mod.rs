@@ -1,5 +1,8 @@
 //! From what was asked to what runs: the one place that names adapters.
 
+pub mod imports;
+#[cfg(feature = "rotate")]
+mod attended;
 #[cfg(feature = "rotate")]
 pub mod mending;
 #[cfg(feature = "rotate")]
