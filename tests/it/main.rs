@@ -23,6 +23,8 @@ mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
+#[cfg(feature = "rotate")]
+mod forge_tokens;
 mod hook;
 mod hooks_run;
 mod import;
