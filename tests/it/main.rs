@@ -16,6 +16,8 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 #[cfg(feature = "rotate")]
+mod daemon;
+#[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
 mod documents;
@@ -23,6 +25,7 @@ mod documents;
 mod faults;
 mod field;
 mod hook;
+mod import;
 #[cfg(feature = "rotate")]
 mod kill;
 #[cfg(feature = "rotate")]
