@@ -10,6 +10,8 @@
     reason = "a test that goes wrong stops, has deadlines of its own, and looks at what it planted"
 )]
 
+#[cfg(feature = "rotate")]
+mod afar;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
