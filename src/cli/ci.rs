@@ -11,7 +11,6 @@ use crate::clock::Clock;
 use crate::model::Severity;
 use crate::report::{About, Format, Report, Scope, Style};
 use crate::scan::{Listed, Outcome, Pardon, SkipReason};
-use crate::source::SourceError;
 use crate::wiring::changes::{self, Changes};
 use crate::wiring::scanner::{Request, Whereabouts, prepare_by};
 use std::io::{self, Write as _};
@@ -28,14 +27,10 @@ const PARDONS: usize = 20;
 pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     let occasion = Occasion::of(&|name| std::env::var(name).ok())?;
     let whereabouts = Whereabouts::Environment;
-    let unopened = |error: SourceError| match &error {
-        SourceError::Repository { .. } => Failure::from(error).hint(occasion.service.remedy()),
-        _ => Failure::from(error),
-    };
     if arguments.fetch {
-        changes::deepen(&occasion, &whereabouts, &mut |words| tell(&format!("stanch: {words}"))).map_err(unopened)?;
+        changes::deepen(&occasion, &whereabouts, &mut |words| tell(&format!("stanch: {words}")))?;
     }
-    let changes = changes::choose(&occasion, &whereabouts).map_err(unopened)?;
+    let changes = changes::choose(&occasion, &whereabouts)?;
     tell(&format!("stanch: {}", changes.words));
     let request = Request {
         target: changes.target.clone(),

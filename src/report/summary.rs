@@ -8,6 +8,9 @@ use std::io::{self, Write};
 /// Findings that are listed: the page takes a megabyte.
 const MOST: usize = 500;
 
+/// Characters of a place that are shown.
+const LONGEST_PLACE: usize = 300;
+
 /// Gaps and notices that are listed.
 const MOST_LINES: usize = 50;
 
@@ -32,7 +35,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
                 "| {} | {} | {}:{}:{} | {} | {} |",
                 sighting.severity,
                 spelled(sighting.kind.as_str()),
-                spelled(&sighting.place.to_string()),
+                spelled(&sighting.place.to_string().chars().take(LONGEST_PLACE).collect::<String>()),
                 sighting.at.line,
                 sighting.at.column,
                 spelled(&sighting.fingerprint.short()),
