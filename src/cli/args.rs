@@ -74,6 +74,9 @@ pub enum Command {
     Rules(RulesCommand),
     /// Write an exception with a reason and an end into .stanchignore
     Ignore(IgnoreArguments),
+    /// Take another scanner's report in: the same findings in our words, with our fingerprints
+    #[command(after_help = super::exit::HELP)]
+    Import(ImportArguments),
     /// Replace a leaked token: mint, store, prove, revoke, prove dead
     #[cfg(feature = "rotate")]
     Rotate(super::acts::Rotate),
@@ -83,9 +86,22 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Watch, scan what changed, open cases and carry them, until it is told to stop
+    #[cfg(feature = "rotate")]
+    Daemon(super::acts::Configured),
+    /// Have the running daemon read its configuration again
+    #[cfg(feature = "rotate")]
+    Reload(super::acts::Configured),
+    /// Have the running daemon bring every case to a record, and end
+    #[cfg(feature = "rotate")]
+    Drain(super::acts::Configured),
     /// The whole loop in a scratch directory
     #[cfg(feature = "rotate")]
     Demo(super::acts::Demo),
+    /// What git calls for a token while it fetches for us
+    #[cfg(feature = "rotate")]
+    #[command(hide = true)]
+    GitCredential(super::credential::GitCredential),
 }
 
 /// Arguments of `stanch scan`.
@@ -144,6 +160,35 @@ pub struct CiArguments {
     /// Leave out what is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+}
+
+/// Arguments of `stanch import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The report, or - for standard input
+    #[arg(value_name = "REPORT")]
+    pub report: PathBuf,
+    /// Whose it is: gitleaks, trufflehog, kingfisher, betterleaks, ggshield or sarif [default: seen from its keys]
+    #[arg(long, value_name = "SCANNER")]
+    pub from: Option<crate::import::Scanner>,
+    /// The repository or directory that the report is about
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub repo: PathBuf,
+    /// The form of our report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Write our report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+    /// What the run comes to
+    #[command(flatten)]
+    pub verdict: VerdictArguments,
+    /// Leave the repository's own stanch.yaml and .stanchignore unread
+    #[arg(long)]
+    pub isolated: bool,
 }
 
 /// What the run comes to.

@@ -10,6 +10,10 @@ mod case;
 mod ci;
 mod config;
 #[cfg(feature = "rotate")]
+pub mod credential;
+#[cfg(feature = "rotate")]
+mod daemon;
+#[cfg(feature = "rotate")]
 mod demo;
 #[cfg(feature = "rotate")]
 mod dump;
@@ -17,8 +21,11 @@ pub mod exit;
 pub mod failure;
 #[cfg(feature = "rotate")]
 mod find;
+#[cfg(feature = "rotate")]
+mod follow;
 mod hook;
 mod ignore;
+mod import;
 #[cfg(feature = "rotate")]
 mod mending;
 mod output;
@@ -63,7 +70,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Code, Failure> {
-    start_log(&arguments.common)?;
+    #[cfg(feature = "rotate")]
+    let is_service = matches!(arguments.command, Command::Daemon(_));
+    #[cfg(not(feature = "rotate"))]
+    let is_service = false;
+    start_log(&arguments.common, is_service)?;
     #[cfg(feature = "rotate")]
     dump::forbid();
     let clock = SystemClock::new();
@@ -75,6 +86,7 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
         Command::Ignore(arguments) => ignore::run(arguments, &clock),
+        Command::Import(arguments) => import::run(arguments, common, &clock),
         #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
@@ -82,17 +94,27 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
         #[cfg(feature = "rotate")]
+        Command::Daemon(arguments) => daemon::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Reload(arguments) => daemon::reload(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Drain(arguments) => daemon::drain(arguments),
+        #[cfg(feature = "rotate")]
         Command::Demo(arguments) => demo::run(arguments, common),
+        #[cfg(feature = "rotate")]
+        Command::GitCredential(arguments) => credential::run(arguments),
     }
 }
 
-fn start_log(common: &args::Common) -> Result<(), Failure> {
+/// A service has nobody who looks on: it says what it does without being asked.
+fn start_log(common: &args::Common, is_service: bool) -> Result<(), Failure> {
     let format = match common.log_format {
         LogForm::Text => LogFormat::Text,
         LogForm::Json => LogFormat::Json,
     };
     let directives = std::env::var("STANCH_LOG").ok();
-    telemetry::start(&Logging { format, verbose: common.verbose, directives }).map_err(|error| {
-        Failure::of(Code::Usage, &error).hint("for instance STANCH_LOG=info or STANCH_LOG=stanch=debug")
-    })
+    telemetry::start(&Logging { format, verbose: common.verbose.saturating_add(u8::from(is_service)), directives })
+        .map_err(|error| {
+            Failure::of(Code::Usage, &error).hint("for instance STANCH_LOG=info or STANCH_LOG=stanch=debug")
+        })
 }

@@ -58,6 +58,8 @@ pub enum Scope {
     Range(String),
     /// All commits.
     History,
+    /// Another scanner's report.
+    Imported(String),
 }
 
 impl Scope {
@@ -70,6 +72,7 @@ impl Scope {
             Self::Staged => "staged",
             Self::Range(_) => "range",
             Self::History => "history",
+            Self::Imported(_) => "import",
         }
     }
 }

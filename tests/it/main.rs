@@ -15,6 +15,8 @@ mod architecture;
 mod canary;
 mod ci;
 #[cfg(feature = "rotate")]
+mod daemon;
+#[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
 mod documents;
@@ -22,6 +24,7 @@ mod documents;
 mod faults;
 mod field;
 mod hook;
+mod import;
 #[cfg(feature = "rotate")]
 mod kill;
 #[cfg(feature = "rotate")]
