@@ -108,11 +108,14 @@ pub(super) fn gitlab_schema() -> Value {
     schema
 }
 
-/// The test cases of a JUnit report: name, and the element and text in it, if any.
+/// A test case of a JUnit report: its name, and the element in it with its text, if any.
+type Case = (String, Option<(String, String)>);
+
+/// The test cases of a JUnit report.
 #[track_caller]
-pub(super) fn cases(xml: &str) -> Vec<(String, Option<(String, String)>)> {
+pub(super) fn cases(xml: &str) -> Vec<Case> {
     let mut reader = Reader::from_str(xml);
-    let (mut cases, mut within): (Vec<(String, Option<(String, String)>)>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut cases, mut within): (Vec<Case>, Vec<String>) = (Vec::new(), Vec::new());
     let mut totals: Vec<BTreeMap<String, String>> = Vec::new();
     loop {
         let event = reader.read_event().unwrap();
