@@ -145,15 +145,26 @@ impl Clone<'_> {
             }
             known => {
                 let own = known.is_some() || self.occasion.is_of_default_branch();
-                let why = match why {
-                    Some(why) => format!("{why}: all that it reaches"),
+                let (why, policy) = match why {
+                    // What was there is gone, and what is there now may not judge itself.
+                    Some(why) => (format!("{why}: all that it reaches"), Policy::BuiltIn),
                     None if own => {
-                        "the default branch, and nothing says what it was before: all that it reaches".to_owned()
+                        let why = "the default branch, and nothing says what it was before: all that it reaches";
+                        (why.to_owned(), Policy::Of(to.to_string()))
                     }
-                    None => "new, and the default branch is not in this clone: all that it reaches".to_owned(),
+                    None => {
+                        let why = "new, and the default branch is not in this clone: all that it reaches";
+                        (why.to_owned(), Policy::BuiltIn)
+                    }
                 };
-                let policy = if own { Policy::Of(to.to_string()) } else { Policy::BuiltIn };
-                Ok(self.range(NOTHING.to_owned(), to, policy, self.words(&format!("everything..{}", short(to)), &why)))
+                let mut changes =
+                    self.range(NOTHING.to_owned(), to, policy, self.words(&format!("everything..{}", short(to)), &why));
+                if matches!(changes.policy, Policy::Of(_)) {
+                    changes
+                        .notices
+                        .push("nothing says what was there before: this run went by its own policy".to_owned());
+                }
+                Ok(changes)
             }
         }
     }
