@@ -10,7 +10,7 @@ use crate::ci::{CiError, Occasion};
 use crate::clock::Clock;
 use crate::model::Severity;
 use crate::report::{About, Format, Report, Scope, Style};
-use crate::scan::{Listed, Outcome, Pardon, SkipReason};
+use crate::scan::{Gap, Listed, Outcome, Pardon, SkipReason};
 use crate::wiring::changes::{self, Changes};
 use crate::wiring::scanner::{Request, Whereabouts, prepare_by};
 use std::io::{self, Write as _};
@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     let (about, scope) = complete(&mut outcome, changes, &occasion);
     let judge = Judge {
         gate: arguments.gate.map(Severity::from),
-        strict: hides_content(&outcome),
+        strict: false,
         exit_zero: arguments.exit_zero,
         stops_commit: false,
     };
@@ -62,9 +62,10 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
 
 /// Adds what the clone does not have to what could not be read, and says what a reviewer should know.
 fn complete(outcome: &mut Outcome, changes: Changes, occasion: &Occasion) -> (About, Scope) {
+    let unread = unread(outcome);
     let gaps = &mut outcome.coverage.gaps;
     let read = gaps.count;
-    for gap in changes.gaps {
+    for gap in changes.gaps.into_iter().chain(unread) {
         gaps.count += u64::from(gaps.first.insert(gap));
     }
     let mut notices = changes.notices;
@@ -92,8 +93,12 @@ fn pardons(pardons: &Listed<Pardon>) -> Vec<String> {
 
 /// What is too large to be read is incomplete here. What the base excludes is not: whoever wants a change merged cannot
 /// exclude anything.
-fn hides_content(outcome: &Outcome) -> bool {
-    outcome.coverage.skipped.keys().any(|reason| matches!(reason, SkipReason::TooLarge | SkipReason::Binary))
+fn unread(outcome: &Outcome) -> Vec<Gap> {
+    let unread = outcome.coverage.skipped.iter().filter(|(reason, _)| **reason == SkipReason::TooLarge);
+    let gap = |what: String| Gap { what, remedy: Some("raise the limit with --max-size".to_owned()) };
+    unread
+        .flat_map(|(reason, listed)| listed.first.iter().map(move |name| gap(format!("{name} is {}", reason.words()))))
+        .collect()
 }
 
 /// Writes what was asked for, and what the service reads without being asked.

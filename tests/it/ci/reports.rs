@@ -332,6 +332,35 @@ fn what_is_too_large_is_incomplete_in_every_form() {
 }
 
 #[test]
+fn a_log_has_no_more_results_than_its_readers_take() {
+    let site = Site::new(false);
+    let lines: String = (0..5_200).map(|seed| format!("k{seed} = {}\n", token(20_000 + seed))).collect();
+    let head = site.world.commit("many.env", lines, "many");
+    site.publish();
+    let job = site.job(&head, None);
+    let run = written(&site, &job, &site.said("github", &Happening::request(&site.base, &head)), 1);
+    let sarif = run.json("sarif");
+    conforms(&sarif_schema(), &sarif, "many");
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 5_000);
+    let notices = &sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    assert!(notices.to_string().contains("5200 findings: only the gravest 5000 are listed"), "{notices}");
+    assert_eq!(run.json("gitlab")["vulnerabilities"].as_array().unwrap().len(), 5_200);
+    assert_eq!(run.json("bitbucket-annotations").as_array().unwrap().len(), 100);
+    assert!(run.files["summary"].len() < 1 << 20 && run.files["summary"].contains("more leaks"));
+}
+
+#[test]
+fn a_scan_without_git_is_valid_too() {
+    let world = crate::world::World::bare();
+    world.write("a/b.env", format!("K = {}\n", new()));
+    let gitlab = world.stanch(&["scan", ".", "--format", "gitlab"]).expect(1).stdout;
+    conforms(&gitlab_schema(), &serde_json::from_str(&gitlab).unwrap(), "files");
+    let sarif = world.stanch(&["scan", ".", "--format", "sarif"]).expect(1).stdout;
+    conforms(&sarif_schema(), &serde_json::from_str(&sarif).unwrap(), "files");
+    assert_eq!(cases(&world.stanch(&["scan", ".", "--format", "junit"]).expect(1).stdout).len(), 1);
+}
+
+#[test]
 fn only_ten_are_marked_and_the_summary_has_them_all() {
     let site = Site::new(false);
     let lines: String = (0..30).map(|seed| format!("k{seed} = {}\n", token(7_100 + seed))).collect();
@@ -346,6 +375,7 @@ fn only_ten_are_marked_and_the_summary_has_them_all() {
     let summary = std::fs::read_to_string(site.world.outside("summary.md")).unwrap();
     assert_eq!(summary.lines().filter(|line| line.starts_with("| high |")).count(), 30, "{summary}");
     (0..30).for_each(|seed| hides(&summary, &token(7_100 + seed)));
+    assert!(ran.stderr.lines().count() == 1, "{}", ran.stderr);
     // Another step adds to the page and does not take from it.
     site.ci(&job, &said, &["--format", "lines"]).expect(1);
     assert_eq!(std::fs::read_to_string(site.world.outside("summary.md")).unwrap(), format!("{summary}{summary}"));
