@@ -63,7 +63,7 @@ pub enum Command {
     /// Scan what a push or a pull request brings, as the continuous-integration service tells it
     #[command(after_help = super::exit::HELP)]
     Ci(CiArguments),
-    /// What git calls before a commit, and its installation
+    /// What git calls before a commit or a push, and its installation
     #[command(subcommand)]
     Hook(HookCommand),
     /// The configuration of this repository
@@ -136,32 +136,6 @@ pub struct ScanArguments {
     pub reading: ReadingArguments,
 }
 
-/// Arguments of `stanch ci`.
-#[derive(Debug, Args)]
-pub struct CiArguments {
-    /// Fetch the commits that are needed and not in the clone, with git
-    #[arg(long)]
-    pub fetch: bool,
-    /// The form of the report on standard output
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Form,
-    /// Write a report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
-    #[arg(long, value_name = "[FORM=]FILE")]
-    pub output: Vec<String>,
-    /// Fail on findings from this severity on [default: medium, or what the base's stanch.yaml says]
-    #[arg(long, value_enum, value_name = "SEVERITY")]
-    pub gate: Option<Gate>,
-    /// Let findings pass: 1 and 10 become 0, nothing else does
-    #[arg(long)]
-    pub exit_zero: bool,
-    /// Threads [default: one per processor]
-    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
-    pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, which is then incomplete, for instance 25MB
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
-    pub max_size: u64,
-}
-
 /// Arguments of `stanch import`.
 #[derive(Debug, Args)]
 pub struct ImportArguments {
@@ -189,6 +163,32 @@ pub struct ImportArguments {
     /// Leave the repository's own stanch.yaml and .stanchignore unread
     #[arg(long)]
     pub isolated: bool,
+}
+
+/// Arguments of `stanch ci`.
+#[derive(Debug, Args)]
+pub struct CiArguments {
+    /// Fetch the commits that are needed and not in the clone, with git
+    #[arg(long)]
+    pub fetch: bool,
+    /// The form of the report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// Write a report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+    /// Fail on findings from this severity on [default: medium, or what the base's stanch.yaml says]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub gate: Option<Gate>,
+    /// Let findings pass: 1 and 10 become 0, nothing else does
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Threads [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Leave out what is larger, which is then incomplete, for instance 25MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
+    pub max_size: u64,
 }
 
 /// What the run comes to.
@@ -280,6 +280,29 @@ impl From<Gate> for Severity {
 pub enum HookCommand {
     /// Scan what is staged and stop the commit if it holds a token
     PreCommit,
+    /// Scan the message of a commit and stop the commit if it holds a token
+    CommitMsg {
+        /// Where git has put the message
+        file: PathBuf,
+    },
+    /// Scan every commit that a push brings and stop the push if one holds a token
+    PrePush {
+        /// The remote [default: what the pre-commit framework says in its variables]
+        remote: Option<String>,
+        /// Its address
+        url: Option<String>,
+    },
+    /// Scan what a repository is about to receive and reject the push if it holds a token
+    PreReceive,
+    /// The same for one reference
+    Update {
+        /// The reference
+        reference: std::ffi::OsString,
+        /// Where it is now
+        old: String,
+        /// Where it is to be
+        new: String,
+    },
     /// Put the hook into this repository
     Install,
     /// Take the hook out of this repository

@@ -4,6 +4,7 @@
 use super::args::{CiArguments, Common, Form};
 use super::exit::Code;
 use super::failure::Failure;
+use super::interruption;
 use super::output::{Outputs, print, style_of};
 use super::scan::{Judge, processors};
 use crate::ci::{CiError, Occasion};
@@ -25,6 +26,7 @@ const PARDONS: usize = 20;
 /// # Errors
 /// When nothing could be scanned or a report could not be written.
 pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    interruption::stop()?; // from here on a signal ends the run with a report
     let occasion = Occasion::of(&|name| std::env::var(name).ok())?;
     let whereabouts = Whereabouts::Environment;
     if arguments.fetch {
@@ -44,7 +46,7 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     let prepared = prepare_by(&changes.policy, request, crate::rules::builtin(), clock)?;
     let outputs = Outputs::new(arguments.format.into(), &arguments.output)?;
     let start = clock.monotonic();
-    let mut outcome = prepared.scanner.run(prepared.source.as_ref())?;
+    let mut outcome = prepared.scanner.run_until(&prepared.source, interruption::stop()?)?;
     let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
     let (about, scope) = complete(&mut outcome, changes, &occasion);
     let judge = Judge {

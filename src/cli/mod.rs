@@ -26,6 +26,7 @@ mod follow;
 mod hook;
 mod ignore;
 mod import;
+mod interruption;
 #[cfg(feature = "rotate")]
 mod mending;
 mod output;

@@ -58,6 +58,10 @@ pub enum Scope {
     Range(String),
     /// All commits.
     History,
+    /// The message of a commit that is being made.
+    Message,
+    /// The commits that a push brings.
+    Push,
     /// Another scanner's report.
     Imported(String),
 }
@@ -72,6 +76,8 @@ impl Scope {
             Self::Staged => "staged",
             Self::Range(_) => "range",
             Self::History => "history",
+            Self::Message => "message",
+            Self::Push => "push",
             Self::Imported(_) => "import",
         }
     }
@@ -115,7 +121,7 @@ pub struct Report<'a> {
     pub gate: Severity,
     /// The exit code.
     pub exit_code: u8,
-    /// Whether the run stands before a commit.
+    /// Whether the run stands before a commit or a push.
     pub stops_commit: bool,
     /// Why the fingerprints hold for this run alone, if they do.
     pub passing_key: Option<String>,

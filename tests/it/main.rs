@@ -24,6 +24,7 @@ mod documents;
 mod faults;
 mod field;
 mod hook;
+mod hooks_run;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;
