@@ -11,6 +11,8 @@
 )]
 
 #[cfg(feature = "rotate")]
+mod afar;
+#[cfg(feature = "rotate")]
 mod alerts;
 mod architecture;
 #[cfg(feature = "rotate")]
@@ -26,6 +28,8 @@ mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
+#[cfg(feature = "rotate")]
+mod forge_tokens;
 mod hook;
 mod hooks_run;
 mod import;

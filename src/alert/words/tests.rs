@@ -55,8 +55,13 @@ fn in_stage(stage: Stage) -> State {
 fn replaced(mut state: State) -> State {
     let staged = Staged { version: None, previous: Version::new("v14") };
     state.stores = vec![StoreState::Promoted(staged, Version::new("v15"))];
-    state.successor =
-        Some(Successor { token: TokenId::new("t2"), attempt: 1, label: Label::new("l"), sealed: Digest::new("d") });
+    state.successor = Some(Successor {
+        token: TokenId::new("t2"),
+        attempt: 1,
+        label: Label::new("l"),
+        sealed: Digest::new("d"),
+        is_alone: true,
+    });
     for one in &mut state.dependents {
         *one = DependentState { saw_old: true, proved: true, tried: 1, health: Some(Health::Good), ..one.clone() };
     }
