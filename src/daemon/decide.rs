@@ -39,6 +39,15 @@ pub(super) enum DecideError {
     Stopped,
 }
 
+/// Which findings are decided about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Every one.
+    All,
+    /// Those that a managed credential holds now, and those of which that is not known.
+    Managed,
+}
+
 /// Decides about findings.
 pub(super) struct Judge {
     house: Arc<House>,
@@ -65,6 +74,7 @@ impl Judge {
         job: &Job,
         sightings: &[Sighting],
         findings: Vec<Finding>,
+        scope: Scope,
     ) -> Result<(), DecideError> {
         let mut candidates: BTreeMap<KindId, Candidates> = BTreeMap::new();
         for (sighting, finding) in sightings.iter().zip(findings) {
@@ -75,6 +85,9 @@ impl Judge {
                 candidates.insert(finding.kind.clone(), config.candidates(&finding.kind, None).await);
             }
             let Some(of_kind) = candidates.get(&finding.kind) else { continue };
+            if scope == Scope::Managed && of_kind.find(&finding.secret).is_none() && of_kind.unread().is_empty() {
+                continue;
+            }
             let digest = self.key.digest("leak", &finding.secret);
             let place = sighting.place.to_string();
             let seen = Seen {

@@ -3,14 +3,14 @@
 
 use super::afar::Afar;
 use super::chain_of;
-use super::decide::{DecideError, Judge};
+use super::decide::{DecideError, Judge, Scope};
 use super::house::House;
 use super::queue::{Job, Queue};
 use crate::clock::Clock as _;
 use crate::config::service;
 use crate::fetch::{FetchError, Mirror, Remote};
 use crate::ledger::Tips as Scanned;
-use crate::scan::Outcome;
+use crate::scan::{Excuse, Outcome};
 use crate::source::git::{self, Tips, Whereabouts};
 use crate::source::{Source, SourceError, Visit};
 use crate::wiring::mending::Mending;
@@ -199,7 +199,7 @@ impl Scans {
         fresh: Fresh,
     ) -> Result<(), ScanError> {
         let began = self.house.clock.monotonic();
-        let mut outcome = self.find(config, path, known, fresh).await?;
+        let mut outcome = self.find(config, path, known, fresh.clone(), true).await?;
         let took = self.house.clock.monotonic().saturating_sub(began);
         let (coverage, excused) = (&outcome.coverage, outcome.excused.values().sum::<u64>());
         let (items, bytes, gaps) = (coverage.items, coverage.bytes, coverage.gaps.count);
@@ -208,19 +208,32 @@ impl Scans {
         let reasons = BTreeMap::from([("unread", gaps)]);
         self.house.metrics.scanned(Duration::from_millis(took), bytes, &reasons, self.house.clock.now());
         let findings = std::mem::take(&mut outcome.findings);
-        self.judge.all(config, job, &outcome.sightings, findings).await?;
+        self.judge.all(config, job, &outcome.sightings, findings, Scope::All).await?;
+        if outcome.excused.keys().any(|excuse| matches!(excuse, Excuse::Inline | Excuse::Foreign)) {
+            // Whoever can push a token can push a remark beside it: it excuses samples, and nothing that is in use.
+            let mut whole = self.find(config, path, known, fresh, false).await?;
+            let findings = std::mem::take(&mut whole.findings);
+            self.judge.all(config, job, &whole.sightings, findings, Scope::Managed).await?;
+        }
         match outcome.coverage.gaps.first.first() {
             Some(gap) => Err(ScanError::Gaps { count: gaps, first: gap.what.clone() }),
             None => Ok(()),
         }
     }
 
-    async fn find(&self, config: &Arc<Mending>, path: &Path, known: &Tips, fresh: Fresh) -> Result<Outcome, ScanError> {
+    async fn find(
+        &self,
+        config: &Arc<Mending>,
+        path: &Path,
+        known: &Tips,
+        fresh: Fresh,
+        remarks: bool,
+    ) -> Result<Outcome, ScanError> {
         let (house, config) = (Arc::clone(&self.house), Arc::clone(config));
         let (path, known) = (path.to_owned(), known.clone());
         let scan = move || {
             let jobs = std::thread::available_parallelism().map_or(1, |many| many.get().div_ceil(AT_ONCE));
-            let request = Watched { path: &path, known: &known, fresh, state: config.state(), jobs };
+            let request = Watched { path: &path, known: &known, fresh, state: config.state(), jobs, remarks };
             let prepared = watched::prepare(request, Arc::clone(&config.catalogue), &house.clock)?;
             let source = Stoppable { source: prepared.source.as_ref(), house: &house };
             let outcome = prepared.scanner.run(&source).map_err(ScanError::Walk)?;

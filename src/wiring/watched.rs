@@ -41,6 +41,8 @@ pub struct Watched<'a> {
     pub state: &'a Path,
     /// Threads.
     pub jobs: usize,
+    /// Whether a remark beside a finding may excuse it.
+    pub remarks: bool,
 }
 
 /// Puts it together. A file of the repository that cannot be understood excuses and excludes nothing.
@@ -73,10 +75,11 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
         }
     };
     let (key, passing_key) = key(config.salt, request.state)?;
+    let suppressions = Suppressions::new(exceptions, clock.now());
     let scanner = Arc::new(Scanner {
         engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
         key,
-        suppressions: Suppressions::new(exceptions, clock.now()),
+        suppressions: if request.remarks && !config.no_remarks { suppressions } else { suppressions.without_remarks() },
         keep_findings: true,
     });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })

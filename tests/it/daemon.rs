@@ -1,11 +1,12 @@
 //! The daemon as its operators run it: one at a time, killed and started again, asked by the commands of people.
 
 use crate::world::Ran;
-use crate::world::http::Asked;
+use crate::world::http::{Answer, Asked, Reply, Server};
 use crate::world::shop::{Running, Settings, Shop, until};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A daemon under way, which answers.
@@ -294,7 +295,9 @@ fn a_push_cannot_excuse_what_it_brings_and_a_value_that_nobody_manages_is_told()
     let watched = watched.started();
     until("the first commit was scanned", || watched.tips() > 0);
     watched.commit(".stanchignore", &excused);
-    watched.leak();
+    let remark = " # stanch:allow reason=sample";
+    let (leaked, sample) = (&watched.shop.leaked, crate::world::token(8));
+    watched.commit("settings.py", &format!("token = '{leaked}'{remark}\nsample = '{sample}'{remark}\n"));
     watched.push();
     watched.until_stage("Closed");
     watched.shop.assert_rotated();
@@ -302,6 +305,7 @@ fn a_push_cannot_excuse_what_it_brings_and_a_value_that_nobody_manages_is_told()
     watched.push();
     let known = "reported: no managed credential holds it";
     until("the other leak is known", || watched.leaks().iter().any(|(decision, _)| decision.as_deref() == Some(known)));
+    assert_eq!(watched.leaks().len(), 2, "a sample may be excused: {:?}", watched.leaks());
     let log = watched.log();
     crate::world::hides(&log, &unmanaged);
 }
@@ -483,4 +487,39 @@ fn a_source_that_cannot_be_reached_stands_in_nobodys_way_and_is_tried_again() {
     watched.shop.assert_rotated();
     let log = watched.log();
     assert!(log.contains("it could not be fetched"), "{log}");
+}
+
+#[test]
+fn people_are_told_of_a_leak_and_of_its_case_once_and_its_health_can_be_asked() {
+    let watched = Watched::open(Settings::default().policy("when", "automatic"), "1h");
+    let told = Arc::new(Mutex::new(Vec::<String>::new()));
+    let heard = Arc::clone(&told);
+    let ear = Server::start(move |asked| {
+        heard.lock().unwrap().push(String::from_utf8_lossy(&asked.body).into_owned());
+        Answer::Reply(Reply::of(200, "{}"))
+    });
+    let health = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    std::fs::write(watched.shop.at("alert-url"), format!("http://{}/told", ear.address)).unwrap();
+    std::fs::write(watched.shop.at("alert-secret"), "what messages are signed with").unwrap();
+    watched.shop.configure(|text| {
+        let alerts = "alerts:\n  desk: { from: info, to: { driver: webhook, url: { file: alert-url }, secret: { file: alert-secret } } }\n";
+        format!("{alerts}{}", text.replace("daemon: {", &format!("daemon: {{ health: '{health}',")))
+    });
+    let watched = watched.started();
+    assert_eq!(Asked::new("GET", "/readyz", b"").send(health).unwrap().status, 200);
+    watched.leak();
+    watched.push();
+    watched.until_stage("Closed");
+    let count = |text: &str| told.lock().unwrap().iter().filter(|one| one.contains(text)).count();
+    until("the end is told", || count("observed dead") == 1);
+    assert_eq!(count("C-0001 is opened and replaces it by itself"), 1, "{:?}", told.lock().unwrap());
+    let numbers = String::from_utf8(Asked::new("GET", "/metrics", b"").send(health).unwrap().body).unwrap();
+    assert!(numbers.contains("stanch_rotations_total") && numbers.contains("stanch_findings_total"), "{numbers}");
+    crate::world::hides(&numbers, &watched.shop.leaked);
+    watched.shop.assert_rotated();
+    let (shop, daemon) = (watched.shop, watched.daemon.unwrap());
+    drained(&shop, daemon);
+    drained(&shop, start(&shop));
+    assert_eq!((count("observed dead"), count("C-0001 is opened")), (1, 1), "told again after a start");
+    told.lock().unwrap().iter().for_each(|one| crate::world::hides(one, &shop.leaked));
 }
