@@ -21,6 +21,7 @@ mod documents;
 mod faults;
 mod field;
 mod hook;
+mod hooks_set;
 #[cfg(feature = "rotate")]
 mod kill;
 #[cfg(feature = "rotate")]
