@@ -71,6 +71,9 @@ pub enum Command {
     Rules(RulesCommand),
     /// Write an exception with a reason and an end into .stanchignore
     Ignore(IgnoreArguments),
+    /// Take another scanner's report in: the same findings in our words, with our fingerprints
+    #[command(after_help = super::exit::HELP)]
+    Import(ImportArguments),
     /// Replace a leaked token: mint, store, prove, revoke, prove dead
     #[cfg(feature = "rotate")]
     Rotate(super::acts::Rotate),
@@ -115,6 +118,35 @@ pub struct ScanArguments {
     /// What is read
     #[command(flatten)]
     pub reading: ReadingArguments,
+}
+
+/// Arguments of `stanch import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The report, or - for standard input
+    #[arg(value_name = "REPORT")]
+    pub report: PathBuf,
+    /// Whose it is: gitleaks, trufflehog, kingfisher, betterleaks, ggshield or sarif [default: seen from its keys]
+    #[arg(long, value_name = "SCANNER")]
+    pub from: Option<crate::import::Scanner>,
+    /// The repository or directory that the report is about
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub repo: PathBuf,
+    /// The form of our report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Write our report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+    /// What the run comes to
+    #[command(flatten)]
+    pub verdict: VerdictArguments,
+    /// Leave the repository's own stanch.yaml and .stanchignore unread
+    #[arg(long)]
+    pub isolated: bool,
 }
 
 /// What the run comes to.

@@ -18,6 +18,7 @@ pub mod failure;
 mod find;
 mod hook;
 mod ignore;
+mod import;
 #[cfg(feature = "rotate")]
 mod mending;
 mod output;
@@ -73,6 +74,7 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
         Command::Ignore(arguments) => ignore::run(arguments, &clock),
+        Command::Import(arguments) => import::run(arguments, common, &clock),
         #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]

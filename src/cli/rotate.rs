@@ -84,7 +84,11 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
         return Err(Failure::new(Code::Usage, "name what to rotate").hint(hint));
     };
     let prefix: FingerprintPrefix = text.parse().map_err(|error| Failure::new(Code::Usage, format!("{error}")))?;
-    let finding = find::finding(&prefix, &given.repo, &mending.catalogue, &mending.clock)?;
+    let (kinds, clock) = (&mending.catalogue, &mending.clock);
+    let finding = match &given.report {
+        Some(report) => find::imported(&prefix, report, &given.repo, kinds, clock)?,
+        None => find::finding(&prefix, &given.repo, kinds, clock)?,
+    };
     let (mut looked, mut unread) = (Vec::new(), None);
     for name in mending.names_of(&finding.kind) {
         let managed = mending.managed(&name).await.map_err(Failure::from)?;

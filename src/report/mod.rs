@@ -40,6 +40,8 @@ pub enum Scope {
     Range(String),
     /// All commits.
     History,
+    /// Another scanner's report.
+    Imported(String),
 }
 
 impl Scope {
@@ -52,6 +54,7 @@ impl Scope {
             Self::Staged => "staged",
             Self::Range(_) => "range",
             Self::History => "history",
+            Self::Imported(_) => "import",
         }
     }
 }

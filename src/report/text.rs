@@ -63,6 +63,7 @@ fn item_word(scope: &Scope) -> &'static str {
         Scope::Files | Scope::Staged => "file",
         Scope::Stdin => "stream",
         Scope::Range(_) | Scope::History => "object",
+        Scope::Imported(_) => "place",
     }
 }
 
@@ -72,6 +73,7 @@ fn place_word(scope: &Scope, count: u64) -> String {
         Scope::Stdin => "standard input".to_owned(),
         Scope::Staged => counted(count, "staged file"),
         Scope::Range(_) | Scope::History => format!("{} of the history", counted(count, "place")),
+        Scope::Imported(tool) => format!("{} of the {tool} report", counted(count, "place")),
     }
 }
 

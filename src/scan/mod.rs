@@ -2,6 +2,7 @@
 
 mod decode;
 mod excerpt;
+mod follow;
 mod linehash;
 mod lines;
 mod pipeline;
@@ -10,6 +11,7 @@ mod tally;
 pub use crate::source::SkipReason;
 pub use crate::suppress::Excuse;
 pub use excerpt::harmless;
+pub use follow::{Following, IMPORTED};
 pub use lines::Region;
 pub use tally::{Coverage, Gap, Listed};
 

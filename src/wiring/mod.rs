@@ -1,7 +1,10 @@
 //! From what was asked to what runs: the one place that names adapters.
 
+pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
+#[cfg(feature = "rotate")]
+mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
 pub mod scanner;

@@ -22,6 +22,7 @@ mod faults;
 mod field;
 mod hook;
 mod hooks_set;
+mod import;
 #[cfg(feature = "rotate")]
 mod kill;
 #[cfg(feature = "rotate")]

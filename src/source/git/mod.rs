@@ -2,11 +2,13 @@
 
 mod blobs;
 mod commits;
+mod place;
 mod staged;
 mod starts;
 mod walk;
 
 pub use commits::{History, Range};
+pub use place::{Kept, file_of_commit};
 pub use staged::Staged;
 
 use super::SourceError;
