@@ -60,7 +60,7 @@ pub enum Command {
     /// Look for tokens in files, standard input or git
     #[command(after_help = super::exit::HELP)]
     Scan(ScanArguments),
-    /// What git calls before a commit, and its installation
+    /// What git calls before a commit or a push, and its installation
     #[command(subcommand)]
     Hook(HookCommand),
     /// The configuration of this repository
@@ -226,6 +226,29 @@ impl From<Gate> for Severity {
 pub enum HookCommand {
     /// Scan what is staged and stop the commit if it holds a token
     PreCommit,
+    /// Scan the message of a commit and stop the commit if it holds a token
+    CommitMsg {
+        /// Where git has put the message
+        file: PathBuf,
+    },
+    /// Scan every commit that a push brings and stop the push if one holds a token
+    PrePush {
+        /// The remote
+        remote: String,
+        /// Its address
+        url: Option<String>,
+    },
+    /// Scan what a repository is about to receive and reject the push if it holds a token
+    PreReceive,
+    /// The same for one reference
+    Update {
+        /// The reference
+        reference: std::ffi::OsString,
+        /// Where it is now
+        old: String,
+        /// Where it is to be
+        new: String,
+    },
     /// What a framework calls that tells of a push in its environment (pre-commit, prek)
     #[command(hide = true)]
     FrameworkPush,

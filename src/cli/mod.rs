@@ -19,6 +19,7 @@ mod find;
 mod hook;
 mod ignore;
 mod import;
+mod interruption;
 #[cfg(feature = "rotate")]
 mod mending;
 mod output;

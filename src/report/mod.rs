@@ -42,6 +42,10 @@ pub enum Scope {
     History,
     /// Another scanner's report.
     Imported(String),
+    /// The message of a commit that is being made.
+    Message,
+    /// The commits that a push brings.
+    Push,
 }
 
 impl Scope {
@@ -55,6 +59,8 @@ impl Scope {
             Self::Range(_) => "range",
             Self::History => "history",
             Self::Imported(_) => "import",
+            Self::Message => "message",
+            Self::Push => "push",
         }
     }
 }
@@ -80,7 +86,7 @@ pub struct Report<'a> {
     pub gate: Severity,
     /// The exit code.
     pub exit_code: u8,
-    /// Whether the run stands before a commit.
+    /// Whether the run stands before a commit or a push.
     pub stops_commit: bool,
     /// Why the fingerprints hold for this run alone, if they do.
     pub passing_key: Option<String>,

@@ -164,6 +164,7 @@ fn artifact(report: &Report<'_>, place: &Place) -> Value {
     let relative = |path: &str| json!({ "uri": encoded(path), "uriBaseId": TOP });
     match place {
         Place::Staged { path } | Place::Commit { path, .. } => relative(path),
+        Place::Message { commit } if commit.is_empty() => json!({ "uri": "message" }),
         Place::Message { commit } => json!({ "uri": format!("commit/{commit}/message") }),
         Place::Stdin => json!({ "uri": "stdin" }),
         Place::File { path } => {

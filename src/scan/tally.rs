@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::pipeline::{Leak, Seen};
+use super::stop::Cut;
 use crate::model::{Confidence, Fingerprint, KindId, LineColumn, Place, Severity, Span};
 use crate::source::{SkipReason, SourceError};
 use crate::suppress::Excuse;
@@ -130,6 +131,8 @@ pub(super) struct Tally {
     too_many: bool,
     coverage: Coverage,
     excused: BTreeMap<Excuse, u64>,
+    /// Why the walk was ended before its end.
+    pub(super) cut: Option<Cut>,
 }
 
 impl Tally {
@@ -185,13 +188,17 @@ impl Tally {
             let what = format!("there are more than {MOST_SECRETS} different secrets: the others are not listed");
             self.coverage.gaps.add(Gap { what, remedy: Some("scan parts of it, or exclude paths".to_owned()) });
         }
+        if let Some(cut) = self.cut {
+            self.coverage.gaps.add(Gap { what: cut.words().to_owned(), remedy: Some(cut.remedy().to_owned()) });
+        }
         let mut entries: Vec<Entry> = self.secrets.into_values().collect();
         entries.sort_by(|a, b| {
             let key = |entry: &Entry| (Reverse(entry.leak.sighting.severity), entry.rank.3);
             let place = |entry: &Entry| (entry.leak.sighting.place.clone(), entry.leak.sighting.span);
             key(a).cmp(&key(b)).then_with(|| place(a).cmp(&place(b)))
         });
-        let mut outcome = Outcome { coverage: self.coverage, excused: self.excused, ..Outcome::default() };
+        let mut outcome =
+            Outcome { coverage: self.coverage, excused: self.excused, cut: self.cut, ..Outcome::default() };
         for Entry { mut leak, mut spots, .. } in entries {
             let print = leak.sighting.fingerprint.clone();
             spots.remove(&(leak.sighting.place.clone(), leak.sighting.at));

@@ -3,14 +3,14 @@
 use crate::clock::Clock;
 use crate::config::installation::{self, InstallationError, Kept};
 use crate::config::read_small;
-use crate::config::repository::{RepositoryConfig, RepositoryError};
+use crate::config::repository::{NAMES, RepositoryConfig, RepositoryError};
 use crate::engine::{Engine, EngineError};
 use crate::model::{FingerprintKey, Severity};
 use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{History, Range, Staged};
+use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged, committed_file};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
@@ -30,6 +30,10 @@ pub enum Target {
     Range(Whereabouts, String),
     /// All commits.
     History(Whereabouts),
+    /// The message in this file, which is about to be committed.
+    Message(PathBuf),
+    /// What these references bring to a side that has something already.
+    Push(Vec<RefUpdate>, Known),
 }
 
 /// A scan as it was asked for.
@@ -55,9 +59,9 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Prepared {
     /// What scans.
-    pub scanner: Scanner,
+    pub scanner: Arc<Scanner>,
     /// What is scanned.
-    pub source: Box<dyn Source>,
+    pub source: Arc<dyn Source>,
     /// The gate of the repository.
     pub gate: Option<Severity>,
     /// The top of the work tree, if there is one.
@@ -102,6 +106,7 @@ pub enum ScannerError {
 pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Result<Prepared, ScannerError> {
     let top = top_of(&request.target).map_err(ScannerError::Source)?;
     let (config, exceptions) = match top.as_deref().filter(|_| !request.isolated) {
+        _ if matches!(request.target, Target::Push(_, Known::Here)) => accepted_policy()?,
         Some(top) => (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?),
         None => (RepositoryConfig::default(), IgnoreFile::default()),
     };
@@ -111,28 +116,30 @@ pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Re
     let limits = Limits { largest_bytes: request.largest_bytes, binary: request.binary, exclusions };
     let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
     let (key, passing_key) = key_of(config.salt)?;
-    let scanner = Scanner {
+    let scanner = Arc::new(Scanner {
         engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
         key,
         suppressions: Suppressions::new(exceptions, clock.now()),
         keep_findings: request.keep_findings,
-    };
+    });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }
 
-fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) -> Result<Box<dyn Source>, SourceError> {
+fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) -> Result<Arc<dyn Source>, SourceError> {
     Ok(match target {
         Target::Paths(paths) => {
             let files = Files::new(paths, limits, jobs)?;
-            Box::new(match top {
+            Arc::new(match top {
                 Some(top) => files.below(top),
                 None => files,
             })
         }
-        Target::Stdin => Box::new(Stdin::new(limits)),
-        Target::Staged => Box::new(Staged::new(limits, jobs)),
-        Target::Range(whereabouts, range) => Box::new(Range::new(whereabouts, &range, limits, jobs)?),
-        Target::History(whereabouts) => Box::new(History::new(whereabouts, limits, jobs)),
+        Target::Stdin => Arc::new(Stdin::new(limits)),
+        Target::Staged => Arc::new(Staged::new(limits, jobs)),
+        Target::Range(whereabouts, range) => Arc::new(Range::new(whereabouts, &range, limits, jobs)?),
+        Target::History(whereabouts) => Arc::new(History::new(whereabouts, limits, jobs)),
+        Target::Message(file) => Arc::new(Draft::new(file, limits)),
+        Target::Push(updates, known) => Arc::new(Push::new(Whereabouts::Environment, updates, known, limits, jobs)),
     })
 }
 
@@ -149,6 +156,28 @@ fn key_of(salt: Option<Vec<u8>>) -> Result<(FingerprintKey, Option<String>), Sca
     Ok((FingerprintKey::of_installation(key), passing))
 }
 
+/// What a repository that receives has accepted before, on the branch of its `HEAD`: a push cannot excuse itself. What
+/// is refused there counts for nothing, which makes the run stricter, so that the push that mends it is not stopped by
+/// it. Exclusions do not count: everything that is received is read.
+fn accepted_policy() -> Result<(RepositoryConfig, IgnoreFile), ScannerError> {
+    let repository = Whereabouts::Environment.open().map_err(ScannerError::Source)?;
+    let mut config = RepositoryConfig::default();
+    for name in NAMES {
+        let Some(text) = committed_file(&repository, name).map_err(ScannerError::Source)? else { continue };
+        match RepositoryConfig::parse(&text, Path::new(name)) {
+            Ok(read) => config = read,
+            Err(error) => tracing::warn!(%error, "the configuration on the default branch does not count"),
+        }
+    }
+    config.exclude.clear();
+    let exceptions = committed_file(&repository, FILE_NAME).map_err(ScannerError::Source)?.unwrap_or_default();
+    let exceptions = IgnoreFile::parse(&exceptions, FILE_NAME).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the exceptions on the default branch do not count");
+        IgnoreFile::default()
+    });
+    Ok((config, exceptions))
+}
+
 fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {
     let path = top.join(FILE_NAME);
     match read_small(&path) {
@@ -161,7 +190,7 @@ fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {
 /// The top of the work tree that holds the target.
 fn top_of(target: &Target) -> Result<Option<PathBuf>, SourceError> {
     match target {
-        Target::Staged => work_tree(&Whereabouts::Environment),
+        Target::Staged | Target::Message(_) | Target::Push(..) => work_tree(&Whereabouts::Environment),
         Target::Range(whereabouts, _) | Target::History(whereabouts) => work_tree(whereabouts),
         Target::Paths(paths) => Ok(paths.first().and_then(|path| work_tree_above(path))),
         Target::Stdin => Ok(work_tree_above(Path::new("."))),

@@ -243,7 +243,8 @@ fn a_missing_program_stops_the_commit_with_words() {
     let elsewhere = world.outside("it's here");
     std::fs::create_dir(&elsewhere).unwrap();
     let program = elsewhere.join("stanch");
-    std::fs::copy(env!("CARGO_BIN_EXE_stanch"), &program).unwrap();
+    // By another process: one of ours that is being started elsewhere would hold the copy open.
+    world.run_ok("cp", &[env!("CARGO_BIN_EXE_stanch"), program.to_str().unwrap()]);
     let mut install = world.command(&program);
     install.args(["hook", "install", "--hook", "pre-commit"]);
     world.run(install).expect(0);

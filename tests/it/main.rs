@@ -21,6 +21,7 @@ mod documents;
 mod faults;
 mod field;
 mod hook;
+mod hooks_run;
 mod hooks_set;
 mod import;
 #[cfg(feature = "rotate")]

@@ -1,29 +1,43 @@
 //! `stanch hook`: what git calls, and putting it where git looks. No network, and no configuration is needed.
 
+mod bypass;
+mod commit_msg;
 mod doctor;
 mod framework;
 mod install;
+mod pre_commit;
+mod pre_push;
+mod receive;
 mod status;
 
 use super::args::{Common, HookCommand};
 use super::exit::Code;
 use super::failure::Failure;
+use super::interruption;
 use super::output::{print, style_of};
-use super::scan::{Judge, processors, report};
+use super::scan::{Judge, processors};
 use crate::clock::Clock;
-use crate::report::{Format, Scope};
+use crate::report::{Format, Report};
 use crate::scan::SkipReason;
 use crate::source::Limits;
-use crate::wiring::scanner::{Request, Target, Whereabouts, prepare};
-use std::io::Write as _;
+use crate::wiring::scanner::{Prepared, Request, Target, prepare};
+use std::io::Read as _;
+
+/// Bytes of standard input that are taken: more references than any push has.
+const LINES_BYTES: u64 = 64 << 20;
 
 /// Runs the command.
 ///
 /// # Errors
 /// When nothing could be scanned, or the hook could not be put in place.
 pub(super) fn run(command: &HookCommand, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    interruption::stop()?; // what is interrupted is not let through
     match command {
-        HookCommand::PreCommit => pre_commit(common, clock),
+        HookCommand::PreCommit => pre_commit::run(common, clock),
+        HookCommand::CommitMsg { file } => commit_msg::run(file, common, clock),
+        HookCommand::PrePush { remote, .. } => pre_push::run(remote, common, clock),
+        HookCommand::PreReceive => receive::pre_receive(clock),
+        HookCommand::Update { reference, old, new } => receive::update(reference, old, new, clock),
         HookCommand::FrameworkPush => framework::push(),
         HookCommand::Install(arguments) => install::install(arguments),
         HookCommand::Uninstall(arguments) => install::uninstall(arguments),
@@ -32,12 +46,10 @@ pub(super) fn run(command: &HookCommand, common: &Common, clock: &dyn Clock) -> 
     }
 }
 
-fn pre_commit(common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
-    if let Some(reason) = std::env::var("STANCH_SKIP").ok().filter(|reason| !reason.trim().is_empty()) {
-        return skip(&reason, clock);
-    }
+/// A scan before a commit or a push.
+fn scan(target: Target, clock: &dyn Clock) -> Result<(Prepared, Judge), Failure> {
     let request = Request {
-        target: Target::Staged,
+        target,
         largest_bytes: Limits::LARGEST_BYTES,
         binary: false,
         exclude: Vec::new(),
@@ -46,26 +58,24 @@ fn pre_commit(common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
         keep_findings: false,
     };
     let prepared = prepare(request, crate::rules::builtin(), clock)?;
-    let judge = Judge { gate: None, strict: false, exit_zero: false, stops_commit: true };
-    report(&prepared, Scope::Staged, &judge, clock, |report| {
-        // A commit with nothing to say about it is not talked over.
-        let outcome = report.outcome;
-        let unread = outcome.coverage.skipped.contains_key(&SkipReason::TooLarge);
-        let silent = report.exit_code == 0 && outcome.sightings.is_empty() && !unread;
-        if silent { Ok(()) } else { print(|out| report.write(Format::Text, style_of(common.color), out)) }
-    })
+    Ok((prepared, Judge { gate: None, strict: false, exit_zero: false, stops_commit: true }))
 }
 
-/// A person may pass the hook with a reason, which is noted in the git directory.
-fn skip(reason: &str, clock: &dyn Clock) -> Result<Code, Failure> {
-    let repository = Whereabouts::Environment.open()?;
-    let path = repository.commondir().join("stanch-skips.log");
-    let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect();
-    let unwritten = |error: std::io::Error| {
-        Failure::new(Code::Outside, format!("cannot note the reason in {}: {error}", path.display()))
-    };
-    let mut log = std::fs::File::options().append(true).create(true).open(&path).map_err(unwritten)?;
-    writeln!(log, "{} pre-commit {reason}", clock.now()).map_err(unwritten)?;
-    tracing::warn!(reason, "the commit is not scanned: STANCH_SKIP is set");
-    Ok(Code::Clean)
+/// A commit with nothing to say about it is not talked over.
+fn tell(report: &Report<'_>, common: &Common) -> Result<(), Failure> {
+    let outcome = report.outcome;
+    let unread = outcome.coverage.skipped.contains_key(&SkipReason::TooLarge);
+    let silent = report.exit_code == 0 && outcome.sightings.is_empty() && !unread;
+    if silent { Ok(()) } else { print(|out| report.write(Format::Text, style_of(common.color), out)) }
+}
+
+/// The references that git names on standard input.
+fn lines() -> Result<Vec<u8>, Failure> {
+    let mut lines = Vec::new();
+    let unread = |why: String| Failure::new(Code::Incomplete, format!("cannot read the references: {why}"));
+    match std::io::stdin().lock().take(LINES_BYTES + 1).read_to_end(&mut lines) {
+        Err(error) => Err(unread(error.to_string())),
+        Ok(length) if length as u64 > LINES_BYTES => Err(unread(format!("there are more than {LINES_BYTES} bytes"))),
+        Ok(_) => Ok(lines),
+    }
 }

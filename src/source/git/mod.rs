@@ -1,19 +1,25 @@
-//! Git repositories, opened as git names them (`GIT_DIR`, `GIT_INDEX_FILE` and their like). Nothing is ever written.
+//! Git repositories, opened as git names them (`GIT_DIR`, `GIT_INDEX_FILE` and their like). Nothing is ever written,
+//! except notes of who went past a hook and why.
 
 mod blobs;
 mod commits;
+pub mod message;
 mod place;
+mod push;
+pub mod skips;
 mod staged;
 mod starts;
 mod walk;
 
 pub use commits::{History, Range};
+pub use message::Draft;
 pub use place::{Kept, file_of_commit};
-pub use staged::Staged;
+pub use push::{Known, Push, RefUpdate};
+pub use staged::{Staged, staged_blobs};
 
 use super::SourceError;
-use git2::Repository;
-use std::path::PathBuf;
+use git2::{ErrorCode, Repository};
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 /// Which repository.
@@ -35,10 +41,47 @@ impl Whereabouts {
         static NAMES_ARE_TRUSTED: Once = Once::new();
         NAMES_ARE_TRUSTED.call_once(|| git2::opts::strict_hash_verification(false));
         match self {
-            Self::Environment => Repository::open_from_env(),
+            Self::Environment => Repository::open_from_env().and_then(with_quarantine),
             Self::Holding(path) => Repository::discover(path),
         }
         .map_err(|source| SourceError::Repository { source })
+    }
+}
+
+/// What is being received stands apart from the other objects until it is accepted. The directories that git names for
+/// that are followed by now, except where their names hold a colon or a quotation mark.
+fn with_quarantine(repository: Repository) -> Result<Repository, git2::Error> {
+    let Some(quarantine) = std::env::var_os("GIT_QUARANTINE_PATH").filter(|path| !path.is_empty()) else {
+        return Ok(repository);
+    };
+    let objects = repository.odb()?;
+    for directory in [PathBuf::from(quarantine), repository.commondir().join("objects")] {
+        let name = directory.to_str().ok_or_else(|| git2::Error::from_str("the quarantine's name is not UTF-8"))?;
+        objects.add_disk_alternate(name)?;
+    }
+    drop(objects);
+    Ok(repository)
+}
+
+/// Bytes of a file of configuration.
+const SMALL: usize = 4 << 20;
+
+/// A small file as the commit of `HEAD` has it. None is there on a branch without commits, and what is no text of at
+/// most 4 MiB counts as none.
+///
+/// # Errors
+/// When the commit or one of its objects cannot be read.
+pub fn committed_file(repository: &Repository, path: &str) -> Result<Option<String>, SourceError> {
+    let gone = |code: ErrorCode| matches!(code, ErrorCode::UnbornBranch | ErrorCode::NotFound);
+    let found = repository.head().and_then(|head| head.peel_to_tree()).and_then(|tree| {
+        let entry = tree.get_path(Path::new(path))?;
+        repository.find_blob(entry.id())
+    });
+    match found {
+        Ok(blob) if blob.size() > SMALL => Ok(None),
+        Ok(blob) => Ok(String::from_utf8(blob.content().to_vec()).ok()),
+        Err(error) if gone(error.code()) => Ok(None),
+        Err(source) => Err(unread(&format!("HEAD:{path}"), source)),
     }
 }
 
