@@ -86,6 +86,9 @@ fn spot(text: &str, hook: Hook) -> Option<(usize, usize, Below)> {
     let lines = yaml::lines(text);
     let Some(key) = lines.iter().position(|line| line.indent == 0 && line.opens(hook.name())) else {
         let first = lines.first().map_or(text.len(), |line| line.start);
+        // Not between a mark of ours and what it stands for.
+        let blocks = block::find(text.as_bytes());
+        let first = blocks.iter().find(|block| block.range.contains(&first)).map_or(first, |block| block.range.start);
         return (first == 0 || text.get(..first)?.ends_with('\n') || text.starts_with('\u{feff}')).then_some((
             first,
             0,

@@ -389,3 +389,251 @@ fn the_manifest_has_an_entry_for_every_stage() {
         assert_eq!(entry["minimum_pre_commit_version"], "3.2.0");
     }
 }
+
+/// A git that says it is of another version, and is the real one in everything else.
+fn git_of_version(world: &World, version: &str) -> std::ffi::OsString {
+    let real = world.run_ok("sh", &["-c", "command -v git"]).stdout;
+    let folder = world.outside(&format!("git-{version}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" != --version ] || {{ echo git version {version}; exit; }}\nexec {} \"$@\"\n",
+        real.trim()
+    );
+    // By another process, as a file that is open for writing cannot be executed.
+    let write = format!("cat >{0} && chmod +x {0}", folder.join("git").display());
+    let mut shell = world.command("sh");
+    std::fs::write(folder.join("text"), script).unwrap();
+    shell.args(["-c", &write]).stdin(std::fs::File::open(folder.join("text")).unwrap());
+    world.run(shell).expect(0);
+    let usual = std::env::var_os("PATH").unwrap();
+    std::env::join_paths([folder].into_iter().chain(std::env::split_paths(&usual))).unwrap()
+}
+
+#[test]
+fn git_of_old_is_not_told_by_its_configuration() {
+    let world = World::new();
+    let stanch = |version: &str, arguments: &[&str]| {
+        let mut command = world.command(env!("CARGO_BIN_EXE_stanch"));
+        command.env("PATH", git_of_version(&world, version)).args(arguments);
+        world.run(command)
+    };
+    let before = everything(&world.top());
+    stanch("2.53.9", &["hook", "install", "--via", "config"]).expect(2).says("git here is 2.53.9").says("--via git");
+    stanch("2.53.9", &["hook", "install", "--global"]).expect(2).says("git here is 2.53.9");
+    same(&before, &everything(&world.top()));
+    stanch("2.54.0", &["hook", "install", "--via", "config"]).expect(0).says("on: pre-commit, commit-msg, pre-push");
+    let between = everything(&world.top());
+    stanch("2.54.0", &["hook", "install", "--via", "config"]).expect(0);
+    same(&between, &everything(&world.top()));
+    assert_eq!(world.git(&["config", "hook.stanch-pre-push.event"]).stdout, "pre-push\n");
+    let command = world.git(&["config", "hook.stanch-pre-commit.command"]).stdout;
+    assert!(command.ends_with("\"$program\" hook pre-commit\n"), "{command}");
+    // What git runs is what a shell runs.
+    world.write("leak", token(420));
+    world.git(&["add", "leak"]);
+    let mut shell = world.command("sh");
+    shell.args(["-c", command.trim()]);
+    world.run(shell).expect(1).says("leak:1:1");
+    world.git(&["rm", "-qf", "leak"]);
+    std::fs::remove_file(world.top().join(".git/index")).unwrap();
+    stanch("2.54.0", &["hook", "status"]).expect(0).says("config: ");
+    // Somebody else works on the repository with an older git, or has switched the hook off.
+    stanch("2.53.9", &["hook", "status"]).expect(1).says("OFF").says("is ignored without a word");
+    world.git(&["config", "hook.stanch-pre-commit.enabled", "false"]);
+    stanch("2.54.0", &["hook", "status"]).expect(1).says("enabled at false");
+    stanch("2.54.0", &["hook", "uninstall"]).expect(2).says("have been changed since");
+    world.git(&["config", "--unset", "hook.stanch-pre-commit.enabled"]);
+    stanch("2.54.0", &["hook", "uninstall", "--hook", "pre-push"]).expect(0);
+    stanch("2.54.0", &["hook", "status"]).expect(1).says("pre-push    OFF");
+    stanch("2.54.0", &["hook", "uninstall"]).expect(0);
+    let after = everything(&world.top());
+    assert_eq!(before[Path::new(".git/config")], after[Path::new(".git/config")]);
+    // For all repositories: into the user's file, which goes away with it.
+    let world_wide = |arguments: &[&str]| stanch("2.54.0", arguments);
+    world_wide(&["hook", "install", "--global"]).expect(0).says("--global");
+    assert!(world.outside(".gitconfig").exists());
+    world_wide(&["hook", "status"]).expect(0).says(".gitconfig");
+    world_wide(&["hook", "uninstall", "--global"]).expect(0);
+    assert!(!world.outside(".gitconfig").exists());
+}
+
+const PRE_COMMIT: &str = ".pre-commit-config.yaml";
+
+#[test]
+fn files_of_frameworks_keep_every_other_byte() {
+    for (name, text) in [
+        (PRE_COMMIT, "repos:\n  - repo: local\n    hooks: []\n"),
+        (PRE_COMMIT, "# first\n\nrepos:  # these\n\n# more\n- repo: local\n  hooks: []"),
+        (PRE_COMMIT, "default_stages: [pre-commit]\r\nrepos:\r\n-   repo: local\r\n    hooks: []\r\n"),
+        (PRE_COMMIT, "---\nrepos:\n    -   repo: local\n        hooks: []\nfail_fast: true\n\n\n"),
+        (PRE_COMMIT, "\u{feff}repos:\n- repo: meta\n  hooks: [{id: identity}]\nexclude: '^a'"),
+        ("lefthook.yml", ""),
+        ("lefthook.yml", "# nothing yet"),
+        ("lefthook.yml", "---\npre-commit:\n  jobs:\n  - run: 'true'\n"),
+        ("lefthook.yml", "pre-commit:\r\n    commands:\r\n        a: {run: 'true'}\r\n"),
+        (".lefthook.yaml", "min_version: 1.6.0\n# a remark\ncommit-msg: # ours\npre-push:\n    parallel: true\n"),
+    ] {
+        let world = World::new();
+        world.write(name, text);
+        if text == "# nothing yet" {
+            // Without an end of the line there is no place for more.
+            world.stanch(&["hook", "install"]).expect(2).says("by hand");
+            assert_eq!(std::fs::read_to_string(world.top().join(name)).unwrap(), text);
+            continue;
+        }
+        let via = if name == PRE_COMMIT { "pre-commit" } else { "lefthook" };
+        there_and_back(&world, &[], 1, &[]);
+        there_and_back(&world, &["--via", via, "--hook", "commit-msg"], 1, &["--via", via, "--hook", "commit-msg"]);
+    }
+    // What nobody had before goes away as a whole.
+    let world = World::new();
+    there_and_back(&world, &["--via", "pre-commit"], 1, &[]);
+    there_and_back(&world, &["--via", "prek"], 1, &["--via", "prek"]);
+    there_and_back(&world, &["--via", "lefthook"], 1, &["--via", "lefthook"]);
+}
+
+#[test]
+fn a_file_that_is_written_otherwise_is_left_to_a_person() {
+    for (name, text, says) in [
+        (PRE_COMMIT, "repos: [{repo: local, hooks: []}]\n", "- repo: local"),
+        (PRE_COMMIT, "{\"repos\": []}\n", "by hand"),
+        (PRE_COMMIT, "repos: {a: b}\n", "by hand"),
+        (PRE_COMMIT, "repos:\n  a: b\n", "by hand"),
+        (PRE_COMMIT, "repos:\n  - repo: [\n", "no YAML"),
+        (PRE_COMMIT, "fail_fast: true\n", "by hand"),
+        ("prek.toml", "", "TOML"),
+        ("lefthook.toml", "", "not in YAML"),
+        ("lefthook.yml", "{pre-commit: {}}\n", "by hand"),
+        ("lefthook.yml", "pre-commit: {commands: {}}\n", "by hand"),
+        ("lefthook.yml", "pre-commit:\n  commands:\n    stanch: {run: 'true'}\n", "by hand"),
+        ("lefthook.yml", "- a\n", "by hand"),
+    ] {
+        let world = World::new();
+        world.write(name, text);
+        let before = everything(&world.top());
+        world.stanch(&["hook", "install", "--hook", "pre-commit"]).expect(2).says(says);
+        same(&before, &everything(&world.top()));
+    }
+    let world = World::new();
+    world.stanch(&["hook", "install", "--via", "husky"]).expect(2).says("npx husky init");
+}
+
+#[test]
+fn lines_that_somebody_has_changed_are_left_alone() {
+    let world = World::new();
+    world.write(PRE_COMMIT, "repos:\n- repo: local\n  hooks: []\n");
+    world.stanch(&["hook", "install", "--hook", "pre-commit"]).expect(1);
+    let path = world.top().join(PRE_COMMIT);
+    let text = std::fs::read_to_string(&path).unwrap();
+    for changed in
+        [text.replace("always_run: true", "always_run: false"), text.replace("# stanch lines: end pre-commit", "")]
+    {
+        world.write(PRE_COMMIT, &changed);
+        world.stanch(&["hook", "uninstall"]).expect(2).says("have been changed since").says("by hand");
+        world.stanch(&["hook", "install", "--hook", "pre-commit"]).expect(2);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), changed);
+    }
+    // Lines around ours are nobody's business.
+    world.write(PRE_COMMIT, text.replace("repos:\n", "# mine\nrepos:\n"));
+    world.stanch(&["hook", "uninstall"]).expect(0);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "# mine\nrepos:\n- repo: local\n  hooks: []\n");
+}
+
+/// What Husky sets up, in its newer form or its older one.
+fn husky(world: &World, newer: bool) {
+    if newer {
+        let runner = "#!/usr/bin/env sh\ns=$(dirname \"$(dirname \"$0\")\")/$(basename \"$0\")\n[ ! -f \"$s\" ] && exit 0\nsh -e \"$s\" \"$@\"\n";
+        world.write(".husky/_/h", runner);
+        for hook in ["pre-commit", "commit-msg", "pre-push"] {
+            executable(world, &format!(".husky/_/{hook}"), "#!/usr/bin/env sh\n. \"$(dirname \"$0\")/h\"");
+        }
+    } else {
+        world.write(".husky/_/husky.sh", "");
+    }
+    world.git(&["config", "core.hooksPath", if newer { ".husky/_" } else { ".husky" }]);
+}
+
+#[test]
+fn husky_gets_lines_in_front() {
+    for newer in [true, false] {
+        let world = World::new();
+        world.write(".husky/.keep", "");
+        world.stanch(&["hook", "install", "--via", "husky", "--hook", "pre-push"]).expect(1).says("npx husky");
+        world.stanch(&["hook", "uninstall"]).expect(0);
+        husky(&world, newer);
+        executable(&world, ".husky/pre-commit", "#!/bin/sh\ntest ! -e stop");
+        executable(&world, ".husky/pre-push", "#!/bin/sh\ncat >pushed\n");
+        there_and_back(&world, &[], 0, &[]);
+        world.stanch(&["hook", "install"]).expect(0).says("on: pre-commit, commit-msg, pre-push");
+        world.stanch(&["hook", "status"]).expect(0).says("husky: ");
+        let path = std::env::join_paths(
+            [Path::new(env!("CARGO_BIN_EXE_stanch")).parent().unwrap().to_owned()]
+                .into_iter()
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        )
+        .unwrap();
+        let hook = world.top().join(if newer { ".husky/_/pre-push" } else { ".husky/pre-push" });
+        for said in [
+            "",
+            "(delete) 0000000000000000000000000000000000000000 refs/heads/a 1111111111111111111111111111111111111111\n",
+        ] {
+            world.write("said", said);
+            let mut command = world.command(&hook);
+            command.args(["origin", "there"]).env("PATH", &path);
+            command.stdin(std::fs::File::open(world.top().join("said")).unwrap());
+            world.run(command).expect(0);
+            assert_eq!(std::fs::read_to_string(world.top().join("pushed")).unwrap(), said);
+        }
+        // Without the program nothing passes, be it for a search path that is short.
+        let mut command = world.command(&hook);
+        command.args(["origin", "there"]);
+        let ran = world.run(command);
+        assert!(ran.code != 0, "{ran:?}");
+        ran.says("stanch is not installed");
+    }
+}
+
+#[test]
+fn doctor_shows_what_the_hooks_do_and_leaves_everything_as_it_is() {
+    let world = World::new();
+    world.commit("a", "one", "first");
+    // What runs beside ours is not tried: it may do anything.
+    executable(&world, ".git/hooks/pre-commit", "#!/bin/sh\ntouch ran\nexit 1\n");
+    world.stanch(&["hook", "install"]).expect(0);
+    let before = everything(&world.top());
+    let doctor = |code: i32| world.stanch(&["hook", "doctor"]).expect(code);
+    let ran = doctor(0);
+    for check in
+        ["a clean commit passes", "pre-commit stops", "commit-msg stops", "lets a clean push pass", "pre-push stops"]
+    {
+        assert!(
+            ran.stdout.lines().any(|line| line.starts_with("ok ") && line.contains(check) && line.contains(" ms)")),
+            "{ran:?}"
+        );
+    }
+    assert!(!ran.stdout.contains("stanch_demo_"), "{ran:?}");
+    same(&before, &everything(&world.top()));
+    // A hook that is off, and one that looks away, are found out.
+    std::fs::set_permissions(world.top().join(".git/hooks/pre-push"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    doctor(4).says("FAILED  pre-push is on").says("chmod +x");
+    world.stanch(&["hook", "install"]).expect(0);
+    world.write("stanch.yaml", "exclude: ['*.txt']\n");
+    doctor(4).says("FAILED  pre-commit stops a commit with a token").says("it passed");
+    std::fs::remove_file(world.top().join("stanch.yaml")).unwrap();
+    let shim = world.top().join(".git/hooks/commit-msg");
+    std::fs::write(&shim, "#!/bin/sh\n# stanch hook commit-msg\nexit 1\n").unwrap();
+    doctor(4).says("FAILED  a clean commit passes");
+    std::fs::write(&shim, "#!/bin/sh\n# stanch hook commit-msg\nexit 0\n").unwrap();
+    doctor(4).says("FAILED  commit-msg stops a message with a token");
+}
+
+#[test]
+fn doctor_tries_the_hook_of_a_server() {
+    let world = World::bare();
+    world.git(&["init", "-q", "--bare"]);
+    world.stanch(&["hook", "doctor"]).expect(4).says("FAILED  pre-receive is on");
+    world.stanch(&["hook", "install", "--server"]).expect(0);
+    let before = everything(&world.top());
+    world.stanch(&["hook", "doctor"]).expect(0).says("ok      pre-receive stops a push with a token");
+    same(&before, &everything(&world.top()));
+}
