@@ -249,9 +249,15 @@ pub enum HookCommand {
         /// Where it is to be
         new: String,
     },
-    /// What a framework calls that tells of a push in its environment (pre-commit, prek)
+    /// What pre-commit and prek call, which hand over less than git does
     #[command(hide = true)]
-    FrameworkPush,
+    Framework {
+        /// The hook
+        #[arg(value_enum)]
+        hook: HookName,
+        /// Where the message is, if the framework says it
+        file: Option<PathBuf>,
+    },
     /// Put the hooks into this repository
     Install(HookInstallArguments),
     /// Take the hooks out of this repository, and put back what was there before

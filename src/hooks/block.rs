@@ -131,3 +131,38 @@ pub(super) fn take_out(
     }
     Ok(done)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_put_in_comes_out_to_the_byte(
+            before in "([a-z# :é\t-]{0,8}\r?\n){0,4}",
+            after in "[a-z# :é\r\n-]{0,20}",
+            body in prop::collection::vec("[a-z :'#-]{0,12}", 0..4),
+            indent in 0_usize..5,
+            made in any::<bool>(),
+        ) {
+            let text = [before.clone(), after].concat();
+            let lines = compose("pre-push", "words", &" ".repeat(indent), end_of_line(&text), &body, made);
+            let new = with(&text, before.len(), &lines);
+            let blocks = find(new.as_bytes());
+            prop_assert_eq!(blocks.len(), 1);
+            prop_assert!(blocks[0].pristine);
+            prop_assert_eq!(blocks[0].mark.made > 0, made);
+            prop_assert_eq!(without(new.as_bytes(), &blocks), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_mark_without_an_end_counts_as_changed() {
+        let lines = compose("update", "words", "", "\n", &["a".to_owned()], false);
+        let cut = lines.rsplit_once("# stanch lines: end").unwrap().0;
+        let twice = format!("{cut}{lines}");
+        let found: Vec<bool> = find(twice.as_bytes()).iter().map(|block| block.pristine).collect();
+        assert_eq!(found, [false, true]);
+    }
+}

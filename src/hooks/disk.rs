@@ -61,10 +61,14 @@ pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), HooksE
 pub(super) fn replace_through(path: &Path, draft: &Path, bytes: &[u8], mode: u32) -> Result<(), HooksError> {
     let written = write_draft(path, draft, bytes, mode).and_then(|()| std::fs::rename(draft, path));
     written.map_err(|error| {
-        if error.kind() != ErrorKind::AlreadyExists {
-            // Best effort: what is left has a name that says what it is.
-            let _removed = std::fs::remove_file(draft).is_ok();
+        if error.kind() == ErrorKind::AlreadyExists {
+            return HooksError::refused(
+                format!("{} is there: another program is changing {}", draft.display(), path.display()),
+                "wait until it is done; remove the file if none is at work",
+            );
         }
+        // Best effort: what is left has a name that says what it is.
+        let _removed = std::fs::remove_file(draft).is_ok();
         HooksError::write(path, error)
     })
 }

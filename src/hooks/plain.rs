@@ -10,6 +10,19 @@ use std::path::{Path, PathBuf};
 /// What the frameworks put behind the name of a hook that was there before them; they run it first.
 const LEGACY: &str = ".legacy";
 
+/// Where a hook is kept that was there before. A framework that comes later gives our script its ending, and the script
+/// still finds what was kept.
+fn kept_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    disk::beside(&path.with_file_name(name.strip_suffix(LEGACY).unwrap_or(&name)), KEPT)
+}
+
+/// A hook that was kept, if nothing runs it any more.
+pub(super) fn forgotten(place: &Place, hook: Hook) -> Result<Option<PathBuf>, HooksError> {
+    let kept = kept_beside(&place.hooks.join(hook.name()));
+    Ok(if disk::is_there(&kept) && find(place, hook)?.is_none() { Some(kept) } else { None })
+}
+
 /// Where the script goes, and what is there now.
 struct Slot {
     path: PathBuf,
@@ -44,7 +57,7 @@ pub(super) fn find(place: &Place, hook: Hook) -> Result<Option<Found>, HooksErro
     let Slot { path, text } = slot(place, hook)?;
     let Some(text) = text else { return Ok(None) };
     let Some(shim) = shim::recognise(&text) else { return Ok(None) };
-    let kept = Some(disk::beside(&path, KEPT)).filter(|kept| disk::is_there(kept));
+    let kept = Some(kept_beside(&path)).filter(|kept| disk::is_there(kept));
     Ok(Some(Found { path, text, shim, kept }))
 }
 
@@ -57,8 +70,17 @@ pub(super) fn put_in(place: &Place, hooks: &[Hook], program: &Path) -> Result<Do
 }
 
 pub(super) fn put_in_one(place: &Place, hook: Hook, program: &Path, done: &mut Done) -> Result<(), HooksError> {
+    if place.hooks.exists() && !place.hooks.is_dir() {
+        return Err(HooksError::refused(
+            format!(
+                "core.hooksPath sends git to {}, which is no directory, so that no hook runs",
+                place.hooks.display()
+            ),
+            "git config --show-origin core.hooksPath says who set it; take it out there",
+        ));
+    }
     let Slot { path, text } = slot(place, hook)?;
-    let kept = disk::beside(&path, KEPT);
+    let kept = kept_beside(&path);
     match text {
         Some(text) => match shim::recognise(&text) {
             Some(old) => renew(&path, &text, &old, hook, program, done),
@@ -187,14 +209,14 @@ fn make_folders(path: &Path) -> Result<u32, HooksError> {
 pub(super) fn take_out(place: &Place, hook: Hook) -> Result<Done, HooksError> {
     let mut done = Done::default();
     let path = place.hooks.join(hook.name());
-    for path in [disk::beside(&path, LEGACY), path] {
-        take_out_at(&path, &mut done)?;
-    }
+    let legacy = disk::beside(&path, LEGACY);
+    let there = disk::read(&legacy)?.and_then(|text| shim::recognise(&text)).is_some();
+    take_out_at(if there { &legacy } else { &path }, &mut done)?;
     Ok(done)
 }
 
 fn take_out_at(path: &Path, done: &mut Done) -> Result<(), HooksError> {
-    let kept = disk::beside(path, KEPT);
+    let kept = kept_beside(path);
     let shim = disk::read(path)?.and_then(|text| shim::recognise(&text));
     match shim {
         Some(shim) if shim.pristine => {

@@ -26,9 +26,9 @@ pub(super) fn is_used(top: &Path) -> bool {
     file(top).exists() || top.join(OTHER).exists()
 }
 
-/// What the framework runs: before a push it tells of that in the environment and not on standard input.
+/// What the framework runs. It hands over less than git does, but for a commit.
 fn command(hook: Hook) -> String {
-    if hook == Hook::PrePush { "stanch hook framework-push".to_owned() } else { hook.call() }
+    if hook == Hook::PreCommit { hook.call() } else { format!("stanch hook framework {}", hook.name()) }
 }
 
 /// The entry, line by line as it stands below `repos`.

@@ -90,6 +90,12 @@ pub fn standing(place: &Place, config: &Config, git: Option<&GitVersion>, hook: 
 fn script(place: &Place, standing: &mut Standing) -> Result<(), HooksError> {
     let hook = standing.hook;
     let path = place.hooks.join(hook.name());
+    if let Some(kept) = plain::forgotten(place, hook)? {
+        standing.amiss(
+            format!("{} was kept when stanch was put in, and nothing runs it any more", kept.display()),
+            format!("move it to where it belongs, or remove it; then stanch hook install --hook {}", hook.name()),
+        );
+    }
     let Some(text) = disk::read(&path)? else { return Ok(()) };
     let runs = disk::runs(&path);
     let mut concerns_us = true;

@@ -93,7 +93,7 @@ git remote add origin "$WORK/there.git"
 # What somebody has set up before us, with remarks, odd spaces and a hook of their own.
 case "$VIA" in
     pre-commit | prek)
-        printf '# ours since 2019\ndefault_install_hook_types: [pre-commit, commit-msg, pre-push]\nrepos:   # keep sorted\n- repo:   local\n  hooks:\n  - {id: theirs, name: theirs, language: system, entry: "true",\n     always_run: true}  # no new line at the end' >.pre-commit-config.yaml
+        printf '# ours since 2019\ndefault_install_hook_types: [pre-commit, commit-msg, pre-push]\nfiles: ^nothing/\nrepos:   # keep sorted\n- repo:   local\n  hooks:\n  - {id: theirs, name: theirs, language: system, entry: "true",\n     always_run: true}  # no new line at the end' >.pre-commit-config.yaml
         ;;
     lefthook)
         printf '# ours since 2019\n\npre-commit:   # quick ones\n    parallel: true\n    commands:\n        theirs:\n            run:   "true"\ncommit-msg:\n  scripts: {}\n\npre-push:\n  jobs:\n  - run: cat >>pushed\n    use_stdin: true' >lefthook.yml

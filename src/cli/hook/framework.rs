@@ -1,13 +1,37 @@
-//! What a framework calls before a push. It has read the standard input that git wrote, so the reference it tells of in
-//! its environment is written there anew.
+//! What pre-commit and prek call. They hand over less than git does: of a push the first reference, in the environment,
+//! and the file with the message only if the filters of the configuration let its name pass.
 
 use super::super::exit::Code;
 use super::super::failure::Failure;
-use crate::hooks::HooksError;
 use crate::hooks::pushed::pushed;
+use crate::hooks::{Hook, HooksError};
 use crate::wiring::scanner::Whereabouts;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// Where the message is: where the framework says, else where git has written it last.
+///
+/// # Errors
+/// When there is no repository, or no message in it.
+pub(super) fn message(file: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(file) = file {
+        return Ok(file.to_owned());
+    }
+    let repository = Whereabouts::Environment.open()?;
+    let files = ["COMMIT_EDITMSG", "MERGE_MSG"].map(|name| repository.path().join(name));
+    let written = |path: &PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    files.into_iter().filter(|path| path.exists()).max_by_key(written).ok_or_else(|| {
+        Failure::new(Code::Usage, "the framework does not say where the message is, and git has written none")
+            .hint("the top of its file may have 'files' or 'exclude' that keep .git/COMMIT_EDITMSG away")
+    })
+}
+
+/// No framework calls these.
+pub(super) fn unknown(hook: Hook) -> Failure {
+    Failure::new(Code::Usage, format!("no framework calls {}", hook.name()))
+        .hint("it is put in with stanch hook install --server")
+}
 
 /// Runs the hook for a push with the reference that the framework tells of.
 ///

@@ -24,7 +24,8 @@ pub(super) fn install(arguments: &HookInstallArguments) -> Result<Code, Failure>
     };
     if arguments.global {
         form = everywhere(&mut place, form)?;
-    } else if place.said == Said::Everywhere && form == Form::Git {
+    } else if place.said == Said::Everywhere && matches!(form, Form::Git | Form::PreCommit | Form::Prek) {
+        // The frameworks put their scripts there too, or refuse to.
         return Err(sent_away(&place));
     }
     let program = program()?;
