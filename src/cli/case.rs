@@ -2,6 +2,7 @@
 
 use super::exit::Code;
 use super::failure::Failure;
+use super::follow::{Followed, follow, leave};
 use super::rotate::{VALID, conclude};
 use super::screen::Screen;
 use super::{acts, person, signals};
@@ -157,11 +158,8 @@ async fn order(
     let fact = (order != Order::Resume || waits).then(|| Fact::Ordered(order, person::current(), reason.to_owned()));
     match go_on(mending, screen, id, fact).await? {
         Err(RunError::Journal(JournalError::Held { .. })) if order != Order::Resume => {
-            mending
-                .journal
-                .order(id, order, &person::current(), reason, mending.clock.now())
-                .await
-                .map_err(Failure::from)?;
+            let fact = Fact::Ordered(order, person::current(), reason.to_owned());
+            leave(mending, id, &fact).await?;
             screen.text(&format!("{id} is being run by another process; it was told to {}\n", order.word()));
             Ok(Code::Waiting)
         }
@@ -169,14 +167,24 @@ async fn order(
     }
 }
 
-/// Carries a case on in this process.
+/// Carries a case on: the daemon does it if one runs, else this process.
 async fn go_on(
     mending: &Mending,
     screen: &Screen,
     id: &RotationId,
     first: Option<Fact>,
 ) -> Result<Result<Code, RunError>, Failure> {
-    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    let records = mending.journal.replay(id).await.map_err(Failure::from)?;
+    let state = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
+    if mending.attended().await.map_err(Failure::from)?.is_some() {
+        let word = match &first {
+            Some(fact) => Some(leave(mending, id, fact).await?),
+            None => None,
+        };
+        screen.head(&state.plan);
+        let followed = Followed { rotation: id, shown: records.len() as u64, word, approves: false };
+        return follow(mending, screen, followed).await.map(Ok);
+    }
     let managed = mending.managed(&state.plan.credential).await.map_err(Failure::from)?;
     let told = |state: &State, event: &rotation::Event| screen.event(state, event);
     let stopping = signals::watch()?;

@@ -73,8 +73,8 @@ impl Code {
         }
     }
 
-    /// What a signal comes to. A time limit is a gap like others.
-    fn of_cut(cut: Cut) -> Option<Self> {
+    /// What a signal comes to; a time limit is a gap like others.
+    pub(super) fn of_cut(cut: Cut) -> Option<Self> {
         match cut {
             Cut::Interrupted => Some(Self::Interrupted),
             Cut::Terminated => Some(Self::Terminated),

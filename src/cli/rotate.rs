@@ -2,6 +2,7 @@
 
 use super::exit::Code;
 use super::failure::Failure;
+use super::follow::{Followed, follow};
 use super::screen::Screen;
 use super::signals::Stopping;
 use super::{acts, find, person, signals};
@@ -59,6 +60,10 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     let runner = mending.runner(&managed, &told, beforehand, &stopping.asked);
     let rotation = runner.open(plan, &old).await.map_err(Failure::from)?;
     drop(old);
+    if mending.attended().await.map_err(Failure::from)?.is_some() {
+        let followed = Followed { rotation: &rotation, shown: 1, word: None, approves: given.yes };
+        return follow(&mending, &screen, followed).await;
+    }
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
     Ok(conclude(&screen, &state, &rest, &stopping))
 }

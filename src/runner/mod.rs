@@ -6,11 +6,11 @@ mod hands;
 mod holder;
 
 pub use custody::CustodyError;
-pub use holder::{holder, process_of};
+pub use holder::{has_ended, holder, process_of};
 
 use crate::clock::Clock;
 use crate::inventory::Managed;
-use crate::journal::{Journal, JournalError, Lease, Position};
+use crate::journal::{Journal, JournalError, Lease, Position, Record};
 use crate::model::{Credential, Label, Person, Reason, RotationId, Secret, Timestamp};
 use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Order, Outcome, Pace, Plan, Stage, State};
 use crate::seal::{SealError, Sealed, Sealer};
@@ -190,7 +190,7 @@ impl Runner<'_> {
             self.record(held, Fact::Restarted, &[]).await?;
         }
         if let Some(fact) = first {
-            self.told_by_a_person(held, fact).await?;
+            self.told_by_a_person(held, fact, &[], None).await?;
         }
         loop {
             if self.stopping.load(Ordering::SeqCst) {
@@ -349,23 +349,32 @@ impl Runner<'_> {
     /// Orders of other processes. One that the state cannot take is refused to the person and not recorded.
     async fn take_orders(&self, held: &mut Held) -> Result<(), RunError> {
         while let Some(waiting) = self.journal.waiting(&held.state.plan.rotation).await.map_err(RunError::Journal)? {
-            let fact = Fact::Ordered(waiting.order, waiting.who, waiting.reason);
-            let outcome = match self.told_by_a_person(held, fact).await {
-                Ok(()) => "applied".to_owned(),
-                Err(refused @ RunError::Refused { .. }) => refused.to_string(),
+            let sealed = waiting.sealed.as_slice();
+            match self.told_by_a_person(held, waiting.fact, sealed, Some(waiting.id)).await {
+                // It was settled with its record, or by another worker before this one took over.
+                Ok(()) | Err(RunError::Journal(JournalError::Settled)) => {}
+                Err(refused @ RunError::Refused { .. }) => {
+                    self.journal.settle(waiting.id, &refused.to_string()).await.map_err(RunError::Journal)?;
+                }
                 Err(error) => return Err(error),
-            };
-            self.journal.settle(waiting.id, &outcome).await.map_err(RunError::Journal)?;
+            }
         }
         Ok(())
     }
 
-    async fn told_by_a_person(&self, held: &mut Held, fact: Fact) -> Result<(), RunError> {
+    /// `word` is its number in the inbox, if it comes from there.
+    async fn told_by_a_person(
+        &self,
+        held: &mut Held,
+        fact: Fact,
+        sealed: &[Sealed],
+        word: Option<i64>,
+    ) -> Result<(), RunError> {
         let order = match &fact {
             Fact::Ordered(order, ..) => order.word().to_owned(),
             _ => "approve".to_owned(),
         };
-        match self.record(held, fact, &[]).await {
+        match self.record_word(held, fact, sealed, word).await {
             Err(RunError::Illegal(_)) => {
                 let can: Vec<_> = rotation::allowed(&held.state).into_iter().map(Order::word).collect();
                 let can = if can.is_empty() { "nothing".to_owned() } else { can.join(", ") };
@@ -376,15 +385,26 @@ impl Runner<'_> {
     }
 
     async fn record(&self, held: &mut Held, fact: Fact, sealed: &[Sealed]) -> Result<(), RunError> {
+        self.record_word(held, fact, sealed, None).await
+    }
+
+    /// One that comes from the inbox leaves it in the transaction of its record.
+    async fn record_word(
+        &self,
+        held: &mut Held,
+        fact: Fact,
+        sealed: &[Sealed],
+        word: Option<i64>,
+    ) -> Result<(), RunError> {
         let event = Event { at: self.clock.now(), fact };
         let next = rotation::apply(&held.state, &event).map_err(RunError::Illegal)?;
         let closes = matches!(next.stage, Stage::Closed(_));
         let monotonic = self.clock.monotonic();
-        held.at = self
-            .journal
-            .append(&held.at, std::slice::from_ref(&event), sealed, closes, monotonic)
-            .await
-            .map_err(RunError::Journal)?;
+        let written = match word {
+            Some(word) => self.journal.take_word(word, &held.at, &event, sealed, closes, monotonic).await,
+            None => self.journal.append(&held.at, std::slice::from_ref(&event), sealed, closes, monotonic).await,
+        };
+        held.at = written.map_err(RunError::Journal)?;
         held.state = next;
         (self.told)(&held.state, &event);
         Ok(())
@@ -436,10 +456,22 @@ impl Runner<'_> {
 /// follow the one before.
 pub async fn replay(journal: &dyn Journal, rotation: &RotationId) -> Result<State, RunError> {
     let records = journal.replay(rotation).await.map_err(RunError::Journal)?;
+    if records.is_empty() {
+        return Err(RunError::Empty { rotation: rotation.clone() });
+    }
+    fold(&records).map_err(RunError::Illegal)
+}
+
+/// The state after some records.
+///
+/// # Errors
+/// When one of them cannot follow the one before, or the first opens nothing.
+pub fn fold(records: &[Record]) -> Result<State, Illegal> {
     let mut records = records.iter();
-    let first = records.next().ok_or_else(|| RunError::Empty { rotation: rotation.clone() })?;
-    let state = rotation::open(&first.event).map_err(RunError::Illegal)?;
-    records.try_fold(state, |state, record| rotation::apply(&state, &record.event)).map_err(RunError::Illegal)
+    let nothing = || Illegal { stage: Box::new(Stage::Assessing), fact: Box::new(Fact::Restarted) };
+    let first = records.next().ok_or_else(nothing)?;
+    let state = rotation::open(&first.event)?;
+    records.try_fold(state, |state, record| rotation::apply(&state, &record.event))
 }
 
 /// The label and the sealed value of a mint whose value was chosen here and that is pushed again.

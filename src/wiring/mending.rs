@@ -196,8 +196,9 @@ pub struct Mending {
     /// The kinds of the program and of the operator's own rule files.
     pub catalogue: Arc<Catalogue>,
     pub(super) egress: Arc<Egress>,
-    key: PathBuf,
-    holder: String,
+    pub(super) key: PathBuf,
+    pub(super) path: PathBuf,
+    pub(super) holder: String,
 }
 
 impl Mending {
@@ -228,6 +229,7 @@ impl Mending {
                     .map_err(|source| MendingError::Address { name: "egress".to_owned(), source })?,
             ),
             key,
+            path,
             holder: runner::holder().map_err(|_| MendingError::Random)?,
         })
     }
@@ -455,7 +457,7 @@ pub async fn fill_local(
 }
 
 /// The kinds of the program and those of the operator's own rule files.
-fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
+pub(super) fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
     let mut extra = Vec::new();
     for path in files {
         let shown = path.display().to_string();

@@ -1,8 +1,12 @@
 //! From what was asked to what runs: the one place that names adapters.
 
+#[cfg(feature = "rotate")]
+mod attended;
+pub mod changes;
 pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
+mod policy;
 #[cfg(feature = "rotate")]
 mod providers;
 #[cfg(feature = "rotate")]

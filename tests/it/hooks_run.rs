@@ -1,8 +1,11 @@
 //! The hooks that git calls, called by git.
 
 mod commits;
+mod interrupted;
+mod pushes;
+mod received;
 
-use crate::world::{Ran, World};
+use crate::world::{Ran, World, token};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,6 +49,15 @@ fn try_git_with(world: &World, arguments: &[&str], environment: &[(&str, &str)])
     let mut git = world.command("git");
     git.args(arguments).envs(environment.iter().copied()).env("GIT_EDITOR", "true");
     world.run(git)
+}
+
+/// Files of one megabyte with the beginnings of tokens, which take long to read, and perhaps a token.
+fn slow_to_read(world: &World, files: u64, leaks: bool) {
+    for number in 0..files {
+        let text = ["stanch_", "demo_ "].concat().repeat(80_000);
+        let leak = if leaks { token(400 + number) } else { String::new() };
+        world.write(format!("d{}/file-{number}", number % 5), format!("{number} {leak}\n{text}"));
+    }
 }
 
 /// Loose objects and packs below a git directory.

@@ -13,6 +13,9 @@
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
+mod ci;
+#[cfg(feature = "rotate")]
+mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
@@ -31,7 +34,6 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;
-#[cfg(feature = "rotate")]
 mod sarif;
 mod scan;
 mod world;

@@ -36,7 +36,7 @@ pub(super) fn run(command: &HookCommand, common: &Common, clock: &dyn Clock) -> 
     match command {
         HookCommand::PreCommit => pre_commit::run(common, clock),
         HookCommand::CommitMsg { file } => commit_msg::run(file, common, clock),
-        HookCommand::PrePush { remote, .. } => pre_push::run(remote, common, clock),
+        HookCommand::PrePush { remote, .. } => pre_push::run(remote.as_deref(), common, clock),
         HookCommand::PreReceive => receive::pre_receive(clock),
         HookCommand::Update { reference, old, new } => receive::update(reference, old, new, clock),
         HookCommand::Framework { hook, file } => match (*hook).into() {
@@ -77,9 +77,13 @@ fn tell(report: &Report<'_>, common: &Common) -> Result<(), Failure> {
 
 /// The references that git names on standard input.
 fn lines() -> Result<Vec<u8>, Failure> {
-    let mut lines = Vec::new();
+    let (lines, read) = interruption::unless_stopped(|| {
+        let mut lines = Vec::new();
+        let read = std::io::stdin().lock().take(LINES_BYTES + 1).read_to_end(&mut lines);
+        (lines, read)
+    })?;
     let unread = |why: String| Failure::new(Code::Incomplete, format!("cannot read the references: {why}"));
-    match std::io::stdin().lock().take(LINES_BYTES + 1).read_to_end(&mut lines) {
+    match read {
         Err(error) => Err(unread(error.to_string())),
         Ok(length) if length as u64 > LINES_BYTES => Err(unread(format!("there are more than {LINES_BYTES} bytes"))),
         Ok(_) => Ok(lines),

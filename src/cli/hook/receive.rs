@@ -97,6 +97,11 @@ fn reject(report: &Report<'_>, count: usize, settings: &Settings, out: &mut dyn 
     };
     writeln!(out, "stanch: push rejected: {what}")?;
     report.write(Format::Lines, Style::default(), out)?;
+    for (reason, listed) in outcome.coverage.skipped.iter().filter(|(reason, _)| reason.hides_content()) {
+        for name in listed.first.iter().take(SHOWN) {
+            writeln!(out, "incomplete: {} is {}", name.escape_debug(), reason.words())?;
+        }
+    }
     if let Some(more) = count.checked_sub(SHOWN).filter(|more| *more > 0) {
         writeln!(out, "and {more} more")?;
     }

@@ -18,8 +18,8 @@ pub use push::{Known, Push, RefUpdate};
 pub use staged::{Staged, staged_blobs};
 
 use super::SourceError;
-use git2::{ErrorCode, Repository};
-use std::path::{Path, PathBuf};
+use git2::Repository;
+use std::path::PathBuf;
 use std::sync::Once;
 
 /// Which repository.
@@ -61,28 +61,6 @@ fn with_quarantine(repository: Repository) -> Result<Repository, git2::Error> {
     }
     drop(objects);
     Ok(repository)
-}
-
-/// Bytes of a file of configuration.
-const SMALL: usize = 4 << 20;
-
-/// A small file as the commit of `HEAD` has it. None is there on a branch without commits, and what is no text of at
-/// most 4 MiB counts as none.
-///
-/// # Errors
-/// When the commit or one of its objects cannot be read.
-pub fn committed_file(repository: &Repository, path: &str) -> Result<Option<String>, SourceError> {
-    let gone = |code: ErrorCode| matches!(code, ErrorCode::UnbornBranch | ErrorCode::NotFound);
-    let found = repository.head().and_then(|head| head.peel_to_tree()).and_then(|tree| {
-        let entry = tree.get_path(Path::new(path))?;
-        repository.find_blob(entry.id())
-    });
-    match found {
-        Ok(blob) if blob.size() > SMALL => Ok(None),
-        Ok(blob) => Ok(String::from_utf8(blob.content().to_vec()).ok()),
-        Err(error) if gone(error.code()) => Ok(None),
-        Err(source) => Err(unread(&format!("HEAD:{path}"), source)),
-    }
 }
 
 fn unread(what: &str, source: git2::Error) -> SourceError {

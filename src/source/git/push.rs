@@ -172,24 +172,19 @@ fn commit_of(repository: &Repository, id: Oid) -> Option<Oid> {
 /// The commits to which the remote-tracking references of one remote lead. A remote that is pushed to elsewhere than it
 /// is fetched from says nothing of that place, and neither does an address that is no remote.
 fn seen_of(repository: &Repository, name: &str) -> Result<Vec<Oid>, SourceError> {
-    let Ok(remote) = repository.find_remote(name) else { return Ok(Vec::new()) };
-    if !one_place(repository, name) {
-        return Ok(Vec::new());
-    }
-    let others: Vec<_> = repository
-        .remotes()
-        .map_err(|source| unread("the remotes", source))?
-        .iter()
-        .filter_map(|other| other.ok().flatten().filter(|other| *other != name))
-        .filter_map(|other| repository.find_remote(other).ok())
-        .collect();
+    let names = repository.remotes().map_err(|source| unread("the remotes", source))?;
+    let names = names.iter().filter_map(|name| name.ok().flatten());
+    let remotes: Vec<_> = names.filter_map(|name| repository.find_remote(name).ok()).collect();
+    let (meant, others): (Vec<_>, Vec<_>) =
+        remotes.into_iter().partition(|remote| remote.name().ok().flatten() == Some(name));
+    let Some(remote) = meant.first().filter(|_| one_place(repository, name)) else { return Ok(Vec::new()) };
     let fetched = |remote: &git2::Remote<'_>, name: &str| {
         remote.refspecs().any(|spec| spec.direction() == Direction::Fetch && spec.dst_matches(name))
     };
     let mut seen = Vec::new();
     for reference in repository.references().map_err(|source| unread("the references", source))?.flatten() {
         let tracked = reference.name().ok().is_some_and(|name| {
-            name.starts_with(TRACKING) && fetched(&remote, name) && !others.iter().any(|other| fetched(other, name))
+            name.starts_with(TRACKING) && fetched(remote, name) && !others.iter().any(|other| fetched(other, name))
         });
         if tracked {
             seen.extend(reference.peel_to_commit().ok().map(|commit| commit.id()));
