@@ -66,6 +66,12 @@ pub(super) fn put_in(place: &Place, hooks: &[Hook], program: &Path) -> Result<Do
     for hook in hooks {
         put_in_one(place, *hook, program, &mut done)?;
     }
+    if place.top.as_deref().is_some_and(|top| place.hooks.starts_with(top) && !place.hooks.starts_with(&place.common)) {
+        done.notes.push(format!(
+            "{} is in the work tree; what is written there knows where the program is on this machine, so do not commit it",
+            place.hooks.display()
+        ));
+    }
     Ok(done)
 }
 

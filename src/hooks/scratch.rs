@@ -89,7 +89,12 @@ impl Scratch {
             options.bare(bare).external_template(false).initial_head("main");
             let repository = git2::Repository::init_opts(&path, &options).map_err(HooksError::Configuration)?;
             let mut config = repository.config().map_err(HooksError::Configuration)?;
-            config.set_bool("commit.gpgSign", false).map_err(HooksError::Configuration)?;
+            // What the user has set for good reasons elsewhere would stop what is tried here.
+            for (key, value) in
+                [("commit.gpgSign", "false"), ("push.gpgSign", "false"), ("protocol.file.allow", "always")]
+            {
+                config.set_str(key, value).map_err(HooksError::Configuration)?;
+            }
             let hooks = repository.path().join("hooks");
             std::fs::create_dir_all(&hooks).map_err(|error| HooksError::write(&hooks, error))?;
             // Else the user's own setting would send git to hooks that are not on trial here.

@@ -69,3 +69,28 @@ pub(super) fn program(text: &[u8]) -> Option<String> {
     let word = text.lines().find_map(|line| line.strip_prefix("program='"))?.strip_suffix('\'')?;
     Some(word.replace("'\\''", "'"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_known_again_and_changes_are_seen() {
+        for hook in Hook::ALL {
+            let text = compose(hook, Path::new("/opt/it's here/stanch"), 2);
+            let shim = recognise(&text).unwrap();
+            assert_eq!(shim, Shim { version: 2, pristine: true, made_folders: 2 });
+            assert_eq!(program(&text).as_deref(), Some("/opt/it's here/stanch"));
+            let changed = [&text[..], b"#"].concat();
+            assert!(!recognise(&changed).unwrap().pristine);
+            // One that was copied by hand.
+            assert!(recognise(template(hook).as_bytes()).unwrap().pristine);
+            assert_eq!(program(template(hook).as_bytes()), None);
+        }
+        for other in
+            ["", "#!/bin/sh\n", "#!/bin/sh\n\n\n# stanch hook v2 update 00000000: late\n", "# stanch hook vX: a\n"]
+        {
+            assert_eq!(recognise(other.as_bytes()), None, "{other}");
+        }
+    }
+}

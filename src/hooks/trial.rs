@@ -115,7 +115,7 @@ impl Trial<'_> {
     fn commits(&self, scratch: &Scratch, canary: &str, checks: &mut Vec<Check>) -> Result<(), HooksError> {
         let commit = ["commit", "-q", "--allow-empty"];
         scratch.write("clean.txt", b"nothing to see\n")?;
-        self.git(scratch, &["add", "-A"])?;
+        self.git(scratch, &["add", "-A", "-f"])?;
         let ran = self.git(scratch, &[&commit[..], &["-m", "a clean change"]].concat())?;
         checks.push(judged("a clean commit passes", &ran, Wanted::Passes, "", canary));
         if !ran.passed() {
@@ -123,7 +123,7 @@ impl Trial<'_> {
         }
         if self.is_on(Hook::PreCommit) {
             scratch.write(CANARY, format!("token: {canary}\n").as_bytes())?;
-            self.git(scratch, &["add", "-A"])?;
+            self.git(scratch, &["add", "-A", "-f"])?;
             let ran = self.git(scratch, &[&commit[..], &["-m", "a leak"]].concat())?;
             checks.push(judged("pre-commit stops a commit with a token", &ran, Wanted::Stops, CANARY, canary));
             self.git(scratch, &["reset", "-q", "--hard", "HEAD"])?;
@@ -156,7 +156,7 @@ impl Trial<'_> {
         let ran = self.git(scratch, &[&push[..], &[&format!("HEAD:{clean}")]].concat())?;
         checks.push(judged(&format!("{hook} lets a clean push pass"), &ran, Wanted::Passes, "", canary));
         scratch.write(CANARY, format!("token: {canary}\n").as_bytes())?;
-        self.git(scratch, &["add", "-A"])?;
+        self.git(scratch, &["add", "-A", "-f"])?;
         self.git(scratch, &[&unchecked[..], &["a leak"]].concat())?;
         let leak = format!("refs/heads/leak-{hook}");
         let ran = self.git(scratch, &[&push[..], &[&format!("HEAD:{leak}")]].concat())?;

@@ -296,7 +296,7 @@ fn hooks_go_where_the_repository_sends_git() {
     let world = World::new();
     world.git(&["config", "core.hooksPath", "tools/hooks"]);
     there_and_back(&world, &[], 0, &[]);
-    world.stanch(&["hook", "install", "--hook", "pre-commit"]).expect(0);
+    world.stanch(&["hook", "install", "--hook", "pre-commit"]).expect(0).says("is in the work tree");
     assert!(world.top().join("tools/hooks/pre-commit").exists());
     works(&world, 405);
     // A script that git no longer comes to is named.
@@ -354,7 +354,9 @@ fn a_framework_that_comes_later_takes_ours_along() {
     assert_eq!(hooks[Path::new("pre-commit.legacy")], theirs);
     assert!(!hooks.contains_key(Path::new("pre-commit.stanch-kept")));
     // Another puts its script over ours: what was kept is not forgotten.
-    world.stanch(&["hook", "install", "--hook", "pre-commit", "--via", "git"]).expect(0);
+    world.stanch(&["hook", "install", "--hook", "pre-commit", "--via", "git"]).expect(0).says("runs after it");
+    works(&world, 413);
+    assert_eq!(std::fs::read_to_string(world.top().join("log")).unwrap(), "theirs\ntheirs\n");
     std::fs::remove_file(world.top().join(".git/hooks/pre-commit.legacy")).unwrap();
     world.stanch(&["hook", "status"]).expect(1).says("nothing runs it any more");
 }
@@ -661,6 +663,18 @@ fn doctor_shows_what_the_hooks_do_and_leaves_everything_as_it_is() {
     // What runs beside ours is not tried: it may do anything.
     executable(&world, ".git/hooks/pre-commit", "#!/bin/sh\ntouch ran\nexit 1\n");
     world.stanch(&["hook", "install"]).expect(0);
+    // Settings of the user that would stop what is tried, were it not for the scratch repository's own.
+    for (key, value) in [
+        ("commit.gpgSign", "true"),
+        ("push.gpgSign", "true"),
+        ("protocol.file.allow", "never"),
+        ("core.excludesFile", "~/ignored"),
+        ("core.hooksPath", "~/no-hooks"),
+    ] {
+        world.git(&["config", "--global", key, value]);
+    }
+    world.git(&["config", "core.hooksPath", ".git/hooks"]);
+    std::fs::write(world.outside("ignored"), "*\n").unwrap();
     let before = everything(&world.top());
     let doctor = |code: i32| world.stanch(&["hook", "doctor"]).expect(code);
     let ran = doctor(0);
