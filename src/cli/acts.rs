@@ -35,6 +35,9 @@ pub struct Rotate {
     /// Takes the leaked value from standard input instead
     #[arg(long, value_name = "-", requires = "credential")]
     pub secret: Option<Stdin>,
+    /// Another scanner's report to look for the fingerprint in, as stanch import reads it
+    #[arg(long, value_name = "FILE", requires = "fingerprint")]
+    pub report: Option<PathBuf>,
     /// Where to look for the fingerprint: files first, then the whole history
     #[arg(long, value_name = "PATH", default_value = ".")]
     pub repo: PathBuf,

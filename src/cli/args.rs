@@ -60,7 +60,10 @@ pub enum Command {
     /// Look for tokens in files, standard input or git
     #[command(after_help = super::exit::HELP)]
     Scan(ScanArguments),
-    /// What git calls before a commit, and its installation
+    /// Scan what a push or a pull request brings, as the continuous-integration service tells it
+    #[command(after_help = super::exit::HELP)]
+    Ci(CiArguments),
+    /// What git calls before a commit or a push, and its installation
     #[command(subcommand)]
     Hook(HookCommand),
     /// The configuration of this repository
@@ -71,6 +74,9 @@ pub enum Command {
     Rules(RulesCommand),
     /// Write an exception with a reason and an end into .stanchignore
     Ignore(IgnoreArguments),
+    /// Take another scanner's report in: the same findings in our words, with our fingerprints
+    #[command(after_help = super::exit::HELP)]
+    Import(ImportArguments),
     /// Replace a leaked token: mint, store, prove, revoke, prove dead
     #[cfg(feature = "rotate")]
     Rotate(super::acts::Rotate),
@@ -80,9 +86,22 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Watch, scan what changed, open cases and carry them, until it is told to stop
+    #[cfg(feature = "rotate")]
+    Daemon(super::acts::Configured),
+    /// Have the running daemon read its configuration again
+    #[cfg(feature = "rotate")]
+    Reload(super::acts::Configured),
+    /// Have the running daemon bring every case to a record, and end
+    #[cfg(feature = "rotate")]
+    Drain(super::acts::Configured),
     /// The whole loop in a scratch directory
     #[cfg(feature = "rotate")]
     Demo(super::acts::Demo),
+    /// What git calls for a token while it fetches for us
+    #[cfg(feature = "rotate")]
+    #[command(hide = true)]
+    GitCredential(super::credential::GitCredential),
 }
 
 /// Arguments of `stanch scan`.
@@ -115,6 +134,61 @@ pub struct ScanArguments {
     /// What is read
     #[command(flatten)]
     pub reading: ReadingArguments,
+}
+
+/// Arguments of `stanch import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// The report, or - for standard input
+    #[arg(value_name = "REPORT")]
+    pub report: PathBuf,
+    /// Whose it is: gitleaks, trufflehog, kingfisher, betterleaks, ggshield or sarif [default: seen from its keys]
+    #[arg(long, value_name = "SCANNER")]
+    pub from: Option<crate::import::Scanner>,
+    /// The repository or directory that the report is about
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub repo: PathBuf,
+    /// The form of our report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Write our report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+    /// What the run comes to
+    #[command(flatten)]
+    pub verdict: VerdictArguments,
+    /// Leave the repository's own stanch.yaml and .stanchignore unread
+    #[arg(long)]
+    pub isolated: bool,
+}
+
+/// Arguments of `stanch ci`.
+#[derive(Debug, Args)]
+pub struct CiArguments {
+    /// Fetch the commits that are needed and not in the clone, with git
+    #[arg(long)]
+    pub fetch: bool,
+    /// The form of the report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// Write a report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+    /// Fail on findings from this severity on [default: medium, or what the base's stanch.yaml says]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub gate: Option<Gate>,
+    /// Let findings pass: 1 and 10 become 0, nothing else does
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Threads [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Leave out what is larger, which is then incomplete, for instance 25MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
+    pub max_size: u64,
 }
 
 /// What the run comes to.
@@ -163,6 +237,18 @@ pub enum Form {
     Json,
     /// SARIF 2.1.0.
     Sarif,
+    /// GitLab's secret-detection report.
+    Gitlab,
+    /// JUnit's XML.
+    Junit,
+    /// Commands by which GitHub Actions annotates lines.
+    Github,
+    /// Markdown, as for the summary of a job.
+    Summary,
+    /// The report of Bitbucket's Code Insights.
+    BitbucketReport,
+    /// The annotations of Bitbucket's Code Insights.
+    BitbucketAnnotations,
 }
 
 /// A severity.
@@ -194,6 +280,29 @@ impl From<Gate> for Severity {
 pub enum HookCommand {
     /// Scan what is staged and stop the commit if it holds a token
     PreCommit,
+    /// Scan the message of a commit and stop the commit if it holds a token
+    CommitMsg {
+        /// Where git has put the message
+        file: PathBuf,
+    },
+    /// Scan every commit that a push brings and stop the push if one holds a token
+    PrePush {
+        /// The remote [default: what the pre-commit framework says in its variables]
+        remote: Option<String>,
+        /// Its address
+        url: Option<String>,
+    },
+    /// Scan what a repository is about to receive and reject the push if it holds a token
+    PreReceive,
+    /// The same for one reference
+    Update {
+        /// The reference
+        reference: std::ffi::OsString,
+        /// Where it is now
+        old: String,
+        /// Where it is to be
+        new: String,
+    },
     /// Put the hook into this repository
     Install,
     /// Take the hook out of this repository

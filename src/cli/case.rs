@@ -2,6 +2,7 @@
 
 use super::exit::Code;
 use super::failure::Failure;
+use super::follow::{Followed, follow, leave};
 use super::rotate::{VALID, conclude, from_standard_input};
 use super::screen::Screen;
 use super::{acts, person, signals};
@@ -160,23 +161,36 @@ async fn provide(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<
     let secret = from_standard_input()?;
     let sealed = runner::seal_provided(&mending.sealer, id, &secret).map_err(Failure::from)?;
     drop(secret);
-    go_on(mending, screen, id, Some(Word::provided(person::current(), sealed))).await?.map_err(Failure::from)
+    let word = Word::provided(person::current(), sealed);
+    match go_on(mending, screen, id, Some(word.clone())).await? {
+        Err(RunError::Journal(JournalError::Held { .. })) => {
+            leave(mending, id, &word).await?;
+            screen.text(&format!("{id} is being run by another process; the token waits for it, sealed\n"));
+            Ok(Code::Waiting)
+        }
+        other => other.map_err(Failure::from),
+    }
 }
 
 /// Where a case waits for a person's hand: what to do, and where that is described.
 pub(super) fn by_hand(mending: &Mending, screen: &Screen, state: &State) {
     let Some((act, what)) = hand_of(state) else { return };
+    let mut text = format!("  by hand:  {what}\n");
     let kind = mending.catalogue.find(&state.plan.kind);
-    let page = kind.and_then(|kind| kind.exchanges().by_hand(act).map(str::to_owned));
-    let page = page.map(|page| format!("; the steps are in {page}")).unwrap_or_default();
-    screen.text(&format!("  by hand:  {what}{page}\n"));
+    if let Some(how) = kind.and_then(|kind| kind.exchanges().by_hand(act)) {
+        for (number, step) in how.steps.iter().enumerate() {
+            text.push_str(&format!("    {}. {step}\n", number + 1));
+        }
+        text.push_str(&format!("    see {}\n", how.page));
+    }
+    screen.text(&text);
 }
 
 fn hand_of(state: &State) -> Option<(Act, &'static str)> {
     let replaces = state.plan.abilities.class == Class::Replace;
     match &state.stage {
         _ if rotation::takes_value(state) && replaces => Some((
-            Act::Mint,
+            Act::Replace,
             "replace the token in the provider's console (the old one ends with that), then hand the new one over on \
              standard input",
         )),
@@ -210,11 +224,8 @@ async fn order(
     let fact = (order != Order::Resume || waits).then(|| Fact::Ordered(order, person::current(), reason.to_owned()));
     match go_on(mending, screen, id, fact.map(Word::from)).await? {
         Err(RunError::Journal(JournalError::Held { .. })) if order != Order::Resume => {
-            mending
-                .journal
-                .order(id, order, &person::current(), reason, mending.clock.now())
-                .await
-                .map_err(Failure::from)?;
+            let word = Word::from(Fact::Ordered(order, person::current(), reason.to_owned()));
+            leave(mending, id, &word).await?;
             screen.text(&format!("{id} is being run by another process; it was told to {}\n", order.word()));
             Ok(Code::Waiting)
         }
@@ -222,14 +233,24 @@ async fn order(
     }
 }
 
-/// Carries a case on in this process.
+/// Carries a case on: the daemon does it if one runs, else this process.
 async fn go_on(
     mending: &Mending,
     screen: &Screen,
     id: &RotationId,
     first: Option<Word>,
 ) -> Result<Result<Code, RunError>, Failure> {
-    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    let records = mending.journal.replay(id).await.map_err(Failure::from)?;
+    let state = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
+    if mending.attended().await.map_err(Failure::from)?.is_some() {
+        let word = match &first {
+            Some(word) => Some(leave(mending, id, word).await?),
+            None => None,
+        };
+        screen.head(&state.plan);
+        let followed = Followed { rotation: id, shown: records.len() as u64, word, approves: false };
+        return follow(mending, screen, followed).await.map(Ok);
+    }
     let managed = mending.managed(&state.plan.credential).await.map_err(Failure::from)?;
     let told = |state: &State, event: &rotation::Event| screen.event(state, event);
     let stopping = signals::watch()?;

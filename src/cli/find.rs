@@ -2,6 +2,7 @@
 
 use super::exit::Code;
 use super::failure::Failure;
+use super::import;
 use super::scan::processors;
 use crate::clock::Clock;
 use crate::model::{Finding, FingerprintPrefix};
@@ -53,6 +54,25 @@ pub(super) fn finding(
         .hint("name the repository with --repo PATH, or the credential with --credential NAME"))
 }
 
+/// The one secret of another scanner's report whose fingerprint begins like that.
+///
+/// # Errors
+/// When there is none, or more than one, or the report cannot be read.
+pub(super) fn imported(
+    prefix: &FingerprintPrefix,
+    report: &Path,
+    repository: &Path,
+    kinds: &Arc<Catalogue>,
+    clock: &dyn Clock,
+) -> Result<Finding, Failure> {
+    let given = import::Given { report, from: None, root: repository, isolated: false, keep_findings: true };
+    let (_, tool, outcome) = import::followed(&given, kinds, clock)?;
+    only(prefix, outcome.findings)?.ok_or_else(|| {
+        let message = format!("no finding of the {tool} report {} has that fingerprint", report.display());
+        Failure::new(Code::Usage, message).hint(format!("stanch import {} shows what it holds", report.display()))
+    })
+}
+
 fn among(
     prefix: &FingerprintPrefix,
     target: Target,
@@ -61,7 +81,11 @@ fn among(
 ) -> Result<Option<Finding>, Failure> {
     let prepared = prepare(request(target), Arc::clone(kinds), clock)?;
     let outcome = prepared.scanner.run(prepared.source.as_ref())?;
-    let mut fitting = outcome.findings.into_iter().filter(|finding| finding.fingerprint.starts_with(prefix));
+    only(prefix, outcome.findings)
+}
+
+fn only(prefix: &FingerprintPrefix, findings: Vec<Finding>) -> Result<Option<Finding>, Failure> {
+    let mut fitting = findings.into_iter().filter(|finding| finding.fingerprint.starts_with(prefix));
     let first = fitting.next();
     match (&first, fitting.find(|next| first.as_ref().is_some_and(|first| first.fingerprint != next.fingerprint))) {
         (Some(one), Some(other)) => {

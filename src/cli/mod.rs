@@ -7,7 +7,12 @@ pub mod args;
 mod audit;
 #[cfg(feature = "rotate")]
 mod case;
+mod ci;
 mod config;
+#[cfg(feature = "rotate")]
+pub mod credential;
+#[cfg(feature = "rotate")]
+mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
 #[cfg(feature = "rotate")]
@@ -16,8 +21,12 @@ pub mod exit;
 pub mod failure;
 #[cfg(feature = "rotate")]
 mod find;
+#[cfg(feature = "rotate")]
+mod follow;
 mod hook;
 mod ignore;
+mod import;
+mod interruption;
 #[cfg(feature = "rotate")]
 mod mending;
 mod output;
@@ -62,17 +71,23 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Code, Failure> {
-    start_log(&arguments.common)?;
+    #[cfg(feature = "rotate")]
+    let is_service = matches!(arguments.command, Command::Daemon(_));
+    #[cfg(not(feature = "rotate"))]
+    let is_service = false;
+    start_log(&arguments.common, is_service)?;
     #[cfg(feature = "rotate")]
     dump::forbid();
     let clock = SystemClock::new();
     let common = &arguments.common;
     match &arguments.command {
         Command::Scan(arguments) => scan::run(arguments, common, &clock),
+        Command::Ci(arguments) => ci::run(arguments, common, &clock),
         Command::Hook(command) => hook::run(command, common, &clock),
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
         Command::Ignore(arguments) => ignore::run(arguments, &clock),
+        Command::Import(arguments) => import::run(arguments, common, &clock),
         #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
@@ -80,17 +95,27 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
         #[cfg(feature = "rotate")]
+        Command::Daemon(arguments) => daemon::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Reload(arguments) => daemon::reload(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Drain(arguments) => daemon::drain(arguments),
+        #[cfg(feature = "rotate")]
         Command::Demo(arguments) => demo::run(arguments, common),
+        #[cfg(feature = "rotate")]
+        Command::GitCredential(arguments) => credential::run(arguments),
     }
 }
 
-fn start_log(common: &args::Common) -> Result<(), Failure> {
+/// A service has nobody who looks on: it says what it does without being asked.
+fn start_log(common: &args::Common, is_service: bool) -> Result<(), Failure> {
     let format = match common.log_format {
         LogForm::Text => LogFormat::Text,
         LogForm::Json => LogFormat::Json,
     };
     let directives = std::env::var("STANCH_LOG").ok();
-    telemetry::start(&Logging { format, verbose: common.verbose, directives }).map_err(|error| {
-        Failure::of(Code::Usage, &error).hint("for instance STANCH_LOG=info or STANCH_LOG=stanch=debug")
-    })
+    telemetry::start(&Logging { format, verbose: common.verbose.saturating_add(u8::from(is_service)), directives })
+        .map_err(|error| {
+            Failure::of(Code::Usage, &error).hint("for instance STANCH_LOG=info or STANCH_LOG=stanch=debug")
+        })
 }

@@ -3,6 +3,7 @@
 use super::case::by_hand;
 use super::exit::Code;
 use super::failure::Failure;
+use super::follow::{Followed, follow};
 use super::screen::Screen;
 use super::signals::Stopping;
 use super::{acts, find, person, signals};
@@ -60,6 +61,10 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     let runner = mending.runner(&managed, &told, beforehand, &stopping.asked);
     let rotation = runner.open(plan, &old).await.map_err(Failure::from)?;
     drop(old);
+    if mending.attended().await.map_err(Failure::from)?.is_some() {
+        let followed = Followed { rotation: &rotation, shown: 1, word: None, approves: given.yes };
+        return follow(&mending, &screen, followed).await;
+    }
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
     let code = conclude(&screen, &state, &rest, &stopping);
     by_hand(&mending, &screen, &state);
@@ -87,7 +92,11 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
         return Err(Failure::new(Code::Usage, "name what to rotate").hint(hint));
     };
     let prefix: FingerprintPrefix = text.parse().map_err(|error| Failure::new(Code::Usage, format!("{error}")))?;
-    let finding = find::finding(&prefix, &given.repo, &mending.catalogue, &mending.clock)?;
+    let (kinds, clock) = (&mending.catalogue, &mending.clock);
+    let finding = match &given.report {
+        Some(report) => find::imported(&prefix, report, &given.repo, kinds, clock)?,
+        None => find::finding(&prefix, &given.repo, kinds, clock)?,
+    };
     let (mut looked, mut unread) = (Vec::new(), None);
     for name in mending.names_of(&finding.kind) {
         let managed = mending.managed(&name).await.map_err(Failure::from)?;

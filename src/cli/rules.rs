@@ -5,6 +5,7 @@ use super::exit::Code;
 use super::failure::Failure;
 use super::output::print;
 use crate::model::{Confidence, KindId};
+use crate::rules::exchange::{Act, Exchanges};
 use crate::rules::{Kind, builtin, check_file};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -61,7 +62,25 @@ fn describe(kind: &Kind, out: &mut dyn Write) -> io::Result<()> {
     kind.sources.iter().try_for_each(|source| match &source.note {
         Some(note) => writeln!(out, "source      {} ({note})", source.page),
         None => writeln!(out, "source      {}", source.page),
-    })
+    })?;
+    acts(kind.exchanges(), out)
+}
+
+/// What is done without a person, once the configuration gives what it needs, and what a person does.
+fn acts(exchanges: &Exchanges, out: &mut dyn Write) -> io::Result<()> {
+    let spoken = Act::ALL.into_iter().filter(|act| !exchanges.ways(*act).is_empty());
+    let spoken: Vec<_> = spoken.map(Act::word).collect();
+    if !spoken.is_empty() {
+        writeln!(out, "asked for   {}", spoken.join(", "))?;
+    }
+    for act in Act::ALL {
+        let Some(how) = exchanges.by_hand(act) else { continue };
+        writeln!(out, "\n{act} by hand, as {} says:", how.page)?;
+        for (at, step) in how.steps.iter().enumerate() {
+            writeln!(out, "  {}. {step}", at + 1)?;
+        }
+    }
+    Ok(())
 }
 
 fn check(files: &[PathBuf]) -> Result<Code, Failure> {

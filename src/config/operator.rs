@@ -2,6 +2,10 @@
 //!
 //! It is never the scanned repository's own file. What stands here is plain data; `wiring` makes adapters of it.
 
+mod provider;
+
+pub use provider::{AwsAuthority, PostgresAuthority, Provider, RedisAuthority, Tls};
+
 use super::policy::{PolicyEntry, Span};
 use super::service::{Alert, Service, Watched};
 use serde::Deserialize;
@@ -79,16 +83,6 @@ pub enum Store {
     },
 }
 
-/// An AWS access key that stanch uses itself.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AwsAuthority {
-    /// Access key id.
-    pub id: String,
-    /// Secret access key.
-    pub secret: SecretSource,
-}
-
 /// A managed credential.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,70 +101,6 @@ pub struct Managed {
     /// How careful.
     #[serde(default)]
     pub policy: PolicyEntry,
-}
-
-/// A provider.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "driver", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Provider {
-    /// The kind's own exchanges, over HTTP.
-    Http {
-        /// The base address of a self-hosted system.
-        base: Option<String>,
-        /// What mints, lists and revokes.
-        authority: Option<SecretSource>,
-    },
-    /// AWS IAM access keys.
-    AwsIam {
-        /// The IAM user that holds the keys; looked up by key where it is not named.
-        user: Option<String>,
-        /// Region.
-        region: String,
-        /// Another endpoint than Amazon's, for IAM and STS alike.
-        endpoint: Option<String>,
-        /// Credentials; the default chain where there are none.
-        authority: Option<AwsAuthority>,
-    },
-    /// PostgreSQL: two alternating login roles.
-    Postgres {
-        /// Host.
-        host: String,
-        /// Port.
-        #[serde(default = "postgres_port")]
-        port: u16,
-        /// Database.
-        database: String,
-        /// The two login roles.
-        roles: [String; 2],
-        /// The role that both are members of; checked before a mint where it is named.
-        owner: Option<String>,
-        /// Who may alter them.
-        authority: PostgresAuthority,
-        /// Transport security.
-        #[serde(default)]
-        tls: Tls,
-    },
-}
-
-/// A database account that stanch uses itself.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PostgresAuthority {
-    /// Role.
-    pub user: String,
-    /// Password.
-    pub password: SecretSource,
-}
-
-/// Transport security of a database connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Tls {
-    /// Encrypted, with the certificate and the host name checked.
-    #[default]
-    Verify,
-    /// In clear: for loopback and unix sockets.
-    Disable,
 }
 
 /// One copy of the credential.
@@ -387,8 +317,7 @@ impl Operator {
         let mut places = BTreeMap::new();
         for (name, managed) in &self.credentials {
             let at = managed.defined;
-            // Every new secret of these has another handle; a value without it would be taken for another pair's.
-            let paired = matches!(managed.value.provider, Provider::Postgres { .. } | Provider::AwsIam { .. });
+            let paired = managed.value.provider.is_paired();
             if managed.value.stores.is_empty() {
                 return Err(mistake(at, format!("credential '{name}' has no store: name at least one under 'stores'")));
             }
@@ -433,10 +362,8 @@ impl Operator {
                     return Err(mistake(dependent.defined, format!("there are two dependents '{name}'")));
                 }
             }
-            if let Provider::Postgres { roles: [a, b], .. } = &managed.value.provider
-                && a == b
-            {
-                return Err(mistake(at, format!("credential '{name}' needs two different roles that alternate")));
+            if let Some(problem) = managed.value.provider.problem() {
+                return Err(mistake(at, format!("credential '{name}' {problem}")));
             }
         }
         Ok(())
@@ -460,11 +387,7 @@ impl Operator {
             }
         }
         for managed in self.credentials.values_mut() {
-            match &mut managed.value.provider {
-                Provider::Http { authority, .. } => authority.iter_mut().for_each(secret),
-                Provider::AwsIam { authority, .. } => authority.iter_mut().for_each(|a| secret(&mut a.secret)),
-                Provider::Postgres { authority, .. } => secret(&mut authority.password),
-            }
+            managed.value.provider.secrets().into_iter().for_each(secret);
             managed.value.stores.iter_mut().filter_map(|entry| entry.value.export.as_mut()).for_each(anchor);
             for dependent in &mut managed.value.dependents {
                 dependent.value.postgres.iter_mut().for_each(|probe| secret(&mut probe.authority.password));

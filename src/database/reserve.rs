@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A file that takes up room beside the database, given up when an outcome must be recorded and the disk is full.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reserve {
     path: PathBuf,
     bytes: u64,

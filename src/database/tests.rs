@@ -22,7 +22,7 @@ async fn count(database: &Database) -> i64 {
 async fn insert(work: &mut Transaction<'_>) {
     let statement = "INSERT INTO rotations (rotation, credential, identity, opened, records, head) \
          VALUES ('C-0001', 'c', 'i', 0, 0, '') ON CONFLICT DO NOTHING; \
-         INSERT INTO inbox (rotation, \"order\", who, reason, at) VALUES ('C-0001', 'x', 'w', 'r', 0)";
+         INSERT INTO inbox (rotation, fact, who, at) VALUES ('C-0001', 'x', 'w', 0)";
     sqlx::raw_sql(statement).execute(work.connection()).await.unwrap();
 }
 
@@ -124,7 +124,7 @@ async fn a_full_file_is_said_and_the_next_write_works() {
     insert(&mut work).await;
     // The limit belongs to the connection, which is given up with the failed work.
     sqlx::raw_sql("PRAGMA max_page_count = 1").execute(work.connection()).await.unwrap();
-    let grown = sqlx::query("UPDATE inbox SET reason = hex(randomblob(100000))").execute(work.connection()).await;
+    let grown = sqlx::query("UPDATE inbox SET fact = hex(randomblob(100000))").execute(work.connection()).await;
     assert!(matches!(database.explain(grown.unwrap_err()), DatabaseError::Full { .. }));
     drop(work);
     let mut work = database.write().await.unwrap();

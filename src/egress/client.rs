@@ -56,8 +56,10 @@ impl Egress {
             sent = sent.body(bytes);
         }
         let reply = sent.send().await.map_err(|source| failed(&origin, source))?;
-        let (status, retry_after) = (reply.status().as_u16(), wait(reply.headers()));
-        Ok(Response { status, retry_after, body: self.body(&origin, reply).await? })
+        let status = reply.status().as_u16();
+        let retry_after = wait(reply.headers()).or_else(|| until_reset(status, reply.headers()));
+        let link = reply.headers().get("link").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Response { status, retry_after, link, body: self.body(&origin, reply).await? })
     }
 
     /// Reads the body up to the limit, leaving no half-grown copy behind in memory.
@@ -141,6 +143,18 @@ fn wait(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     Some(wait.min(LONGEST_WAIT))
+}
+
+/// The wait of a forge that says when its limit ends, in seconds of its own clock, and not how long that is.
+fn until_reset(status: u16, headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let spent = text("x-ratelimit-remaining").is_some_and(|left| left.trim() == "0");
+    if !spent || !matches!(status, 403 | 429) {
+        return None;
+    }
+    let reset = text("x-ratelimit-reset")?.trim().parse::<i64>().ok()?;
+    let now = jiff::fmt::rfc2822::parse(text("date")?).ok()?.timestamp().as_second();
+    Some(Duration::from_secs(u64::try_from(reset.saturating_sub(now)).unwrap_or(0)).min(LONGEST_WAIT))
 }
 
 /// Resolves names to public addresses only, at the moment of connecting, so that a name cannot lead inside later.

@@ -59,6 +59,8 @@ pub struct Response {
     pub status: u16,
     /// How long it asks to wait, at most an hour.
     pub retry_after: Option<Duration>,
+    /// Where it says that more is to be had: the `Link` header, as it came.
+    pub link: Option<String>,
     /// The body, as it came.
     pub body: Secret,
 }

@@ -66,6 +66,20 @@ async fn a_wait_is_read_in_seconds_and_as_a_date() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_limit_is_read_where_the_limit_is_spent() {
+    let reset = "date: Tue, 14 Nov 2023 22:13:20 GMT\r\nx-ratelimit-reset: 1700000060\r\n";
+    for (status, left, wait) in [(403, "0", Some(60)), (429, "0", Some(60)), (403, "7", None), (200, "0", None)] {
+        let reply = format!(
+            "HTTP/1.1 {status} X\r\n{reset}x-ratelimit-remaining: {left}\r\nlink: </x>; rel=\"next\"\r\ncontent-length: 0\r\n\r\n"
+        );
+        let (at, _server) = answer(reply.into_bytes()).await;
+        let reply = egress().send(&Allowed::default().and(&at), Request::get(at.as_str())).await.unwrap();
+        assert_eq!(reply.retry_after, wait.map(Duration::from_secs), "{status} {left}");
+        assert_eq!(reply.link.as_deref(), Some("</x>; rel=\"next\""));
+    }
+}
+
+#[tokio::test]
 async fn a_long_reply_is_cut_off_and_perhaps_happened() {
     let (at, _server) = answer(ok(&"x".repeat(1001))).await;
     let error = egress().send(&Allowed::default().and(&at), Request::get(at.as_str())).await.unwrap_err();

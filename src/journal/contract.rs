@@ -248,23 +248,57 @@ async fn orders_wait_in_their_order_until_they_are_settled(kept: Kept) {
     open(&kept, 1).await;
     open(&kept, 2).await;
     let ada = Person::new("ada");
+    let said = |order, reason: &str| Fact::Ordered(order, Person::new("ada"), reason.to_owned());
     let put = |rotation: u64, order, reason: &'static str| {
-        let (journal, ada) = (kept.journal.clone(), ada.clone());
-        async move { journal.order(&self::rotation(rotation), order, &ada, reason, Timestamp(5)).await.unwrap() }
+        let (journal, ada, fact) = (kept.journal.clone(), ada.clone(), said(order, reason));
+        async move { journal.leave_word(&self::rotation(rotation), &fact, None, &ada, Timestamp(5)).await.unwrap() }
     };
     assert_eq!(kept.journal.waiting(&rotation(1)).await.unwrap(), None);
     put(1, Order::Pause, "lunch").await;
     put(2, Order::Abandon, "other").await;
     put(1, Order::RevokeNow, "it's abused").await;
     let first = kept.journal.waiting(&rotation(1)).await.unwrap().unwrap();
-    assert_eq!((first.order, first.reason.as_str(), &first.who, first.at), (Order::Pause, "lunch", &ada, Timestamp(5)));
+    assert_eq!((&first.fact, &first.who, first.at), (&said(Order::Pause, "lunch"), &ada, Timestamp(5)));
     kept.journal.settle(first.id, "applied").await.unwrap();
     kept.journal.settle(first.id, "twice").await.unwrap();
     let second = kept.journal.waiting(&rotation(1)).await.unwrap().unwrap();
-    assert_eq!((second.order, second.reason.as_str()), (Order::RevokeNow, "it's abused"));
+    assert_eq!(second.fact, said(Order::RevokeNow, "it's abused"));
     kept.journal.settle(second.id, "refused: past the pivot").await.unwrap();
     assert_eq!(kept.journal.waiting(&rotation(1)).await.unwrap(), None);
-    assert_eq!(kept.journal.waiting(&rotation(2)).await.unwrap().unwrap().order, Order::Abandon);
+    assert_eq!(kept.journal.waiting(&rotation(2)).await.unwrap().unwrap().fact, said(Order::Abandon, "other"));
+}
+
+async fn a_word_is_taken_once_with_its_record_and_the_value_it_brings(kept: Kept) {
+    let at = open(&kept, 1).await;
+    let (ada, value) = (Person::new("ada"), sealed("from ada"));
+    let fact = Fact::Ordered(Order::Pause, ada.clone(), "lunch".into());
+    let id = kept.journal.leave_word(&rotation(1), &fact, Some(&value), &ada, Timestamp(5)).await.unwrap();
+    let waiting = kept.journal.waiting(&rotation(1)).await.unwrap().unwrap();
+    assert_eq!((waiting.id, waiting.sealed.as_ref()), (id, Some(&value)));
+    let (said, brought) = (event(6, waiting.fact), [value.clone()]);
+    let late = Position { seq: 9, ..at.clone() };
+    fenced(kept.journal.take_word(id, &late, &said, &brought, false, 0).await);
+    assert!(kept.journal.waiting(&rotation(1)).await.unwrap().is_some(), "what was not recorded still waits");
+    let next = kept.journal.take_word(id, &at, &said, &brought, false, 0).await.unwrap();
+    assert_eq!(kept.journal.waiting(&rotation(1)).await.unwrap(), None);
+    assert_eq!(kept.journal.sealed(&rotation(1), &value.digest).await.unwrap(), Some(value));
+    let again = kept.journal.take_word(id, &next, &said, &[], false, 0).await;
+    assert!(matches!(again, Err(JournalError::Settled)), "{again:?}");
+    assert_eq!(facts(&kept, &rotation(1)).await, [opened(1), said]);
+}
+
+async fn no_word_waits_at_a_rotation_that_is_over(kept: Kept) {
+    let at = open(&kept, 1).await;
+    let (ada, value) = (Person::new("ada"), sealed("from ada"));
+    let fact = Fact::Ordered(Order::Abandon, ada.clone(), "enough".into());
+    let leave = || kept.journal.leave_word(&at.rotation, &fact, Some(&value), &ada, Timestamp(5));
+    let (first, _late) = (leave().await.unwrap(), leave().await.unwrap());
+    let brought = std::slice::from_ref(&value);
+    kept.journal.take_word(first, &at, &event(6, fact.clone()), brought, true, 0).await.unwrap();
+    assert_eq!(kept.journal.waiting(&at.rotation).await.unwrap(), None, "one that was left is settled");
+    leave().await.unwrap();
+    assert_eq!(kept.journal.waiting(&at.rotation).await.unwrap(), None, "one that comes later too");
+    assert_eq!(kept.journal.sealed(&at.rotation, &value.digest).await.unwrap(), None);
 }
 
 async fn what_is_not_there_is_missing(kept: Kept) {
@@ -276,7 +310,8 @@ async fn what_is_not_there_is_missing(kept: Kept) {
     missing(kept.journal.replay(&none).await.map(drop));
     missing(kept.journal.acquire(&none, &lease("a", 0)).await.map(drop));
     missing(kept.journal.append(&at, &[began(Step::Mint)], &[], false, 0).await.map(drop));
-    missing(kept.journal.order(&none, Order::Pause, &Person::new("ada"), "", Timestamp(0)).await);
+    let pause = Fact::Ordered(Order::Pause, Person::new("ada"), String::new());
+    missing(kept.journal.leave_word(&none, &pause, None, &Person::new("ada"), Timestamp(0)).await.map(drop));
     missing(kept.journal.renew(&at, &lease("a", 0)).await);
     missing(kept.journal.release(&at).await);
     assert_eq!(kept.journal.sealed(&none, &Digest::new("d")).await.unwrap(), None);
@@ -303,5 +338,7 @@ promises! {
     two_workers_get_one_lease
     sealed_values_are_erased_when_the_rotation_closes
     orders_wait_in_their_order_until_they_are_settled
+    a_word_is_taken_once_with_its_record_and_the_value_it_brings
+    no_word_waits_at_a_rotation_that_is_over
     what_is_not_there_is_missing
 }

@@ -1,11 +1,12 @@
 //! The journal in memory: for rehearsals, which leave nothing behind, and for tests.
 
+use super::inbox::{APPLIED, TOO_LATE};
 use super::{
     Hash, Journal, JournalError, Lease, Listed, Position, Record, Waiting, chain, id_after, number_of, plan_of,
     reopens, verify,
 };
 use crate::model::{Digest, Person, RotationId, Timestamp};
-use crate::rotation::{Event, Order};
+use crate::rotation::{Event, Fact};
 use crate::seal::Sealed;
 use async_trait::async_trait;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,6 +54,53 @@ impl Kept {
             .iter_mut()
             .find(|case| case.listed.rotation == *rotation)
             .ok_or_else(|| JournalError::Missing { rotation: rotation.clone() })
+    }
+}
+
+impl Kept {
+    fn append(
+        &mut self,
+        at: &Position,
+        events: &[Event],
+        sealed: &[Sealed],
+        closes: bool,
+        monotonic: u64,
+    ) -> Result<Position, JournalError> {
+        if reopens(events) {
+            return Err(JournalError::Unopened);
+        }
+        let case = self.find(&at.rotation)?;
+        case.fence(at.epoch)?;
+        if case.next() != *at {
+            return Err(JournalError::Fenced { rotation: at.rotation.clone() });
+        }
+        let next = case.add(events, monotonic)?;
+        case.sealed.extend_from_slice(sealed);
+        if closes || !case.listed.open {
+            self.close(&at.rotation)?;
+        }
+        Ok(next)
+    }
+
+    /// Nothing sealed is left, and no word waits any more.
+    fn close(&mut self, rotation: &RotationId) -> Result<(), JournalError> {
+        let case = self.find(rotation)?;
+        case.listed.open = false;
+        case.sealed.clear();
+        for (of, waiting, outcome) in &mut self.inbox {
+            if of == rotation && outcome.is_none() {
+                waiting.sealed = None;
+                *outcome = Some(TOO_LATE.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, id: i64, outcome: &str) {
+        if let Some((_, waiting, settled @ None)) = self.inbox.iter_mut().find(|(_, waiting, _)| waiting.id == id) {
+            waiting.sealed = None;
+            *settled = Some(outcome.to_owned());
+        }
     }
 }
 
@@ -131,22 +179,7 @@ impl Journal for MemoryJournal {
         closes: bool,
         monotonic: u64,
     ) -> Result<Position, JournalError> {
-        if reopens(events) {
-            return Err(JournalError::Unopened);
-        }
-        let mut kept = self.kept();
-        let case = kept.find(&at.rotation)?;
-        case.fence(at.epoch)?;
-        if case.next() != *at {
-            return Err(JournalError::Fenced { rotation: at.rotation.clone() });
-        }
-        let next = case.add(events, monotonic)?;
-        case.listed.open &= !closes;
-        case.sealed.extend_from_slice(sealed);
-        if !case.listed.open {
-            case.sealed.clear();
-        }
-        Ok(next)
+        self.kept().append(at, events, sealed, closes, monotonic)
     }
 
     async fn replay(&self, rotation: &RotationId) -> Result<Vec<Record>, JournalError> {
@@ -195,20 +228,41 @@ impl Journal for MemoryJournal {
         Ok(())
     }
 
-    async fn order(
+    async fn leave_word(
         &self,
         rotation: &RotationId,
-        order: Order,
+        fact: &Fact,
+        sealed: Option<&Sealed>,
         who: &Person,
-        reason: &str,
         at: Timestamp,
-    ) -> Result<(), JournalError> {
+    ) -> Result<i64, JournalError> {
         let mut kept = self.kept();
-        kept.find(rotation)?;
+        let open = kept.find(rotation)?.listed.open;
         let id = i64::try_from(kept.inbox.len()).unwrap_or(i64::MAX).saturating_add(1);
-        let waiting = Waiting { id, order, who: who.clone(), reason: reason.to_owned(), at };
-        kept.inbox.push((rotation.clone(), waiting, None));
-        Ok(())
+        let waiting = Waiting { id, fact: fact.clone(), sealed: sealed.cloned(), who: who.clone(), at };
+        kept.inbox.push((rotation.clone(), waiting, (!open).then(|| TOO_LATE.to_owned())));
+        Ok(id)
+    }
+
+    async fn take_word(
+        &self,
+        id: i64,
+        at: &Position,
+        event: &Event,
+        sealed: &[Sealed],
+        closes: bool,
+        monotonic: u64,
+    ) -> Result<Position, JournalError> {
+        let mut kept = self.kept();
+        if !kept.inbox.iter().any(|(_, waiting, outcome)| waiting.id == id && outcome.is_none()) {
+            return Err(JournalError::Settled);
+        }
+        let next = kept.append(at, std::slice::from_ref(event), sealed, false, monotonic)?;
+        kept.settle(id, APPLIED);
+        if closes {
+            kept.close(&at.rotation)?
+        }
+        Ok(next)
     }
 
     async fn waiting(&self, rotation: &RotationId) -> Result<Option<Waiting>, JournalError> {
@@ -218,10 +272,7 @@ impl Journal for MemoryJournal {
     }
 
     async fn settle(&self, id: i64, outcome: &str) -> Result<(), JournalError> {
-        let mut kept = self.kept();
-        if let Some((.., settled @ None)) = kept.inbox.iter_mut().find(|(_, waiting, _)| waiting.id == id) {
-            *settled = Some(outcome.to_owned());
-        }
+        self.kept().settle(id, outcome);
         Ok(())
     }
 }

@@ -1,19 +1,23 @@
 //! The durable record of rotations: append-only, chained, compare-and-set; the contract of its two keepers.
 
+mod attendant;
 mod audit;
 mod chain;
 mod checkpoint;
 #[cfg(test)]
 mod contract;
+mod inbox;
 pub mod memory;
 pub mod sqlite;
 
+pub use attendant::{Ask, Attendant};
 pub use audit::{AuditError, export, verify_file};
 pub use chain::{Broken, Flaw, Hash, chain, verify};
 pub use checkpoint::{Checkpoint, NotACheckpoint, Summary};
+pub use inbox::{APPLIED, Standing, Waiting};
 
 use crate::model::{Digest, Person, RotationId, Timestamp};
-use crate::rotation::{Event, Fact, Order, Plan};
+use crate::rotation::{Event, Fact, Plan};
 use crate::seal::Sealed;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -64,21 +68,6 @@ pub struct Listed {
     pub records: u64,
 }
 
-/// A person's order that waits in the inbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// Its number in the inbox.
-    pub id: i64,
-    /// What.
-    pub order: Order,
-    /// Who.
-    pub who: Person,
-    /// Why.
-    pub reason: String,
-    /// When it was put there.
-    pub at: Timestamp,
-}
-
 /// The record of rotations. On return of a write, it is durable.
 #[async_trait]
 pub trait Journal: std::fmt::Debug + Send + Sync {
@@ -127,20 +116,34 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
     /// Gives the lease back if the epoch is current still.
     async fn release(&self, at: &Position) -> Result<(), JournalError>;
 
-    /// Puts an order into the inbox of a rotation that somebody else runs.
-    async fn order(
+    /// Puts a person's word into the inbox of a rotation that somebody else runs, with the sealed value that it brings;
+    /// the number under which it waits.
+    async fn leave_word(
         &self,
         rotation: &RotationId,
-        order: Order,
+        fact: &Fact,
+        sealed: Option<&Sealed>,
         who: &Person,
-        reason: &str,
         at: Timestamp,
-    ) -> Result<(), JournalError>;
+    ) -> Result<i64, JournalError>;
 
-    /// The oldest order that waits.
+    /// The oldest word that waits.
     async fn waiting(&self, rotation: &RotationId) -> Result<Option<Waiting>, JournalError>;
 
-    /// Takes an order out of the inbox, with what became of it (`applied`, or why it was refused).
+    /// Appends the event of a waiting word as [`Journal::append`] does, and takes the word out of the inbox in the same
+    /// transaction: it is applied once, whenever the process dies. A word that does not wait any more is
+    /// [`JournalError::Settled`].
+    async fn take_word(
+        &self,
+        id: i64,
+        at: &Position,
+        event: &Event,
+        sealed: &[Sealed],
+        closes: bool,
+        monotonic: u64,
+    ) -> Result<Position, JournalError>;
+
+    /// Takes a word out of the inbox that was not applied, with the reason.
     async fn settle(&self, id: i64, outcome: &str) -> Result<(), JournalError>;
 }
 
@@ -207,6 +210,17 @@ pub enum JournalError {
     /// The first event is not an opening, or a later one is.
     #[error("a case begins with its plan, and has one")]
     Unopened,
+    /// The word does not wait any more.
+    #[error("this word was taken out of the inbox before")]
+    Settled,
+    /// Another process runs everything here.
+    #[error("a daemon attends this journal since {since} (process {process})")]
+    Attended {
+        /// Its number.
+        process: String,
+        /// Since when.
+        since: Timestamp,
+    },
     /// The chain is broken.
     #[error("the journal is damaged: nothing of this case is done until it is restored from a backup")]
     Damaged(#[from] Broken),

@@ -2,19 +2,20 @@
 
 mod rows;
 
-pub(super) use rows::{count, entry, entry_columns};
+pub(super) use rows::{count, entry, entry_columns, listed_of, signed};
 
 use super::chain::{Verifier, canonical, link};
+use super::inbox::{APPLIED, TOO_LATE};
 use super::{
     Broken, Flaw, Hash, Journal, JournalError, Lease, Listed, Position, Record, Waiting, chain, id_after, plan_of,
     reopens,
 };
 use crate::database::{Database, DatabaseError, Reserve, Transaction};
 use crate::model::{Digest, Person, RotationId, Timestamp};
-use crate::rotation::{Event, Fact, Order};
+use crate::rotation::{Event, Fact};
 use crate::seal::Sealed;
 use async_trait::async_trait;
-use rows::{Head, insert_leaf, insert_record, listed_of, sealed_of, signed, waiting_of};
+use rows::{Head, insert_leaf, insert_record, sealed_of};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use std::sync::Arc;
@@ -25,8 +26,8 @@ const RESERVE_BYTES: u64 = 4 << 20;
 /// No rotation is opened with less room than this.
 const ROOM_BYTES: u64 = 16 << 20;
 
-/// The journal in a database file.
-#[derive(Debug)]
+/// The journal in a database file. A second value of it works on the same connection.
+#[derive(Clone, Debug)]
 pub struct SqliteJournal {
     database: Arc<Database>,
     reserve: Reserve,
@@ -70,12 +71,22 @@ impl SqliteJournal {
         JournalError::Full { free_bytes: self.reserve.free().unwrap_or(0), needed_bytes }
     }
 
-    async fn begin(&self) -> Result<Transaction<'_>, JournalError> {
+    /// Begins to write.
+    pub(super) async fn begin(&self) -> Result<Transaction<'_>, JournalError> {
         self.database.write().await.map_err(|error| self.explain("write", error))
     }
 
+    /// Begins to read.
+    pub(super) async fn reading(&self) -> Result<Transaction<'_>, JournalError> {
+        self.database.read().await.map_err(|error| self.explain("read", error))
+    }
+
     /// Ends a write: durable if it went well, undone if not.
-    async fn end<T>(&self, work: Transaction<'_>, outcome: Result<T, JournalError>) -> Result<T, JournalError> {
+    pub(super) async fn end<T>(
+        &self,
+        work: Transaction<'_>,
+        outcome: Result<T, JournalError>,
+    ) -> Result<T, JournalError> {
         match &outcome {
             Ok(_) => work.commit().await.map_err(|error| self.explain("write", error))?,
             // The connection is given up with the work, and whatever state it is in.
@@ -102,6 +113,39 @@ impl SqliteJournal {
         self.reserve.spend().map_err(|error| JournalError::Database { act: "make room for", source: Box::new(error) })
     }
 
+    async fn add(&self, addition: &Addition<'_>) -> Result<Position, JournalError> {
+        if reopens(addition.events) {
+            return Err(JournalError::Unopened);
+        }
+        let begins = addition.events.iter().any(|event| matches!(event.fact, Fact::Began { .. }));
+        if begins {
+            self.demand_room(0)?;
+        }
+        let next = match self.append_once(addition).await {
+            Err(JournalError::Full { .. }) if !begins => {
+                self.make_room()?;
+                self.append_once(addition).await?
+            }
+            outcome => outcome?,
+        };
+        if addition.closes
+            && let Err(error) = self.database.flush().await
+        {
+            tracing::warn!(%error, "erased values stay in the journal's log until it is opened next");
+        }
+        Ok(next)
+    }
+
+    async fn settle_in(&self, on: &mut SqliteConnection, id: i64, outcome: &str) -> Result<(), JournalError> {
+        let settled = sqlx::query("UPDATE inbox SET outcome = ?, sealed = NULL WHERE id = ? AND outcome IS NULL")
+            .bind(outcome)
+            .bind(id)
+            .execute(on)
+            .await
+            .map_err(self.failed("write"))?;
+        if settled.rows_affected() == 0 { Err(JournalError::Settled) } else { Ok(()) }
+    }
+
     async fn append_once(&self, addition: &Addition<'_>) -> Result<Position, JournalError> {
         let mut work = self.begin().await?;
         let outcome = self.append_in(work.connection(), addition).await;
@@ -109,20 +153,30 @@ impl SqliteJournal {
     }
 
     async fn append_in(&self, on: &mut SqliteConnection, addition: &Addition<'_>) -> Result<Position, JournalError> {
-        let Addition { at, events, sealed, closes, monotonic } = addition;
+        let Addition { at, events, sealed, closes, monotonic, word } = addition;
         let head = self.head(on, &at.rotation).await?;
         if head.holder.is_none() || head.epoch != at.epoch || head.records.saturating_add(1) != at.seq {
             return Err(JournalError::Fenced { rotation: at.rotation.clone() });
+        }
+        if let Some(word) = word {
+            self.settle_in(on, *word, APPLIED).await?;
         }
         let open = head.open && !closes;
         let next = self.write_records(on, &head.hash, at, events, *monotonic, open).await?;
         self.keep_sealed(on, &at.rotation, sealed).await?;
         if !open {
-            sqlx::query("DELETE FROM sealed WHERE rotation = ?")
-                .bind(at.rotation.as_str())
-                .execute(on)
-                .await
-                .map_err(self.failed("write"))?;
+            for statement in [
+                "DELETE FROM sealed WHERE rotation = ?1 AND ?2 IS NOT NULL",
+                "DELETE FROM troubles WHERE rotation = ?1 AND ?2 IS NOT NULL",
+                "UPDATE inbox SET sealed = NULL, outcome = coalesce(outcome, ?2) WHERE rotation = ?1",
+            ] {
+                sqlx::query(statement)
+                    .bind(at.rotation.as_str())
+                    .bind(TOO_LATE)
+                    .execute(&mut *on)
+                    .await
+                    .map_err(self.failed("write"))?;
+            }
         }
         Ok(next)
     }
@@ -330,7 +384,7 @@ impl SqliteJournal {
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn next_id(&self) -> Result<RotationId, JournalError> {
-        let mut work = self.database.read().await.map_err(|error| self.explain("read", error))?;
+        let mut work = self.reading().await?;
         let last = sqlx::query(
             "SELECT coalesce(max(CAST(substr(rotation, 3) AS INTEGER)), 0) FROM rotations WHERE rotation GLOB 'C-[0-9]*'",
         )
@@ -363,35 +417,17 @@ impl Journal for SqliteJournal {
         closes: bool,
         monotonic: u64,
     ) -> Result<Position, JournalError> {
-        if reopens(events) {
-            return Err(JournalError::Unopened);
-        }
-        let begins = events.iter().any(|event| matches!(event.fact, Fact::Began { .. }));
-        if begins {
-            self.demand_room(0)?;
-        }
-        let addition = Addition { at, events, sealed, closes, monotonic };
-        let next = match self.append_once(&addition).await {
-            Err(JournalError::Full { .. }) if !begins => {
-                self.make_room()?;
-                self.append_once(&addition).await?
-            }
-            outcome => outcome?,
-        };
-        if closes && let Err(error) = self.database.flush().await {
-            tracing::warn!(%error, "erased values stay in the journal's log until it is opened next");
-        }
-        Ok(next)
+        self.add(&Addition { at, events, sealed, closes, monotonic, word: None }).await
     }
 
     async fn replay(&self, rotation: &RotationId) -> Result<Vec<Record>, JournalError> {
-        let mut work = self.database.read().await.map_err(|error| self.explain("read", error))?;
+        let mut work = self.reading().await?;
         let outcome = self.replay_in(work.connection(), rotation).await;
         self.end(work, outcome).await
     }
 
     async fn sealed(&self, rotation: &RotationId, digest: &Digest) -> Result<Option<Sealed>, JournalError> {
-        let mut work = self.database.read().await.map_err(|error| self.explain("read", error))?;
+        let mut work = self.reading().await?;
         let outcome =
             sqlx::query("SELECT digest, key, wrapped, ciphertext FROM sealed WHERE rotation = ? AND digest = ?")
                 .bind(rotation.as_str())
@@ -404,7 +440,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn list(&self) -> Result<Vec<Listed>, JournalError> {
-        let mut work = self.database.read().await.map_err(|error| self.explain("read", error))?;
+        let mut work = self.reading().await?;
         let outcome = sqlx::query("SELECT rotation, credential, open, opened, records FROM rotations ORDER BY number")
             .fetch_all(work.connection())
             .await
@@ -438,56 +474,70 @@ impl Journal for SqliteJournal {
         self.change_lease(at, None, Timestamp(0)).await
     }
 
-    async fn order(
+    async fn leave_word(
         &self,
         rotation: &RotationId,
-        order: Order,
+        fact: &Fact,
+        sealed: Option<&Sealed>,
         who: &Person,
-        reason: &str,
         at: Timestamp,
-    ) -> Result<(), JournalError> {
-        let word = serde_json::to_value(order)
-            .map_err(|error| JournalError::Database { act: "write", source: Box::new(error) })?;
+    ) -> Result<i64, JournalError> {
+        let unwritable = |error: serde_json::Error| JournalError::Database { act: "write", source: Box::new(error) };
+        let fact = serde_json::to_string(fact).map_err(unwritable)?;
+        let sealed = sealed.map(serde_json::to_string).transpose().map_err(unwritable)?;
         let mut work = self.begin().await?;
         let outcome = match self.head(work.connection(), rotation).await {
-            Ok(_) => sqlx::query("INSERT INTO inbox (rotation, \"order\", who, reason, at) VALUES (?, ?, ?, ?, ?)")
-                .bind(rotation.as_str())
-                .bind(word.as_str())
-                .bind(who.as_str())
-                .bind(reason)
-                .bind(signed(at.0))
-                .execute(work.connection())
-                .await
-                .map(|_| ())
-                .map_err(self.failed("write")),
+            Ok(head) => {
+                sqlx::query("INSERT INTO inbox (rotation, fact, sealed, who, at, outcome) VALUES (?, ?, ?, ?, ?, ?)")
+                    .bind(rotation.as_str())
+                    .bind(fact)
+                    .bind(sealed.filter(|_| head.open))
+                    .bind(who.as_str())
+                    .bind(signed(at.0))
+                    .bind((!head.open).then_some(TOO_LATE))
+                    .execute(work.connection())
+                    .await
+                    .map(|done| done.last_insert_rowid())
+                    .map_err(self.failed("write"))
+            }
             Err(error) => Err(error),
         };
         self.end(work, outcome).await
     }
 
+    async fn take_word(
+        &self,
+        id: i64,
+        at: &Position,
+        event: &Event,
+        sealed: &[Sealed],
+        closes: bool,
+        monotonic: u64,
+    ) -> Result<Position, JournalError> {
+        let events = std::slice::from_ref(event);
+        self.add(&Addition { at, events, sealed, closes, monotonic, word: Some(id) }).await
+    }
+
     async fn waiting(&self, rotation: &RotationId) -> Result<Option<Waiting>, JournalError> {
-        let mut work = self.database.read().await.map_err(|error| self.explain("read", error))?;
+        let mut work = self.reading().await?;
         let outcome = sqlx::query(
-            "SELECT id, \"order\", who, reason, at FROM inbox WHERE rotation = ? AND outcome IS NULL ORDER BY id LIMIT 1",
+            "SELECT id, fact, sealed, who, at FROM inbox WHERE rotation = ? AND outcome IS NULL ORDER BY id LIMIT 1",
         )
         .bind(rotation.as_str())
         .fetch_optional(work.connection())
         .await
-        .and_then(|row| row.as_ref().map(waiting_of).transpose())
+        .and_then(|row| row.as_ref().map(Waiting::of).transpose())
         .map_err(self.failed("read"));
         self.end(work, outcome).await
     }
 
     async fn settle(&self, id: i64, outcome: &str) -> Result<(), JournalError> {
         let mut work = self.begin().await?;
-        let settled = sqlx::query("UPDATE inbox SET outcome = ? WHERE id = ? AND outcome IS NULL")
-            .bind(outcome)
-            .bind(id)
-            .execute(work.connection())
-            .await
-            .map(|_| ())
-            .map_err(self.failed("write"));
-        self.end(work, settled).await
+        let settled = self.settle_in(work.connection(), id, outcome).await;
+        match self.end(work, settled).await {
+            Err(JournalError::Settled) => Ok(()),
+            outcome => outcome,
+        }
     }
 }
 
@@ -498,6 +548,8 @@ struct Addition<'a> {
     sealed: &'a [Sealed],
     closes: bool,
     monotonic: u64,
+    /// The word of the inbox that it comes from.
+    word: Option<i64>,
 }
 
 #[cfg(test)]

@@ -2,3 +2,5 @@
 
 mod deliveries;
 mod outbox;
+
+pub use deliveries::Deliveries;

@@ -6,7 +6,7 @@
 //! with a key (`ASIA…`) outlive it until they expire. The SDK's client goes through `HTTPS_PROXY` if that is set; TLS
 //! still ends at AWS.
 
-use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, warranted};
+use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, liked, warranted};
 use crate::clock::Clock;
 use crate::egress::Endpoint;
 use crate::model::{
@@ -282,9 +282,9 @@ impl Provider for AwsIamProvider {
         }
     }
 
-    async fn mint(&self, like: &TokenId, _label: &Label, _chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
+    async fn mint(&self, like: &Credential, _label: &Label, _chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
         const ACT: &str = "create an access key";
-        let user = self.holder(ACT, like).await?;
+        let user = self.holder(ACT, liked(ACT, like)?).await?;
         let made = self.iam.create_access_key().user_name(user).send().await.map_err(|error| failed(ACT, &error))?;
         let unreadable = ProviderError::NoAnswer { act: ACT, happened: Happened::Perhaps, why: Reason::Unexpected };
         let key = made.access_key.ok_or(unreadable)?;

@@ -11,6 +11,11 @@ pub(super) fn credential(token: &TokenId, secret: &str) -> Credential {
     Credential { token: Some(token.clone()), secret, companions: Companions::default() }
 }
 
+/// A token to mint another like, by its handle alone.
+pub(super) fn like(token: &TokenId) -> Credential {
+    Credential { token: Some(token.clone()), ..Credential::default() }
+}
+
 /// What a real server's script says in the environment.
 pub(super) fn server(variable: &str) -> String {
     std::env::var(variable)
@@ -50,7 +55,7 @@ pub(super) async fn keeps_the_contract(provider: &dyn Provider, old: &TokenId, s
     let wrong = ask(provider, &credential(old, "not-the-secret-of-this-token-at-all-0000")).await;
     assert_eq!(wrong.token(), None, "a wrong secret was accepted");
 
-    let (new, value) = mint(provider, old).await;
+    let (new, value) = mint(provider, &was()).await;
     let fresh = || credential(&new, &value);
     becomes(provider, &fresh(), &Verdict::Live(new.clone())).await;
     // Both live: the overlap.
@@ -92,13 +97,13 @@ pub(super) async fn keeps_the_contract(provider: &dyn Provider, old: &TokenId, s
     becomes(provider, &fresh(), &Verdict::Dead).await;
 }
 
-async fn mint(provider: &dyn Provider, old: &TokenId) -> (TokenId, String) {
+async fn mint(provider: &dyn Provider, old: &Credential) -> (TokenId, String) {
     let abilities = provider.abilities();
     let label = Label::new("stanch-contract-1-4f1d");
     let chosen = Secret::new(b"Chosen-here-0123456789".to_vec());
     let pushed = (abilities.chooser == Chooser::Client).then_some(&chosen);
     let Minted { token, secret } = provider.mint(old, &label, pushed).await.unwrap();
-    assert_ne!(token, *old);
+    assert_ne!(Some(&token), old.token.as_ref());
     assert!(!secret.is_empty());
     if let Some(chosen) = pushed {
         assert!(secret.same_as(chosen), "another value than the chosen one");

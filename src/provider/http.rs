@@ -4,14 +4,17 @@ use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, warranted}
 use crate::clock::Clock;
 use crate::egress::{Allowed, Egress, EgressError, Endpoint, Request, Response};
 use crate::model::{
-    Abilities, Companions, Credential, Happened, Label, Reason, Secret, Timestamp, TokenId, Usage, Use, Verdict,
+    Abilities, Chooser, Class, Companions, Credential, Happened, Label, Reason, Secret, Timestamp, TokenId, Usage, Use,
+    Verdict,
 };
 use crate::rotation::Warrant;
-use crate::rules::exchange::{Act, Exchange, Exchanges, Meaning, Taken};
+use crate::rules::Kind;
+use crate::rules::exchange::{Act, Exchange, Exchanges, Meaning, Request as Rendered, Taken};
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long to wait when a provider asks to slow down and does not say for how long.
@@ -24,8 +27,13 @@ pub struct Access {
     pub base: Option<Endpoint>,
     /// What may mint and revoke: `{{authority}}`.
     pub authority: Option<Secret>,
-    /// Any other value that the rule's calls name.
+    /// Any other value that the rule's calls name; it goes before one that was found beside a leaked token.
     pub values: Companions,
+    /// Where a host of the rule is instead: another region, or a stand-in. By the host's name; nothing is sent to the
+    /// host itself then.
+    pub hosts: BTreeMap<String, Endpoint>,
+    /// What a token looks like, where its own text names parts of it, such as its id.
+    pub kind: Option<Arc<Kind>>,
 }
 
 /// A provider that a rule file describes.
@@ -37,8 +45,12 @@ pub struct HttpProvider {
     base: Option<Secret>,
     authority: Option<Secret>,
     values: Companions,
+    hosts: BTreeMap<String, Endpoint>,
+    kind: Option<Arc<Kind>>,
     egress: Arc<Egress>,
     clock: Arc<dyn Clock>,
+    /// Until when we were last asked to wait.
+    busy: Mutex<Timestamp>,
 }
 
 /// What one call knows beside the configuration.
@@ -49,58 +61,110 @@ struct Known<'c> {
     token: Option<Secret>,
     label: Option<Secret>,
     since: Option<Secret>,
+    page: Option<Secret>,
+    /// What the secret's own text names.
+    parts: Companions,
+    /// What was kept of the reply to what was asked first.
+    kept: Companions,
 }
 
 impl HttpProvider {
-    /// A provider that speaks by these exchanges. Abilities without an exchange are taken away.
+    /// A provider that speaks by these exchanges. What it can do follows from them and from what the configuration
+    /// gives.
     #[must_use]
-    pub fn new(
-        exchanges: Exchanges,
-        abilities: Abilities,
-        access: Access,
-        egress: Arc<Egress>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let has = |act| exchanges.exchange(act).is_some();
-        let abilities = Abilities {
-            mint: abilities.mint && has(Act::Mint),
-            list: abilities.list && has(Act::List),
-            find: abilities.find && has(Act::Find),
-            disable: abilities.disable && has(Act::Disable),
-            revoke: abilities.revoke && has(Act::Revoke),
-            usage: abilities.usage && has(Act::Usage),
-            scopes: abilities.scopes && has(Act::Verify),
-            sessions: false,
-            ..abilities
-        };
-        let Access { base, authority, values } = access;
-        let hosts = Allowed::hosts(exchanges.hosts());
-        let allowed = match &base {
-            Some(base) => hosts.and(base),
-            None => hosts,
-        };
+    pub fn new(exchanges: Exchanges, access: Access, egress: Arc<Egress>, clock: Arc<dyn Clock>) -> Self {
+        let Access { base, authority, values, hosts, kind } = access;
+        let abilities = exchanges.abilities(&|name| match name {
+            "base" => base.is_some(),
+            "authority" => authority.is_some(),
+            _ => true,
+        });
+        let own: Vec<String> = exchanges.hosts().iter().filter(|host| !hosts.contains_key(*host)).cloned().collect();
+        let allowed = base.iter().chain(hosts.values()).fold(Allowed::hosts(&own), Allowed::and);
         let base = base.map(|base| plain(base.as_str()));
-        Self { exchanges, abilities, allowed, base, authority, values, egress, clock }
+        let busy = Mutex::new(Timestamp(0));
+        Self { exchanges, abilities, allowed, base, authority, values, hosts, kind, egress, clock, busy }
     }
 
-    fn exchange(&self, act: Act, able: bool) -> Result<&Exchange, ProviderError> {
-        let exchange = self.exchanges.exchange(act).filter(|_| able);
-        exchange.ok_or(ProviderError::Unsupported { act: doing(act) })
+    /// The first way of an act whose values are all at hand; of none, the first, which names what is missing.
+    fn way(&self, act: Act, able: bool, known: &Known<'_>) -> Result<&Exchange, ProviderError> {
+        let ways = if able { self.exchanges.ways(act) } else { &[] };
+        let at_hand = |way: &&Exchange| way.names().all(|name| self.value(known, name).is_some());
+        ways.iter().find(at_hand).or(ways.first()).ok_or(ProviderError::Unsupported { act: doing(act) })
     }
 
     /// Renders, sends, reads.
-    async fn speak(&self, act: Act, able: bool, known: Known<'_>) -> Result<(u16, Meaning), ProviderError> {
-        let exchange = self.exchange(act, able)?;
-        let rendered =
-            exchange.render(&|name| self.value(&known, name)).map_err(|why| refused(act, why.to_string()))?;
-        let request =
-            Request { method: rendered.method, url: rendered.url, headers: rendered.headers, body: rendered.body };
-        let reply = self.egress.send(&self.allowed, request).await.map_err(|why| unsent(act, &why))?;
-        let meaning = exchange.read(reply.status, &reply.body, &|name| self.value(&known, name));
-        if slow_down(&reply, &meaning) {
-            return Err(ProviderError::Throttled { act: doing(act), after: reply.retry_after.unwrap_or(WAIT) });
+    async fn speak(&self, act: Act, able: bool, mut known: Known<'_>) -> Result<(u16, Meaning), ProviderError> {
+        if let (Some(kind), Some(secret)) = (&self.kind, known.credential.and_then(|of| of.secret.as_ref())) {
+            known.parts = kind.parts(secret);
         }
-        Ok((reply.status, meaning))
+        let exchange = self.way(act, able, &known)?;
+        if let Some(first) = exchange.first() {
+            let rendered = first.render(&|name| self.value(&known, name));
+            let reply = self.send(act, rendered.map_err(|why| refused(act, why.to_string()))?).await;
+            let reply = reply.map_err(unchanged)?;
+            if slow_down(&reply, &Meaning::Unknown) {
+                return Err(self.throttled(act, &reply));
+            }
+            let kept = if first.answers(reply.status) { first.read(&reply.body) } else { None };
+            known.kept = kept.ok_or_else(|| unchanged(unreadable(act)))?;
+        }
+        let Some(most) = exchange.pages() else {
+            return self.page(act, exchange, &known).await.map(|(status, meaning, _)| (status, meaning));
+        };
+        let mut all = Vec::new();
+        for page in 1..=most {
+            known.page = Some(plain(&page.to_string()));
+            match self.page(act, exchange, &known).await? {
+                (status, Meaning::Done(_), 0) => return Ok((status, Meaning::Done(all))),
+                (_, Meaning::Done(items), _) => all.extend(items),
+                (status, meaning, _) => return Ok((status, meaning)),
+            }
+        }
+        // It goes on: what was not looked at may hold what is sought.
+        Err(unreadable(act))
+    }
+
+    async fn page(
+        &self,
+        act: Act,
+        exchange: &Exchange,
+        known: &Known<'_>,
+    ) -> Result<(u16, Meaning, usize), ProviderError> {
+        let values = |name: &str| self.value(known, name);
+        let rendered = exchange.render(&values).map_err(|why| refused(act, why.to_string()))?;
+        let reply = self.send(act, rendered).await?;
+        let (meaning, listed) = exchange.read_page(reply.status, &reply.body, &values);
+        if slow_down(&reply, &meaning) {
+            return Err(self.throttled(act, &reply));
+        }
+        Ok((reply.status, meaning, listed))
+    }
+
+    async fn send(&self, act: Act, rendered: Rendered) -> Result<Response, ProviderError> {
+        let Rendered { method, url, headers, body } = rendered;
+        let request = Request { method, url: self.directed(url), headers, body };
+        self.egress.send(&self.allowed, request).await.map_err(|why| unsent(act, &why))
+    }
+
+    /// The URL with its host replaced, where the configuration says so.
+    fn directed(&self, url: Secret) -> Secret {
+        #[expect(clippy::disallowed_methods, reason = "the URL is put together anew, into the same type")]
+        let bytes = url.expose();
+        for (host, instead) in &self.hosts {
+            let own = format!("https://{host}");
+            if let Some(behind) = bytes.strip_prefix(own.as_bytes()).filter(|rest| rest.starts_with(b"/")) {
+                return Secret::new([instead.as_str().as_bytes(), behind].concat());
+            }
+        }
+        url
+    }
+
+    /// Remembers for how long it asks to be left alone.
+    fn throttled(&self, act: Act, reply: &Response) -> ProviderError {
+        let after = reply.retry_after.unwrap_or(WAIT);
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now().after(after);
+        ProviderError::Throttled { act: doing(act), after }
     }
 
     fn value<'v>(&'v self, known: &'v Known<'_>, name: &str) -> Option<&'v Secret> {
@@ -110,11 +174,13 @@ impl HttpProvider {
             "label" => known.label.as_ref(),
             "chosen" => known.chosen,
             "since" => known.since.as_ref(),
+            "page" => known.page.as_ref(),
             "base" => self.base.as_ref(),
             "authority" => self.authority.as_ref(),
             other => {
-                let own = known.credential.and_then(|credential| credential.companions.find(other));
-                own.or_else(|| self.values.find(other))
+                let near = || known.credential.and_then(|credential| credential.companions.find(other));
+                let own = known.kept.find(other).or_else(|| known.parts.find(other));
+                own.or_else(|| self.values.find(other)).or_else(near)
             }
         }
     }
@@ -124,6 +190,7 @@ fn doing(act: Act) -> &'static str {
     match act {
         Act::Verify => "verify a token",
         Act::Mint => "mint a token",
+        Act::Replace => "replace a token",
         Act::List => "list tokens",
         Act::Find => "find tokens by label",
         Act::Disable => "disable a token",
@@ -156,6 +223,14 @@ fn unsent(act: Act, error: &EgressError) -> ProviderError {
 fn slow_down(reply: &Response, meaning: &Meaning) -> bool {
     let untold = matches!(meaning, Meaning::Unknown);
     (reply.status == 429 && untold) || (reply.status == 403 && reply.retry_after.is_some())
+}
+
+/// Whatever was lost, nothing was changed yet.
+fn unchanged(error: ProviderError) -> ProviderError {
+    match error {
+        ProviderError::NoAnswer { act, why, .. } => ProviderError::NoAnswer { act, happened: Happened::No, why },
+        other => other,
+    }
 }
 
 /// The error for a meaning that is not the success of an act.
@@ -197,6 +272,11 @@ impl Provider for HttpProvider {
         self.abilities
     }
 
+    fn asks_to_wait(&self) -> Option<Duration> {
+        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(busy.since(self.clock.now())).filter(|left| !left.is_zero())
+    }
+
     async fn verify(&self, credential: &Credential) -> Verdict {
         let token = credential.token.as_ref().and_then(handle);
         let known = Known { credential: Some(credential), token, ..Known::default() };
@@ -224,22 +304,23 @@ impl Provider for HttpProvider {
         verdict.unwrap_or(Verdict::Unknown(why))
     }
 
-    async fn mint(&self, like: &TokenId, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
-        let label = Some(plain(label.as_str()));
-        let known = Known { token: handle(like), label, chosen, ..Known::default() };
-        let takes_chosen = self.exchange(Act::Mint, self.abilities.mint)?.takes_chosen();
-        let (status, meaning) = self.speak(Act::Mint, self.abilities.mint, known).await?;
+    /// Beside the old one where that can be; else in its place, which is never to be asked twice.
+    async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
+        let act = if self.abilities.class == Class::Replace { Act::Replace } else { Act::Mint };
+        let (token, label) = (like.token.as_ref().and_then(handle), Some(plain(label.as_str())));
+        let known = Known { credential: Some(like), token, label, chosen, ..Known::default() };
+        let (status, meaning) = self.speak(act, self.abilities.mint, known).await?;
         let Meaning::Done(taken) = meaning else {
-            return Err(failure(Act::Mint, status, &meaning));
+            return Err(failure(act, status, &meaning));
         };
-        let taken = taken.into_iter().next().ok_or_else(|| unreadable(Act::Mint))?;
-        let secret = match chosen.filter(|_| takes_chosen) {
+        let taken = taken.into_iter().next().ok_or_else(|| unreadable(act))?;
+        let secret = match chosen.filter(|_| self.abilities.chooser == Chooser::Client) {
             Some(chosen) => Some(chosen.duplicate()),
             None => taken.secret,
         };
         match (taken.token, secret) {
             (Some(token), Some(secret)) => Ok(Minted { token, secret }),
-            _ => Err(unreadable(Act::Mint)),
+            _ => Err(unreadable(act)),
         }
     }
 
@@ -299,10 +380,10 @@ impl Provider for HttpProvider {
     }
 
     async fn usage(&self, token: &TokenId, since: Timestamp) -> Result<Usage, ProviderError> {
-        let lag = self.exchange(Act::Usage, self.abilities.usage)?.lag();
         let asked = self.clock.now();
         let moment = Some(plain(&(since.0 / 1000).to_string()));
         let known = Known { token: handle(token), since: moment, ..Known::default() };
+        let lag = self.way(Act::Usage, self.abilities.usage, &known)?.lag();
         let items = match self.speak(Act::Usage, self.abilities.usage, known).await? {
             (_, Meaning::Done(items)) => items,
             (_, Meaning::Gone) => return Ok(Usage::CannotKnow),

@@ -1,6 +1,6 @@
 //! A provider in memory: for rehearsals, and for tests that order its faults.
 
-use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, warranted};
+use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, liked, warranted};
 use crate::model::{
     Abilities, Chooser, Class, Credential, Happened, Label, Quota, Reason, Secret, Timestamp, TokenId, Usage, Use,
     Verdict,
@@ -325,8 +325,8 @@ impl Provider for MemoryProvider {
         verdict.unwrap_or_else(|error| Verdict::Unknown(error.reason()))
     }
 
-    async fn mint(&self, like: &TokenId, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
-        let abilities = self.abilities;
+    async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
+        let (abilities, like) = (self.abilities, liked(Act::Mint.word(), like)?);
         let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing".to_vec()) };
         self.act(Act::Mint, abilities.mint, lie, |inner| match abilities.chooser {
             _ if inner.full(like, label, &abilities) => Err(ProviderError::Quota),
@@ -430,7 +430,7 @@ impl Provider for MemoryProvider {
 
 #[cfg(test)]
 mod tests {
-    use super::super::contract::{credential, keeps_the_contract};
+    use super::super::contract::{credential, keeps_the_contract, like};
     use super::*;
 
     fn abilities(chooser: Chooser, quota: Quota) -> Abilities {
@@ -455,15 +455,15 @@ mod tests {
         provider.put("a", "value-a");
         provider.put("b", "value-b");
         let chosen = Secret::new(b"other".to_vec());
-        let minted = provider.mint(&TokenId::new("a"), &Label::new("l"), Some(&chosen)).await.unwrap();
+        let minted = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), Some(&chosen)).await.unwrap();
         assert_eq!(minted.token, TokenId::new("b"));
 
         let able = Abilities { class: Class::Replace, ..abilities(Chooser::Server, Quota::AtMost(1)) };
         let provider = MemoryProvider::new(able);
         provider.put("a", "value-a");
-        let minted = provider.mint(&TokenId::new("a"), &Label::new("l"), None).await.unwrap();
+        let minted = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), None).await.unwrap();
         assert_eq!(provider.live(), [minted.token]);
-        let again = provider.mint(&TokenId::new("a"), &Label::new("l"), None).await.unwrap_err();
+        let again = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), None).await.unwrap_err();
         assert_eq!((again.happened(), again.reason()), (Happened::No, Reason::Rejected));
         assert!(provider.live().is_empty() && provider.reused() == 1, "reuse ends all that came of the token");
     }
@@ -491,7 +491,7 @@ mod tests {
         }
         let mut said = Vec::new();
         for _ in 0..5 {
-            let error = provider.mint(&old, &label, None).await.unwrap_err();
+            let error = provider.mint(&like(&old), &label, None).await.unwrap_err();
             said.push((error.happened(), error.reason(), provider.live().len()));
         }
         assert_eq!(
@@ -504,8 +504,8 @@ mod tests {
                 (Happened::No, Reason::Rejected, 2),
             ]
         );
-        provider.mint(&old, &label, None).await.unwrap();
-        assert!(matches!(provider.mint(&old, &label, None).await, Err(ProviderError::Quota)));
+        provider.mint(&like(&old), &label, None).await.unwrap();
+        assert!(matches!(provider.mint(&like(&old), &label, None).await, Err(ProviderError::Quota)));
         assert_eq!(provider.find(&label).await.unwrap().len(), 2);
     }
 

@@ -7,6 +7,7 @@ mod contract;
 pub mod http;
 pub mod memory;
 pub mod postgres;
+pub mod redis;
 
 pub use ask::ask;
 
@@ -64,9 +65,15 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// [`Verdict::Unknown`]. A refusal that is not the documented one is unknown too.
     async fn verify(&self, credential: &Credential) -> Verdict;
 
-    /// Makes a token with the powers of `like`. With a client-chosen value, `chosen` is pushed, and pushing it again
-    /// under the same label is harmless. On return the token may not work yet (propagation).
-    async fn mint(&self, like: &TokenId, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError>;
+    /// For how long it asked to be left alone, counted from now: what a [`Verdict::Unknown`] cannot tell.
+    fn asks_to_wait(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Makes a token with the powers of `like`, whose handle is known; its secret may be missing. With a client-chosen
+    /// value, `chosen` is pushed, and pushing it again under the same label is harmless. On return the token may not
+    /// work yet (propagation). Of the class [`crate::model::Class::Replace`] the old token is dead on return.
+    async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError>;
 
     /// The tokens of the principal that holds `like`: for quotas, and for recovery where nothing can be labelled.
     async fn list(&self, like: &TokenId) -> Result<Vec<Listed>, ProviderError>;
@@ -98,6 +105,11 @@ fn warranted<'w>(act: &'static str, warrant: &'w Warrant, of: &Credential) -> Re
         }
         Some(_) | None => Ok(warrant.token()),
     }
+}
+
+/// The handle of the token that a mint is to be like.
+fn liked<'c>(act: &'static str, like: &'c Credential) -> Result<&'c TokenId, ProviderError> {
+    like.token.as_ref().ok_or_else(|| ProviderError::Refused { act, code: "the old token has no handle".to_owned() })
 }
 
 /// Why a provider did not do it. Holds public facts only: never a reply's body.

@@ -7,7 +7,7 @@
 
 mod scram;
 
-use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, warranted};
+use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, liked, warranted};
 use crate::model::{
     Abilities, Chooser, Class, Credential, Happened, Label, Limit, Quota, Reason, Secret, Timestamp, TokenId, Usage,
     Use, Verdict,
@@ -278,11 +278,11 @@ impl Provider for PostgresProvider {
 
     /// Gives the idle role the chosen password. It is refused while somebody else has sessions on that role: it is not
     /// idle then, and a new password would break who uses it.
-    async fn mint(&self, like: &TokenId, _label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
+    async fn mint(&self, like: &Credential, _label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
         const ACT: &str = "give the idle role a password";
         let refuse = |code: &str| ProviderError::Refused { act: ACT, code: code.to_owned() };
         let chosen = chosen.ok_or_else(|| refuse("no value was chosen"))?;
-        let role = self.other(ACT, like)?;
+        let role = self.other(ACT, liked(ACT, like)?)?;
         self.idle(ACT, &role).await?;
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|_| refuse("the system gives no random bytes"))?;

@@ -122,6 +122,20 @@ impl Detect {
         if secret.starts_with(prefix) { prefix.len() } else { 0 }
     }
 
+    /// The named groups inside a secret that stands alone, with what they hold.
+    pub(super) fn parts<'d>(&'d self, secret: &'d [u8]) -> Vec<(&'d str, &'d [u8])> {
+        let all = Span { start: 0, end: secret.len() };
+        let Some(pattern) = self.compiled() else { return Vec::new() };
+        let Some(whole) = pattern.find(secret, 0..secret.len()).filter(|found| *found == all) else {
+            return Vec::new();
+        };
+        let groups = pattern.groups(secret, whole);
+        if groups.iter().any(|(name, span)| *name == SECRET && *span != all) {
+            return Vec::new();
+        }
+        groups.into_iter().filter(|(name, _)| *name != SECRET).map(|(name, at)| (name, bytes(secret, at))).collect()
+    }
+
     /// Finds every match that lies in `region` of `haystack`, in order. What is around the region is seen by
     /// look-around and by companions.
     pub fn search(&self, haystack: &[u8], region: Range<usize>, progress: &mut Progress, found: &mut dyn FnMut(Match)) {

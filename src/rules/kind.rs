@@ -4,11 +4,11 @@ use super::check::exchanges_of;
 use super::detect::Detect;
 use super::exchange::Exchanges;
 use super::spec::Source;
-use crate::model::{Confidence, KindId, Severity};
+use crate::model::{Companions, Confidence, KindId, Secret, Severity};
 use std::sync::OnceLock;
 
 /// Drivers that the mending wing has code for.
-pub(super) const DRIVERS: [&str; 2] = ["aws-iam", "postgres"];
+pub(super) const DRIVERS: [&str; 3] = ["aws-iam", "postgres", "redis"];
 
 /// One type of token.
 #[derive(Debug)]
@@ -55,6 +55,19 @@ impl Kind {
                 checked.get_or_init(|| exchanges_of(text, *index).unwrap_or_default())
             }
         }
+    }
+
+    /// What the text of a secret names of itself (an id, an account), by the groups of the pattern that lie in it; none
+    /// where the pattern needs other text around the secret.
+    #[must_use]
+    pub fn parts(&self, secret: &Secret) -> Companions {
+        #[expect(clippy::disallowed_methods, reason = "the secret is taken apart into sealed parts")]
+        let text = secret.expose();
+        let mut parts = Companions::default();
+        for (name, part) in self.detect.parts(text) {
+            parts.push(name, Secret::new(part.to_vec()));
+        }
+        parts
     }
 
     /// How many bytes at the start of this secret are public.

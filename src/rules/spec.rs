@@ -1,6 +1,6 @@
 //! A rule file as typed. Nothing here is checked beyond its shape; `check` makes kinds of it.
 
-use super::exchange::{AbilitiesSpec, CallSpec, Calls, ReplySpec};
+use super::exchange::{AbilitiesSpec, Calls, ReplySpec, Ways};
 use super::shape::DetectSpec;
 use crate::model::{Confidence, Severity};
 use serde::Deserialize;
@@ -29,19 +29,21 @@ pub(super) struct KindSpec {
     pub(super) driver: Option<String>,
     pub(super) detect: DetectSpec,
     #[serde(default)]
-    verify: Option<CallSpec>,
+    verify: Ways,
     #[serde(default)]
-    mint: Option<CallSpec>,
+    mint: Ways,
     #[serde(default)]
-    list: Option<CallSpec>,
+    replace: Ways,
     #[serde(default)]
-    find: Option<CallSpec>,
+    list: Ways,
     #[serde(default)]
-    disable: Option<CallSpec>,
+    find: Ways,
     #[serde(default)]
-    revoke: Option<CallSpec>,
+    disable: Ways,
     #[serde(default)]
-    usage: Option<CallSpec>,
+    revoke: Ways,
+    #[serde(default)]
+    usage: Ways,
     #[serde(default)]
     abilities: AbilitiesSpec,
     #[serde(default)]
@@ -51,8 +53,8 @@ pub(super) struct KindSpec {
 impl KindSpec {
     /// The conversations, as typed.
     pub(super) fn calls(&self) -> Calls {
-        let Self { verify, mint, list, find, disable, revoke, usage, abilities, replies, .. } = self.clone();
-        Calls { verify, mint, list, find, disable, revoke, usage, abilities, replies }
+        let Self { verify, mint, replace, list, find, disable, revoke, usage, abilities, replies, .. } = self.clone();
+        Calls { verify, mint, replace, list, find, disable, revoke, usage, abilities, replies }
     }
 }
 

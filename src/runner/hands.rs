@@ -53,9 +53,26 @@ impl Hands<'_> {
             effect => self.fact(effect, custody).await.map(Done::Fact),
         };
         match done {
+            Ok(Done::Fact(fact)) => {
+                let after = self.asked_to_wait(&fact);
+                (Done::Fact(fact), after)
+            }
             Ok(done) => (done, None),
-            Err(Failed { fact, after }) => (Done::Fact(fact), after),
+            Err(Failed { fact, after }) => {
+                let after = after.filter(|after| !after.is_zero()).or_else(|| self.asked_to_wait(&fact));
+                (Done::Fact(fact), after)
+            }
         }
+    }
+
+    /// How long the provider wants to be left alone, where it was asked whether a token works and said no more than that.
+    fn asked_to_wait(&self, fact: &Fact) -> Option<Duration> {
+        let throttled = match fact {
+            Fact::Verified(verdict) => *verdict == Verdict::Unknown(Reason::Throttled),
+            Fact::Failed { why, .. } => *why == Reason::Throttled,
+            _ => false,
+        };
+        self.managed.provider.asks_to_wait().filter(|_| throttled)
     }
 
     async fn fact(&self, effect: &Effect, custody: &Custody) -> Result<Fact, Failed> {
@@ -128,7 +145,7 @@ impl Hands<'_> {
     }
 
     async fn mint(&self, label: Option<&Label>, custody: &Custody) -> Result<Done, Failed> {
-        let (Some(old), Some(label)) = (self.old_token(), label) else {
+        let (Some(_), Some(label)) = (self.old_token(), label) else {
             return Err(failed(Reason::Missing, Happened::No, "no token to make another like"));
         };
         let chosen = match self.state.plan.abilities.chooser {
@@ -141,7 +158,8 @@ impl Hands<'_> {
             }
             Chooser::Server => None,
         };
-        let minted = self.managed.provider.mint(old, label, chosen).await.map_err(|error| provider_failed(&error))?;
+        let old = self.old(custody);
+        let minted = self.managed.provider.mint(&old, label, chosen).await.map_err(|error| provider_failed(&error))?;
         Ok(Done::Minted { token: minted.token, secret: minted.secret })
     }
 

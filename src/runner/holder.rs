@@ -32,7 +32,8 @@ fn process(number: u32) -> String {
 
 /// True only when the process of that name is surely gone: it ran under this boot and in these namespaces, and its number
 /// is free, has been given to a later process, or belongs to a remainder that nobody has waited for.
-pub(super) fn has_ended(holder: &str) -> bool {
+#[must_use]
+pub fn has_ended(holder: &str) -> bool {
     let mut parts = holder.splitn(4, ':');
     let (Some(number), Some(started), Some(boot)) = (parts.next(), parts.next(), parts.next()) else { return false };
     let Ok(number) = number.parse::<u32>() else { return false };

@@ -7,12 +7,12 @@ mod holder;
 mod word;
 
 pub use custody::CustodyError;
-pub use holder::{holder, process_of};
+pub use holder::{has_ended, holder, process_of};
 pub use word::{Word, seal_provided};
 
 use crate::clock::Clock;
 use crate::inventory::Managed;
-use crate::journal::{Journal, JournalError, Lease, Position};
+use crate::journal::{Journal, JournalError, Lease, Position, Record};
 use crate::model::{Credential, Label, Person, Reason, RotationId, Secret, Timestamp};
 use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Outcome, Pace, Plan, Stage, State};
 use crate::seal::{SealError, Sealed, Sealer};
@@ -203,7 +203,7 @@ impl Runner<'_> {
             self.record(held, Fact::Restarted, &[]).await?;
         }
         if let Some(word) = first {
-            self.told_by_a_person(held, word).await?;
+            self.told_by_a_person(held, word, None).await?;
         }
         loop {
             if self.stopping.load(Ordering::SeqCst) {
@@ -352,26 +352,26 @@ impl Runner<'_> {
     /// Orders of other processes. One that the state cannot take is refused to the person and not recorded.
     async fn take_orders(&self, held: &mut Held) -> Result<(), RunError> {
         while let Some(waiting) = self.journal.waiting(&held.state.plan.rotation).await.map_err(RunError::Journal)? {
-            let word = Word::from(Fact::Ordered(waiting.order, waiting.who, waiting.reason));
-            let outcome = match self.told_by_a_person(held, word).await {
-                Ok(()) => "applied".to_owned(),
-                Err(refused @ RunError::Refused { .. }) => refused.to_string(),
+            let word = Word { fact: waiting.fact, sealed: waiting.sealed };
+            match self.told_by_a_person(held, word, Some(waiting.id)).await {
+                // It was settled with its record, or by another worker before this one took over.
+                Ok(()) | Err(RunError::Journal(JournalError::Settled)) => {}
+                Err(refused @ RunError::Refused { .. }) => {
+                    self.journal.settle(waiting.id, &refused.to_string()).await.map_err(RunError::Journal)?;
+                }
                 Err(error) => return Err(error),
-            };
-            self.journal.settle(waiting.id, &outcome).await.map_err(RunError::Journal)?;
+            }
         }
         Ok(())
     }
 
     /// What a person says is recorded if the state can take it, with the value that was handed over in the same
-    /// transaction.
-    async fn told_by_a_person(&self, held: &mut Held, word: Word) -> Result<(), RunError> {
+    /// transaction. `inbox` is its number there, if it comes from there.
+    async fn told_by_a_person(&self, held: &mut Held, word: Word, inbox: Option<i64>) -> Result<(), RunError> {
         let provided = word::examine(self.sealer, &held.state, &held.custody, &word)?;
         let verb = word.verb();
-        match self
-            .record(held, word.fact, provided.as_ref().map(|(sealed, _)| sealed).map_or(&[], std::slice::from_ref))
-            .await
-        {
+        let sealed = provided.as_ref().map(|(sealed, _)| sealed).map_or(&[][..], std::slice::from_ref);
+        match self.record_word(held, word.fact, sealed, inbox).await {
             Err(RunError::Illegal(_)) => Err(word::refused(verb, &held.state)),
             Ok(()) => {
                 if let Some((sealed, secret)) = provided {
@@ -384,15 +384,26 @@ impl Runner<'_> {
     }
 
     async fn record(&self, held: &mut Held, fact: Fact, sealed: &[Sealed]) -> Result<(), RunError> {
+        self.record_word(held, fact, sealed, None).await
+    }
+
+    /// One that comes from the inbox leaves it in the transaction of its record.
+    async fn record_word(
+        &self,
+        held: &mut Held,
+        fact: Fact,
+        sealed: &[Sealed],
+        word: Option<i64>,
+    ) -> Result<(), RunError> {
         let event = Event { at: self.clock.now(), fact };
         let next = rotation::apply(&held.state, &event).map_err(RunError::Illegal)?;
         let closes = matches!(next.stage, Stage::Closed(_));
         let monotonic = self.clock.monotonic();
-        held.at = self
-            .journal
-            .append(&held.at, std::slice::from_ref(&event), sealed, closes, monotonic)
-            .await
-            .map_err(RunError::Journal)?;
+        let written = match word {
+            Some(word) => self.journal.take_word(word, &held.at, &event, sealed, closes, monotonic).await,
+            None => self.journal.append(&held.at, std::slice::from_ref(&event), sealed, closes, monotonic).await,
+        };
+        held.at = written.map_err(RunError::Journal)?;
         held.state = next;
         (self.told)(&held.state, &event);
         Ok(())
@@ -444,10 +455,22 @@ impl Runner<'_> {
 /// follow the one before.
 pub async fn replay(journal: &dyn Journal, rotation: &RotationId) -> Result<State, RunError> {
     let records = journal.replay(rotation).await.map_err(RunError::Journal)?;
+    if records.is_empty() {
+        return Err(RunError::Empty { rotation: rotation.clone() });
+    }
+    fold(&records).map_err(RunError::Illegal)
+}
+
+/// The state after some records.
+///
+/// # Errors
+/// When one of them cannot follow the one before, or the first opens nothing.
+pub fn fold(records: &[Record]) -> Result<State, Illegal> {
     let mut records = records.iter();
-    let first = records.next().ok_or_else(|| RunError::Empty { rotation: rotation.clone() })?;
-    let state = rotation::open(&first.event).map_err(RunError::Illegal)?;
-    records.try_fold(state, |state, record| rotation::apply(&state, &record.event)).map_err(RunError::Illegal)
+    let nothing = || Illegal { stage: Box::new(Stage::Assessing), fact: Box::new(Fact::Restarted) };
+    let first = records.next().ok_or_else(nothing)?;
+    let state = rotation::open(&first.event)?;
+    records.try_fold(state, |state, record| rotation::apply(&state, &record.event))
 }
 
 /// The label and the sealed value of a mint whose value was chosen here and that is pushed again.

@@ -72,7 +72,7 @@ pub(super) fn excerpt(
 }
 
 /// Where a value stands in a window, also when only a part of it does.
-fn occurrences<'a>(text: &'a [u8], window: Span, value: &'a [u8]) -> impl Iterator<Item = Span> + 'a {
+pub(super) fn occurrences<'a>(text: &'a [u8], window: Span, value: &'a [u8]) -> impl Iterator<Item = Span> + 'a {
     let from = window.start.saturating_sub(value.len());
     let to = text.len().min(window.end + value.len());
     let around = text.get(from..to).unwrap_or_default();

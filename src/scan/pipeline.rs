@@ -2,10 +2,11 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::{Scanner, decode, linehash};
+use super::{Pardon, Scanner, decode, linehash};
 use crate::engine::{Hit, Scratch};
-use crate::model::{Companions, Finding, LineColumn, Masked, Place, Secret, Sighting, Span};
-use crate::rules::Kind;
+use crate::model::{
+    Companions, Confidence, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
+};
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
 use std::collections::BTreeSet;
@@ -28,7 +29,7 @@ const HASHED_SECRET: usize = 20;
 pub(super) struct Seen {
     pub(super) bytes: u64,
     pub(super) leaks: Vec<Leak>,
-    pub(super) excused: Vec<Excuse>,
+    pub(super) excused: Vec<Pardon>,
     /// Hits beyond the limit, and where.
     pub(super) beyond: Option<(Place, u64)>,
 }
@@ -46,7 +47,7 @@ pub(super) struct Leak {
 
 impl Leak {
     /// A token in a path: it has no line of its own.
-    fn in_name(mut self) -> Self {
+    pub(super) fn in_name(mut self) -> Self {
         self.sighting.at = LineColumn { line: 1, column: 1 };
         self.region = Region { start_line: 1, start_column: 1, end_line: 1, end_column: 1, line_hash: None };
         self.note.get_or_insert_with(|| "it stands in the name, not in the content".to_owned());
@@ -54,14 +55,27 @@ impl Leak {
     }
 }
 
-/// A hit with its bytes taken along.
-struct Taken<'k> {
-    kind: &'k Kind,
-    span: Span,
-    secret: Secret,
-    companions: Companions,
-    shown: Masked,
-    hidden: usize,
+/// A secret with its bytes taken along.
+pub(super) struct Taken {
+    pub(super) kind: KindId,
+    pub(super) title: String,
+    pub(super) severity: Severity,
+    pub(super) confidence: Confidence,
+    pub(super) span: Span,
+    pub(super) secret: Secret,
+    pub(super) companions: Companions,
+    pub(super) shown: Masked,
+    /// Characters that are not its public prefix.
+    pub(super) hidden: usize,
+}
+
+/// All secrets of a text, and the stretches of it that must not be shown.
+#[derive(Default)]
+pub(super) struct Collected {
+    pub(super) taken: Vec<Taken>,
+    pub(super) stretches: Vec<(Span, Masked)>,
+    /// Those beyond the limit.
+    pub(super) beyond: u64,
 }
 
 impl Scanner {
@@ -72,10 +86,12 @@ impl Scanner {
             Some(masked) => blob.place.clone().with_path(masked),
         };
         let mut seen = Seen { bytes: blob.bytes.len() as u64, ..Seen::default() };
-        self.scan_text(&decode::text(blob.bytes), &place, blob.path(), scratch, &mut seen);
+        let text = decode::text(blob.bytes);
+        self.report(&text, &place, blob.path(), self.collect(&text, scratch), &mut seen);
         if place != blob.place {
             let mut named = Seen::default();
-            self.scan_text(name.as_bytes(), &place, blob.path(), scratch, &mut named);
+            let collected = self.collect(name.as_bytes(), scratch);
+            self.report(name.as_bytes(), &place, blob.path(), collected, &mut named);
             seen.excused.extend(named.excused);
             seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
         }
@@ -95,30 +111,39 @@ impl Scanner {
         Some(excerpt(text.as_bytes(), 0, whole, &Masks::new(stretches), &[]).to_string())
     }
 
-    fn scan_text(&self, text: &[u8], place: &Place, path: &str, scratch: &mut Scratch, seen: &mut Seen) {
-        let mut taken: Vec<Taken<'_>> = Vec::new();
-        let mut stretches: Vec<(Span, Masked)> = Vec::new();
-        let mut hits = 0_u64;
+    /// Every secret that the engine finds.
+    pub(super) fn collect(&self, text: &[u8], scratch: &mut Scratch) -> Collected {
+        let mut all = Collected::default();
         self.engine.scan(text, scratch, &mut |hit: Hit<'_>| {
-            let Some(hit) = self.take(text, &hit, &mut stretches) else { return };
-            hits += 1;
-            if taken.len() < HITS_PER_BLOB {
-                taken.push(hit);
+            let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
+            if all.taken.len() < HITS_PER_BLOB {
+                all.taken.push(hit);
+            } else {
+                all.beyond += 1;
             }
         });
+        all
+    }
+
+    /// Judges what was collected, and says what is not excused.
+    pub(super) fn report(&self, text: &[u8], place: &Place, path: &str, all: Collected, seen: &mut Seen) {
+        let Collected { mut taken, stretches, beyond } = all;
         if taken.is_empty() {
             return;
         }
-        if let Some(beyond) = hits.checked_sub(taken.len() as u64).filter(|beyond| *beyond > 0) {
+        if beyond > 0 {
             seen.beyond = Some((place.clone(), beyond));
         }
-        taken.sort_by(|a, b| (a.span, a.kind.id.as_str()).cmp(&(b.span, b.kind.id.as_str())));
+        taken.sort_by(|a, b| (a.span, &a.kind).cmp(&(b.span, &b.kind)));
         let masks = Masks::new(stretches);
         let mut cursor = Cursor::new(text);
         for hit in taken {
             cursor.advance(hit.span.start);
             match self.judge(text, path, &cursor, &hit) {
-                Err(excuse) => seen.excused.push(excuse),
+                Err(excuse) => {
+                    let (place, at, kind) = (place.clone(), cursor.at(), hit.kind.clone());
+                    seen.excused.push(Pardon { place, at, kind, excuse });
+                }
                 Ok(note) => seen.leaks.push(self.leak(text, place, &cursor, &masks, hit, note)),
             }
         }
@@ -126,7 +151,7 @@ impl Scanner {
     }
 
     /// Takes the bytes along, and notes what must be masked in the text around it.
-    fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken<'_>> {
+    fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken> {
         let kind = self.engine.catalogue().find(&hit.kind.id)?;
         let secret = Secret::new(hit.secret.to_vec());
         let prefix = kind.public_prefix(hit.secret);
@@ -138,10 +163,20 @@ impl Scanner {
             stretches.push((*span, Masked::of(&value, 0)));
             companions.push(name.clone(), value);
         }
-        Some(Taken { kind, span: hit.span, hidden: secret.len().saturating_sub(prefix), secret, companions, shown })
+        Some(Taken {
+            kind: kind.id.clone(),
+            title: kind.title.clone(),
+            severity: kind.severity,
+            confidence: kind.confidence,
+            span: hit.span,
+            hidden: secret.len().saturating_sub(prefix),
+            secret,
+            companions,
+            shown,
+        })
     }
 
-    fn judge(&self, text: &[u8], path: &str, cursor: &Cursor<'_>, hit: &Taken<'_>) -> Result<Option<String>, Excuse> {
+    fn judge(&self, text: &[u8], path: &str, cursor: &Cursor<'_>, hit: &Taken) -> Result<Option<String>, Excuse> {
         let start = cursor.line_start().max(hit.span.start.saturating_sub(DIRECTIVE_REACH));
         let rest = text.get(hit.span.end..).unwrap_or_default();
         let reach = rest.get(..DIRECTIVE_REACH).unwrap_or(rest);
@@ -152,7 +187,7 @@ impl Scanner {
             before: cursor.line_before(DIRECTIVE_REACH),
         };
         let print = self.key.fingerprint(&hit.secret);
-        match self.suppressions.judge(&print, &hit.kind.id, path, &around) {
+        match self.suppressions.judge(&print, &hit.kind, path, &around) {
             Judgement::Excused(excuse) => Err(excuse),
             Judgement::Report { note } => Ok(note),
         }
@@ -164,16 +199,16 @@ impl Scanner {
         place: &Place,
         cursor: &Cursor<'_>,
         masks: &Masks,
-        hit: Taken<'_>,
+        hit: Taken,
         note: Option<String>,
     ) -> Leak {
         let fingerprint = self.key.fingerprint(&hit.secret);
         let excerpt = masked_line(text, cursor.line_start(), masks, &hit);
         let sighting = Sighting {
-            kind: hit.kind.id.clone(),
-            title: hit.kind.title.clone(),
-            severity: hit.kind.severity,
-            confidence: hit.kind.confidence,
+            kind: hit.kind.clone(),
+            title: hit.title,
+            severity: hit.severity,
+            confidence: hit.confidence,
             place: place.clone(),
             at: cursor.at(),
             span: hit.span,
@@ -185,7 +220,7 @@ impl Scanner {
             also: Vec::new(),
         };
         let finding = self.keep_findings.then(|| Finding {
-            kind: hit.kind.id.clone(),
+            kind: hit.kind,
             place: place.clone(),
             span: hit.span,
             secret: hit.secret,
@@ -197,7 +232,7 @@ impl Scanner {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the values are looked for in the line, to be masked there too")]
-fn masked_line(text: &[u8], line_start: usize, masks: &Masks, hit: &Taken<'_>) -> Masked {
+fn masked_line(text: &[u8], line_start: usize, masks: &Masks, hit: &Taken) -> Masked {
     let mut values = vec![(hit.secret.expose(), hit.shown.clone())];
     values.extend(hit.companions.iter().map(|(_, value)| (value.expose(), Masked::of(value, 0))));
     values.retain(|(value, _)| !value.is_empty());

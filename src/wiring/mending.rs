@@ -15,14 +15,13 @@ use crate::egress::{Egress, EgressError, Endpoint, Limits, endpoint};
 use crate::inventory::{Dependency, Managed, StoredCopy};
 use crate::journal::JournalError;
 use crate::journal::sqlite::SqliteJournal;
-use crate::model::{Companions, KindId, Secret, StorePath, TokenId};
-use crate::provider::aws_iam::{self, AwsIamProvider};
-use crate::provider::http::{Access, HttpProvider};
-use crate::provider::postgres::{self, PostgresProvider};
-use crate::provider::{Provider, ProviderError};
+use crate::model::{KindId, Secret, StorePath, TokenId};
+use crate::provider::ProviderError;
+use crate::rules::exchange::Act;
 use crate::rules::template::{Shape, TemplateError};
-use crate::rules::{Catalogue, Kind, Problem, RulesError, check_file};
+use crate::rules::{Catalogue, Problem, RulesError, check_file};
 use crate::runner::{self, Beforehand, Runner, Told};
+use crate::scan::IMPORTED;
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
 use std::collections::BTreeMap;
@@ -135,6 +134,34 @@ pub enum MendingError {
         /// Why.
         source: ProviderError,
     },
+    /// A self-hosted kind without its address.
+    #[error(
+        "'{name}' is of kind '{kind}', which is spoken to at an address of yours: name it as 'base' of the provider"
+    )]
+    NoBase {
+        /// The credential.
+        name: String,
+        /// The kind.
+        kind: KindId,
+    },
+    /// A host is put elsewhere that the kind never speaks to.
+    #[error("'{name}' says where '{host}' is instead, but its kind speaks to: {known}")]
+    NoHost {
+        /// The credential.
+        name: String,
+        /// The host.
+        host: String,
+        /// Those of the kind.
+        known: String,
+    },
+    /// A store would lose one half of a pair.
+    #[error("{store} of '{name}' must hold '{{{{token}}}}' beside '{{{{secret}}}}': both change with a rotation")]
+    Pair {
+        /// The credential.
+        name: String,
+        /// The store.
+        store: String,
+    },
     /// A dependent cannot be set up.
     #[error("dependent '{name}' of '{credential}' cannot be set up")]
     Dependent {
@@ -168,9 +195,10 @@ pub struct Mending {
     pub clock: SystemClock,
     /// The kinds of the program and of the operator's own rule files.
     pub catalogue: Arc<Catalogue>,
-    egress: Arc<Egress>,
-    key: PathBuf,
-    holder: String,
+    pub(super) egress: Arc<Egress>,
+    pub(super) key: PathBuf,
+    pub(super) path: PathBuf,
+    pub(super) holder: String,
 }
 
 impl Mending {
@@ -201,6 +229,7 @@ impl Mending {
                     .map_err(|source| MendingError::Address { name: "egress".to_owned(), source })?,
             ),
             key,
+            path,
             holder: runner::holder().map_err(|_| MendingError::Random)?,
         })
     }
@@ -226,10 +255,12 @@ impl Mending {
         }
     }
 
-    /// The credentials of a kind.
+    /// The credentials of a kind; all of them for a kind that only another scanner knows.
     #[must_use]
     pub fn names_of(&self, kind: &KindId) -> Vec<String> {
-        let of_kind = self.operator.credentials.iter().filter(|(_, managed)| managed.value.kind.value == kind.as_str());
+        let any = kind.as_str().starts_with(IMPORTED);
+        let fits = |managed: &operator::Managed| any || managed.kind.value == kind.as_str();
+        let of_kind = self.operator.credentials.iter().filter(|(_, managed)| fits(&managed.value));
         of_kind.map(|(name, _)| name.clone()).collect()
     }
 
@@ -247,9 +278,14 @@ impl Mending {
             .catalogue
             .find(&KindId::new(&entry.kind.value))
             .ok_or_else(|| MendingError::NoKind { name: name.to_owned(), kind: entry.kind.value.clone() })?;
+        let paired = kind.exchanges().ways(Act::Verify).iter().any(|way| way.names().any(|part| part == "token"));
         let mut stores = Vec::new();
         for copy in &entry.stores {
-            stores.push(self.copy(name, &copy.value).await?);
+            let copy = self.copy(name, &copy.value).await?;
+            if paired && !copy.shape.holds_token() {
+                return Err(MendingError::Pair { name: name.to_owned(), store: copy.name });
+            }
+            stores.push(copy);
         }
         let dependents = entry.dependents.iter().map(|dependent| self.dependency(name, &dependent.value));
         Ok(Managed {
@@ -317,57 +353,6 @@ impl Mending {
                     timeout: CALL,
                 };
                 Arc::new(store::vault::VaultStore::new(settings).map_err(failed)?)
-            }
-        })
-    }
-
-    async fn provider(
-        &self,
-        name: &str,
-        kind: &Kind,
-        entry: &operator::Provider,
-    ) -> Result<Arc<dyn Provider>, MendingError> {
-        let failed = |source| MendingError::Provider { name: name.to_owned(), source };
-        Ok(match entry {
-            operator::Provider::Http { base, authority } => {
-                let access = Access {
-                    base: base.as_deref().map(|base| address(name, base)).transpose()?,
-                    authority: authority.as_ref().map(|source| secret_for(name, source)).transpose()?,
-                    values: Companions::default(),
-                };
-                let exchanges = kind.exchanges().clone();
-                let clock = Arc::new(self.clock);
-                let abilities = exchanges.abilities();
-                Arc::new(HttpProvider::new(exchanges, abilities, access, Arc::clone(&self.egress), clock))
-            }
-            operator::Provider::AwsIam { user, region, endpoint, authority } => {
-                let setting = aws_iam::Setting {
-                    region: region.clone(),
-                    endpoint: endpoint.as_deref().map(|endpoint| address(name, endpoint)).transpose()?,
-                    user: user.clone(),
-                    authority: match authority {
-                        Some(AwsAuthority { id, secret }) => {
-                            aws_iam::Authority::Key { id: id.clone(), secret: secret_for(name, secret)?, session: None }
-                        }
-                        None => aws_iam::Authority::DefaultChain,
-                    },
-                };
-                Arc::new(AwsIamProvider::new(setting, Arc::new(self.clock)).await.map_err(failed)?)
-            }
-            operator::Provider::Postgres { host, port, database, roles, owner, authority, tls } => {
-                Arc::new(PostgresProvider::new(postgres::Setting {
-                    host: host.clone(),
-                    port: *port,
-                    database: database.clone(),
-                    roles: roles.clone(),
-                    owner: owner.clone(),
-                    authority: authority.user.clone(),
-                    password: secret_for(name, &authority.password)?,
-                    tls: match tls {
-                        operator::Tls::Verify => postgres::Tls::Verified,
-                        operator::Tls::Disable => postgres::Tls::Off,
-                    },
-                }))
             }
         })
     }
@@ -472,7 +457,7 @@ pub async fn fill_local(
 }
 
 /// The kinds of the program and those of the operator's own rule files.
-fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
+pub(super) fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
     let mut extra = Vec::new();
     for path in files {
         let shown = path.display().to_string();
@@ -510,12 +495,12 @@ fn checked(name: &str, address: Option<&str>) -> Result<Option<String>, MendingE
     self::address(name, address).map(|_| Some(address.to_owned()))
 }
 
-fn address(name: &str, text: &str) -> Result<Endpoint, MendingError> {
+pub(super) fn address(name: &str, text: &str) -> Result<Endpoint, MendingError> {
     endpoint(text).map_err(|source| MendingError::Address { name: name.to_owned(), source })
 }
 
 /// Reads a secret that stanch itself needs.
-fn secret_for(whose: &str, source: &SecretSource) -> Result<Secret, MendingError> {
+pub(super) fn secret_for(whose: &str, source: &SecretSource) -> Result<Secret, MendingError> {
     let (from, read) = match source {
         SecretSource::File(path) => (path.display().to_string(), read_bounded(path)),
         SecretSource::Env(name) => {

@@ -1,7 +1,14 @@
 //! From what was asked to what runs: the one place that names adapters.
 
 #[cfg(feature = "rotate")]
+mod attended;
+pub mod changes;
+pub mod imports;
+#[cfg(feature = "rotate")]
 pub mod mending;
+mod policy;
+#[cfg(feature = "rotate")]
+mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
 pub mod scanner;

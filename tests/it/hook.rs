@@ -103,7 +103,7 @@ fn a_person_may_pass_with_a_reason_that_is_noted() {
     commit_with(&world, &[], &[("STANCH_SKIP", "")]).expect(1);
     commit_with(&world, &[], &[("STANCH_SKIP", "the vendor's\nown sample")]).expect(0);
     let log = std::fs::read_to_string(world.top().join(".git/stanch-skips.log")).unwrap();
-    assert!(log.ends_with("pre-commit the vendor's own sample\n"), "{log}");
+    assert!(log.ends_with("\tthe vendor's own sample\n"), "{log}");
 }
 
 #[test]

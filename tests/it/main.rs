@@ -13,6 +13,9 @@
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
+mod ci;
+#[cfg(feature = "rotate")]
+mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
@@ -20,7 +23,11 @@ mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
+#[cfg(feature = "rotate")]
+mod hand;
 mod hook;
+mod hooks_run;
+mod import;
 #[cfg(feature = "rotate")]
 mod kill;
 #[cfg(feature = "rotate")]
@@ -28,7 +35,6 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;
-#[cfg(feature = "rotate")]
 mod sarif;
 mod scan;
 mod world;

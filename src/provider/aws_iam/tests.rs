@@ -1,6 +1,6 @@
 //! Tests of the access keys: the reading of answers here, the whole contract on a server that speaks AWS's protocol.
 
-use super::super::contract::{credential, keeps_the_contract, server, server_file};
+use super::super::contract::{credential, keeps_the_contract, like, server, server_file};
 use super::*;
 use crate::clock::SystemClock;
 use crate::egress::endpoint;
@@ -35,8 +35,8 @@ async fn the_contract_is_kept_on_a_server() {
 async fn a_disabled_key_is_dead_and_a_third_key_has_no_room() {
     let (provider, old, secret) = world("quota", false).await;
     let label = Label::new("unused");
-    let second = provider.mint(&old, &label, None).await.unwrap();
-    let error = provider.mint(&old, &label, None).await.unwrap_err();
+    let second = provider.mint(&like(&old), &label, None).await.unwrap();
+    let error = provider.mint(&like(&old), &label, None).await.unwrap_err();
     assert!(matches!(error, ProviderError::Quota), "{error:?}");
     let listed = provider.list(&old).await.unwrap();
     assert_eq!(listed.len(), 2);
@@ -62,7 +62,7 @@ async fn no_connection_surely_did_not_happen() {
     let secret = Secret::new(b"none".to_vec());
     let setting = setting(&url, "AKIA-none".to_owned(), secret, Some("user".to_owned()));
     let provider = AwsIamProvider::new(setting, Arc::new(SystemClock::new())).await.unwrap();
-    let error = provider.mint(&TokenId::new("a"), &Label::new("l"), None).await.unwrap_err();
+    let error = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), None).await.unwrap_err();
     assert_eq!((error.happened(), error.reason()), (Happened::No, Reason::Unreachable), "{error:?}");
     let verdict = provider.verify(&credential(&TokenId::new("a"), "b")).await;
     assert_eq!(verdict, Verdict::Unknown(Reason::Unreachable));
@@ -97,7 +97,7 @@ async fn a_lost_reply_to_a_mint_perhaps_happened_and_is_not_repeated() {
         let secret = Secret::new(b"none".to_vec());
         let setting = setting(&url, "AKIA-none".to_owned(), secret, Some("user".to_owned()));
         let provider = AwsIamProvider::new(setting, Arc::new(SystemClock::new())).await.unwrap();
-        let error = provider.mint(&TokenId::new("a"), &Label::new("l"), None).await.unwrap_err();
+        let error = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), None).await.unwrap_err();
         assert_eq!(error.happened(), Happened::Perhaps, "{reply}: {error:?}");
         assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), 1, "{reply}: the mint was repeated");
     }

@@ -1,6 +1,6 @@
 //! Tests of the two roles, on a real server.
 
-use super::super::contract::{credential, keeps_the_contract, server, server_file};
+use super::super::contract::{credential, keeps_the_contract, like, server, server_file};
 use super::*;
 use crate::provider::ask;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -65,11 +65,11 @@ async fn the_contract_is_kept_on_a_server() {
 #[tokio::test]
 async fn the_roles_take_turns() {
     let (provider, a, b) = world().await;
-    let minted = provider.mint(&a, &label(), Some(&chosen())).await.unwrap();
+    let minted = provider.mint(&like(&a), &label(), Some(&chosen())).await.unwrap();
     assert_eq!(minted.token, b);
     provider.revoke(&Warrant::for_test(a.as_str()), &credential(&a, OLD)).await.unwrap();
     let next = Secret::new(b"Next-pass-0123456789".to_vec());
-    let minted = provider.mint(&b, &label(), Some(&next)).await.unwrap();
+    let minted = provider.mint(&like(&b), &label(), Some(&next)).await.unwrap();
     assert_eq!(minted.token, a);
     let again = Credential { secret: Some(next), ..credential(&a, "") };
     assert_eq!(ask(&provider, &again).await, Verdict::Live(a));
@@ -105,18 +105,18 @@ async fn a_disabled_role_is_restricted_with_the_right_password_only() {
 #[tokio::test]
 async fn a_role_that_is_not_idle_or_lacks_the_owner_is_not_touched() {
     let (provider, a, b) = world().await;
-    provider.mint(&a, &label(), Some(&chosen())).await.unwrap();
+    provider.mint(&like(&a), &label(), Some(&chosen())).await.unwrap();
     let open = session(&provider, &b, "New-pass-canary-9876543210").await;
-    let error = provider.mint(&a, &label(), Some(&chosen())).await.unwrap_err();
+    let error = provider.mint(&like(&a), &label(), Some(&chosen())).await.unwrap_err();
     assert!(error.to_string().contains("open sessions"), "{error}");
     close(open).await;
     let owner = quoted(provider.setting.owner.as_deref().unwrap());
     run(&provider, &format!("revoke {owner} from {}", quoted(b.as_str()))).await;
     let ended = async { while matches!(provider.usage(&b, Timestamp(0)).await.unwrap(), Usage::Seen(_)) {} };
     tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
-    let error = provider.mint(&a, &label(), Some(&chosen())).await.unwrap_err();
+    let error = provider.mint(&like(&a), &label(), Some(&chosen())).await.unwrap_err();
     assert!(error.to_string().contains("not a member"), "{error}");
-    let error = provider.mint(&TokenId::new("postgres"), &label(), Some(&chosen())).await.unwrap_err();
+    let error = provider.mint(&like(&TokenId::new("postgres")), &label(), Some(&chosen())).await.unwrap_err();
     assert!(error.to_string().contains("not one of the two roles"), "{error}");
 }
 
@@ -130,7 +130,7 @@ async fn the_password_never_stands_in_the_servers_log() {
     let wanted = format!("ALTER ROLE {}", quoted(b.as_str()));
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     let written = loop {
-        provider.mint(&a, &label(), Some(&value)).await.unwrap();
+        provider.mint(&like(&a), &label(), Some(&value)).await.unwrap();
         let log = std::fs::read_to_string(&log).unwrap();
         if log.contains(&wanted) {
             break log;
@@ -158,7 +158,7 @@ async fn what_cannot_be_reached_is_unknown_and_not_done() {
     });
     let verdict = ask(&provider, &credential(&TokenId::new("a"), "x")).await;
     assert_eq!(verdict, Verdict::Unknown(Reason::Unreachable));
-    let error = provider.mint(&TokenId::new("a"), &label(), Some(&chosen())).await.unwrap_err();
+    let error = provider.mint(&like(&TokenId::new("a")), &label(), Some(&chosen())).await.unwrap_err();
     assert_eq!(error.happened(), Happened::No);
 }
 

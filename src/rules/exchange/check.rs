@@ -1,18 +1,19 @@
 //! From what was typed to what can be used, with every problem named at once.
 
 use super::send::{Authorization, Body, Sending};
-use super::spec::{CallSpec, ReplySpec, RowSpec, Rows, SendSpec};
-use super::{Act, Calls, Exchange, Exchanges, Field, Origin, Row, Table};
+use super::spec::{Any, ByHand, CallSpec, FirstSpec, ReplySpec, RowSpec, Rows, SendSpec};
+use super::{Act, Calls, Exchange, Exchanges, Field, First, Origin, Row, Table};
 use crate::model::Secret;
 use crate::rules::template::{JsonTemplate, Template};
 use serde_json::Value;
 use std::time::Duration;
 
 pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<String>> {
-    let Calls { verify, mint, list, find, disable, revoke, usage, abilities, replies } = calls;
+    let Calls { verify, mint, replace, list, find, disable, revoke, usage, abilities, replies } = calls;
     let typed = [
         (Act::Verify, verify),
         (Act::Mint, mint),
+        (Act::Replace, replace),
         (Act::List, list),
         (Act::Find, find),
         (Act::Disable, disable),
@@ -21,17 +22,18 @@ pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<Str
     ];
     let mut checked = Exchanges { hosts: hosts.to_vec(), typed: abilities, ..Exchanges::default() };
     let mut problems = Vec::new();
-    for (act, call) in typed {
-        let Some(call) = call else { continue };
+    for (act, Any(ways)) in typed {
         let mut told = Problems { act, list: &mut problems };
-        match exchange(act, call, hosts, &mut told) {
-            Some(Call::Spoken(exchange)) => {
-                checked.calls.insert(act, exchange);
+        for call in ways {
+            match exchange(act, call, hosts, &mut told) {
+                Some(Call::Spoken(exchange)) => checked.calls.entry(act).or_default().push(exchange),
+                Some(Call::ByHand(how)) => {
+                    if checked.by_hand.insert(act, how).is_some() {
+                        told.tell("there are two ways `by_hand`; leave one of them");
+                    }
+                }
+                None => {}
             }
-            Some(Call::ByHand(page)) => {
-                checked.by_hand.insert(act, page);
-            }
-            None => {}
         }
     }
     if problems.is_empty() {
@@ -42,7 +44,7 @@ pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<Str
 
 enum Call {
     Spoken(Exchange),
-    ByHand(String),
+    ByHand(ByHand),
 }
 
 /// Problems of one call.
@@ -62,7 +64,8 @@ impl Problems<'_> {
 }
 
 fn exchange(act: Act, call: CallSpec, hosts: &[String], problems: &mut Problems<'_>) -> Option<Call> {
-    let CallSpec { by_hand, lag_seconds, send, live, restricted, dead, wrong_place, done, refused, gone, quota } = call;
+    let CallSpec { by_hand, first, pages, lag_seconds, send, .. } = call;
+    let CallSpec { live, restricted, dead, wrong_place, done, refused, gone, quota, .. } = call;
     let tables = [
         (Table::Live, live),
         (Table::Restricted, restricted),
@@ -73,8 +76,9 @@ fn exchange(act: Act, call: CallSpec, hosts: &[String], problems: &mut Problems<
         (Table::Gone, gone),
         (Table::Quota, quota),
     ];
-    let send = match (by_hand, send) {
-        (Some(page), None) if tables.iter().all(|(_, rows)| rows.0.is_empty()) => return Some(Call::ByHand(page)),
+    let is_bare = first.is_none() && pages.is_none() && tables.iter().all(|(_, rows)| rows.0.is_empty());
+    let mut send = match (by_hand, send) {
+        (Some(how), None) if is_bare => return by_hand_of(act, how, problems).map(Call::ByHand),
         (None, Some(send)) => self::send(send, hosts, problems),
         _ => {
             problems.tell("a call has either `send` and its tables, or `by_hand` alone; remove one of them");
@@ -82,8 +86,18 @@ fn exchange(act: Act, call: CallSpec, hosts: &[String], problems: &mut Problems<
         }
     };
     let rows = rows(act, tables, problems);
+    let first = first.and_then(|typed| self::first(act, typed, hosts, problems));
+    if let (Some(send), Some(first)) = (&mut send, &first) {
+        send.keep_whole(&first.keep.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+    }
     let send = send?;
-    let needs_value = act == Act::Mint && !send.names().any(|name| name == "chosen");
+    if pages.is_some() != send.names().any(|name| name == "page") || pages == Some(0) {
+        problems.tell("`pages` says how many there may be at most, and `{{page}}` is which one; have both or neither");
+    }
+    if pages.is_some() && !matches!(act, Act::List | Act::Find) {
+        problems.tell("`pages` is about a list; remove it");
+    }
+    let needs_value = matches!(act, Act::Mint | Act::Replace) && !send.names().any(|name| name == "chosen");
     for row in rows.iter().filter(|row| row.table == Table::Done) {
         required(act, row, needs_value, problems);
     }
@@ -91,7 +105,44 @@ fn exchange(act: Act, call: CallSpec, hosts: &[String], problems: &mut Problems<
         problems.tell("`lag_seconds` is about usage; remove it");
     }
     let lag = Duration::from_secs(lag_seconds.unwrap_or_default().into());
-    Some(Call::Spoken(Exchange { send, rows, lag }))
+    Some(Call::Spoken(Exchange { first, send, rows, pages, lag }))
+}
+
+/// What a person is told must be of use to one.
+fn by_hand_of(act: Act, how: ByHand, problems: &mut Problems<'_>) -> Option<ByHand> {
+    if act == Act::Verify {
+        problems.tell("a person cannot prove that a token is dead; remove `by_hand`");
+        return None;
+    }
+    if !how.page.starts_with("https://") {
+        problems.tell("`page` of `by_hand` is no address of a page; start it with `https://`");
+    }
+    if how.steps.is_empty() || how.steps.iter().any(|step| step.trim().is_empty() || step.contains(char::is_control)) {
+        problems.tell("`steps` of `by_hand` are no list of lines; write what to click, one action a line");
+    }
+    Some(how)
+}
+
+fn first(act: Act, typed: FirstSpec, hosts: &[String], problems: &mut Problems<'_>) -> Option<First> {
+    const OURS: [&str; 8] = ["secret", "token", "label", "chosen", "since", "page", "base", "authority"];
+    let FirstSpec { send, status, keep } = typed;
+    if act == Act::Verify {
+        problems.tell("whether a token works is one question; remove `first`");
+    }
+    if send.method != "GET" {
+        problems.tell("what is asked first changes nothing; let its method be GET");
+    }
+    if status.is_empty() || keep.is_empty() {
+        problems.tell("`first` needs `status: [...]` and `keep: { name: /pointer }`; add them");
+    }
+    for (name, pointer) in &keep {
+        pointer_problem("first", pointer, problems);
+        if OURS.contains(&name.as_str()) {
+            problems.tell(format_args!("`first` cannot keep `{name}`, which stands for something else; rename it"));
+        }
+    }
+    let send = self::send(send, hosts, problems)?;
+    Some(First { send, status, keep: keep.into_iter().collect() })
 }
 
 fn rows(act: Act, tables: [(Table, Rows); 8], problems: &mut Problems<'_>) -> Vec<Row> {
@@ -103,7 +154,7 @@ fn rows(act: Act, tables: [(Table, Rows); 8], problems: &mut Problems<'_>) -> Ve
             Table::Live | Table::Restricted | Table::Dead | Table::WrongPlace => act == Act::Verify,
             Table::Done | Table::Refused => act != Act::Verify,
             Table::Gone => matches!(act, Act::Disable | Act::Revoke | Act::Usage),
-            Table::Quota => act == Act::Mint,
+            Table::Quota => matches!(act, Act::Mint | Act::Replace),
         };
         if !typed.0.is_empty() && !fits {
             problems.tell(format_args!("a reply to {act} cannot mean `{word}`; remove that table"));
@@ -129,7 +180,7 @@ fn rows(act: Act, tables: [(Table, Rows); 8], problems: &mut Problems<'_>) -> Ve
 /// What a success must hold to be of use.
 fn required(act: Act, row: &Row, needs_value: bool, problems: &mut Problems<'_>) {
     let takes = |field| row.take.iter().any(|(taken, _)| *taken == field);
-    if matches!(act, Act::Mint | Act::List | Act::Find) && !takes(Field::Token) {
+    if matches!(act, Act::Mint | Act::Replace | Act::List | Act::Find) && !takes(Field::Token) {
         problems.tell("`done` takes no token; add `take: { token: /pointer }`");
     }
     if needs_value && !takes(Field::Secret) {
@@ -280,8 +331,10 @@ fn url(typed: &str, hosts: &[String], problems: &mut Problems<'_>) -> (bool, Opt
 
 /// Runs one sample reply; the problem, if it means something else than it says.
 fn sample(checked: &Exchanges, number: usize, reply: &ReplySpec) -> Option<String> {
-    let ReplySpec { of, status, body, means, token, count, values } = reply;
-    let Some(exchange) = Act::ALL.into_iter().find(|act| act.word() == of).and_then(|act| checked.exchange(act)) else {
+    let ReplySpec { of, way, status, body, means, token, count, values } = reply;
+    let act = Act::ALL.into_iter().find(|act| act.word() == of);
+    let way = way.unwrap_or(1).checked_sub(1);
+    let Some(exchange) = act.and_then(|act| checked.ways(act).get(way?)) else {
         return Some(format!("replies: number {number} is of `{of}`, which is not a call of this kind; correct `of`"));
     };
     let body = match body {

@@ -8,9 +8,9 @@ mod spec;
 
 pub use read::{Meaning, Taken};
 pub use send::Request;
-pub use spec::{AbilitiesSpec, CallSpec, ReplySpec};
+pub use spec::{AbilitiesSpec, ByHand, CallSpec, ReplySpec, Ways};
 
-use crate::model::{Limit, Secret};
+use crate::model::{Companions, Limit, Secret};
 use crate::rules::template::{Template, TemplateError, Values};
 use send::Sending;
 use serde_json::Value;
@@ -22,19 +22,21 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     /// Ask whether it works.
-    pub verify: Option<CallSpec>,
-    /// Make one.
-    pub mint: Option<CallSpec>,
+    pub verify: Ways,
+    /// Make one beside the old one.
+    pub mint: Ways,
+    /// Make one in the place of the old one.
+    pub replace: Ways,
     /// List them.
-    pub list: Option<CallSpec>,
+    pub list: Ways,
     /// Find by label.
-    pub find: Option<CallSpec>,
+    pub find: Ways,
     /// Disable.
-    pub disable: Option<CallSpec>,
+    pub disable: Ways,
     /// End one.
-    pub revoke: Option<CallSpec>,
+    pub revoke: Ways,
     /// Read use.
-    pub usage: Option<CallSpec>,
+    pub usage: Ways,
     /// What the calls do not show.
     pub abilities: AbilitiesSpec,
     /// Samples that pin the tables.
@@ -44,8 +46,8 @@ pub struct Calls {
 /// All conversations of a kind, checked.
 #[derive(Clone, Debug, Default)]
 pub struct Exchanges {
-    calls: BTreeMap<Act, Exchange>,
-    by_hand: BTreeMap<Act, String>,
+    calls: BTreeMap<Act, Vec<Exchange>>,
+    by_hand: BTreeMap<Act, ByHand>,
     hosts: Vec<String>,
     typed: AbilitiesSpec,
 }
@@ -59,16 +61,16 @@ impl Exchanges {
         check::check(calls, hosts)
     }
 
-    /// The conversation for an act, if the rule has one that needs no person.
+    /// The conversations for an act that need no person: the first whose values are all at hand is the one to have.
     #[must_use]
-    pub fn exchange(&self, act: Act) -> Option<&Exchange> {
-        self.calls.get(&act)
+    pub fn ways(&self, act: Act) -> &[Exchange] {
+        self.calls.get(&act).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The page that tells a person how to do an act.
+    /// What a person does where none of them can be had.
     #[must_use]
-    pub fn by_hand(&self, act: Act) -> Option<&str> {
-        self.by_hand.get(&act).map(String::as_str)
+    pub fn by_hand(&self, act: Act) -> Option<&ByHand> {
+        self.by_hand.get(&act)
     }
 
     /// The only hosts that a secret of this kind may be sent to, beside the configured base.
@@ -80,7 +82,7 @@ impl Exchanges {
     /// True when a call goes to a configured base, so that the kind cannot be spoken to without one.
     #[must_use]
     pub fn needs_base(&self) -> bool {
-        self.calls.values().any(|exchange| exchange.send.needs_base())
+        self.calls.values().flatten().any(|exchange| exchange.send.needs_base())
     }
 }
 
@@ -89,8 +91,10 @@ impl Exchanges {
 pub enum Act {
     /// Ask whether a token works.
     Verify,
-    /// Make one.
+    /// Make one beside the old one.
     Mint,
+    /// Make one in the place of the old one, which dies by it.
+    Replace,
     /// List them.
     List,
     /// Find them by label.
@@ -105,8 +109,8 @@ pub enum Act {
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Verify, Self::Mint, Self::List, Self::Find, Self::Disable, Self::Revoke, Self::Usage];
+    pub const ALL: [Self; 8] =
+        [Self::Verify, Self::Mint, Self::Replace, Self::List, Self::Find, Self::Disable, Self::Revoke, Self::Usage];
 
     /// The word of the rule files.
     #[must_use]
@@ -114,6 +118,7 @@ impl Act {
         match self {
             Self::Verify => "verify",
             Self::Mint => "mint",
+            Self::Replace => "replace",
             Self::List => "list",
             Self::Find => "find",
             Self::Disable => "disable",
@@ -132,14 +137,52 @@ impl fmt::Display for Act {
 /// One conversation, checked.
 #[derive(Clone, Debug)]
 pub struct Exchange {
+    first: Option<First>,
     send: Sending,
     rows: Vec<Row>,
+    pages: Option<u32>,
     lag: Duration,
 }
 
+/// What is asked before a conversation.
+#[derive(Clone, Debug)]
+pub struct First {
+    send: Sending,
+    status: Vec<u16>,
+    keep: Vec<(String, String)>,
+}
+
+impl First {
+    /// What to send.
+    ///
+    /// # Errors
+    /// When a value is missing, or cannot stand where the call puts it.
+    pub fn render(&self, values: Values<'_, '_>) -> Result<Request, TemplateError> {
+        self.send.render(values)
+    }
+
+    /// True when a reply of this status holds what is kept.
+    #[must_use]
+    pub fn answers(&self, status: u16) -> bool {
+        self.status.contains(&status)
+    }
+
+    /// What is kept of the reply, by name; [`None`] when it is not all there.
+    #[must_use]
+    pub fn read(&self, body: &Secret) -> Option<Companions> {
+        read::kept(&self.keep, body)
+    }
+}
+
 impl Exchange {
-    /// What to send. Values: `secret`, `token`, `authority`, `label`, `chosen`, `base`, and whatever the kind's
-    /// companions and the configuration name.
+    /// What is asked before it.
+    #[must_use]
+    pub fn first(&self) -> Option<&First> {
+        self.first.as_ref()
+    }
+
+    /// What to send. Values: `secret`, `token`, `authority`, `label`, `chosen`, `base`, `page`, what was kept of the
+    /// reply to what was asked first, and whatever the kind's pattern, its companions and the configuration name.
     ///
     /// # Errors
     /// When a value is missing, or cannot stand where the call puts it.
@@ -150,7 +193,32 @@ impl Exchange {
     /// What a reply means. A reply that no table holds, or that lacks what its row takes, is [`Meaning::Unknown`].
     #[must_use]
     pub fn read(&self, status: u16, body: &Secret, values: Values<'_, '_>) -> Meaning {
+        self.read_page(status, body, values).0
+    }
+
+    /// The same of one page of a list, and how many items the page holds, whether they are kept or not.
+    #[must_use]
+    pub fn read_page(&self, status: u16, body: &Secret, values: Values<'_, '_>) -> (Meaning, usize) {
         read::read(&self.rows, status, body, values)
+    }
+
+    /// How many pages a list may have at most; it has one where nothing is said.
+    #[must_use]
+    pub fn pages(&self) -> Option<u32> {
+        self.pages
+    }
+
+    /// The values it needs that only a configuration gives.
+    pub(super) fn wants(&self) -> impl Iterator<Item = &str> {
+        self.names().filter(|name| matches!(*name, "base" | "authority"))
+    }
+
+    /// The values that must be known beforehand: all but those that it finds out itself.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let keep = self.first.as_ref().map(|first| first.keep.as_slice()).unwrap_or_default();
+        let found = move |name: &str| name == "page" || keep.iter().any(|(kept, _)| kept == name);
+        let own = self.send.names().filter(move |name| !found(name));
+        self.first.iter().flat_map(|first| first.send.names()).chain(own)
     }
 
     /// True when the value of a new token is chosen here and pushed.
@@ -165,6 +233,7 @@ impl Exchange {
         self.lag
     }
 
+    /// True when it says what rights a token has.
     fn takes_scopes(&self) -> bool {
         self.rows.iter().any(|row| row.take.iter().any(|(field, _)| *field == Field::Scopes))
     }

@@ -1,8 +1,8 @@
 //! What a reply means.
 
 use super::{Field, Origin, Row, Table};
-use crate::model::{Limit, Secret, Timestamp, TokenId};
-use crate::rules::template::{Context, Values, wipe};
+use crate::model::{Companions, Limit, Secret, Timestamp, TokenId};
+use crate::rules::template::{Context, Values, as_json, wipe};
 use serde_json::Value;
 
 /// What a reply means, by the rule's tables.
@@ -75,18 +75,41 @@ pub struct Taken {
     pub scopes: Option<Vec<String>>,
 }
 
-pub(super) fn read(rows: &[Row], status: u16, body: &Secret, values: Values<'_, '_>) -> Meaning {
+pub(super) fn read(rows: &[Row], status: u16, body: &Secret, values: Values<'_, '_>) -> (Meaning, usize) {
     let mut rows = rows.iter().filter(|row| row.status.contains(&status)).peekable();
     if rows.peek().is_none() {
-        return Meaning::Unknown;
+        return (Meaning::Unknown, 0);
     }
     #[expect(clippy::disallowed_methods, reason = "the reply is taken apart; what is secret in it is sealed again")]
     let mut document: Option<Value> = serde_json::from_slice(body.expose()).ok();
-    let meaning = rows.find_map(|row| row.read(document.as_ref(), values)).unwrap_or(Meaning::Unknown);
+    let understood = rows.find_map(|row| Some((row.read(document.as_ref(), values)?, row.listed(document.as_ref()))));
+    let (meaning, listed) = understood.unwrap_or((Meaning::Unknown, 0));
     if let Some(document) = &mut document {
         wipe(document);
     }
-    meaning
+    (meaning, listed)
+}
+
+/// What is kept of a reply: each value as text, if it is text or a number, and as JSON, for a JSON body.
+pub(super) fn kept(keep: &[(String, String)], body: &Secret) -> Option<Companions> {
+    #[expect(clippy::disallowed_methods, reason = "the reply is taken apart; what is kept of it is sealed again")]
+    let mut document: Value = serde_json::from_slice(body.expose()).ok()?;
+    let mut kept = Companions::default();
+    let mut whole = true;
+    for (name, pointer) in keep {
+        let Some(value) = document.pointer(pointer) else {
+            whole = false;
+            break;
+        };
+        kept.push(as_json(name), Secret::new(value.to_string().into_bytes()));
+        match value {
+            Value::String(text) => kept.push(name, Secret::new(text.as_bytes().to_vec())),
+            Value::Number(number) => kept.push(name, Secret::new(number.to_string().into_bytes())),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {}
+        }
+    }
+    wipe(&mut document);
+    whole.then_some(kept)
 }
 
 impl Row {
@@ -106,6 +129,12 @@ impl Row {
             Table::Gone => Meaning::Gone,
             Table::Quota => Meaning::Quota,
         })
+    }
+
+    /// How many items the reply lists.
+    fn listed(&self, document: Option<&Value>) -> usize {
+        let items = self.items.as_ref().and_then(|items| document?.pointer(items)?.as_array());
+        items.map_or(0, Vec::len)
     }
 
     /// The items that pass the filter; nothing at all when the list goes on elsewhere or an item is unreadable.

@@ -57,11 +57,24 @@ impl Sending {
             Body::Json(document) => document.templates(),
             Body::Form(fields) => fields.iter().map(|(_, value)| value).collect(),
         };
+        let whole = match &self.body {
+            Body::Json(document) => document.whole(),
+            Body::None | Body::Form(_) => Vec::new(),
+        };
         std::iter::once(&self.url)
             .chain(authorization)
             .chain(self.headers.iter().map(|(_, value)| value))
             .chain(body)
             .flat_map(Template::names)
+            .chain(self.base.then_some("base"))
+            .chain(whole)
+    }
+
+    /// These values stand in a JSON body as they stood in the reply that they were taken from: a list stays a list.
+    pub(super) fn keep_whole(&mut self, names: &[String]) {
+        if let Body::Json(document) = &mut self.body {
+            document.keep_whole(names);
+        }
     }
 
     pub(super) fn render(&self, values: Values<'_, '_>) -> Result<Request, TemplateError> {

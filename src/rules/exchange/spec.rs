@@ -5,14 +5,29 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
+
+/// What a person does, as typed and as told.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ByHand {
+    /// The page that documents it.
+    pub page: String,
+    /// What to do, in order; one action a step.
+    pub steps: Vec<String>,
+}
 
 /// One call as typed in a rule file: what is sent, and the tables that say what the replies mean. A reply that is in
 /// no table is unknown: of an act, it perhaps happened.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CallSpec {
-    /// Who does it by hand: the page that tells how. Such a call has nothing else.
-    pub(super) by_hand: Option<String>,
+    /// A person does it. Such a call has nothing else.
+    pub(super) by_hand: Option<ByHand>,
+    /// Asked before it; changes nothing.
+    pub(super) first: Option<FirstSpec>,
+    /// Of a list: the page `{{page}}` is asked from 1 until one is empty, and no more than so many.
+    pub(super) pages: Option<u32>,
     /// Of `usage`: how long a use may take to show.
     pub(super) lag_seconds: Option<u32>,
     pub(super) send: Option<SendSpec>,
@@ -42,6 +57,16 @@ pub(super) struct SendSpec {
     pub(super) json: Option<Value>,
     #[serde(default)]
     pub(super) form: BTreeMap<String, String>,
+}
+
+/// What is asked before a call, and what of the reply is kept for it.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FirstSpec {
+    pub(super) send: SendSpec,
+    pub(super) status: Vec<u16>,
+    /// By the name of the place that it fills: where it stands in the reply.
+    pub(super) keep: BTreeMap<String, String>,
 }
 
 /// One row of a table: which replies it is about, and what to take from them.
@@ -79,26 +104,38 @@ pub(super) struct TakeSpec {
     pub(super) scopes: Option<String>,
 }
 
-/// One row, or a list of them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rows(pub(super) Vec<RowSpec>);
+/// The rows of a table.
+pub(super) type Rows = Any<RowSpec>;
 
-impl<'de> Deserialize<'de> for Rows {
+/// The ways of an act: the first whose values are all at hand is taken.
+pub type Ways = Any<CallSpec>;
+
+/// One of a thing, or a list of them.
+#[derive(Clone, Debug)]
+pub struct Any<T>(pub(super) Vec<T>);
+
+impl<T> Default for Any<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Any<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Rows;
+        struct OneOrMany<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+            type Value = Any<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a row with a status, or a list of such rows")
+                f.write_str("one, or a list of them")
             }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rows, A::Error> {
-                RowSpec::deserialize(de::value::MapAccessDeserializer::new(map)).map(|row| Rows(vec![row]))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Any<T>, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(map)).map(|one| Any(vec![one]))
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Rows, A::Error> {
-                Vec::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(Rows)
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Any<T>, A::Error> {
+                Vec::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(Any)
             }
         }
-        deserializer.deserialize_any(OneOrMany)
+        deserializer.deserialize_any(OneOrMany(PhantomData))
     }
 }
 
@@ -106,8 +143,11 @@ impl<'de> Deserialize<'de> for Rows {
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplySpec {
-    /// Which call: `verify`, `mint`, `list`, `find`, `disable`, `revoke`, `usage`.
+    /// Which call: `verify`, `mint`, `replace`, `list`, `find`, `disable`, `revoke`, `usage`.
     pub(super) of: String,
+    /// Which of its ways, from 1; the first where none is named.
+    #[serde(default)]
+    pub(super) way: Option<usize>,
     pub(super) status: u16,
     /// The body as text, or as a document.
     #[serde(default)]
@@ -147,26 +187,36 @@ fn at_most<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D:
 }
 
 impl super::Exchanges {
-    /// The capability record: what the rule file says, and what follows from the calls there are.
+    /// The capability record: what the rule file says, and what follows from the calls there are. A call counts when
+    /// the values that only a configuration can give it (`base`, `authority`) are there. A token that cannot be made
+    /// beside the old one, but takes its place, is of the class `replace`.
     #[must_use]
-    pub fn abilities(&self) -> Abilities {
-        use super::Act;
+    pub fn abilities(&self, given: &dyn Fn(&str) -> bool) -> Abilities {
+        use super::{Act, Exchange};
         let typed = &self.typed;
-        let has = |act| self.exchange(act).is_some();
-        let chosen = self.exchange(Act::Mint).is_some_and(super::Exchange::takes_chosen);
-        let class = if has(Act::Mint) { Class::Overlap } else { Class::Console };
+        let way = |act| self.ways(act).iter().find(|way| way.wants().all(given));
+        let has = |act| way(act).is_some();
+        let (mint, replace) = (way(Act::Mint), way(Act::Replace));
+        let replaces = mint.is_none() && replace.is_some();
+        let class = match mint {
+            Some(_) => typed.class.unwrap_or(Class::Overlap),
+            None if replaces => Class::Replace,
+            None => typed.class.unwrap_or(Class::Console),
+        };
+        let chosen = mint.or(replace).is_some_and(Exchange::takes_chosen);
         Abilities {
-            class: typed.class.unwrap_or(class),
+            class,
             chooser: typed.chooser.unwrap_or(if chosen { Chooser::Client } else { Chooser::Server }),
             quota: typed.quota.map_or(Quota::Unlimited, Quota::AtMost),
-            mint: has(Act::Mint),
+            mint: mint.is_some() || replaces,
             list: has(Act::List),
             find: has(Act::Find),
             disable: has(Act::Disable),
             revoke: has(Act::Revoke),
             sessions: false,
             usage: has(Act::Usage),
-            scopes: self.exchange(Act::Verify).is_some_and(super::Exchange::takes_scopes),
+            // What was replaced is dead, and its rights cannot be read any more.
+            scopes: !replaces && way(Act::Verify).is_some_and(Exchange::takes_scopes),
         }
     }
 }

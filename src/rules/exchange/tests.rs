@@ -9,17 +9,23 @@ fn calls(yaml: &str) -> Calls {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Typed {
-        verify: Option<CallSpec>,
-        mint: Option<CallSpec>,
-        list: Option<CallSpec>,
-        find: Option<CallSpec>,
-        revoke: Option<CallSpec>,
-        usage: Option<CallSpec>,
+        #[serde(default)]
+        verify: Ways,
+        #[serde(default)]
+        mint: Ways,
+        #[serde(default)]
+        list: Ways,
+        #[serde(default)]
+        find: Ways,
+        #[serde(default)]
+        revoke: Ways,
+        #[serde(default)]
+        usage: Ways,
         #[serde(default)]
         replies: Vec<ReplySpec>,
     }
     let Typed { verify, mint, list, find, revoke, usage, replies } = serde_yaml::from_str(yaml).unwrap();
-    Calls { verify, mint, list, find, disable: None, revoke, usage, abilities: AbilitiesSpec::default(), replies }
+    Calls { verify, mint, list, find, revoke, usage, replies, ..Calls::default() }
 }
 
 fn check(yaml: &str) -> Result<Exchanges, Vec<String>> {
@@ -51,7 +57,7 @@ revoke:
   send: { method: DELETE, url: 'https://api.acme.example/v1/tokens/{{token}}', form: { reason: 'leak & more' } }
   done: { status: [204] }
   gone: { status: [404] }
-usage: { by_hand: docs/runbooks/acme.md }
+usage: { by_hand: { page: 'https://docs.acme.example/log', steps: [Open the log] } }
 replies:
   - { of: verify, status: 200, body: '{}', means: unknown }
   - { of: verify, status: 200, body: { ok: true, token: { id: 7 } }, means: live, token: '7' }
@@ -72,8 +78,9 @@ replies:
 fn a_whole_rule_is_checked_and_its_samples_run() {
     let checked = check(ACME).unwrap();
     assert!(checked.needs_base());
-    assert_eq!(checked.by_hand(Act::Usage), Some("docs/runbooks/acme.md"));
-    let abilities = checked.abilities();
+    let how = ByHand { page: "https://docs.acme.example/log".to_owned(), steps: vec!["Open the log".to_owned()] };
+    assert_eq!(checked.by_hand(Act::Usage), Some(&how));
+    let abilities = checked.abilities(&|_| true);
     assert!(abilities.mint && abilities.find && abilities.revoke && abilities.scopes);
     assert!(!abilities.usage && !abilities.list && !abilities.disable);
 }
@@ -100,7 +107,7 @@ fn requests_are_rendered_for_their_place() {
     .map(|(name, value)| (name, Secret::new(value.as_bytes().to_vec())))
     .into();
     let find = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
-    let request = checked.exchange(Act::Mint).unwrap().render(&find).unwrap();
+    let request = checked.ways(Act::Mint)[0].render(&find).unwrap();
     assert_eq!(request.method, "POST");
     assert_eq!(request.url.expose(), b"http://127.0.0.1:9/v1/users/a%2Fb/tokens");
     let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
@@ -114,10 +121,10 @@ fn requests_are_rendered_for_their_place() {
     );
     let body: Value = serde_json::from_slice(request.body.unwrap().expose()).unwrap();
     assert_eq!(body, serde_json::json!({ "copy_of": "t\"1", "name": "stanch-1", "days": 30 }));
-    let request = checked.exchange(Act::Revoke).unwrap().render(&find).unwrap();
+    let request = checked.ways(Act::Revoke)[0].render(&find).unwrap();
     assert_eq!(request.url.expose(), b"https://api.acme.example/v1/tokens/t%221");
     assert_eq!(request.body.unwrap().expose(), b"reason=leak%20%26%20more");
-    let missing = checked.exchange(Act::Verify).unwrap().render(&find).unwrap_err();
+    let missing = checked.ways(Act::Verify)[0].render(&find).unwrap_err();
     assert_eq!(missing, TemplateError::Missing { name: "secret".to_owned() });
 }
 
@@ -125,7 +132,7 @@ fn requests_are_rendered_for_their_place() {
 fn a_handle_that_is_the_secret_is_not_believed() {
     let checked = check(ACME).unwrap();
     let reply = |body: &str| Secret::new(body.as_bytes().to_vec());
-    let mint = checked.exchange(Act::Mint).unwrap();
+    let mint = &checked.ways(Act::Mint)[0];
     let meaning = mint.read(201, &reply(r#"{"id":"same","secret":"same"}"#), &|_| None);
     assert!(matches!(meaning, Meaning::Unknown), "{meaning:?}");
     let meaning = mint.read(201, &reply(r#"{"id":"a","secret":"b"}"#), &|_| None);
@@ -142,7 +149,7 @@ usage:
     let checked = check(yaml).unwrap();
     let used = |json: &str| {
         let body = Secret::new(format!(r#"{{"used":{json},"ip":["10.0.0.1","10.0.0.2"]}}"#).into_bytes());
-        match checked.exchange(Act::Usage).unwrap().read(200, &body, &|_| None) {
+        match checked.ways(Act::Usage)[0].read(200, &body, &|_| None) {
             Meaning::Done(taken) => {
                 assert_eq!(taken[0].origin, "10.0.0.1 10.0.0.2");
                 Some(taken[0].used.map(|at| at.0))
@@ -174,7 +181,7 @@ list:
   send: { method: GET, url: '{{base}}.evil.example/' }
   done: { status: [200], where: { name: x }, take: { token: /id } }
 revoke:
-  by_hand: page
+  by_hand: { page: page, steps: [x] }
   done: { status: [200] }
 ";
     let problems = check(wrong).unwrap_err().join("\n");

@@ -12,6 +12,8 @@ pub enum JsonTemplate {
     Literal(Value),
     /// A string.
     Text(Template),
+    /// A value that is JSON itself, under this name.
+    Whole(String),
     /// A list.
     List(Vec<JsonTemplate>),
     /// An object.
@@ -40,10 +42,34 @@ impl JsonTemplate {
     /// All templates in it.
     pub(crate) fn templates(&self) -> Vec<&Template> {
         match self {
-            Self::Literal(_) => Vec::new(),
+            Self::Literal(_) | Self::Whole(_) => Vec::new(),
             Self::Text(template) => vec![template],
             Self::List(items) => items.iter().flat_map(Self::templates).collect(),
             Self::Object(members) => members.iter().flat_map(|(_, value)| value.templates()).collect(),
+        }
+    }
+
+    /// The names of the values that are JSON themselves.
+    pub(crate) fn whole(&self) -> Vec<&str> {
+        match self {
+            Self::Literal(_) | Self::Text(_) => Vec::new(),
+            Self::Whole(name) => vec![name],
+            Self::List(items) => items.iter().flat_map(Self::whole).collect(),
+            Self::Object(members) => members.iter().flat_map(|(_, value)| value.whole()).collect(),
+        }
+    }
+
+    /// A string that is nothing but one of these places becomes the value itself, whatever its type.
+    pub(crate) fn keep_whole(&mut self, names: &[String]) {
+        match self {
+            Self::Literal(_) | Self::Whole(_) => {}
+            Self::Text(template) => {
+                if let Some(name) = template.alone().filter(|name| names.iter().any(|kept| kept == name)) {
+                    *self = Self::Whole(name.to_owned());
+                }
+            }
+            Self::List(items) => items.iter_mut().for_each(|item| item.keep_whole(names)),
+            Self::Object(members) => members.iter_mut().for_each(|(_, value)| value.keep_whole(names)),
         }
     }
 
@@ -61,6 +87,7 @@ impl JsonTemplate {
         match self {
             Self::Literal(value) => value.to_string().len(),
             Self::Text(template) => template.bound(values).saturating_add(2),
+            Self::Whole(name) => values(&as_json(name)).map_or(0, Secret::len),
             Self::List(items) => items.iter().map(|item| item.bound(values) + 1).sum::<usize>().saturating_add(2),
             Self::Object(members) => {
                 let longest = members.iter().map(|(key, value)| key.len() * 6 + 4 + value.bound(values));
@@ -76,6 +103,11 @@ impl JsonTemplate {
                 out.push(b'"');
                 template.write(Context::Json, values, out)?;
                 out.push(b'"');
+            }
+            Self::Whole(name) => {
+                let value = values(&as_json(name)).ok_or_else(|| TemplateError::Missing { name: name.clone() })?;
+                #[expect(clippy::disallowed_methods, reason = "the value is written into another sealed value")]
+                out.extend_from_slice(value.expose());
             }
             Self::List(items) => {
                 out.push(b'[');
@@ -119,9 +151,14 @@ impl JsonTemplate {
                 members.len() == values.len()
                     && members.iter().all(|(key, member)| values.get(key).is_some_and(|v| member.read(v, found)))
             }
-            (Self::Text(_) | Self::List(_) | Self::Object(_), _) => false,
+            (Self::Text(_) | Self::Whole(_) | Self::List(_) | Self::Object(_), _) => false,
         }
     }
+}
+
+/// The name under which a value is kept as JSON, beside its text; no template can spell it.
+pub(crate) fn as_json(name: &str) -> String {
+    format!("{name} as json")
 }
 
 /// Escapes text for the inside of a JSON string.

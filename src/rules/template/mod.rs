@@ -4,7 +4,7 @@ mod json;
 mod shape;
 
 pub use json::JsonTemplate;
-pub(super) use json::wipe;
+pub(super) use json::{as_json, wipe};
 pub use shape::Shape;
 
 use crate::model::Secret;
@@ -116,6 +116,14 @@ impl Template {
             Part::Name(name) => Some(name.as_str()),
             Part::Text(_) => None,
         })
+    }
+
+    /// The name of its place, where it is nothing else.
+    fn alone(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Name(name)] => Some(name),
+            _ => None,
+        }
     }
 
     /// The text that it begins with.

@@ -129,15 +129,27 @@ impl Journal for Process<'_> {
         self.alive()?.release(at).await
     }
 
-    async fn order(
+    async fn leave_word(
         &self,
         rotation: &RotationId,
-        order: Order,
+        fact: &Fact,
+        sealed: Option<&Sealed>,
         who: &crate::model::Person,
-        reason: &str,
         at: Timestamp,
-    ) -> Result<(), JournalError> {
-        self.alive()?.order(rotation, order, who, reason, at).await
+    ) -> Result<i64, JournalError> {
+        self.alive()?.leave_word(rotation, fact, sealed, who, at).await
+    }
+
+    async fn take_word(
+        &self,
+        id: i64,
+        at: &Position,
+        event: &Event,
+        sealed: &[Sealed],
+        closes: bool,
+        monotonic: u64,
+    ) -> Result<Position, JournalError> {
+        self.alive()?.take_word(id, at, event, sealed, closes, monotonic).await
     }
 
     async fn waiting(&self, rotation: &RotationId) -> Result<Option<Waiting>, JournalError> {

@@ -121,7 +121,7 @@ impl Provider for Asked {
         troubled!(self, "verify", failed, self.inner.verify(credential).await)
     }
 
-    async fn mint(&self, like: &TokenId, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
+    async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
         troubled!(self, "mint", provider_failed, self.inner.mint(like, label, chosen).await)
     }
 

@@ -1,0 +1,151 @@
+//! The part of the operator's file that says who issues a credential.
+
+use super::{SecretSource, postgres_port};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A provider.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "driver", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Provider {
+    /// The kind's own exchanges, over HTTP.
+    Http {
+        /// The base address of a self-hosted system.
+        base: Option<String>,
+        /// What mints, lists and revokes.
+        authority: Option<SecretSource>,
+        /// Other values that the kind's calls name, such as a project's or an account's id; public ones.
+        #[serde(default)]
+        values: BTreeMap<String, String>,
+        /// Where a host of the kind is instead: another region, or a stand-in. Nothing is sent to the host itself then.
+        #[serde(default)]
+        hosts: BTreeMap<String, String>,
+    },
+    /// AWS IAM access keys.
+    AwsIam {
+        /// The IAM user that holds the keys; looked up by key where it is not named.
+        user: Option<String>,
+        /// Region.
+        region: String,
+        /// Another endpoint than Amazon's, for IAM and STS alike.
+        endpoint: Option<String>,
+        /// Credentials; the default chain where there are none.
+        authority: Option<AwsAuthority>,
+    },
+    /// PostgreSQL: two alternating login roles.
+    Postgres {
+        /// Host.
+        host: String,
+        /// Port.
+        #[serde(default = "postgres_port")]
+        port: u16,
+        /// Database.
+        database: String,
+        /// The two login roles.
+        roles: [String; 2],
+        /// The role that both are members of; checked before a mint where it is named.
+        owner: Option<String>,
+        /// Who may alter them.
+        authority: PostgresAuthority,
+        /// Transport security.
+        #[serde(default)]
+        tls: Tls,
+    },
+    /// Redis: the passwords of one ACL user.
+    Redis {
+        /// Address of this machine: the connection is plain.
+        host: String,
+        /// Port.
+        #[serde(default = "redis_port")]
+        port: u16,
+        /// The ACL user whose passwords are rotated.
+        user: String,
+        /// Who may change it.
+        authority: RedisAuthority,
+        /// Whether the user's connections are ended with the old password. The server does not know which password a
+        /// connection was opened with, so all of them are, and clients connect again.
+        #[serde(default = "super::yes")]
+        end_sessions: bool,
+    },
+}
+
+/// An AWS access key that stanch uses itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsAuthority {
+    /// Access key id.
+    pub id: String,
+    /// Secret access key.
+    pub secret: SecretSource,
+}
+
+/// A database account that stanch uses itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresAuthority {
+    /// Role.
+    pub user: String,
+    /// Password.
+    pub password: SecretSource,
+}
+
+/// Transport security of a database connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// Encrypted, with the certificate and the host name checked.
+    #[default]
+    Verify,
+    /// In clear: for loopback and unix sockets.
+    Disable,
+}
+
+/// A Redis account that stanch uses itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisAuthority {
+    /// ACL user.
+    #[serde(default = "redis_default")]
+    pub user: String,
+    /// Password.
+    pub password: SecretSource,
+}
+
+fn redis_port() -> u16 {
+    6379
+}
+
+fn redis_default() -> String {
+    "default".to_owned()
+}
+
+impl Provider {
+    /// True when every new secret has another handle, so that a stored value without it would be taken for another
+    /// pair's.
+    pub(super) fn is_paired(&self) -> bool {
+        matches!(self, Self::Postgres { .. } | Self::AwsIam { .. })
+    }
+
+    /// What is wrong with it, and what to write instead.
+    pub(super) fn problem(&self) -> Option<String> {
+        match self {
+            Self::Postgres { roles: [a, b], .. } if a == b => {
+                Some("needs two different roles that alternate".to_owned())
+            }
+            Self::Redis { user, authority, .. } if *user == authority.user => {
+                Some(format!("needs another authority than '{user}' itself: its connections end with the old password"))
+            }
+            _ => None,
+        }
+    }
+
+    /// The secrets that stanch itself needs for it.
+    pub(super) fn secrets(&mut self) -> Option<&mut SecretSource> {
+        match self {
+            Self::Http { authority, .. } => authority.as_mut(),
+            Self::AwsIam { authority, .. } => authority.as_mut().map(|authority| &mut authority.secret),
+            Self::Postgres { authority, .. } => Some(&mut authority.password),
+            Self::Redis { authority, .. } => Some(&mut authority.password),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Providers, put together from the operator's file.
+
+use super::mending::{Mending, MendingError, address, secret_for};
+use crate::config::operator::{self, AwsAuthority};
+use crate::egress::Endpoint;
+use crate::model::{Companions, Secret};
+use crate::provider::Provider;
+use crate::provider::aws_iam::{self, AwsIamProvider};
+use crate::provider::http::{Access, HttpProvider};
+use crate::provider::postgres::{self, PostgresProvider};
+use crate::provider::redis::{self, RedisProvider};
+use crate::rules::Kind;
+use crate::rules::exchange::Exchanges;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Mending {
+    /// The live adapter of a credential's provider. Nothing is sent yet.
+    pub(super) async fn provider(
+        &self,
+        name: &str,
+        kind: &Arc<Kind>,
+        entry: &operator::Provider,
+    ) -> Result<Arc<dyn Provider>, MendingError> {
+        let failed = |source| MendingError::Provider { name: name.to_owned(), source };
+        Ok(match entry {
+            operator::Provider::Http { base, authority, values, hosts } => {
+                let exchanges = kind.exchanges().clone();
+                if exchanges.needs_base() && base.is_none() {
+                    return Err(MendingError::NoBase { name: name.to_owned(), kind: kind.id.clone() });
+                }
+                let access = Access {
+                    base: base.as_deref().map(|base| address(name, base)).transpose()?,
+                    authority: authority.as_ref().map(|source| secret_for(name, source)).transpose()?,
+                    values: public(values),
+                    hosts: instead(name, &exchanges, hosts)?,
+                    kind: Some(Arc::clone(kind)),
+                };
+                let clock = Arc::new(self.clock);
+                Arc::new(HttpProvider::new(exchanges, access, Arc::clone(&self.egress), clock))
+            }
+            operator::Provider::AwsIam { user, region, endpoint, authority } => {
+                let setting = aws_iam::Setting {
+                    region: region.clone(),
+                    endpoint: endpoint.as_deref().map(|endpoint| address(name, endpoint)).transpose()?,
+                    user: user.clone(),
+                    authority: match authority {
+                        Some(AwsAuthority { id, secret }) => {
+                            aws_iam::Authority::Key { id: id.clone(), secret: secret_for(name, secret)?, session: None }
+                        }
+                        None => aws_iam::Authority::DefaultChain,
+                    },
+                };
+                Arc::new(AwsIamProvider::new(setting, Arc::new(self.clock)).await.map_err(failed)?)
+            }
+            operator::Provider::Postgres { host, port, database, roles, owner, authority, tls } => {
+                Arc::new(PostgresProvider::new(postgres::Setting {
+                    host: host.clone(),
+                    port: *port,
+                    database: database.clone(),
+                    roles: roles.clone(),
+                    owner: owner.clone(),
+                    authority: authority.user.clone(),
+                    password: secret_for(name, &authority.password)?,
+                    tls: match tls {
+                        operator::Tls::Verify => postgres::Tls::Verified,
+                        operator::Tls::Disable => postgres::Tls::Off,
+                    },
+                }))
+            }
+            operator::Provider::Redis { host, port, user, authority, end_sessions } => {
+                let setting = redis::Setting {
+                    host: host.clone(),
+                    port: *port,
+                    user: user.clone(),
+                    authority: authority.user.clone(),
+                    password: secret_for(name, &authority.password)?,
+                    end_sessions: *end_sessions,
+                };
+                Arc::new(RedisProvider::new(setting).map_err(failed)?)
+            }
+        })
+    }
+}
+
+/// The values that the operator's file gives, as calls take them.
+fn public(values: &BTreeMap<String, String>) -> Companions {
+    let mut given = Companions::default();
+    for (name, value) in values {
+        given.push(name, Secret::new(value.as_bytes().to_vec()));
+    }
+    given
+}
+
+/// Where hosts of a kind are instead.
+fn instead(
+    name: &str,
+    exchanges: &Exchanges,
+    hosts: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Endpoint>, MendingError> {
+    let mut checked = BTreeMap::new();
+    for (host, instead) in hosts {
+        if !exchanges.hosts().contains(host) {
+            let (name, host, known) = (name.to_owned(), host.clone(), exchanges.hosts().join(", "));
+            return Err(MendingError::NoHost { name, host, known });
+        }
+        checked.insert(host.clone(), address(name, instead)?);
+    }
+    Ok(checked)
+}
