@@ -161,26 +161,36 @@ async fn provide(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<
     let secret = from_standard_input()?;
     let sealed = runner::seal_provided(&mending.sealer, id, &secret).map_err(Failure::from)?;
     drop(secret);
-    go_on(mending, screen, id, Some(Word::provided(person::current(), sealed))).await?.map_err(Failure::from)
+    let word = Word::provided(person::current(), sealed);
+    match go_on(mending, screen, id, Some(word.clone())).await? {
+        Err(RunError::Journal(JournalError::Held { .. })) => {
+            leave(mending, id, &word).await?;
+            screen.text(&format!("{id} is being run by another process; the token waits for it, sealed\n"));
+            Ok(Code::Waiting)
+        }
+        other => other.map_err(Failure::from),
+    }
 }
 
 /// Where a case waits for a person's hand: what to do, and where that is described.
 pub(super) fn by_hand(mending: &Mending, screen: &Screen, state: &State) {
     let Some((act, what)) = hand_of(state) else { return };
+    let mut text = format!("  by hand:  {what}\n");
     let kind = mending.catalogue.find(&state.plan.kind);
-    screen.text(&format!("  by hand:  {what}\n"));
-    if let Some(hand) = kind.and_then(|kind| kind.exchanges().by_hand(act)) {
-        let steps = hand.steps.iter().enumerate();
-        let steps: String = steps.map(|(number, step)| format!("   {:>2}. {step}\n", number + 1)).collect();
-        screen.text(&format!("{steps}       from {}\n", hand.page));
+    if let Some(how) = kind.and_then(|kind| kind.exchanges().by_hand(act)) {
+        for (number, step) in how.steps.iter().enumerate() {
+            text.push_str(&format!("    {}. {step}\n", number + 1));
+        }
+        text.push_str(&format!("    see {}\n", how.page));
     }
+    screen.text(&text);
 }
 
 fn hand_of(state: &State) -> Option<(Act, &'static str)> {
     let replaces = state.plan.abilities.class == Class::Replace;
     match &state.stage {
         _ if rotation::takes_value(state) && replaces => Some((
-            Act::Mint,
+            Act::Replace,
             "replace the token in the provider's console (the old one ends with that), then hand the new one over on \
              standard input",
         )),
@@ -214,8 +224,8 @@ async fn order(
     let fact = (order != Order::Resume || waits).then(|| Fact::Ordered(order, person::current(), reason.to_owned()));
     match go_on(mending, screen, id, fact.map(Word::from)).await? {
         Err(RunError::Journal(JournalError::Held { .. })) if order != Order::Resume => {
-            let fact = Fact::Ordered(order, person::current(), reason.to_owned());
-            leave(mending, id, &fact.into()).await?;
+            let word = Word::from(Fact::Ordered(order, person::current(), reason.to_owned()));
+            leave(mending, id, &word).await?;
             screen.text(&format!("{id} is being run by another process; it was told to {}\n", order.word()));
             Ok(Code::Waiting)
         }

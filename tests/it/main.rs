@@ -30,6 +30,8 @@ mod faults;
 mod field;
 #[cfg(feature = "rotate")]
 mod forge_tokens;
+#[cfg(feature = "rotate")]
+mod hand;
 mod hook;
 mod hooks_run;
 mod hooks_set;
