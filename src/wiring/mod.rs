@@ -1,8 +1,8 @@
 //! From what was asked to what runs: the one place that names adapters.
 
-pub mod imports;
 #[cfg(feature = "rotate")]
 mod attended;
+pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
 #[cfg(feature = "rotate")]
