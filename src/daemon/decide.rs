@@ -120,7 +120,7 @@ impl Judge {
                 let case = self.open(config, found, one, &leaked).await?;
                 let words = Decision::Attach(case.clone()).words();
                 self.leaks.decide(found.seen, None, &words, Some(&case)).await?;
-                self.tell(found, &decision, None, Some(&one.managed.name), Some(&case));
+                self.tell(found, &decision, None, Some(&one.managed.name), Some(&case)).await;
                 return Ok(true);
             }
             (Decision::Report(Why::Policy), Some(one), Some(leaked)) => {
@@ -152,12 +152,12 @@ impl Judge {
         let words = decision.words();
         self.leaks.decide(found.seen, word, &words, case).await?;
         if before != Some(words.as_str()) && !matches!(decision, Decision::Dead(_)) {
-            self.tell(found, decision, verdict, credential, case);
+            self.tell(found, decision, verdict, credential, case).await;
         }
         Ok(())
     }
 
-    fn tell(
+    async fn tell(
         &self,
         found: &Found<'_>,
         decision: &Decision,
@@ -166,7 +166,7 @@ impl Judge {
         case: Option<&RotationId>,
     ) {
         let (source, sighting) = (found.seen.source, found.sighting);
-        self.house.leak(&News { source, sighting, decision, verdict, credential, case });
+        self.house.leak(&News { source, sighting, decision, verdict, credential, case }).await;
     }
 
     /// What became of the case that this secret had, in whatever source it was seen.

@@ -5,6 +5,7 @@ use super::chain_of;
 use super::house::House;
 use super::queue::Queue;
 use crate::clock::Clock as _;
+use crate::config::service::{Forge, Watched, Webhook};
 use crate::fetch::{Event, WebhookError, webhook};
 use crate::ledger::Deliveries;
 use axum::Router;
@@ -88,6 +89,7 @@ async fn receive(
     body: Body,
 ) -> (StatusCode, &'static str) {
     let (status, words) = desk.answer(&source, &headers, body).await;
+    desk.house.metrics.webhook(forge_of(&desk.house, &source), outcome_of(status));
     if status.is_success() {
         tracing::info!(source, status = status.as_u16(), words, "webhook");
     } else {
@@ -149,6 +151,30 @@ impl Desk {
             return (StatusCode::SERVICE_UNAVAILABLE, "too much waits to be scanned: deliver it again");
         }
         (StatusCode::ACCEPTED, "looked at")
+    }
+}
+
+/// Few words for the numbers: never the name of a source, which may be anything.
+fn forge_of(house: &House, source: &str) -> &'static str {
+    match house.config().operator.sources.get(source).map(|watched| &watched.value) {
+        Some(Watched::Git { webhook: Some(Webhook { from: forge, .. }), .. } | Watched::Forge { forge, .. }) => {
+            match forge {
+                Forge::Github => "github",
+                Forge::Gitlab => "gitlab",
+                Forge::Bitbucket => "bitbucket",
+                Forge::Gitea => "gitea",
+            }
+        }
+        _ => "unknown",
+    }
+}
+
+fn outcome_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::OK | StatusCode::ACCEPTED => "taken",
+        StatusCode::UNAUTHORIZED => "forged",
+        StatusCode::SERVICE_UNAVAILABLE => "deferred",
+        _ => "refused",
     }
 }
 

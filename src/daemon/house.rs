@@ -1,6 +1,8 @@
 //! What every part of the daemon shares.
 
 use super::chain_of;
+use super::metrics::Metrics;
+use super::tell::{self, Voices};
 use crate::clock::{Clock as _, SystemClock};
 use crate::journal::sqlite::SqliteJournal;
 use crate::model::{RotationId, Sighting, Verdict};
@@ -10,7 +12,8 @@ use crate::runner;
 use crate::triage::Decision;
 use crate::wiring::mending::Mending;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::mpsc;
 
 /// A leak that is news.
 pub(super) struct News<'a> {
@@ -28,6 +31,13 @@ pub(super) struct House {
     pub(super) journal: SqliteJournal,
     pub(super) clock: SystemClock,
     pub(super) holder: String,
+    pub(super) metrics: Arc<Metrics>,
+    /// Who is told.
+    pub(super) voices: Voices,
+    /// Cases of which there is something to tell.
+    news: mpsc::Sender<RotationId>,
+    /// Why the configuration was not reloaded, if it was not.
+    pub(super) refused: Mutex<Option<String>>,
     /// Set when everything is to come to a record.
     pub(super) stopping: AtomicBool,
 }
@@ -39,14 +49,21 @@ impl std::fmt::Debug for House {
 }
 
 impl House {
-    pub(super) fn new(mending: Mending) -> Self {
-        Self {
+    /// And what there is to tell of cases.
+    pub(super) fn new(mending: Mending) -> (Self, mpsc::Receiver<RotationId>) {
+        let (news, told) = mpsc::channel(tell::MOST);
+        let house = Self {
+            metrics: Arc::new(Metrics::new(mending.clock.now())),
+            voices: Voices::none(),
+            news,
+            refused: Mutex::default(),
             journal: mending.journal.clone(),
             clock: mending.clock,
             holder: mending.holder().to_owned(),
             stopping: AtomicBool::new(false),
             config: RwLock::new(Arc::new(mending)),
-        }
+        };
+        (house, told)
     }
 
     /// The configuration in force. Whoever works with it keeps it to the end of that work.
@@ -61,6 +78,9 @@ impl House {
 
     /// One durable event of a case.
     pub(super) fn event(&self, state: &State, event: &Event) {
+        if self.news.try_send(state.plan.rotation.clone()).is_err() {
+            tracing::debug!("what happens is told with the next event of its case");
+        }
         let (case, stage) = (state.plan.rotation.as_str(), runner::stage_word(&state.stage));
         match timeline::line(state, event) {
             Some(line) => tracing::info!(case, stage, what = line.what, evidence = line.evidence, "case"),
@@ -69,7 +89,8 @@ impl House {
     }
 
     /// A leak that nobody knew of, and what is done about it.
-    pub(super) fn leak(&self, news: &News<'_>) {
+    pub(super) async fn leak(&self, news: &News<'_>) {
+        self.metrics.found(news.sighting.severity, news.verdict);
         tracing::warn!(
             source = news.source,
             kind = news.sighting.kind.as_str(),
@@ -81,6 +102,9 @@ impl House {
             decision = news.decision.words(),
             "leak"
         );
+        if let Some(notice) = tell::of_leak(news, &self.config(), self.clock.now()) {
+            self.voices.tell(&notice).await;
+        }
     }
 
     /// This process runs nothing here any more.

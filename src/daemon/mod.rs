@@ -12,18 +12,23 @@ pub mod metrics;
 mod outline;
 mod queue;
 mod scan;
+mod tell;
 mod watch;
 
-use crate::clock::Clock as _;
+use crate::clock::Clock;
 use crate::fetch::{FetchError, Limits, Mirrors};
 use crate::journal::{Ask, JournalError};
-use crate::ledger::{Deliveries, Leaks, Tips};
-use crate::wiring::mending::Mending;
+use crate::ledger::{Deliveries, Leaks, Outbox, Tips};
+use crate::model::RotationId;
+use crate::wiring::alerts::AlertsError;
+use crate::wiring::mending::{Mending, MendingError};
 use crate::wiring::scanner::ScannerError;
 use crate::wiring::watched;
 use afar::Afar;
 use carry::Carrier;
 use decide::Judge;
+use delivery::Delivery;
+use health::{Check, Health};
 use hooks::{Desk, Hooks};
 use house::House;
 use outline::Outline;
@@ -31,9 +36,11 @@ use queue::Queue;
 use scan::Scans;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tell::Teller;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use watch::Watch;
@@ -42,6 +49,8 @@ use watch::Watch;
 const ATTENDANCE: Duration = Duration::from_secs(120);
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(20);
+/// A loop that has not come round for so long does not live.
+const TURNS: Duration = Duration::from_secs(30);
 /// How often it is looked for something to do.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -78,6 +87,17 @@ pub enum DaemonError {
         /// Why.
         source: std::io::Error,
     },
+    /// It cannot say how it is.
+    #[error("health cannot be served at {address}")]
+    Health {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Somebody cannot be told.
+    #[error("those who are to be told cannot be")]
+    Alerts(#[source] AlertsError),
 }
 
 /// Runs until it is told to drain. Open rotations are taken up at once, and again whenever they can go on.
@@ -90,9 +110,10 @@ pub async fn run(mending: Mending, commands: mpsc::Receiver<Command>) -> Result<
         error => DaemonError::Journal(error),
     })?;
     let outline = Outline::read(mending.path()).unwrap_or_default();
-    let house = Arc::new(House::new(mending));
+    let (house, news) = House::new(mending);
+    let house = Arc::new(house);
     let config = house.config();
-    let daemon = match Daemon::begin(Arc::clone(&house), outline).await {
+    let daemon = match Daemon::begin(Arc::clone(&house), outline, news).await {
         Ok(daemon) => daemon,
         Err(error) => {
             house.give_back().await;
@@ -110,6 +131,10 @@ struct Daemon {
     carrier: Carrier,
     queue: Arc<Queue>,
     workers: JoinSet<()>,
+    outbox: Outbox,
+    health: Arc<Health>,
+    /// Ends the listener of the health.
+    health_ended: Option<oneshot::Sender<()>>,
     afar: Arc<Afar>,
     watch: Option<Watch>,
     desk: Arc<Desk>,
@@ -121,7 +146,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    async fn begin(house: Arc<House>, outline: Outline) -> Result<Self, DaemonError> {
+    async fn begin(house: Arc<House>, outline: Outline, news: mpsc::Receiver<RotationId>) -> Result<Self, DaemonError> {
         let (config, queue, unknown) = (house.config(), Arc::new(Queue::default()), Arc::new(Notify::new()));
         let key = watched::key_of_installation(config.state()).map_err(DaemonError::Scan)?;
         let database = config.journal.database();
@@ -132,6 +157,8 @@ impl Daemon {
         let deliveries = Deliveries::new(Arc::clone(&database));
         let desk = Desk::new(Arc::clone(&house), Arc::clone(&queue), Arc::clone(&afar), deliveries, unknown);
         let judge = Judge::new(Arc::clone(&house), Leaks::new(Arc::clone(&database)), key);
+        let leaks = Leaks::new(Arc::clone(&database));
+        let outbox = Outbox::new(Arc::clone(&database));
         let scans = Scans::new(Arc::clone(&house), Arc::clone(&queue), Arc::clone(&afar), judge, Tips::new(database));
         let mut daemon = Self {
             carrier: Carrier::new(Arc::clone(&house)),
@@ -141,12 +168,18 @@ impl Daemon {
             hooks: None,
             afar,
             queue,
+            health: Arc::new(health_of(&house)),
+            health_ended: None,
+            outbox,
             house,
             outline,
             renewed: 0,
         };
         daemon.listen().await?;
+        daemon.serve_health().await?;
+        daemon.speak().map_err(DaemonError::Alerts)?;
         daemon.workers = Arc::new(scans).begin();
+        daemon.workers.spawn(Teller::begin(Arc::clone(&daemon.house), leaks, news));
         daemon.watch();
         Ok(daemon)
     }
@@ -161,6 +194,34 @@ impl Daemon {
     fn watch(&mut self) {
         self.watch = None;
         self.watch = Some(Watch::begin(&self.house, &self.queue, &self.afar, &self.desk.unknown));
+    }
+
+    /// Those who are told now.
+    fn speak(&self) -> Result<(), AlertsError> {
+        let house = &self.house;
+        let routes = house.config().routes()?;
+        let (clock, metrics): (Arc<dyn Clock>, _) = (Arc::new(house.clock), Arc::clone(&house.metrics));
+        house.voices.adopt(Arc::new(Delivery::new(self.outbox.clone(), routes, clock, metrics)));
+        Ok(())
+    }
+
+    /// Says how it is, where the configuration says so when it starts.
+    async fn serve_health(&mut self) -> Result<(), DaemonError> {
+        let Some(address) = self.house.config().operator.daemon.health else { return Ok(()) };
+        let listener = TcpListener::bind(address).await.map_err(|source| DaemonError::Health { address, source })?;
+        let (end, ended) = oneshot::channel::<()>();
+        self.health_ended = Some(end);
+        let health = Arc::clone(&self.health);
+        tokio::spawn(async move {
+            let stop = async {
+                // Told, or left behind: both end it.
+                let _ended = ended.await.is_ok();
+            };
+            if let Err(error) = health.serve(listener, stop).await {
+                tracing::error!(%error, "health is not served any more");
+            }
+        });
+        Ok(())
     }
 
     /// Listens where the configuration says now.
@@ -189,7 +250,12 @@ impl Daemon {
                 _ = ticks.tick() => None,
                 Some(command) = commands.recv() => Some(command),
             };
+            self.health.turned();
             manager::alive();
+            let (depth, since) = self.queue.depth();
+            let now = self.house.clock.monotonic();
+            let oldest = since.map_or(Duration::ZERO, |since| Duration::from_millis(now.saturating_sub(since)));
+            self.house.metrics.queue(depth, oldest);
             self.keep_attending().await?;
             let asked = match self.house.journal.asked(&self.house.holder).await {
                 Ok(asked) => asked,
@@ -206,6 +272,7 @@ impl Daemon {
                 self.reload(asked == Some(Ask::Reload)).await;
             }
             self.carrier.tick().await;
+            self.health.started();
         }
     }
 
@@ -228,7 +295,11 @@ impl Daemon {
         manager::reloading();
         let config = self.house.config();
         let outline = Outline::read(config.path());
-        let answer = match (config.reread(), outline) {
+        let fresh = config.reread().and_then(|fresh| match fresh.routes() {
+            Ok(_) => Ok(fresh),
+            Err(error) => Err(MendingError::Alerts(Box::new(error))),
+        });
+        let answer = match (fresh, outline) {
             (Ok(fresh), Ok(outline)) => {
                 let changes = outline.changes_since(&self.outline);
                 for change in &changes {
@@ -236,6 +307,11 @@ impl Daemon {
                 }
                 self.outline = outline;
                 self.house.adopt(fresh);
+                if let Err(error) = self.speak() {
+                    tracing::error!(error = chain_of(&error), "those are told who were told before");
+                }
+                self.house.metrics.reloaded(self.house.clock.now());
+                *self.house.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 self.watch();
                 if let Err(error) = self.listen().await {
                     tracing::error!(error = chain_of(&error), "webhooks are received where they were before");
@@ -258,21 +334,47 @@ impl Daemon {
     fn refuse(&mut self, why: &str) -> String {
         tracing::error!(why, "the configuration was not reloaded; the one before stays in force");
         self.outline.looked_at(self.house.config().path());
+        self.house.metrics.reload_failed();
+        let note = format!("the configuration was not reloaded: {why}");
+        *self.house.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
         format!("refused: {why}")
     }
 
     /// No case is begun any more; each that runs stops after its current record.
     async fn close(mut self) {
         manager::stopping();
+        self.health.stopping();
         let within = self.house.config().operator.daemon.drain();
         tracing::info!(within_seconds = within.as_secs(), "the daemon drains");
         (self.watch, self.hooks) = (None, None);
         self.carrier.drain(within).await;
         // What a scan had not noted is scanned again.
         self.workers.shutdown().await;
+        self.house.voices.end();
+        self.health_ended = None;
         self.house.give_back().await;
         tracing::info!("the daemon ends");
     }
+}
+
+/// What its work needs, and what somebody should know.
+fn health_of(house: &Arc<House>) -> Health {
+    let (asked, noted) = (Arc::clone(house), Arc::clone(house));
+    let journal = Check::new("journal", Duration::from_secs(2), move || {
+        let house = Arc::clone(&asked);
+        async move {
+            let attendant = house.journal.attendant().await.map_err(|error| chain_of(&error))?;
+            match attendant {
+                Some(own) if own.holder == house.holder => Ok(()),
+                _ => Err("another process attends".to_owned()),
+            }
+        }
+    });
+    let notes = move || {
+        let refused = noted.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        refused.into_iter().chain(noted.voices.notes()).collect()
+    };
+    Health::new(Arc::new(house.clock), Arc::clone(&house.metrics), TURNS, vec![journal], notes)
 }
 
 /// An error with its causes, in one line.

@@ -205,6 +205,8 @@ impl Scans {
         let (items, bytes, gaps) = (coverage.items, coverage.bytes, coverage.gaps.count);
         let findings = outcome.findings.len();
         tracing::info!(items, bytes, gaps, findings, excused, took_ms = took, "scanned");
+        let reasons = BTreeMap::from([("unread", gaps)]);
+        self.house.metrics.scanned(Duration::from_millis(took), bytes, &reasons, self.house.clock.now());
         let findings = std::mem::take(&mut outcome.findings);
         self.judge.all(config, job, &outcome.sightings, findings).await?;
         match outcome.coverage.gaps.first.first() {

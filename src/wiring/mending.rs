@@ -1,5 +1,6 @@
 //! The mending wing, put together from the operator's file.
 
+use super::alerts::AlertsError;
 use crate::clock::SystemClock;
 use crate::config::installation;
 use crate::config::operator::{self, AwsAuthority, Operator, OperatorError, SecretSource};
@@ -184,6 +185,9 @@ pub enum MendingError {
         /// Why.
         source: DependentError,
     },
+    /// Somebody who is to be told cannot be.
+    #[error(transparent)]
+    Alerts(Box<AlertsError>),
     /// A source elsewhere cannot be used.
     #[error(transparent)]
     Remote(#[from] FetchError),
