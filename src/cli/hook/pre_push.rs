@@ -11,10 +11,12 @@ use crate::source::SourceError;
 use crate::source::git::{Known, RefUpdate};
 use crate::wiring::scanner::{Target, Whereabouts};
 use git2::Oid;
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
 
-pub(super) fn run(remote: Option<&str>, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+pub(super) fn run(remote: Option<&OsStr>, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     let (remote, updates) = match remote {
-        Some(remote) => (remote.to_owned(), RefUpdate::pushed(&lines()?)?),
+        Some(remote) => (remote.to_string_lossy().into_owned(), named()?),
         None => handed_on()?,
     };
     let tips: Vec<_> = updates.iter().filter_map(|update| update.new).collect();
@@ -26,6 +28,30 @@ pub(super) fn run(remote: Option<&str>, common: &Common, clock: &dyn Clock) -> R
     }
     let (prepared, judge) = scan(Target::Push(updates, Known::Remote(remote)), clock)?;
     report_with(&prepared, Scope::Push, &judge, clock, bypass::mark, |report| tell(report, common))
+}
+
+/// The references on standard input. Git names none when nothing is to be pushed, but gives a pipe all the same; what
+/// else gives nothing has not handed on what git said.
+fn named() -> Result<Vec<RefUpdate>, Failure> {
+    let unsaid = Failure::new(Code::Usage, "nobody says what is pushed, so nothing was scanned")
+        .hint("standard input must be the one that git gives the hook; with lefthook: use_stdin: true");
+    if std::io::stdin().is_terminal() {
+        return Err(unsaid);
+    }
+    let updates = RefUpdate::pushed(&lines()?)?;
+    if updates.is_empty() && !stdin_is_a_pipe() { Err(unsaid) } else { Ok(updates) }
+}
+
+#[cfg(unix)]
+fn stdin_is_a_pipe() -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = std::fs::metadata("/dev/stdin").map(|metadata| metadata.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
+}
+
+#[cfg(not(unix))]
+fn stdin_is_a_pipe() -> bool {
+    true
 }
 
 /// The pre-commit framework reads git's lines itself and hands on one reference, in variables: what is pushed and what

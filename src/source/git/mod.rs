@@ -2,6 +2,7 @@
 //! except notes of who went past a hook and why.
 
 mod blobs;
+mod by_git;
 mod commits;
 pub mod message;
 mod place;

@@ -310,6 +310,8 @@ fn the_reference_that_a_framework_hands_on_is_read() {
         world.run(command)
     };
     call(&[]).expect(2).says("nobody says what is pushed");
+    // One that reads git's lines and hands nothing on.
+    world.stanch(&["hook", "pre-push", "origin", "somewhere"]).expect(2).says("nobody says what is pushed");
     let names = [("PRE_COMMIT_REMOTE_NAME", "origin"), ("PRE_COMMIT_REMOTE_BRANCH", "refs/heads/main")];
     let range = [("PRE_COMMIT_FROM_REF", first.as_str()), ("PRE_COMMIT_TO_REF", second.as_str())];
     call(&[names.as_slice(), &range].concat()).expect(0);
