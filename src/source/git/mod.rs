@@ -10,6 +10,7 @@ mod push;
 pub mod skips;
 mod staged;
 mod starts;
+mod tracking;
 mod walk;
 
 pub use commits::{History, Range};

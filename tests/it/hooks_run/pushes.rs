@@ -319,3 +319,21 @@ fn the_reference_that_a_framework_hands_on_is_read() {
     let missing = "7".repeat(40);
     call(&[("PRE_COMMIT_TO_REF", missing.as_str())]).expect(3).says(&missing);
 }
+
+#[test]
+fn another_repository_under_the_same_name_is_known_as_such() {
+    let world = pushing();
+    world.commit("a", token(250), "leak");
+    world.git(&["branch", "side"]);
+    try_git(&world, &["push", "-q", "--no-verify", "origin", "main", "side"]).expect(0);
+    // A branch that somebody has deleted there may come again.
+    world.git(&["remote", "set-head", "origin", "main"]);
+    git_in(&world, &world.outside("remote.git"), &["update-ref", "-d", "refs/heads/side"]);
+    passes(&world, &["origin", "side"]);
+    // What was private so far is pushed to a new place.
+    world.git(&["remote", "set-url", "origin", bare(&world, "public.git").to_str().unwrap()]);
+    stopped(&world, &["origin", "main"]).says("1 leak");
+    stopped(&world, &["origin", "side", "main"]).says("1 leak");
+    world.git(&["remote", "set-head", "origin", "--delete"]);
+    stopped(&world, &["origin", "side"]).says("1 leak");
+}
