@@ -61,6 +61,9 @@ pub enum Command {
     /// Look for tokens in files, standard input or git
     #[command(after_help = super::exit::HELP)]
     Scan(ScanArguments),
+    /// Scan what a push or a pull request brings, as the continuous-integration service tells it
+    #[command(after_help = super::exit::HELP)]
+    Ci(CiArguments),
     /// What git calls before a commit or a push, and its installation
     #[command(subcommand)]
     Hook(HookCommand),
@@ -84,6 +87,12 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Whom the daemon tells
+    #[cfg(feature = "rotate")]
+    Notify(super::acts::Notify),
+    /// Ask the daemon whether it lives, or is ready
+    #[cfg(feature = "rotate")]
+    Health(super::acts::Health),
     /// Watch, scan what changed, open cases and carry them, until it is told to stop
     #[cfg(feature = "rotate")]
     Daemon(super::acts::Configured),
@@ -163,6 +172,32 @@ pub struct ImportArguments {
     pub isolated: bool,
 }
 
+/// Arguments of `stanch ci`.
+#[derive(Debug, Args)]
+pub struct CiArguments {
+    /// Fetch the commits that are needed and not in the clone, with git
+    #[arg(long)]
+    pub fetch: bool,
+    /// The form of the report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// Write a report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+    /// Fail on findings from this severity on [default: medium, or what the base's stanch.yaml says]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub gate: Option<Gate>,
+    /// Let findings pass: 1 and 10 become 0, nothing else does
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Threads [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Leave out what is larger, which is then incomplete, for instance 25MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
+    pub max_size: u64,
+}
+
 /// What the run comes to.
 #[derive(Clone, Debug, Args)]
 pub struct VerdictArguments {
@@ -209,6 +244,18 @@ pub enum Form {
     Json,
     /// SARIF 2.1.0.
     Sarif,
+    /// GitLab's secret-detection report.
+    Gitlab,
+    /// JUnit's XML.
+    Junit,
+    /// Commands by which GitHub Actions annotates lines.
+    Github,
+    /// Markdown, as for the summary of a job.
+    Summary,
+    /// The report of Bitbucket's Code Insights.
+    BitbucketReport,
+    /// The annotations of Bitbucket's Code Insights.
+    BitbucketAnnotations,
 }
 
 /// A severity.

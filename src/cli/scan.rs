@@ -7,7 +7,7 @@ use super::interruption;
 use super::output::{Outputs, style_of};
 use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
-use crate::report::{Format, Report, Scope};
+use crate::report::{About, Format, Report, Scope};
 use crate::scan::Outcome;
 use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
@@ -105,6 +105,8 @@ impl Judge {
             passing_key: prepared.passing_key.clone(),
             suggested_until: day_of(clock.now().after(SUGGESTED)),
             elapsed,
+            ended: clock.now(),
+            about: About::default(),
             top: prepared.top.as_ref().map(|top| top.canonicalize().unwrap_or_else(|_| top.clone())),
             working_directory: working_directory(),
         };

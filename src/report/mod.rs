@@ -1,13 +1,19 @@
 //! A scan as people and machines read it. Built from sightings, so there is nothing in it to hide.
 
+mod annotations;
+mod bitbucket;
+mod gitlab;
 mod json;
+mod junit;
 mod lines;
+mod paths;
 mod sarif;
+mod summary;
 mod text;
 #[cfg(feature = "rotate")]
 pub mod timeline;
 
-use crate::model::{Fingerprint, LineColumn, Place, Severity};
+use crate::model::{Fingerprint, LineColumn, Place, Severity, Timestamp};
 use crate::scan::{Outcome, harmless};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -25,6 +31,18 @@ pub enum Format {
     Json,
     /// SARIF 2.1.0.
     Sarif,
+    /// GitLab's secret-detection report.
+    Gitlab,
+    /// JUnit's XML.
+    Junit,
+    /// Commands by which GitHub annotates lines.
+    Github,
+    /// Markdown for the page of a run.
+    Summary,
+    /// The report of Bitbucket's Code Insights.
+    BitbucketReport,
+    /// The annotations of Bitbucket's Code Insights.
+    BitbucketAnnotations,
 }
 
 /// What was scanned.
@@ -65,6 +83,9 @@ impl Scope {
     }
 }
 
+/// The exit code of a run that is incomplete.
+const INCOMPLETE: u8 = 3;
+
 /// How text is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
@@ -74,8 +95,19 @@ pub struct Style {
     pub unicode: bool,
 }
 
-/// A scan with what is said about it. All but the text report depend on the content alone, so that two runs on the
-/// same bytes give the same bytes.
+/// What a run in continuous integration knows besides what it found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// What was chosen and why.
+    pub words: Option<String>,
+    /// What a reviewer should know: a policy that is changed, a finding that is excused.
+    pub notices: Vec<String>,
+    /// The commit that was judged.
+    pub commit: Option<String>,
+}
+
+/// A scan with what is said about it. All reports without times in them depend on the content alone, so that two runs on
+/// the same bytes give the same bytes.
 #[derive(Debug)]
 pub struct Report<'a> {
     /// What came out.
@@ -94,6 +126,10 @@ pub struct Report<'a> {
     pub suggested_until: String,
     /// How long it took.
     pub elapsed: Duration,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// What else is known.
+    pub about: About,
     /// The top of the work tree, if there is one: paths for machines start there.
     pub top: Option<PathBuf>,
     /// The working directory: relative paths start there.
@@ -111,7 +147,42 @@ impl Report<'_> {
             Format::Lines => lines::write(self, style, out),
             Format::Json => json::write(self, out),
             Format::Sarif => sarif::write(self, out),
+            Format::Gitlab => gitlab::write(self, out),
+            Format::Junit => junit::write(self, out),
+            Format::Github => annotations::write(self, out),
+            Format::Summary => summary::write(self, out),
+            Format::BitbucketReport => bitbucket::write_report(self, out),
+            Format::BitbucketAnnotations => bitbucket::write_annotations(self, out),
         }
+    }
+
+    /// True when the run's answer is whole: nothing went unread, nor was anything left out that must not be.
+    fn is_whole(&self) -> bool {
+        self.outcome.coverage.is_complete() && self.exit_code != INCOMPLETE
+    }
+
+    /// What was not read, with what to do about it, each in one line; the last says how many more there are.
+    fn gaps(&self) -> Vec<String> {
+        let coverage = &self.outcome.coverage;
+        let style = Style { colour: false, unicode: true };
+        let mut lines: Vec<String> = (coverage.gaps.first.iter())
+            .map(|gap| match &gap.remedy {
+                Some(remedy) => format!("{}: {remedy}", escaped(&gap.what, style)),
+                None => escaped(&gap.what, style),
+            })
+            .collect();
+        if let Some(more) = coverage.gaps.count.checked_sub(lines.len() as u64).filter(|more| *more > 0) {
+            lines.push(format!("and {}", counted(more, "more gap")));
+        }
+        if lines.is_empty() && !self.is_whole() {
+            lines.extend(coverage.skipped.iter().filter(|(reason, _)| reason.hides_content()).map(
+                |(reason, listed)| {
+                    let names: Vec<_> = listed.first.iter().take(3).map(|name| escaped(name, style)).collect();
+                    format!("{} left out as {}: {}", counted(listed.count, "item"), reason.words(), names.join(", "))
+                },
+            ));
+        }
+        lines
     }
 
     /// The other spots of the same secret.
@@ -131,20 +202,27 @@ fn shown_place(place: &Place, style: Style) -> String {
 
 fn escaped(text: &str, style: Style) -> String {
     let mut out = String::with_capacity(text.len());
+    // Services obey what begins with two colons at the start of a line, and two number signs with a bracket anywhere.
+    let mut before = if text.starts_with("::") { ':' } else { ' ' };
     for character in text.chars() {
+        let command = before == character && (out.is_empty() || character == '#');
         if harmless(character) != character || (!style.unicode && !character.is_ascii()) {
             out.extend(character.escape_default());
+        } else if command {
+            out.extend(character.escape_unicode());
         } else {
             out.push(character);
         }
+        before = character;
     }
     out
 }
 
 /// Text that may have lost its unusual characters, as an excerpt.
 fn plain(text: &str, style: Style) -> String {
+    let text = text.replace("##[", "## [");
     if style.unicode {
-        return text.to_owned();
+        return text;
     }
     let text = text.replace('\u{2026}', "...");
     text.chars().map(|character| if character.is_ascii() { character } else { '?' }).collect()

@@ -46,6 +46,8 @@ fn written(outcome: &Outcome, format: Format, style: Style) -> String {
         passing_key: None,
         suggested_until: "2027-03-01".to_owned(),
         elapsed: Duration::from_millis(11),
+        ended: Timestamp(1_783_000_000_500),
+        about: About::default(),
         top: None,
         working_directory: PathBuf::from("/work"),
     };

@@ -156,6 +156,7 @@ fn footer(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<
     if let Some(more) = gaps.count.checked_sub(GAPS as u64).filter(|more| *more > 0) {
         lines.push(format!("and {} (--format json lists them)", counted(more, "more gap")));
     }
+    lines.extend(report.about.notices.iter().map(|notice| format!("notice: {}", escaped(notice, style))));
     if !lines.is_empty() {
         writeln!(out)?;
     }

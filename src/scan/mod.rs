@@ -15,7 +15,7 @@ pub use excerpt::harmless;
 pub use follow::{Following, IMPORTED};
 pub use lines::Region;
 pub use stop::{Cut, Stop};
-pub use tally::{Coverage, Gap, Listed};
+pub use tally::{Coverage, Gap, Listed, Pardon};
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
@@ -67,6 +67,8 @@ pub struct Outcome {
     pub coverage: Coverage,
     /// How many hits were excused, by what.
     pub excused: BTreeMap<Excuse, u64>,
+    /// Which hits were excused.
+    pub pardons: Listed<Pardon>,
     /// Why the run ended early, if it did; the coverage has a gap for it.
     pub cut: Option<Cut>,
 }

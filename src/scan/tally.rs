@@ -53,6 +53,19 @@ pub struct Gap {
     pub remedy: Option<String>,
 }
 
+/// A hit that was excused.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Pardon {
+    /// Where.
+    pub place: Place,
+    /// At which line and column.
+    pub at: LineColumn,
+    /// What it looks like.
+    pub kind: KindId,
+    /// By what.
+    pub excuse: Excuse,
+}
+
 impl Gap {
     /// From the error and its causes.
     #[must_use]
@@ -131,6 +144,7 @@ pub(super) struct Tally {
     too_many: bool,
     coverage: Coverage,
     excused: BTreeMap<Excuse, u64>,
+    pardons: Listed<Pardon>,
     /// Why the walk was ended before its end.
     pub(super) cut: Option<Cut>,
 }
@@ -147,8 +161,9 @@ impl Tally {
     fn add_seen(&mut self, seen: Seen) {
         self.coverage.items += 1;
         self.coverage.bytes += seen.bytes;
-        for excuse in seen.excused {
-            *self.excused.entry(excuse).or_default() += 1;
+        for pardon in seen.excused {
+            *self.excused.entry(pardon.excuse).or_default() += 1;
+            self.pardons.add(pardon);
         }
         if let Some((place, beyond)) = seen.beyond {
             let what = format!("{place} holds {beyond} more tokens than are listed");
@@ -197,8 +212,8 @@ impl Tally {
             let place = |entry: &Entry| (entry.leak.sighting.place.clone(), entry.leak.sighting.span);
             key(a).cmp(&key(b)).then_with(|| place(a).cmp(&place(b)))
         });
-        let mut outcome =
-            Outcome { coverage: self.coverage, excused: self.excused, cut: self.cut, ..Outcome::default() };
+        let (coverage, excused, pardons) = (self.coverage, self.excused, self.pardons);
+        let mut outcome = Outcome { coverage, excused, pardons, cut: self.cut, ..Outcome::default() };
         for Entry { mut leak, mut spots, .. } in entries {
             let print = leak.sighting.fingerprint.clone();
             spots.remove(&(leak.sighting.place.clone(), leak.sighting.at));

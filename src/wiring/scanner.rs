@@ -39,6 +39,17 @@ pub enum Target {
     Push(Vec<RefUpdate>, Known),
 }
 
+/// Where the repository's own files are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// In the work tree.
+    WorkTree,
+    /// In a commit.
+    Of(String),
+    /// Nowhere.
+    BuiltIn,
+}
+
 /// A scan as it was asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -107,13 +118,30 @@ pub enum ScannerError {
 /// # Errors
 /// When a path is missing, there is no repository, or one of its files is refused.
 pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Result<Prepared, ScannerError> {
+    prepare_by(&Policy::WorkTree, request, kinds, clock)
+}
+
+/// Puts a scan together that goes by the repository's files as they stand elsewhere than in the work tree.
+///
+/// # Errors
+/// As for [`prepare`].
+pub fn prepare_by(
+    policy: &Policy,
+    request: Request,
+    kinds: Arc<Catalogue>,
+    clock: &dyn Clock,
+) -> Result<Prepared, ScannerError> {
     let top = top_of(&request.target).map_err(ScannerError::Source)?;
-    let (config, exceptions) = match top.as_deref().filter(|_| !request.isolated) {
+    let (config, exceptions) = match (policy, top.as_deref()) {
+        _ if request.isolated => (RepositoryConfig::default(), IgnoreFile::default()),
         _ if matches!(request.target, Target::Push(_, Known::Here)) => {
             accepted_policy().map_err(ScannerError::Source)?
         }
-        Some(top) => (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?),
-        None => (RepositoryConfig::default(), IgnoreFile::default()),
+        (Policy::Of(commit), _) => super::policy::of(&open(&request.target)?, commit)?,
+        (Policy::WorkTree, Some(top)) => {
+            (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?)
+        }
+        (Policy::WorkTree, None) | (Policy::BuiltIn, _) => (RepositoryConfig::default(), IgnoreFile::default()),
     };
     Exclusions::new(&config.exclude).map_err(|error| ScannerError::Config(config.refuse(error.in_words())))?;
     let globs = [config.exclude, request.exclude].concat();
@@ -121,10 +149,11 @@ pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Re
     let limits = Limits { largest_bytes: request.largest_bytes, binary: request.binary, exclusions };
     let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
     let (key, passing_key) = key_of(config.salt)?;
+    let suppressions = Suppressions::new(exceptions, clock.now());
     let scanner = Arc::new(Scanner {
         engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
         key,
-        suppressions: Suppressions::new(exceptions, clock.now()),
+        suppressions: if config.no_remarks { suppressions.without_remarks() } else { suppressions },
         keep_findings: request.keep_findings,
     });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
@@ -197,6 +226,15 @@ fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(IgnoreFile::default()),
         Err(source) => Err(ScannerError::Unread { path, source }),
     }
+}
+
+/// The repository that holds the target.
+fn open(target: &Target) -> Result<git2::Repository, ScannerError> {
+    let whereabouts = match target {
+        Target::Range(whereabouts, _) | Target::History(whereabouts) => whereabouts,
+        _ => &Whereabouts::Environment,
+    };
+    whereabouts.open().map_err(ScannerError::Source)
 }
 
 /// The top of the work tree that holds the target.

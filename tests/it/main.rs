@@ -10,18 +10,26 @@
     reason = "a test that goes wrong stops, has deadlines of its own, and looks at what it planted"
 )]
 
+#[cfg(feature = "rotate")]
+mod afar;
+#[cfg(feature = "rotate")]
+mod alerts;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
+mod ci;
 #[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
+mod deploy;
 mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
+#[cfg(feature = "rotate")]
+mod forge_tokens;
 mod hook;
 mod hooks_run;
 mod import;
@@ -32,7 +40,6 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;
-#[cfg(feature = "rotate")]
 mod sarif;
 mod scan;
 mod world;
