@@ -32,6 +32,7 @@ mod field;
 mod forge_tokens;
 mod hook;
 mod hooks_run;
+mod hooks_set;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;

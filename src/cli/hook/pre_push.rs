@@ -7,18 +7,13 @@ use crate::cli::failure::Failure;
 use crate::cli::scan::report_with;
 use crate::clock::Clock;
 use crate::report::Scope;
-use crate::source::SourceError;
 use crate::source::git::{Known, RefUpdate};
-use crate::wiring::scanner::{Target, Whereabouts};
-use git2::Oid;
+use crate::wiring::scanner::Target;
 use std::ffi::OsStr;
 use std::io::IsTerminal as _;
 
-pub(super) fn run(remote: Option<&OsStr>, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
-    let (remote, updates) = match remote {
-        Some(remote) => (remote.to_string_lossy().into_owned(), named()?),
-        None => handed_on()?,
-    };
+pub(super) fn run(remote: &OsStr, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    let (remote, updates) = (remote.to_string_lossy().into_owned(), named()?);
     let tips: Vec<_> = updates.iter().filter_map(|update| update.new).collect();
     if tips.is_empty() {
         return Ok(Code::Clean); // a deletion, or nothing at all, brings nothing
@@ -52,25 +47,4 @@ fn stdin_is_a_pipe() -> bool {
 #[cfg(not(unix))]
 fn stdin_is_a_pipe() -> bool {
     true
-}
-
-/// The pre-commit framework reads git's lines itself and hands on one reference, in variables: what is pushed and what
-/// the remote has of it, or, where that is nothing, the branch alone.
-fn handed_on() -> Result<(String, Vec<RefUpdate>), Failure> {
-    let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let Some(pushed) = said("PRE_COMMIT_TO_REF").or_else(|| said("PRE_COMMIT_LOCAL_BRANCH")) else {
-        return Err(Failure::new(Code::Usage, "nobody says what is pushed, so nothing was scanned")
-            .hint("git calls this hook as: stanch hook pre-push REMOTE URL, with the references on standard input"));
-    };
-    let repository = Whereabouts::Environment.open()?;
-    let object = |revision: String| -> Result<Oid, SourceError> {
-        let found = repository.revparse_single(&revision).map(|object| object.id());
-        found.map_err(|source| SourceError::MissingRevision { revision, source })
-    };
-    let update = RefUpdate {
-        name: said("PRE_COMMIT_REMOTE_BRANCH").unwrap_or_else(|| "what is pushed".to_owned()),
-        old: said("PRE_COMMIT_FROM_REF").map(object).transpose()?,
-        new: Some(object(pushed)?),
-    };
-    Ok((said("PRE_COMMIT_REMOTE_NAME").unwrap_or_default(), vec![update]))
 }
