@@ -3,6 +3,7 @@
 use crate::model::{FingerprintPrefix, Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Finds leaked access tokens, and replaces them.
@@ -281,6 +282,12 @@ impl From<Gate> for Severity {
     }
 }
 
+/// What an operator sets for the hooks of a server.
+const RECEIVING: &str = "\
+Settings (git config, in the bare repository):
+  stanch.receiveTimeLimit  seconds for the whole run; then the push is rejected [default: 4]
+  stanch.breakGlass        who may pass with git push -o stanch.skip=REASON (repeatable) [default: nobody]";
+
 /// `stanch hook`.
 #[derive(Debug, Subcommand)]
 pub enum HookCommand {
@@ -293,17 +300,18 @@ pub enum HookCommand {
     },
     /// Scan every commit that a push brings and stop the push if one holds a token
     PrePush {
-        /// The remote [default: what the pre-commit framework says in its variables]
-        remote: Option<String>,
+        /// The remote
+        remote: OsString,
         /// Its address
-        url: Option<String>,
+        url: Option<OsString>,
     },
     /// Scan what a repository is about to receive and reject the push if it holds a token
+    #[command(after_help = RECEIVING)]
     PreReceive,
     /// The same for one reference
     Update {
         /// The reference
-        reference: std::ffi::OsString,
+        reference: OsString,
         /// Where it is now
         old: String,
         /// Where it is to be

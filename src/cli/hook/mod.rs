@@ -36,7 +36,7 @@ pub(super) fn run(command: &HookCommand, common: &Common, clock: &dyn Clock) -> 
     match command {
         HookCommand::PreCommit => pre_commit::run(common, clock),
         HookCommand::CommitMsg { file } => commit_msg::run(file, common, clock),
-        HookCommand::PrePush { remote, .. } => pre_push::run(remote.as_deref(), common, clock),
+        HookCommand::PrePush { remote, .. } => pre_push::run(remote, common, clock),
         HookCommand::PreReceive => receive::pre_receive(clock),
         HookCommand::Update { reference, old, new } => receive::update(reference, old, new, clock),
         HookCommand::Framework { hook, file } => match (*hook).into() {
