@@ -94,6 +94,14 @@ pub enum CaseVerb {
         #[arg(long, value_name = "DIGEST")]
         plan: Option<String>,
     },
+    /// Hands over a token that you made in the provider's console, and carries the case on
+    Provide {
+        /// The case
+        id: String,
+        /// Where the token is read from: standard input, and nowhere else
+        #[arg(long, value_name = "-")]
+        secret: Stdin,
+    },
     /// Goes on after an interruption, or from where it was held
     Resume {
         /// The case

@@ -110,7 +110,12 @@ impl HttpProvider {
             known.kept = kept.ok_or_else(|| unchanged(unreadable(act)))?;
         }
         let Some(most) = exchange.pages() else {
-            return self.page(act, exchange, &known).await.map(|(status, meaning, _)| (status, meaning));
+            let (status, meaning, _) = self.page(act, exchange, &known).await?;
+            if let (Meaning::Dead, Some(name)) = (&meaning, exchange.names().find(|name| self.is_near(&known, name))) {
+                tracing::warn!(name, "refused, but perhaps for what stood beside the token: name it under 'values'");
+                return Err(ProviderError::NoAnswer { act: doing(act), happened: Happened::No, why: Reason::Rejected });
+            }
+            return Ok((status, meaning));
         };
         let mut all = Vec::new();
         for page in 1..=most {
@@ -177,12 +182,19 @@ impl HttpProvider {
             "page" => known.page.as_ref(),
             "base" => self.base.as_ref(),
             "authority" => self.authority.as_ref(),
-            other => {
-                let near = || known.credential.and_then(|credential| credential.companions.find(other));
-                let own = known.kept.find(other).or_else(|| known.parts.find(other));
-                own.or_else(|| self.values.find(other)).or_else(near)
-            }
+            other => self.sure(known, other).or_else(|| known.credential?.companions.find(other)),
         }
+    }
+
+    /// A value that belongs to the token or was configured.
+    fn sure<'v>(&'v self, known: &'v Known<'_>, name: &str) -> Option<&'v Secret> {
+        known.kept.find(name).or_else(|| known.parts.find(name)).or_else(|| self.values.find(name))
+    }
+
+    /// True of a value that was only found beside the token. It may belong to another one, so that a refusal says little.
+    fn is_near(&self, known: &Known<'_>, name: &str) -> bool {
+        const OURS: [&str; 8] = ["secret", "token", "label", "chosen", "since", "page", "base", "authority"];
+        !OURS.contains(&name) && self.sure(known, name).is_none()
     }
 }
 

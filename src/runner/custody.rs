@@ -52,9 +52,10 @@ impl Custody {
         };
         let successor = state.successor.iter().map(|successor| &successor.sealed);
         let pending = state.pending.iter().filter_map(|pending| pending.sealed.as_ref());
+        let offered = state.offered.iter().map(|offered| &offered.sealed);
         let orphans = state.orphans.iter().filter_map(|orphan| orphan.sealed.as_ref());
         let mut minted = Vec::new();
-        for digest in successor.chain(pending).chain(orphans) {
+        for digest in successor.chain(pending).chain(offered).chain(orphans) {
             let Some(sealed) = journal.sealed(rotation, digest).await? else { continue };
             match sealer.open(&new_context(rotation), &sealed) {
                 Ok(secret) => minted.push((digest.clone(), secret)),
@@ -91,6 +92,11 @@ pub(super) fn seal_old(sealer: &Sealer, rotation: &RotationId, old: &Credential)
 /// Seals the value of a mint.
 pub(super) fn seal_new(sealer: &Sealer, rotation: &RotationId, secret: &Secret) -> Result<Sealed, SealError> {
     sealer.seal(&new_context(rotation), secret)
+}
+
+/// Opens the value of a mint, or what a person handed over.
+pub(super) fn open_new(sealer: &Sealer, rotation: &RotationId, sealed: &Sealed) -> Result<Secret, SealError> {
+    sealer.open(&new_context(rotation), sealed)
 }
 
 fn encode(credential: &Credential) -> Secret {

@@ -12,6 +12,7 @@ use crate::dependent::http::{Call, HttpDependent, HttpSettings};
 use crate::dependent::postgres::{PostgresDependent, PostgresSettings};
 use crate::dependent::{Dependent, DependentError};
 use crate::egress::{Egress, EgressError, Endpoint, Limits, endpoint};
+use crate::fetch::FetchError;
 use crate::inventory::{Dependency, Managed, StoredCopy};
 use crate::journal::JournalError;
 use crate::journal::sqlite::SqliteJournal;
@@ -172,6 +173,9 @@ pub enum MendingError {
         /// Why.
         source: DependentError,
     },
+    /// A source elsewhere cannot be used.
+    #[error(transparent)]
+    Remote(#[from] FetchError),
     /// An address cannot be used.
     #[error("an address in the configuration of '{name}' cannot be used")]
     Address {

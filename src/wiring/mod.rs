@@ -3,6 +3,8 @@
 #[cfg(feature = "rotate")]
 mod attended;
 pub mod changes;
+#[cfg(feature = "rotate")]
+pub mod candidates;
 pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
@@ -11,4 +13,8 @@ mod policy;
 mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
+#[cfg(feature = "rotate")]
+mod remotes;
 pub mod scanner;
+#[cfg(feature = "rotate")]
+pub mod watched;

@@ -10,6 +10,8 @@
     reason = "a test that goes wrong stops, has deadlines of its own, and looks at what it planted"
 )]
 
+#[cfg(feature = "rotate")]
+mod afar;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
@@ -23,6 +25,8 @@ mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
+#[cfg(feature = "rotate")]
+mod forge_tokens;
 mod hook;
 mod hooks_run;
 mod hooks_set;

@@ -26,12 +26,11 @@ pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<Str
         let mut told = Problems { act, list: &mut problems };
         for call in ways {
             match exchange(act, call, hosts, &mut told) {
-                Some(Call::Spoken(exchange)) => checked.calls.entry(act).or_default().push(exchange),
-                Some(Call::ByHand(how)) => {
-                    if checked.by_hand.insert(act, how).is_some() {
-                        told.tell("there are two ways `by_hand`; leave one of them");
-                    }
+                Some(Call::Spoken(exchange)) => checked.calls.entry(act).or_default().push(*exchange),
+                Some(Call::ByHand(_)) if checked.by_hand.contains_key(&act) => {
+                    told.tell("there are two ways `by_hand`; leave one of them");
                 }
+                Some(Call::ByHand(how)) => drop(checked.by_hand.insert(act, how)),
                 None => {}
             }
         }
@@ -43,7 +42,7 @@ pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<Str
 }
 
 enum Call {
-    Spoken(Exchange),
+    Spoken(Box<Exchange>),
     ByHand(ByHand),
 }
 
@@ -105,7 +104,7 @@ fn exchange(act: Act, call: CallSpec, hosts: &[String], problems: &mut Problems<
         problems.tell("`lag_seconds` is about usage; remove it");
     }
     let lag = Duration::from_secs(lag_seconds.unwrap_or_default().into());
-    Some(Call::Spoken(Exchange { first, send, rows, pages, lag }))
+    Some(Call::Spoken(Box::new(Exchange { first, send, rows, pages, lag })))
 }
 
 /// What a person is told must be of use to one.

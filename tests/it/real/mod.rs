@@ -8,6 +8,7 @@ mod aws;
 mod kill;
 mod postgres;
 mod proxy;
+mod redis;
 mod service;
 mod site;
 mod vault;
