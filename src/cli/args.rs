@@ -86,6 +86,12 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Whom the daemon tells
+    #[cfg(feature = "rotate")]
+    Notify(super::acts::Notify),
+    /// Ask the daemon whether it lives, or is ready
+    #[cfg(feature = "rotate")]
+    Health(super::acts::Health),
     /// Watch, scan what changed, open cases and carry them, until it is told to stop
     #[cfg(feature = "rotate")]
     Daemon(super::acts::Configured),

@@ -168,9 +168,12 @@ async fn provide(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<
 pub(super) fn by_hand(mending: &Mending, screen: &Screen, state: &State) {
     let Some((act, what)) = hand_of(state) else { return };
     let kind = mending.catalogue.find(&state.plan.kind);
-    let page = kind.and_then(|kind| kind.exchanges().by_hand(act).map(str::to_owned));
-    let page = page.map(|page| format!("; the steps are in {page}")).unwrap_or_default();
-    screen.text(&format!("  by hand:  {what}{page}\n"));
+    screen.text(&format!("  by hand:  {what}\n"));
+    if let Some(hand) = kind.and_then(|kind| kind.exchanges().by_hand(act)) {
+        let steps = hand.steps.iter().enumerate();
+        let steps: String = steps.map(|(number, step)| format!("   {:>2}. {step}\n", number + 1)).collect();
+        screen.text(&format!("{steps}       from {}\n", hand.page));
+    }
 }
 
 fn hand_of(state: &State) -> Option<(Act, &'static str)> {

@@ -209,6 +209,19 @@ pub enum AlertSink {
     },
 }
 
+impl AlertSink {
+    /// Where its secrets come from.
+    pub(super) fn secrets(&mut self) -> Vec<&mut SecretSource> {
+        match self {
+            Self::Webhook { url, secret } => vec![url, secret],
+            Self::Slack { url } | Self::Teams { url } => vec![url],
+            Self::PagerDuty { routing_key, .. } => vec![routing_key],
+            Self::Mail { password, .. } => password.iter_mut().collect(),
+            Self::Syslog { .. } | Self::Gelf { .. } => Vec::new(),
+        }
+    }
+}
+
 /// Transport security of mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,12 +3,12 @@
 mod afar;
 mod carry;
 mod decide;
-mod delivery;
-mod health;
+pub mod delivery;
+pub mod health;
 mod hooks;
 mod house;
 mod manager;
-mod metrics;
+pub mod metrics;
 mod outline;
 mod queue;
 mod scan;

@@ -7,6 +7,7 @@ mod tips;
 
 pub use deliveries::Deliveries;
 pub use leaks::{Leak, Leaks, Seen};
+pub use outbox::{End, Letter, Outbox, Queue, Waiting};
 pub use tips::Tips;
 
 use crate::model::Timestamp;

@@ -463,7 +463,7 @@ mod tests {
         provider.put("a", "value-a");
         let minted = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), None).await.unwrap();
         assert_eq!(provider.live(), [minted.token]);
-        let again = provider.mint(&TokenId::new("a"), &Label::new("l"), None).await.unwrap_err();
+        let again = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), None).await.unwrap_err();
         assert_eq!((again.happened(), again.reason()), (Happened::No, Reason::Rejected));
         assert!(provider.live().is_empty() && provider.reused() == 1, "reuse ends all that came of the token");
     }

@@ -25,6 +25,7 @@ use crate::runner::{self, Beforehand, Runner, Told};
 use crate::scan::IMPORTED;
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
+use crate::telemetry;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -473,7 +474,10 @@ pub(super) fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingErro
 }
 
 /// Where the operator's file is.
-fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
+///
+/// # Errors
+/// [`MendingError::NoConfiguration`] where there is none.
+pub(crate) fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
     if let Some(path) = given {
         return Ok(path.to_owned());
     }
@@ -526,7 +530,9 @@ pub(super) fn secret_for(whose: &str, source: &SecretSource) -> Result<Secret, M
         let empty = || std::io::Error::new(std::io::ErrorKind::InvalidData, "it is empty");
         if secret.is_empty() { Err(empty()) } else { Ok(secret) }
     });
-    secret.map_err(|source| MendingError::Secret { whose: whose.to_owned(), from, source })
+    let secret = secret.map_err(|source| MendingError::Secret { whose: whose.to_owned(), from, source })?;
+    telemetry::hush(&secret);
+    Ok(secret)
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<Secret> {

@@ -1,10 +1,12 @@
 //! From what was asked to what runs: the one place that names adapters.
 
 #[cfg(feature = "rotate")]
+pub mod alerts;
+#[cfg(feature = "rotate")]
 mod attended;
-pub mod changes;
 #[cfg(feature = "rotate")]
 pub mod candidates;
+pub mod changes;
 pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;

@@ -60,25 +60,25 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
         Exclusions::none()
     });
     let limits = Limits { exclusions, ..Limits::default() };
-    let source: Box<dyn Source> = match request.fresh {
-        Fresh::Commits(tips) => Box::new(Since::new(whereabouts, tips, request.known.clone(), limits, request.jobs)),
+    let source: Arc<dyn Source> = match request.fresh {
+        Fresh::Commits(tips) => Arc::new(Since::new(whereabouts, tips, request.known.clone(), limits, request.jobs)),
         Fresh::Files(files) => {
             let small = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|about| about.len() <= limits.largest_bytes);
             let files = files.into_iter().filter(small).collect();
             let files = Files::new(files, limits.clone(), request.jobs).map_err(ScannerError::Source)?;
-            Box::new(match &top {
+            Arc::new(match &top {
                 Some(top) => files.below(top),
                 None => files,
             })
         }
     };
     let (key, passing_key) = key(config.salt, request.state)?;
-    let scanner = Scanner {
+    let scanner = Arc::new(Scanner {
         engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
         key,
         suppressions: Suppressions::new(exceptions, clock.now()),
         keep_findings: true,
-    };
+    });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }
 

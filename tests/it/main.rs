@@ -12,6 +12,8 @@
 
 #[cfg(feature = "rotate")]
 mod afar;
+#[cfg(feature = "rotate")]
+mod alerts;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
@@ -21,6 +23,7 @@ mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
+mod deploy;
 mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
