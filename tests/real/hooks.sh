@@ -32,7 +32,7 @@ npm_with() {
 # new_git: prints the folder with a git that runs hooks named in its configuration: the one of this machine, or one
 # built from the newest source that Debian has.
 new_git() {
-    local folder="$CACHE/git-new" work="$CACHE/git-new.building" here
+    local folder="$CACHE/git-new" work="$CACHE/git-new.building" here site
     here="$(git --version | awk '{ print $3 }')"
     if [ "$(printf '2.54\n%s\n' "$here" | sort -V | head -n 1)" = 2.54 ]; then dirname "$(command -v git)"; return; fi
     if ! [ -e "$folder/ready" ]; then
@@ -41,7 +41,10 @@ new_git() {
         say "building a new git"
         rm -rf "$work" "$folder"
         mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-        echo 'deb-src http://deb.debian.org/debian sid main' >"$work/sources.list"
+        # The mirror that this machine has its packages from.
+        site="$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)"
+        [ -n "$site" ] || fail "git 2.54 or later is needed: this machine has no Debian mirror to have its source from"
+        echo "deb-src $site sid main" >"$work/sources.list"
         printf 'Dir::Etc::sourcelist "%s/sources.list";\nDir::Etc::sourceparts "-";\nDir::State::lists "%s/lists";\nDir::Cache "%s/cache";\nAPT::Sandbox::User "root";\n' \
             "$work" "$work" "$work" >"$work/apt.conf"
         (cd "$work" && export APT_CONFIG="$work/apt.conf" && apt-get update -qq && apt-get source -qq --download-only git) >&2 \
