@@ -13,8 +13,10 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use sha2::{Digest as _, Sha256};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// How long one command of the exchange may take.
+/// How long a connection may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the whole exchange may take: the library waits for an answer without an end.
+const EXCHANGE: Duration = Duration::from_secs(60);
 
 /// Transport security.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,10 +143,18 @@ impl Sink for Mail {
 
     async fn deliver(&self, notice: &Notice) -> Result<(), AlertError> {
         let message = self.message(notice)?;
-        let Err(error) = self.transport.send(message).await else { return Ok(()) };
         let sink = self.name.clone();
+        let error = match tokio::time::timeout(EXCHANGE, self.transport.send(message)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(AlertError::Later { sink, why: "it took too long".to_owned(), after: None }),
+        };
         // A server's own words may hold addresses and accounts; its number says enough.
         match error.status() {
+            // It refuses the login, not the message, and that can be mended.
+            Some(code) if code.to_string().starts_with("53") => {
+                Err(AlertError::Later { sink, why: format!("status {code}, it refuses the login"), after: None })
+            }
             Some(code) if error.is_permanent() => Err(AlertError::Refused { sink, code: format!("status {code}") }),
             Some(code) => Err(AlertError::Later { sink, why: format!("status {code}"), after: None }),
             None => {
@@ -155,7 +165,8 @@ impl Sink for Mail {
                 } else if error.is_client() {
                     "the server cannot do what the settings ask for"
                 } else {
-                    "no connection"
+                    // The library does not tell these two apart.
+                    "no connection, or a certificate that nobody here trusts"
                 };
                 Err(AlertError::Later { sink, why: why.to_owned(), after: None })
             }

@@ -144,55 +144,54 @@ fn based(mut occasion: Occasion, said: &Said<'_>) -> Occasion {
 
 fn github(said: &Said<'_>) -> Result<Occasion, CiError> {
     let name = said.value("GITHUB_EVENT_NAME").ok_or(missing(said, "GITHUB_EVENT_NAME"))?;
-    let path = said.value("GITHUB_EVENT_PATH");
-    let read = || -> Result<Event, CiError> {
-        let path = path.as_deref().ok_or(missing(said, "GITHUB_EVENT_PATH"))?;
-        event::read(Path::new(path))
+    let read = || {
+        let path = said.value("GITHUB_EVENT_PATH").ok_or(missing(said, "GITHUB_EVENT_PATH"))?;
+        event::read(Path::new(&path))
     };
-    let needed = |name: &'static str, value: Option<&str>| -> Result<Option<Point>, CiError> {
-        match value {
-            Some(value) => commit(said.service, name, value),
-            None => Err(missing(said, name)),
-        }
-    };
-    let there = |name: &str, point: Option<Point>| {
-        let malformed =
-            || CiError::Malformed { service: said.service, name: name.to_owned(), what: "the id of a commit" };
-        point.ok_or_else(malformed)
-    };
-    let (change, event) = if name == "push" {
-        let event = read()?;
-        if event.deleted {
-            return Err(CiError::Deleted { service: said.service });
-        }
-        let before = needed("before (of the event)", event.before.as_deref())?;
-        let Some(after) = needed("after (of the event)", event.after.as_deref())? else {
-            return Err(CiError::Deleted { service: said.service });
-        };
-        let reference = event.reference.as_deref().ok_or(missing(said, "ref (of the event)"))?;
-        let branch = branch_of(reference);
-        // Of a tag with a message, `after` is the tag, which need not be in the clone.
-        let tip = if branch.is_some() { after } else { said.commit("GITHUB_SHA")?.unwrap_or(after) };
-        (pushed(before, tip, moved(branch, reference.starts_with("refs/tags/"))), event)
-    } else if name.starts_with("pull_request") {
-        let event = read()?;
-        let request = event.pull_request.as_ref().ok_or(missing(said, "pull_request (of the event)"))?;
-        let base = there("base.sha", needed("base.sha (of the event)", Some(&request.base.sha))?)?;
-        let tip = there("head.sha", needed("head.sha (of the event)", Some(&request.head.sha))?)?;
-        (proposed(base, tip, request.base.name.clone()), event)
-    } else if name == "merge_group" {
-        let event = read()?;
-        let group = event.merge_group.as_ref().ok_or(missing(said, "merge_group (of the event)"))?;
-        let base = there("base_sha", needed("base_sha (of the event)", Some(&group.base_sha))?)?;
-        let tip = there("head_sha", needed("head_sha (of the event)", Some(&group.head_sha))?)?;
-        (proposed(base, tip, group.base_ref.as_deref().and_then(branch_of)), event)
-    } else {
-        (Change::Everything, Event::default())
+    let (event, change) = match name.as_str() {
+        "push" => with(read()?, |event| github_push(said, event))?,
+        "merge_group" => with(read()?, |event| {
+            let group = event.merge_group.as_ref().ok_or(missing(said, "merge_group (of the event)"))?;
+            let target = group.base_ref.as_deref().and_then(branch_of);
+            Ok(proposed(there(said, "base_sha", &group.base_sha)?, there(said, "head_sha", &group.head_sha)?, target))
+        })?,
+        name if name.starts_with("pull_request") => with(read()?, |event| {
+            let request = event.pull_request.as_ref().ok_or(missing(said, "pull_request (of the event)"))?;
+            let (base, head) = (&request.base, &request.head);
+            Ok(proposed(there(said, "base.sha", &base.sha)?, there(said, "head.sha", &head.sha)?, base.name.clone()))
+        })?,
+        _ => (Event::default(), Change::Everything),
     };
     let mut occasion = said.occasion(name, change);
     occasion.default_branch = event.repository.and_then(|repository| repository.default_branch);
     occasion.summary = said.value("GITHUB_STEP_SUMMARY").map(Into::into);
     Ok(occasion)
+}
+
+fn with(event: Event, read: impl FnOnce(&Event) -> Result<Change, CiError>) -> Result<(Event, Change), CiError> {
+    let change = read(&event)?;
+    Ok((event, change))
+}
+
+fn github_push(said: &Said<'_>, event: &Event) -> Result<Change, CiError> {
+    let field = |name: &'static str, value: &Option<String>| match value {
+        Some(value) => commit(said.service, name, value),
+        None => Err(missing(said, name)),
+    };
+    let before = field("before (of the event)", &event.before)?;
+    let after = field("after (of the event)", &event.after)?.filter(|_| !event.deleted);
+    let after = after.ok_or(CiError::Deleted { service: said.service })?;
+    let reference = event.reference.as_deref().ok_or(missing(said, "ref (of the event)"))?;
+    let branch = branch_of(reference);
+    // Of a tag with a message, `after` is the tag, which need not be in the clone.
+    let tip = if branch.is_some() { after } else { said.commit("GITHUB_SHA")?.unwrap_or(after) };
+    Ok(pushed(before, tip, moved(branch, reference.starts_with("refs/tags/"))))
+}
+
+/// A commit that must be one: here zeros say nothing.
+fn there(said: &Said<'_>, name: &str, value: &str) -> Result<Point, CiError> {
+    let malformed = || CiError::Malformed { service: said.service, name: name.to_owned(), what: "the id of a commit" };
+    commit(said.service, name, value)?.ok_or_else(malformed)
 }
 
 fn missing(said: &Said<'_>, name: &'static str) -> CiError {

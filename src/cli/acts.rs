@@ -102,6 +102,19 @@ pub enum CaseVerb {
         #[arg(long, value_name = "-")]
         secret: Stdin,
     },
+    /// Prints what happens in a case until it is over; Ctrl-C stops the looking alone
+    Watch {
+        /// The case
+        id: String,
+    },
+    /// Refuses the plan (or the revoke) that a case waits for: goes back, the old token stays in use
+    Deny {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long)]
+        reason: String,
+    },
     /// Goes on after an interruption, or from where it was held
     Resume {
         /// The case

@@ -32,7 +32,7 @@ pub(super) struct Followed<'a> {
     pub(super) approves: bool,
 }
 
-/// Leaves a word for whoever runs the case; its number.
+/// Leaves a word for whoever runs the case, with the sealed value that it brings; its number.
 pub(super) async fn leave(mending: &Mending, rotation: &RotationId, word: &Word) -> Result<i64, Failure> {
     let (who, now) = (person::current(), mending.clock.now());
     mending.journal.leave_word(rotation, &word.fact, word.sealed.as_ref(), &who, now).await.map_err(Failure::from)

@@ -451,6 +451,11 @@ credentials:
                 "already",
             ),
             ("[shop_a, shop_b]", "[shop_a, shop_a]", "two different roles"),
+            (
+                "driver: postgres\n      host: 127.0.0.1\n      database: shop\n      roles: [shop_a, shop_b]",
+                "driver: redis\n      host: 127.0.0.1\n      user: admin",
+                "needs another authority than 'admin' itself",
+            ),
             ("http: {", "htp: {", "unknown field"),
             (
                 "{ name: billing, http: { url: 'http://127.0.0.1:1/health', expect: { body: { /token: '{{token}}' } } } }",

@@ -243,13 +243,13 @@ impl Metrics {
 
     /// A message was handed over, or not.
     pub fn notified(&self, sink: &str, outcome: Delivered) {
-        let labels = vec![("sink", sink.to_owned()), ("outcome", outcome.word().to_owned())];
+        let labels = vec![("sink", quotable(sink)), ("outcome", outcome.word().to_owned())];
         self.notifications.get_or_create(&labels).inc();
     }
 
     /// Messages that wait for a sink, and how long the oldest does.
     pub fn notifications(&self, sink: &str, depth: u64, oldest: Duration) {
-        let labels = vec![("sink", sink.to_owned())];
+        let labels = vec![("sink", quotable(sink))];
         self.notifications_waiting.get_or_create(&labels).set(i64::try_from(depth).unwrap_or(i64::MAX));
         self.notifications_oldest.get_or_create(&labels).set(oldest.as_secs_f64());
     }
@@ -282,6 +282,11 @@ impl Metrics {
 /// A stage as a label.
 fn label(stage: &Stage) -> String {
     stage_word(stage).to_lowercase().replace(", ", "-").replace(' ', "-")
+}
+
+/// A name of the operator's as a label: the library writes values as they are, so no sign that ends one may be in it.
+fn quotable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() || matches!(c, '"' | '\\') { '_' } else { c }).take(100).collect()
 }
 
 fn seconds(at: Timestamp) -> f64 {

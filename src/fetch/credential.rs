@@ -17,6 +17,9 @@ use zeroize::Zeroizing;
 /// No question and no answer is longer.
 const LONGEST: u64 = 16 << 10;
 
+/// The longest directory that sockets are made in.
+const LONGEST_DIRECTORY: usize = 72;
+
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -60,6 +63,16 @@ impl Drop for Keeper {
             tracing::debug!(%error, "a socket for git is left behind");
         }
     }
+}
+
+/// Is there room for a socket's name behind a directory's? Systems keep a hundred bytes for both.
+pub(super) fn fits(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().len() <= LONGEST_DIRECTORY {
+        return Ok(());
+    }
+    let why =
+        format!("its path has more than {LONGEST_DIRECTORY} bytes, which leaves no room for the name of a socket");
+    Err(io::Error::new(io::ErrorKind::InvalidFilename, why))
 }
 
 /// Removes sockets that an earlier process left behind.

@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::rotation::Warrant;
 use crate::rules::Kind;
-use crate::rules::exchange::{Act, Exchange, Exchanges, Meaning, Request as Rendered, Taken};
+use crate::rules::exchange::{Act, Exchange, Exchanges, Meaning, OURS, Request as Rendered, Taken};
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -106,6 +106,10 @@ impl HttpProvider {
             if slow_down(&reply, &Meaning::Unknown) {
                 return Err(self.throttled(act, &reply));
             }
+            if (400..500).contains(&reply.status) {
+                let code = format!("it does not say what the old token was (status {})", reply.status);
+                return Err(refused(act, code));
+            }
             let kept = if first.answers(reply.status) { first.read(&reply.body) } else { None };
             known.kept = kept.ok_or_else(|| unchanged(unreadable(act)))?;
         }
@@ -193,7 +197,6 @@ impl HttpProvider {
 
     /// True of a value that was only found beside the token. It may belong to another one, so that a refusal says little.
     fn is_near(&self, known: &Known<'_>, name: &str) -> bool {
-        const OURS: [&str; 8] = ["secret", "token", "label", "chosen", "since", "page", "base", "authority"];
         !OURS.contains(&name) && self.sure(known, name).is_none()
     }
 }
@@ -356,6 +359,8 @@ impl Provider for HttpProvider {
             (_, Meaning::Live(taken) | Meaning::Restricted(_, taken)) => {
                 Ok(taken.scopes.map_or(Scopes::CannotKnow, Scopes::Known))
             }
+            // In an emergency the old token dies first; there is nothing left to compare with.
+            (_, Meaning::Dead) => Ok(Scopes::CannotKnow),
             (status, _) => Err(refused(Act::Verify, format!("status {status}"))),
         }
     }

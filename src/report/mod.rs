@@ -2,6 +2,8 @@
 
 mod annotations;
 mod bitbucket;
+#[cfg(feature = "rotate")]
+pub mod case;
 mod gitlab;
 mod json;
 mod junit;

@@ -5,10 +5,10 @@
 //! |---|---|---|---|---|
 //! | Assessing | read usage, verify | Planning, or, refused often enough, closed: dead already | Held (usage: goes on without) | again |
 //! | Planning | none: the digest is recorded | AwaitingApproval or Preflighting | – | again |
-//! | Preflighting | preflight | Minting; Held where no probe would prove anything | Held: a person can mend it, resume or abort | again |
-//! | Minting | count, mint | Proving | surely not made: back; perhaps: Seeking, or the same value again | Seeking, or the same value again |
-//! | Seeking | find, often enough to believe in none; discard and drop what was found | Minting, under a new label | Held | again |
-//! | Proving | try the new token | Staging | at the deadline: back | again |
+//! | Preflighting | preflight | Minting; Held where no probe would prove anything, or an outage is not accepted | Held: a person can mend it, resume or abort | again |
+//! | Minting | count, mint; or ask a person for a token, and the provider what it is | Proving | surely not made: back; perhaps: Seeking, or the same value again; handed over in vain: asked for again | Seeking, or the same value again |
+//! | Seeking | find, often enough to believe in none; discard and drop what was found; after a replacement ask the old token | Minting, under a new label; after a replacement by hand | Held | again |
+//! | Proving | look for a twin, then try the new token | Staging | at the deadline: back | again |
 //! | Staging, Promoting | store by store | the next store, the next stage | back | again |
 //! | Checking | dependent by dependent | Soaking | at the deadline: back | again, reload included |
 //! | Soaking | read use until the window ends | Revoking, perhaps after approval; Held if explained use goes on | Held | again |
@@ -20,7 +20,9 @@
 //! What was seen for one instant alone (tokens counted, dependents rechecked) is forgotten when a rotation is resumed or
 //! taken up again.
 //!
-//! Before the pivot (the first begun disable or revoke), *back* is [`super::Stage::RollingBack`]; after it, Held.
+//! Before the pivot (the first begun disable or revoke), *back* is [`super::Stage::RollingBack`]; after it, Held. Where the
+//! new token replaces the old one in place the mint is the pivot, or the moment in which a person is asked for it: then
+//! there is no Soaking and no Revoking, and only a person leads back, if the old token is seen alive.
 
 use super::back::{settle, unprobed};
 use super::{

@@ -157,6 +157,16 @@ pub enum MendingError {
         /// Those of the kind.
         known: String,
     },
+    /// A value that no call takes.
+    #[error("'{name}' gives the value '{value}', which no call of its kind takes; they take: {known}")]
+    NoValue {
+        /// The credential.
+        name: String,
+        /// The value's name.
+        value: String,
+        /// Those that are taken.
+        known: String,
+    },
     /// A store would lose one half of a pair.
     #[error("{store} of '{name}' must hold '{{{{token}}}}' beside '{{{{secret}}}}': both change with a rotation")]
     Pair {
@@ -264,11 +274,14 @@ impl Mending {
         }
     }
 
-    /// The credentials of a kind; all of them for a kind that only another scanner knows.
+    /// The credentials of a kind's provider (a token may come back in another shape of the same provider, and so be found
+    /// as another kind than it was configured under); all of them for a kind that only another scanner knows.
     #[must_use]
     pub fn names_of(&self, kind: &KindId) -> Vec<String> {
         let any = kind.as_str().starts_with(IMPORTED);
-        let fits = |managed: &operator::Managed| any || managed.kind.value == kind.as_str();
+        let provider = |kind: &str| kind.split('.').next().map(str::to_owned);
+        let wanted = provider(kind.as_str());
+        let fits = |managed: &operator::Managed| any || provider(&managed.kind.value) == wanted;
         let of_kind = self.operator.credentials.iter().filter(|(_, managed)| fits(&managed.value));
         of_kind.map(|(name, _)| name.clone()).collect()
     }

@@ -187,6 +187,7 @@ async fn a_repository_is_mirrored_and_followed() {
     let names: Vec<_> = mirror.after.keys().map(String::as_str).collect();
     assert_eq!(names, ["refs/heads/main", "refs/notes/review", "refs/pull/7/head", "refs/tags/v1"]);
     assert!(mirror.kept.is_empty(), "all was read: {mirror:?}");
+    assert_eq!(mirror.settled, [first]);
 
     // Nothing new costs nothing and changes nothing.
     let again = mirrors.refresh(&remote, &[]).await.unwrap();
@@ -219,7 +220,9 @@ async fn what_was_moved_by_force_or_deleted_is_kept_until_it_was_read() {
     let again = mirrors.refresh(&remote, &[]).await.unwrap();
     assert_eq!(again.kept, std::slice::from_ref(&leaked), "it is kept for as long as nobody read it");
     mirrors.settle(&remote, &again).await.unwrap();
-    assert!(mirrors.refresh(&remote, &[]).await.unwrap().kept.is_empty());
+    let settled = mirrors.refresh(&remote, &[]).await.unwrap();
+    assert!(settled.kept.is_empty() && settled.settled.contains(&leaked), "{settled:?}");
+    assert_eq!(settled.settled.len(), 2, "what was read is known by its tips: {settled:?}");
 }
 
 #[tokio::test]
@@ -450,6 +453,63 @@ async fn many_fetches_leave_few_packs() {
         }
     }
     assert!((40..=51).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_used_is_named() {
+    let forge = Forge::open();
+    let mirrors = forge.mirrors(limits());
+    let path = mirrors.refresh(&forge.ours(), &[]).await.unwrap().path.with_extension("lock");
+    let other = std::fs::File::open(&path).unwrap();
+    other.lock().unwrap();
+    let error = mirrors.refresh(&forge.ours(), &[]).await.unwrap_err();
+    assert!(matches!(&error, FetchError::Taken { path: at } if *at == path), "{error}");
+    other.unlock().unwrap();
+    mirrors.refresh(&forge.ours(), &[]).await.unwrap();
+    for (at, words) in
+        [("x".repeat(90), "room for the name"), ("it's a state/mirrors/x.lock/y".into(), "Not a directory")]
+    {
+        std::fs::write(forge.world.outside("it's a state/mirrors/x.lock"), "").unwrap();
+        let error = Mirrors::new(&forge.world.outside(&at), Path::new("stanch"), limits()).unwrap_err();
+        let said = format!("{error}: {:?}", std::error::Error::source(&error));
+        assert!(said.contains(&at) && said.contains(words), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_older_reading_settles_what_it_read_and_no_more() {
+    let forge = Forge::open();
+    let mirrors = forge.mirrors(limits());
+    let remote = forge.ours();
+    let first = mirrors.refresh(&remote, &[]).await.unwrap();
+    let late = forge.world.commit("late", "late\n", "late");
+    forge.push(&["main"]);
+    let second = mirrors.refresh(&remote, &[]).await.unwrap();
+    mirrors.settle(&remote, &first).await.unwrap();
+    forge.world.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    forge.push(&["--force", "main"]);
+    let third = mirrors.refresh(&remote, &[]).await.unwrap();
+    assert_eq!(second.kept, first.after.values().cloned().collect::<Vec<_>>(), "the first was not read yet");
+    assert_eq!(third.kept, [late], "the second was not read yet");
+    mirrors.settle(&remote, &third).await.unwrap();
+    let left = forge.world.run_ok("git", &["--git-dir", third.path.to_str().unwrap(), "for-each-ref", "refs/stanch"]);
+    assert_eq!(left.stdout, "", "nothing is kept for good");
+}
+
+#[tokio::test]
+async fn nobody_at_home_is_an_error_over_every_transport() {
+    let forge = Forge::open();
+    let mirrors = forge.mirrors(limits());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for scheme in ["http://", "https://", "ssh://git@"] {
+        let remote = Remote::new("shop-source", &format!("{scheme}{closed}/acme/shop"), None, None).unwrap();
+        let error = mirrors.refresh(&remote, &[]).await.unwrap_err();
+        assert!(matches!(&error, FetchError::Unreachable { what, .. } if what == "acme/shop"), "{scheme}: {error:?}");
+    }
+    // What the address allows is all that is spoken: a file is read where the operator wrote file://, and nowhere else.
+    let path = forge.world.outside("forge/shop.git");
+    let file = Remote::new("shop-source", &format!("file://{}", path.display()), None, None).unwrap();
+    assert_eq!(mirrors.refresh(&file, &[]).await.unwrap().after.len(), 1);
 }
 
 #[test]

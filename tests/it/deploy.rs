@@ -1,6 +1,7 @@
 //! What `deploy/` ships: the unit is as closed as it says, the image is as small as it can be, and the rules name metrics
 //! that there are.
 
+#[cfg(feature = "rotate")]
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,6 +72,7 @@ fn the_unit_is_one() {
 
 /// Every call that the program makes in a whole rotation is one that the unit lets through, and none asks for memory that
 /// is written and run. Needs strace.
+#[cfg(feature = "rotate")]
 #[test]
 #[ignore = "needs strace, which tests/run sees to"]
 fn the_unit_lets_the_program_work() {
@@ -117,8 +119,8 @@ fn the_unit_lets_the_program_work() {
         assert!(!(line.contains("PROT_WRITE") && line.contains("PROT_EXEC")), "{line}");
     }
     assert!(seen.len() > 40 && seen.contains("openat"), "{seen:?}");
-    // Asked for by the runtime at its start, and done without where it is refused.
-    shut.retain(|call| !matches!(call.as_str(), "sched_setaffinity"));
+    // SQLite gives its files to the owner of the database where it runs as root, which the unit does not.
+    shut.retain(|call| call != "fchown");
     assert!(shut.is_empty(), "{shut:?}");
 }
 

@@ -84,6 +84,30 @@ fn a_project_token_is_replaced_by_a_maintainer() {
     assert_eq!(gitlab.at.count("POST /api/v4/users/"), 0);
 }
 
+/// An instance that was updated mints tokens of the newer shape; what was configured under the other kind is found.
+#[test]
+fn a_token_is_found_under_another_kind_of_its_provider() {
+    let gitlab = Gitlab::start();
+    let (_, old) = gitlab.issue(7, "deploy", &["read_api"], Some(in_days(60)));
+    let provider = format!("base: '{}', authority: {{ file: authority }}", gitlab.at.base());
+    let newer = "gitlab.personal-token-routable";
+    let desk = Desk::new(newer, &old, &provider, &gitlab.root(), gitlab.at.address(), reads_projects);
+    desk.rotate().expect(0);
+    assert_replaced(&desk, &gitlab, &old);
+}
+
+/// The old token dies first, and what it was is still known.
+#[test]
+fn in_an_emergency_the_rights_of_a_dead_token_are_copied() {
+    let gitlab = Gitlab::start();
+    let desk = leaked(&gitlab);
+    let old = desk.stored();
+    desk.rotate_with(&["--emergency"]).expect(0);
+    let (old, new) = (gitlab.find(&old), gitlab.find(&desk.stored()));
+    assert!(!old.lives() && new.lives());
+    assert_eq!((&new.scopes, new.expires, gitlab.made().len()), (&old.scopes, old.expires, 1));
+}
+
 #[test]
 fn a_mint_of_unknown_outcome_leaves_no_second_token() {
     let mint = "POST /api/v4/users/";

@@ -30,8 +30,11 @@ mod faults;
 mod field;
 #[cfg(feature = "rotate")]
 mod forge_tokens;
+#[cfg(feature = "rotate")]
+mod hand;
 mod hook;
 mod hooks_run;
+mod hooks_set;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;

@@ -43,7 +43,7 @@ class Keep:
             "server": self.name,
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
-            "encrypted": session.ssl is not None,
+            "encrypted": server.transport.get_extra_info("ssl_object") is not None,
             "login": bool(session.authenticated),
             "headers": [[name.lower(), str(value)] for name, value in message.items()],
             "defects": [str(defect) for defect in message.defects],
@@ -57,7 +57,7 @@ class Keep:
 
 def authenticate(server, session, envelope, mechanism, data):
     good = isinstance(data, LoginPassword) and data.login == b"stanch" and data.password.decode() == password
-    return AuthResult(success=good)
+    return AuthResult(success=good, handled=False)
 
 
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

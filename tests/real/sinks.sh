@@ -53,6 +53,7 @@ start() {
     openssl req -newkey rsa:2048 -nodes -subj '/CN=localhost' -keyout "$folder/mail.key" -out "$folder/mail.csr" 2>/dev/null
     openssl x509 -req -in "$folder/mail.csr" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -CAcreateserial -days 2 -out "$folder/mail.pem" \
         -extfile <(printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n') 2>/dev/null
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=a stranger' -keyout "$folder/stranger.key" -out "$folder/stranger.pem" 2>/dev/null
     env -i PATH="$PATH" HOME="$RUN_DIR" LC_ALL=C.UTF-8 "$python" "$HERE/sinks.py" "$folder" >"$RUN_DIR/sinks.log" 2>&1 </dev/null &
     pid=$!
     echo "$pid" >"$RUN_DIR/sinks.pid"

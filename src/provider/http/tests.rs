@@ -289,6 +289,14 @@ async fn a_list_is_read_to_its_end_or_not_believed() {
 }
 
 #[tokio::test]
+async fn a_dead_token_tells_no_rights_and_that_is_no_failure() {
+    let (_shared, provider) = world().await;
+    let rights = Scopes::Known(vec!["read".to_owned(), "write".to_owned()]);
+    assert_eq!(provider.scopes(&credential("value0")).await.unwrap(), rights);
+    assert_eq!(provider.scopes(&credential("value9")).await.unwrap(), Scopes::CannotKnow);
+}
+
+#[tokio::test]
 async fn how_long_to_wait_is_remembered() {
     let (shared, provider) = world().await;
     assert_eq!(provider.asks_to_wait(), None);

@@ -2,7 +2,7 @@
 
 use super::send::{Authorization, Body, Sending};
 use super::spec::{Any, ByHand, CallSpec, FirstSpec, ReplySpec, RowSpec, Rows, SendSpec};
-use super::{Act, Calls, Exchange, Exchanges, Field, First, Origin, Row, Table};
+use super::{Act, Calls, Exchange, Exchanges, Field, First, OURS, Origin, Row, Table};
 use crate::model::Secret;
 use crate::rules::template::{JsonTemplate, Template};
 use serde_json::Value;
@@ -123,7 +123,6 @@ fn by_hand_of(act: Act, how: ByHand, problems: &mut Problems<'_>) -> Option<ByHa
 }
 
 fn first(act: Act, typed: FirstSpec, hosts: &[String], problems: &mut Problems<'_>) -> Option<First> {
-    const OURS: [&str; 8] = ["secret", "token", "label", "chosen", "since", "page", "base", "authority"];
     let FirstSpec { send, status, keep } = typed;
     if act == Act::Verify {
         problems.tell("whether a token works is one question; remove `first`");

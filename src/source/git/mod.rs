@@ -2,6 +2,7 @@
 //! except notes of who went past a hook and why.
 
 mod blobs;
+mod by_git;
 mod commits;
 pub mod message;
 mod place;
@@ -10,6 +11,7 @@ mod since;
 pub mod skips;
 mod staged;
 mod starts;
+mod tracking;
 mod walk;
 
 pub use commits::{History, Range};

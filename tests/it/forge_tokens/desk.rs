@@ -153,13 +153,20 @@ credentials:
 
     /// Finds the leak as a scan reports it, and rotates that.
     pub(super) fn rotate(&self) -> Ran {
+        self.rotate_with(&[])
+    }
+
+    pub(super) fn rotate_with(&self, more: &[&str]) -> Ran {
         let report = self.world.stanch(&["scan", "--history", ".", "--format", "json"]).expect(1).stdout;
         let report: Value = serde_json::from_str(&report).unwrap();
         let found = report["findings"].as_array().unwrap();
-        let found: Vec<_> = found.iter().filter(|finding| finding["kind"] == self.kind).collect();
+        let provider = self.kind.split('.').next().unwrap();
+        let own = |finding: &&Value| finding["kind"].as_str().unwrap().starts_with(provider);
+        let found: Vec<_> = found.iter().filter(own).collect();
         assert_eq!(found.len(), 1, "{report}");
         let fingerprint = found[0]["fingerprint"].as_str().unwrap().to_owned();
-        self.stanch(&["rotate", &fingerprint, "--repo", ".", "--yes", "-v"]).hides(secret_half(&self.leaked))
+        let arguments = ["rotate", &fingerprint, "--repo", ".", "--yes", "-v"];
+        self.stanch(&[&arguments, more].concat()).hides(secret_half(&self.leaked))
     }
 
     /// The value that is given out now.

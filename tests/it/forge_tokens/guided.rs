@@ -167,6 +167,9 @@ fn a_host_that_the_kind_never_speaks_to_is_refused() {
     let provider = format!("hosts: {{ api.intercom.com: '{}' }}", at.base());
     let desk = Desk::new("intercom.access-token", &body(40), &provider, "", at.address(), sends_mail);
     desk.refuses("its kind speaks to: api.intercom.io, api.eu.intercom.io, api.au.intercom.io");
+    let provider = format!("base: '{}', values: {{ projct: '42' }}", at.base());
+    let desk = Desk::new("gitlab.personal-token", &body(20), &provider, "", at.address(), sends_mail);
+    desk.refuses("they take: group, project");
     let desk = Desk::new("gitlab.personal-token", &body(20), "", "", at.address(), sends_mail);
     desk.refuses("name it as 'base' of the provider");
 }

@@ -5,8 +5,8 @@ use super::site::{Site, order};
 use super::{random, secret_setting, setting, unique};
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError};
 use sha2::{Digest as _, Sha256};
-use stanch::model::{Secret, StorePath};
-use stanch::wiring::mending::fill_local;
+use stanch::model::{Credential, Label, Secret, StorePath, TokenId};
+use stanch::wiring::mending::{Mending, fill_local};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -174,49 +174,107 @@ async fn a_leaked_password_is_rotated_while_its_user_works_and_again() {
     ran.hides(&newest.secret);
 }
 
+/// A server of this test alone, that knows the same two users.
+struct Other {
+    process: std::process::Child,
+    port: String,
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+impl Other {
+    /// With these arguments beside its port.
+    async fn start(port: &str, arguments: &[&str]) -> Self {
+        let mut command = std::process::Command::new("redis-server");
+        command.args(arguments).args(["--port", port, "--bind", "127.0.0.1", "--save", ""]);
+        let process = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let other = Self { process, port: port.to_owned() };
+        super::eventually("the server answers", || async { other.connection().await.is_some() }).await;
+        other
+    }
+
+    async fn connection(&self) -> Option<redis::aio::MultiplexedConnection> {
+        let client = Client::open(format!("redis://127.0.0.1:{}/", self.port)).unwrap();
+        client.get_multiplexed_async_connection().await.ok()
+    }
+
+    async fn enrol(&self, leak: &Leaked) {
+        let rotator = Pair {
+            name: leak.old.name.replace("shop_", "rotator_"),
+            secret: std::fs::read_to_string(leak.root().join("rotator")).unwrap(),
+        };
+        let mut open = self.connection().await.unwrap();
+        for Pair { name, secret } in [&leak.old, &rotator] {
+            let mut making = redis::cmd("ACL");
+            making.arg("SETUSER").arg(name).arg("on").arg(format!(">{secret}")).arg("~*").arg("+@all");
+            making.exec_async(&mut open).await.unwrap();
+        }
+    }
+
+    async fn accepts(&self, pair: &Pair) -> bool {
+        let mut open = self.connection().await.unwrap();
+        redis::cmd("AUTH").arg(&pair.name).arg(&pair.secret).exec_async(&mut open).await.is_ok()
+    }
+}
+
+impl Leaked {
+    fn root(&self) -> &Path {
+        self.file.parent().unwrap()
+    }
+
+    /// The program speaks to another server than the client does.
+    fn turn_to(&self, other: &Other) {
+        let operator = self.root().join("operator.yaml");
+        let text = std::fs::read_to_string(&operator).unwrap();
+        let own = format!("port: {}\n", setting("STANCH_TEST_REDIS_PORT"));
+        let turned = text.replace(&own, &format!("port: {}\n", other.port));
+        assert_ne!(turned, text);
+        std::fs::write(&operator, turned).unwrap();
+    }
+}
+
+fn free_port() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_would_forget_the_change_is_not_changed() {
     let leak = Leaked::made().await;
-    // Another server, without any file of its own: the same user, known to it alone.
-    let root = leak.file.parent().unwrap();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
-    drop(listener);
-    let mut command = std::process::Command::new("redis-server");
-    command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir", root.to_str().unwrap()]);
-    let mut server = Ended(command.stdout(std::process::Stdio::null()).spawn().unwrap());
-    let address = format!("redis://127.0.0.1:{port}/");
-    super::eventually("the server answers", || async {
-        let Ok(client) = Client::open(address.as_str()) else { return false };
-        let Ok(mut open) = client.get_multiplexed_async_connection().await else { return false };
-        let entry = std::fs::read_to_string(root.join("rotator")).unwrap();
-        let users =
-            [(leak.old.name.clone(), leak.old.secret.clone()), (leak.old.name.replace("shop_", "rotator_"), entry)];
-        let mut made = true;
-        for (user, password) in users {
-            let mut making = redis::cmd("ACL");
-            making.arg("SETUSER").arg(user).arg("on").arg(format!(">{password}")).arg("~*").arg("+@all");
-            made &= making.exec_async(&mut open).await.is_ok();
-        }
-        made
-    })
-    .await;
-    let operator = root.join("operator.yaml");
-    let text = std::fs::read_to_string(&operator).unwrap();
-    let own = format!("port: {}\n", setting("STANCH_TEST_REDIS_PORT"));
-    std::fs::write(&operator, text.replace(&own, &format!("port: {port}\n"))).unwrap();
+    // Without any file of its own.
+    let other = Other::start(&free_port(), &["--dir", leak.root().to_str().unwrap()]).await;
+    other.enrol(&leak).await;
+    leak.turn_to(&other);
     let ran = leak.site.rotate(&leak.site.fingerprint(KIND, &[]));
     ran.expect(21).says("would forget the change").hides(&leak.old.secret);
     assert!(given_out(&leak.file) == leak.old, "the store was changed");
-    server.0.kill().unwrap();
+    assert!(other.accepts(&leak.old).await);
 }
 
-/// A server of this test alone.
-struct Ended(std::process::Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
+/// Users that stand in the server's configuration are written there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_remembers_the_change_when_it_starts_again() {
+    let leak = Leaked::made().await;
+    let (file, port) = (leak.root().join("redis.conf"), free_port());
+    std::fs::write(&file, "appendonly no\n").unwrap();
+    let arguments = [file.to_str().unwrap(), "--dir", leak.root().to_str().unwrap()];
+    let other = Other::start(&port, &arguments).await;
+    other.enrol(&leak).await;
+    leak.turn_to(&other);
+    // The client works on the other server, where the new password means nothing: the provider alone is asked here.
+    let mending = Mending::open(Some(&leak.root().join("operator.yaml"))).await.unwrap();
+    let provider = mending.managed("shop-cache").await.unwrap().provider;
+    let token = Some(TokenId::new(handle(&leak.old.secret)));
+    let old = Credential { token, ..Credential::default() };
+    let new = Pair { name: leak.old.name.clone(), secret: random(16) };
+    let chosen = Secret::new(new.secret.clone().into_bytes());
+    provider.mint(&old, &Label::new("unused"), Some(&chosen)).await.unwrap();
+    drop(other);
+    let again = Other::start(&port, &arguments).await;
+    assert!(again.accepts(&new).await && again.accepts(&leak.old).await, "what was added is forgotten");
+    assert!(!std::fs::read_to_string(&file).unwrap().contains(&new.secret), "a password in clear");
 }
