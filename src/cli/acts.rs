@@ -94,6 +94,14 @@ pub enum CaseVerb {
         #[arg(long, value_name = "DIGEST")]
         plan: Option<String>,
     },
+    /// Hands over a token that you made in the provider's console, and carries the case on
+    Provide {
+        /// The case
+        id: String,
+        /// Where the token is read from: standard input, and nowhere else
+        #[arg(long, value_name = "-")]
+        secret: Stdin,
+    },
     /// Goes on after an interruption, or from where it was held
     Resume {
         /// The case
@@ -167,6 +175,41 @@ pub enum AuditVerb {
         #[command(flatten)]
         config: Configured,
     },
+}
+
+/// Whom the daemon tells.
+#[derive(Args, Debug)]
+pub struct Notify {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: NotifyVerb,
+}
+
+/// What to do with those who are told.
+#[derive(Debug, Subcommand)]
+pub enum NotifyVerb {
+    /// Sends a message that says it is a test, and tells whether it was taken
+    Test {
+        /// Its name under 'alerts' in the operator's file
+        sink: String,
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
+    },
+}
+
+/// Asks the daemon whether it lives: for HEALTHCHECK and for scripts. Exit 0: yes; 4: no.
+#[derive(Args, Debug)]
+pub struct Health {
+    /// Asks whether it is ready instead: journal, key, stores
+    #[arg(long)]
+    pub ready: bool,
+    /// Where it listens, instead of what the operator's file says
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub address: Option<std::net::SocketAddr>,
+    /// Where the operator's file is
+    #[command(flatten)]
+    pub config: Configured,
 }
 
 /// The whole loop in a scratch directory: issuer, service and repository are real, and local.

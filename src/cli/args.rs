@@ -60,7 +60,10 @@ pub enum Command {
     /// Look for tokens in files, standard input or git
     #[command(after_help = super::exit::HELP)]
     Scan(ScanArguments),
-    /// What git calls before a commit, and its installation
+    /// Scan what a push or a pull request brings, as the continuous-integration service tells it
+    #[command(after_help = super::exit::HELP)]
+    Ci(CiArguments),
+    /// What git calls before a commit or a push, and its installation
     #[command(subcommand)]
     Hook(HookCommand),
     /// The configuration of this repository
@@ -83,6 +86,12 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Whom the daemon tells
+    #[cfg(feature = "rotate")]
+    Notify(super::acts::Notify),
+    /// Ask the daemon whether it lives, or is ready
+    #[cfg(feature = "rotate")]
+    Health(super::acts::Health),
     /// Watch, scan what changed, open cases and carry them, until it is told to stop
     #[cfg(feature = "rotate")]
     Daemon(super::acts::Configured),
@@ -162,6 +171,32 @@ pub struct ImportArguments {
     pub isolated: bool,
 }
 
+/// Arguments of `stanch ci`.
+#[derive(Debug, Args)]
+pub struct CiArguments {
+    /// Fetch the commits that are needed and not in the clone, with git
+    #[arg(long)]
+    pub fetch: bool,
+    /// The form of the report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// Write a report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+    /// Fail on findings from this severity on [default: medium, or what the base's stanch.yaml says]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub gate: Option<Gate>,
+    /// Let findings pass: 1 and 10 become 0, nothing else does
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Threads [default: one per processor]
+    #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Leave out what is larger, which is then incomplete, for instance 25MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
+    pub max_size: u64,
+}
+
 /// What the run comes to.
 #[derive(Clone, Debug, Args)]
 pub struct VerdictArguments {
@@ -208,6 +243,18 @@ pub enum Form {
     Json,
     /// SARIF 2.1.0.
     Sarif,
+    /// GitLab's secret-detection report.
+    Gitlab,
+    /// JUnit's XML.
+    Junit,
+    /// Commands by which GitHub Actions annotates lines.
+    Github,
+    /// Markdown, as for the summary of a job.
+    Summary,
+    /// The report of Bitbucket's Code Insights.
+    BitbucketReport,
+    /// The annotations of Bitbucket's Code Insights.
+    BitbucketAnnotations,
 }
 
 /// A severity.
@@ -239,10 +286,142 @@ impl From<Gate> for Severity {
 pub enum HookCommand {
     /// Scan what is staged and stop the commit if it holds a token
     PreCommit,
-    /// Put the hook into this repository
-    Install,
-    /// Take the hook out of this repository
-    Uninstall,
+    /// Scan the message of a commit and stop the commit if it holds a token
+    CommitMsg {
+        /// Where git has put the message
+        file: PathBuf,
+    },
+    /// Scan every commit that a push brings and stop the push if one holds a token
+    PrePush {
+        /// The remote [default: what the pre-commit framework says in its variables]
+        remote: Option<String>,
+        /// Its address
+        url: Option<String>,
+    },
+    /// Scan what a repository is about to receive and reject the push if it holds a token
+    PreReceive,
+    /// The same for one reference
+    Update {
+        /// The reference
+        reference: std::ffi::OsString,
+        /// Where it is now
+        old: String,
+        /// Where it is to be
+        new: String,
+    },
+    /// What pre-commit and prek call, which hand over less than git does
+    #[command(hide = true)]
+    Framework {
+        /// The hook
+        #[arg(value_enum)]
+        hook: HookName,
+        /// Where the message is, if the framework says it
+        file: Option<PathBuf>,
+    },
+    /// Put the hooks into this repository
+    Install(HookInstallArguments),
+    /// Take the hooks out of this repository, and put back what was there before
+    Uninstall(HookUninstallArguments),
+    /// Say of each hook whether git calls us, by which way, and what is amiss [exit code 1 if one is off or amiss]
+    Status(HookStatusArguments),
+    /// Try the installed hooks with a made-up token in a scratch repository [exit code 4 if one lets it pass]
+    Doctor,
+}
+
+/// Arguments of `stanch hook install`.
+#[derive(Debug, Args)]
+pub struct HookInstallArguments {
+    /// By whom git is told to call us [default: the framework that has this repository's hooks, else git]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub via: Option<Via>,
+    /// Which hooks [default: pre-commit,commit-msg,pre-push; with --server pre-receive]
+    #[arg(long, value_enum, value_name = "HOOK", value_delimiter = ',')]
+    pub hook: Vec<HookName>,
+    /// The hook of a repository that is pushed to
+    #[arg(long, conflicts_with = "via")]
+    pub server: bool,
+    /// For all repositories of this user
+    #[arg(long, conflicts_with = "server")]
+    pub global: bool,
+}
+
+/// Arguments of `stanch hook uninstall`.
+#[derive(Debug, Args)]
+pub struct HookUninstallArguments {
+    /// Only what was put in this way [default: all]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub via: Option<Via>,
+    /// Only these hooks [default: all]
+    #[arg(long, value_enum, value_name = "HOOK", value_delimiter = ',')]
+    pub hook: Vec<HookName>,
+    /// What was put in for all repositories of this user
+    #[arg(long)]
+    pub global: bool,
+}
+
+/// Arguments of `stanch hook status`.
+#[derive(Debug, Args)]
+pub struct HookStatusArguments {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// By whom git is told to call us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Via {
+    /// A script in the directory of hooks.
+    Git,
+    /// Git's configuration (git 2.54 and later).
+    Config,
+    /// The pre-commit framework.
+    PreCommit,
+    /// prek.
+    Prek,
+    /// Lefthook.
+    Lefthook,
+    /// Husky.
+    Husky,
+}
+
+impl From<Via> for crate::hooks::Form {
+    fn from(via: Via) -> Self {
+        match via {
+            Via::Git => Self::Git,
+            Via::Config => Self::Config,
+            Via::PreCommit => Self::PreCommit,
+            Via::Prek => Self::Prek,
+            Via::Lefthook => Self::Lefthook,
+            Via::Husky => Self::Husky,
+        }
+    }
+}
+
+/// A hook of git.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HookName {
+    /// Before a commit.
+    PreCommit,
+    /// With the message of a commit.
+    CommitMsg,
+    /// Before a push.
+    PrePush,
+    /// On a server, once for a push.
+    PreReceive,
+    /// On a server, once for a reference.
+    Update,
+}
+
+impl From<HookName> for crate::hooks::Hook {
+    fn from(name: HookName) -> Self {
+        match name {
+            HookName::PreCommit => Self::PreCommit,
+            HookName::CommitMsg => Self::CommitMsg,
+            HookName::PrePush => Self::PrePush,
+            HookName::PreReceive => Self::PreReceive,
+            HookName::Update => Self::Update,
+        }
+    }
 }
 
 /// `stanch config`.

@@ -3,15 +3,16 @@
 use super::exit::Code;
 use super::failure::Failure;
 use super::follow::{Followed, follow, leave};
-use super::rotate::{VALID, conclude};
+use super::rotate::{VALID, conclude, from_standard_input};
 use super::screen::Screen;
 use super::{acts, person, signals};
 use crate::clock::Clock as _;
 use crate::journal::{Journal as _, JournalError};
-use crate::model::RotationId;
+use crate::model::{Class, Reason, RotationId};
 use crate::report::timeline;
 use crate::rotation::{self, Fact, Order, Stage, State};
-use crate::runner::{self, RunError};
+use crate::rules::exchange::Act;
+use crate::runner::{self, RunError, Word};
 use crate::wiring::mending::Mending;
 
 /// Runs the command on a runtime of its own.
@@ -26,6 +27,9 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
         acts::CaseVerb::List { json } => list(&mending, &screen, *json).await,
         acts::CaseVerb::Show { id, json } => show(&mending, &screen, &rotation_id(id), *json).await,
         acts::CaseVerb::Approve { id, plan } => approve(&mending, &screen, &rotation_id(id), plan.as_deref()).await,
+        acts::CaseVerb::Provide { id, secret: acts::Stdin::Stdin } => {
+            provide(&mending, &screen, &rotation_id(id)).await
+        }
         acts::CaseVerb::Resume { id, reason } => {
             order(&mending, &screen, &rotation_id(id), Order::Resume, reason).await
         }
@@ -111,6 +115,7 @@ async fn show(mending: &Mending, screen: &Screen, id: &RotationId, json: bool) -
     }
     if let Some(state) = state {
         screen.standing(&state);
+        by_hand(mending, screen, &state);
     }
     Ok(Code::Clean)
 }
@@ -140,7 +145,58 @@ async fn approve(mending: &Mending, screen: &Screen, id: &RotationId, plan: Opti
             );
         }
     };
-    go_on(mending, screen, id, Some(fact)).await?.map_err(Failure::from)
+    go_on(mending, screen, id, Some(fact.into())).await?.map_err(Failure::from)
+}
+
+/// Hands a token over that a person made. It is read only where the case takes one, and sealed before anything else.
+async fn provide(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<Code, Failure> {
+    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    if !rotation::takes_value(&state) {
+        let message = match &state.stage {
+            Stage::Held { why, .. } => format!("{id} does not wait for a token: it is held ({why})"),
+            stage => format!("{id} does not wait for a token: it is {}", runner::stage_word(stage)),
+        };
+        return Err(Failure::new(Code::Usage, message).hint(format!("stanch case show {id} says what it waits for")));
+    }
+    let secret = from_standard_input()?;
+    let sealed = runner::seal_provided(&mending.sealer, id, &secret).map_err(Failure::from)?;
+    drop(secret);
+    go_on(mending, screen, id, Some(Word::provided(person::current(), sealed))).await?.map_err(Failure::from)
+}
+
+/// Where a case waits for a person's hand: what to do, and where that is described.
+pub(super) fn by_hand(mending: &Mending, screen: &Screen, state: &State) {
+    let Some((act, what)) = hand_of(state) else { return };
+    let kind = mending.catalogue.find(&state.plan.kind);
+    screen.text(&format!("  by hand:  {what}\n"));
+    if let Some(hand) = kind.and_then(|kind| kind.exchanges().by_hand(act)) {
+        let steps = hand.steps.iter().enumerate();
+        let steps: String = steps.map(|(number, step)| format!("   {:>2}. {step}\n", number + 1)).collect();
+        screen.text(&format!("{steps}       from {}\n", hand.page));
+    }
+}
+
+fn hand_of(state: &State) -> Option<(Act, &'static str)> {
+    let replaces = state.plan.abilities.class == Class::Replace;
+    match &state.stage {
+        _ if rotation::takes_value(state) && replaces => Some((
+            Act::Mint,
+            "replace the token in the provider's console (the old one ends with that), then hand the new one over on \
+             standard input",
+        )),
+        _ if rotation::takes_value(state) => Some((
+            Act::Mint,
+            "make a token with the same rights in the provider's console, leave the old one alone, and hand the new one \
+             over on standard input",
+        )),
+        Stage::Held { at, why: Reason::ByHand } if **at == Stage::Revoking => {
+            Some((Act::Revoke, "end the OLD token in the provider's console, then resume: the provider is asked"))
+        }
+        Stage::Held { why: Reason::ByHand, .. } => {
+            Some((Act::Revoke, "end the NEW token in the provider's console, then resume: the provider is asked"))
+        }
+        _ => None,
+    }
 }
 
 /// Gives an order: to the process that runs the case if there is one, else carried out here.
@@ -156,10 +212,10 @@ async fn order(
     let waits = matches!(state.stage, Stage::Held { .. } | Stage::AwaitingRevokeApproval)
         || rotation::allowed(&state).contains(&Order::Resume);
     let fact = (order != Order::Resume || waits).then(|| Fact::Ordered(order, person::current(), reason.to_owned()));
-    match go_on(mending, screen, id, fact).await? {
+    match go_on(mending, screen, id, fact.map(Word::from)).await? {
         Err(RunError::Journal(JournalError::Held { .. })) if order != Order::Resume => {
             let fact = Fact::Ordered(order, person::current(), reason.to_owned());
-            leave(mending, id, &fact).await?;
+            leave(mending, id, &fact.into()).await?;
             screen.text(&format!("{id} is being run by another process; it was told to {}\n", order.word()));
             Ok(Code::Waiting)
         }
@@ -172,13 +228,13 @@ async fn go_on(
     mending: &Mending,
     screen: &Screen,
     id: &RotationId,
-    first: Option<Fact>,
+    first: Option<Word>,
 ) -> Result<Result<Code, RunError>, Failure> {
     let records = mending.journal.replay(id).await.map_err(Failure::from)?;
     let state = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
     if mending.attended().await.map_err(Failure::from)?.is_some() {
         let word = match &first {
-            Some(fact) => Some(leave(mending, id, fact).await?),
+            Some(word) => Some(leave(mending, id, word).await?),
             None => None,
         };
         screen.head(&state.plan);
@@ -190,7 +246,11 @@ async fn go_on(
     let stopping = signals::watch()?;
     let runner = mending.runner(&managed, &told, None, &stopping.asked);
     screen.head(&state.plan);
-    Ok(runner.run(id, first).await.map(|(state, rest)| conclude(screen, &state, &rest, &stopping)))
+    Ok(runner.run(id, first).await.map(|(state, rest)| {
+        let code = conclude(screen, &state, &rest, &stopping);
+        by_hand(mending, screen, &state);
+        code
+    }))
 }
 
 #[cfg(test)]

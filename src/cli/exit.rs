@@ -1,7 +1,7 @@
 //! Exit codes: the only file with their numbers.
 
 use crate::model::{Severity, Verdict};
-use crate::scan::Outcome;
+use crate::scan::{Cut, Outcome};
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -45,7 +45,7 @@ Exit codes:
   3  coverage incomplete, no finding at gate   22  held: a person must choose
   4  outside or internal failure               23  old token revoked, but a dependent fails
   5  not allowed                              130  interrupted (143: terminated)
-If several apply: 10, then 1, then 3.";
+If several apply: 130 or 143, then 10, then 1, then 3.";
 
 impl Code {
     /// The number.
@@ -60,7 +60,9 @@ impl Code {
     pub fn of_scan(outcome: &Outcome, gate: Severity, strict: bool, exit_zero: bool) -> Self {
         let live = |verdict: &Option<Verdict>| matches!(verdict, Some(Verdict::Live(_) | Verdict::Restricted(..)));
         let whole = if strict { outcome.coverage.is_whole() } else { outcome.coverage.is_complete() };
-        if !exit_zero && outcome.sightings.iter().any(|sighting| live(&sighting.verdict)) {
+        if let Some(cut) = outcome.cut.and_then(Self::of_cut) {
+            cut
+        } else if !exit_zero && outcome.sightings.iter().any(|sighting| live(&sighting.verdict)) {
             Self::Live
         } else if !exit_zero && outcome.sightings.iter().any(|sighting| sighting.severity >= gate) {
             Self::Findings
@@ -68,6 +70,15 @@ impl Code {
             Self::Incomplete
         } else {
             Self::Clean
+        }
+    }
+
+    /// What a signal comes to; a time limit is a gap like others.
+    pub(super) fn of_cut(cut: Cut) -> Option<Self> {
+        match cut {
+            Cut::Interrupted => Some(Self::Interrupted),
+            Cut::Terminated => Some(Self::Terminated),
+            Cut::OutOfTime => None,
         }
     }
 }
@@ -114,5 +125,9 @@ mod tests {
         assert_eq!(Code::of_scan(&outcome, Severity::Low, true, false), Code::Incomplete);
         outcome.coverage.gaps.count = 1;
         assert_eq!(Code::of_scan(&outcome, Severity::Low, false, true), Code::Incomplete);
+        outcome.cut = Some(Cut::OutOfTime);
+        assert_eq!(Code::of_scan(&outcome, Severity::Low, false, true), Code::Incomplete);
+        outcome.cut = Some(Cut::Terminated);
+        assert_eq!(Code::of_scan(&outcome, Severity::Low, false, true), Code::Terminated);
     }
 }

@@ -88,7 +88,7 @@ impl From<RepositoryError> for Failure {
             RepositoryError::Refused { foreign: true, .. } => failure
                 .hint("whoever can push can write this file, so hosts, commands and stores belong into the operator's"),
             RepositoryError::Refused { .. } => {
-                failure.hint("it has salt: TEXT, exclude: [GLOB, …] and gate: low or medium, and no key is needed")
+                failure.hint("it has salt: TEXT, exclude: [GLOB, …], gate: low or medium and inline_allow: true or false, and no key is needed")
             }
             RepositoryError::Read { .. } => failure.hint(PLAIN_TEXT),
             _ => failure,

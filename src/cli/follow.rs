@@ -1,5 +1,6 @@
 //! A case that the daemon runs, seen from here: the same lines, the same end, and Ctrl-C stops the looking alone.
 
+use super::case::by_hand;
 use super::exit::Code;
 use super::failure::Failure;
 use super::rotate::{VALID, conclude};
@@ -9,7 +10,7 @@ use crate::clock::Clock as _;
 use crate::journal::{APPLIED, Journal as _, Record};
 use crate::model::{RotationId, Timestamp};
 use crate::rotation::{self, Due, Fact, Stage, State};
-use crate::runner::{self, Rest, RunError};
+use crate::runner::{self, Rest, RunError, Word};
 use crate::wiring::mending::Mending;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,9 +33,9 @@ pub(super) struct Followed<'a> {
 }
 
 /// Leaves a word for whoever runs the case; its number.
-pub(super) async fn leave(mending: &Mending, rotation: &RotationId, fact: &Fact) -> Result<i64, Failure> {
+pub(super) async fn leave(mending: &Mending, rotation: &RotationId, word: &Word) -> Result<i64, Failure> {
     let (who, now) = (person::current(), mending.clock.now());
-    mending.journal.leave_word(rotation, fact, None, &who, now).await.map_err(Failure::from)
+    mending.journal.leave_word(rotation, &word.fact, word.sealed.as_ref(), &who, now).await.map_err(Failure::from)
 }
 
 /// Prints what happens until the case rests.
@@ -62,9 +63,13 @@ pub(super) async fn follow(mending: &Mending, screen: &Screen, mut this: Followe
                     Stage::AwaitingApproval(digest) if this.approves => {
                         let (who, expires) = (person::current(), mending.clock.now().after(VALID));
                         let fact = Fact::Approved { who, digest: digest.clone(), expires };
-                        (this.word, this.approves) = (Some(leave(mending, this.rotation, &fact).await?), false);
+                        (this.word, this.approves) = (Some(leave(mending, this.rotation, &fact.into()).await?), false);
                     }
-                    _ => return Ok(conclude(screen, &seen.state, &Rest::Asks(why), &stopping)),
+                    _ => {
+                        let code = conclude(screen, &seen.state, &Rest::Asks(why), &stopping);
+                        by_hand(mending, screen, &seen.state);
+                        return Ok(code);
+                    }
                 },
                 _ => {}
             }

@@ -7,6 +7,7 @@ pub mod args;
 mod audit;
 #[cfg(feature = "rotate")]
 mod case;
+mod ci;
 mod config;
 #[cfg(feature = "rotate")]
 pub mod credential;
@@ -22,11 +23,16 @@ pub mod failure;
 mod find;
 #[cfg(feature = "rotate")]
 mod follow;
+#[cfg(feature = "rotate")]
+mod health;
 mod hook;
 mod ignore;
 mod import;
+mod interruption;
 #[cfg(feature = "rotate")]
 mod mending;
+#[cfg(feature = "rotate")]
+mod notify;
 mod output;
 #[cfg(feature = "rotate")]
 mod person;
@@ -80,6 +86,7 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Scan(arguments) => scan::run(arguments, common, &clock),
+        Command::Ci(arguments) => ci::run(arguments, common, &clock),
         Command::Hook(command) => hook::run(command, common, &clock),
         Command::Config(command) => config::run(command),
         Command::Rules(command) => rules::run(command),
@@ -91,6 +98,10 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Case(arguments) => case::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Notify(arguments) => notify::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Health(arguments) => health::run(arguments),
         #[cfg(feature = "rotate")]
         Command::Daemon(arguments) => daemon::run(arguments),
         #[cfg(feature = "rotate")]

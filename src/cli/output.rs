@@ -63,6 +63,12 @@ impl From<Form> for Format {
             Form::Lines => Self::Lines,
             Form::Json => Self::Json,
             Form::Sarif => Self::Sarif,
+            Form::Gitlab => Self::Gitlab,
+            Form::Junit => Self::Junit,
+            Form::Github => Self::Github,
+            Form::Summary => Self::Summary,
+            Form::BitbucketReport => Self::BitbucketReport,
+            Form::BitbucketAnnotations => Self::BitbucketAnnotations,
         }
     }
 }

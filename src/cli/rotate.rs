@@ -1,5 +1,6 @@
 //! `stanch rotate`: opens a case for a leaked credential and carries it as far as it goes.
 
+use super::case::by_hand;
 use super::exit::Code;
 use super::failure::Failure;
 use super::follow::{Followed, follow};
@@ -11,7 +12,7 @@ use crate::inventory::Managed;
 use crate::journal::Journal as _;
 use crate::model::{Companions, Credential, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::report::timeline;
-use crate::rotation::{self, Fact, Outcome, Plan, State};
+use crate::rotation::{self, Fact, Old, Outcome, Plan, State};
 use crate::runner::{Beforehand, Rest, Runner};
 use crate::wiring::mending::Mending;
 use crate::wiring::rehearsal;
@@ -65,7 +66,9 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
         return follow(&mending, &screen, followed).await;
     }
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
-    Ok(conclude(&screen, &state, &rest, &stopping))
+    let code = conclude(&screen, &state, &rest, &stopping);
+    by_hand(&mending, &screen, &state);
+    Ok(code)
 }
 
 /// The managed credential and the leaked value that the arguments name.
@@ -94,27 +97,21 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
         Some(report) => find::imported(&prefix, report, &given.repo, kinds, clock)?,
         None => find::finding(&prefix, &given.repo, kinds, clock)?,
     };
-    let (mut looked, mut unread) = (Vec::new(), None);
-    for name in mending.names_of(&finding.kind) {
-        let managed = mending.managed(&name).await.map_err(Failure::from)?;
-        match managed.current().await {
-            Ok((token, secret)) if secret.same_as(&finding.secret) => {
-                let old = credential(token, finding.secret, finding.companions);
-                return Ok((managed, old));
-            }
-            Ok(_) => looked.push(name),
-            Err(error) => unread = unread.or(Some(error)),
+    let candidates = mending.candidates(&finding.kind, None).await;
+    let looked = candidates.looked().join(", ");
+    match candidates.take(&finding.secret) {
+        Ok(Some(one)) => {
+            let old = credential(one.token, finding.secret, finding.companions);
+            return Ok((one.managed, old));
         }
-    }
-    // One that could not be read may be the one.
-    if let Some(error) = unread {
-        return Err(Failure::from(error));
+        Ok(None) => {}
+        Err(error) => return Err(Failure::from(error)),
     }
     let message = format!("no managed credential holds the token {} ({})", finding.fingerprint.short(), finding.kind);
     let hint = if looked.is_empty() {
         format!("add a credential of kind {} to the operator's file", finding.kind)
     } else {
-        format!("looked at {}: what they hold now is another value", looked.join(", "))
+        format!("looked at {looked}: what they hold now is another value")
     };
     Err(Failure::new(Code::Usage, message).hint(hint))
 }
@@ -122,26 +119,15 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
 /// Refuses a token that another credential of the file holds as well: its dependents are not asked, and the revoke would
 /// cut them off.
 async fn alone(mending: &Mending, managed: &Managed, old: &Credential) -> Result<(), Failure> {
-    for name in mending.names_of(&managed.kind).into_iter().filter(|name| *name != managed.name) {
-        let unknown = |error: &dyn std::fmt::Display| {
-            tracing::warn!(credential = name, %error, "it is not known whether this credential holds the same token");
-        };
-        let other = match mending.managed(&name).await {
-            Ok(other) => other,
-            Err(error) => {
-                unknown(&error);
-                continue;
-            }
-        };
-        match other.current().await {
-            Ok((_, held)) if old.secret.as_ref().is_some_and(|secret| held.same_as(secret)) => {
-                let message = format!("'{}' and '{name}' hold the same token; nothing was begun", managed.name);
-                let hint = "make them one credential with the stores and dependents of both";
-                return Err(Failure::new(Code::Usage, message).hint(hint));
-            }
-            Ok(_) => {}
-            Err(error) => unknown(&error),
-        }
+    let Some(secret) = &old.secret else { return Ok(()) };
+    let others = mending.candidates(&managed.kind, Some(&managed.name)).await;
+    for (credential, error) in others.unread() {
+        tracing::warn!(credential, %error, "it is not known whether this credential holds the same token");
+    }
+    if let Some(name) = others.holders(secret).first() {
+        let message = format!("'{}' and '{name}' hold the same token; nothing was begun", managed.name);
+        let hint = "make them one credential with the stores and dependents of both";
+        return Err(Failure::new(Code::Usage, message).hint(hint));
     }
     Ok(())
 }
@@ -150,7 +136,7 @@ fn credential(token: Option<TokenId>, secret: Secret, companions: Companions) ->
     Credential { token, secret: Some(secret), companions }
 }
 
-fn from_standard_input() -> Result<Secret, Failure> {
+pub(super) fn from_standard_input() -> Result<Secret, Failure> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(LONGEST).read_to_end(&mut bytes);
     let secret = Secret::new(bytes);
@@ -184,7 +170,7 @@ async fn rehearse(
         journal: &journal,
         clock: &rehearsal::SteppingClock::starting(mending.clock.now()),
         sealer: &mending.sealer,
-        managed: &double,
+        managed: &double.managed,
         holder: "rehearsal".to_owned(),
         told: &told,
         beforehand: Some(Beforehand { who: Person::new("rehearsal"), valid: VALID }),
@@ -192,7 +178,11 @@ async fn rehearse(
     };
     screen.head(plan);
     let rotation = runner.open(plan.clone(), old).await.map_err(Failure::from)?;
-    let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
+    let (mut state, mut rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
+    while let Rest::Asks(_) = rest {
+        let Some(word) = double.hand(&mending.sealer, &state).map_err(Failure::from)? else { break };
+        (state, rest) = runner.run(&rotation, Some(word)).await.map_err(Failure::from)?;
+    }
     screen.text("this was a rehearsal on memory adapters: nothing outside was touched\n");
     Ok(conclude(screen, &state, &rest, &Stopping::default()))
 }
@@ -205,11 +195,13 @@ pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &S
         Rest::Closed(Outcome::RolledBack(_)) => Code::RolledBack,
         Rest::Closed(Outcome::Abandoned) => Code::Held,
         Rest::Stopped => stopping.code(),
-        Rest::Asks(_) => match &state.stage {
+        Rest::Asks(why) => match &state.stage {
             // The revocation has not worked so far: the old token is not dead, so nobody who uses it fails.
             rotation::Stage::Held { why: Reason::StillLive, .. } => Code::Held,
             rotation::Stage::Held { .. } if is_broken(state) => Code::Broken,
             rotation::Stage::Held { .. } => Code::Held,
+            // Nobody knows of an outage where a person was asked to replace a token and perhaps has not yet.
+            _ if is_broken(state) && (*why != Reason::ByHand || matches!(state.old, Old::Dead(_))) => Code::Broken,
             _ => Code::Waiting,
         },
     }

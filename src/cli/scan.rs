@@ -3,10 +3,11 @@
 use super::args::{Common, ScanArguments};
 use super::exit::Code;
 use super::failure::Failure;
+use super::interruption;
 use super::output::{Outputs, style_of};
 use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
-use crate::report::{Format, Report, Scope};
+use crate::report::{About, Format, Report, Scope};
 use crate::scan::Outcome;
 use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ const SUGGESTED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// # Errors
 /// When nothing could be scanned or a report could not be written.
 pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    interruption::stop()?; // from here on a signal ends the run with a report
     let reading = &arguments.reading;
     let (target, scope) = target_of(arguments)?;
     let request = Request {
@@ -52,7 +54,7 @@ pub(super) struct Judge {
     pub(super) stops_commit: bool,
 }
 
-/// Scans, judges and hands the report to `write`.
+/// Scans, judges and hands the report to `write`. A signal ends the scan early, and the report says so.
 pub(super) fn report(
     prepared: &Prepared,
     scope: Scope,
@@ -60,8 +62,21 @@ pub(super) fn report(
     clock: &dyn Clock,
     write: impl FnOnce(&Report<'_>) -> Result<(), Failure>,
 ) -> Result<Code, Failure> {
+    report_with(prepared, scope, judge, clock, |_| {}, write)
+}
+
+/// The same, with an outcome to which something is added first.
+pub(super) fn report_with(
+    prepared: &Prepared,
+    scope: Scope,
+    judge: &Judge,
+    clock: &dyn Clock,
+    add: impl FnOnce(&mut Outcome),
+    write: impl FnOnce(&Report<'_>) -> Result<(), Failure>,
+) -> Result<Code, Failure> {
     let start = clock.monotonic();
-    let outcome = prepared.scanner.run(prepared.source.as_ref())?;
+    let mut outcome = prepared.scanner.run_until(&prepared.source, interruption::stop()?)?;
+    add(&mut outcome);
     let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
     let (report, code) = judge.judge(prepared, &outcome, scope, elapsed, clock);
     tracing::info!(items = outcome.coverage.items, findings = outcome.sightings.len(), code = code.number(), "scanned");
@@ -90,6 +105,8 @@ impl Judge {
             passing_key: prepared.passing_key.clone(),
             suggested_until: day_of(clock.now().after(SUGGESTED)),
             elapsed,
+            ended: clock.now(),
+            about: About::default(),
             top: prepared.top.as_ref().map(|top| top.canonicalize().unwrap_or_else(|_| top.clone())),
             working_directory: working_directory(),
         };

@@ -1,11 +1,14 @@
 //! What a person sees of a case: its head, its timeline line by line, and what can be done.
 
-use crate::model::Timestamp;
+use crate::model::{Reason, Timestamp};
 use crate::report::timeline;
 use crate::rotation::{self, Event, Outcome, Plan, Stage, State};
 use crate::runner::{self, Rest};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
+
+/// The command that hands a token over.
+const PROVIDE: &str = "provide";
 
 /// Prints to standard output, each line at once.
 #[derive(Debug)]
@@ -67,7 +70,10 @@ impl Screen {
     pub(super) fn standing(&self, state: &State) {
         let id = &state.plan.rotation;
         self.text(&format!("\n{}  {}\n", runner::stage_word(&state.stage), timeline::standing(state)));
-        let allowed: Vec<_> = rotation::allowed(state).into_iter().map(rotation::Order::word).collect();
+        let mut allowed: Vec<_> = rotation::allowed(state).into_iter().map(rotation::Order::word).collect();
+        if rotation::takes_value(state) {
+            allowed.insert(0, PROVIDE);
+        }
         match &state.stage {
             Stage::Closed(_) => {}
             Stage::AwaitingApproval(digest) => {
@@ -79,6 +85,13 @@ impl Screen {
             }
             Stage::Held { why, .. } => {
                 self.text(&format!("> held: {why}\n  you can:  {}\n", choices(&allowed, id.as_str())));
+            }
+            Stage::Minting if rotation::takes_value(state) => {
+                let why = match rotation::due(state, state.entered) {
+                    rotation::Due::Ask(why) => why,
+                    _ => Reason::ByHand,
+                };
+                self.text(&format!("> waiting for a token: {why}\n  you can:  {}\n", choices(&allowed, id.as_str())));
             }
             _ if allowed.is_empty() => {}
             _ => self.text(&format!("  you can:  {}\n", choices(&allowed, id.as_str()))),
@@ -115,5 +128,9 @@ impl Screen {
 }
 
 fn choices(allowed: &[&str], id: &str) -> String {
-    allowed.iter().map(|order| format!("stanch case {order} {id}")).collect::<Vec<_>>().join("  |  ")
+    let one = |order: &&str| {
+        let rest = if *order == PROVIDE { " --secret -" } else { "" };
+        format!("stanch case {order} {id}{rest}")
+    };
+    allowed.iter().map(one).collect::<Vec<_>>().join("  |  ")
 }

@@ -377,6 +377,11 @@ impl Operator {
                 *path = directory.join(&*path);
             }
         };
+        for source in self.sources.values_mut() {
+            source.value.paths().for_each(anchor);
+            source.value.secrets().into_iter().for_each(secret);
+        }
+        self.alerts.values_mut().flat_map(|alert| alert.value.to.secrets()).for_each(secret);
         self.journal.iter_mut().for_each(anchor);
         self.rules.iter_mut().for_each(anchor);
         for store in self.stores.values_mut() {

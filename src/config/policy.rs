@@ -55,6 +55,9 @@ pub struct PolicyEntry {
     /// Go on without asking where a dependent cannot tell versions apart, or where there is none.
     #[serde(default)]
     pub accept_unproved: bool,
+    /// Go on without asking where the new token replaces the old one in place: its users fail until they have it.
+    #[serde(default)]
+    pub accept_outage: bool,
     /// Tries of a step.
     pub tries: Option<u32>,
     /// Wait between tries.
@@ -90,6 +93,7 @@ impl PolicyEntry {
                 When::Automatic => Approve::Never,
             },
             accept_unproved: self.accept_unproved,
+            accept_outage: self.accept_outage,
             tries: self.tries.unwrap_or(base.tries).max(1),
             pause: span(self.pause, base.pause),
             proofs: self.proofs.unwrap_or(base.proofs).max(1),

@@ -78,6 +78,7 @@ struct Typed {
     #[serde(default)]
     exclude: Vec<String>,
     gate: Option<Severity>,
+    inline_allow: Option<bool>,
 }
 
 /// The file, checked.
@@ -89,6 +90,8 @@ pub struct RepositoryConfig {
     pub exclude: Vec<String>,
     /// The gate, at most `medium`.
     pub gate: Option<Severity>,
+    /// Whether remarks in the scanned text excuse nothing.
+    pub no_remarks: bool,
     /// Where it was read, if anywhere.
     pub origin: Option<PathBuf>,
     /// The line in which the exclusions begin.
@@ -149,7 +152,14 @@ impl RepositoryConfig {
             return Err(refused(path, line_of("gate"), what));
         }
         let excluded_at = line_of("exclude").map(|(line, _)| line);
-        Ok(Self { salt, exclude: typed.exclude, gate: typed.gate, origin: Some(path.to_owned()), excluded_at })
+        Ok(Self {
+            salt,
+            exclude: typed.exclude,
+            gate: typed.gate,
+            no_remarks: typed.inline_allow == Some(false),
+            origin: Some(path.to_owned()),
+            excluded_at,
+        })
     }
 
     /// Writes a new file with a fresh salt and returns where.
@@ -248,6 +258,13 @@ mod tests {
         assert_eq!(parse("gate: low").unwrap().gate, Some(Severity::Low));
         assert!(parse("\ngate: critical").unwrap_err().starts_with("stanch.yaml:2:1: gate 'critical' is weaker"));
         assert!(parse("gate: nonsense").is_err());
+    }
+
+    #[test]
+    fn remarks_count_unless_the_file_says_no() {
+        assert!(!parse("gate: low").unwrap().no_remarks);
+        assert!(!parse("inline_allow: true").unwrap().no_remarks);
+        assert!(parse("inline_allow: false").unwrap().no_remarks);
     }
 
     #[test]

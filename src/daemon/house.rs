@@ -1,14 +1,26 @@
 //! What every part of the daemon shares.
 
 use super::chain_of;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::journal::sqlite::SqliteJournal;
+use crate::model::{RotationId, Sighting, Verdict};
 use crate::report::timeline;
 use crate::rotation::{Event, State};
 use crate::runner;
+use crate::triage::Decision;
 use crate::wiring::mending::Mending;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
+
+/// A leak that is news.
+pub(super) struct News<'a> {
+    pub(super) source: &'a str,
+    pub(super) sighting: &'a Sighting,
+    pub(super) decision: &'a Decision,
+    pub(super) verdict: Option<&'a Verdict>,
+    pub(super) credential: Option<&'a str>,
+    pub(super) case: Option<&'a RotationId>,
+}
 
 /// The parts that outlive a reload, and the configuration, which does not.
 pub(super) struct House {
@@ -18,6 +30,12 @@ pub(super) struct House {
     pub(super) holder: String,
     /// Set when everything is to come to a record.
     pub(super) stopping: AtomicBool,
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").field("holder", &self.holder).finish_non_exhaustive()
+    }
 }
 
 impl House {
@@ -50,9 +68,30 @@ impl House {
         }
     }
 
+    /// A leak that nobody knew of, and what is done about it.
+    pub(super) fn leak(&self, news: &News<'_>) {
+        tracing::warn!(
+            source = news.source,
+            kind = news.sighting.kind.as_str(),
+            fingerprint = news.sighting.fingerprint.short(),
+            place = %news.sighting.place,
+            verdict = news.verdict.map(Verdict::word),
+            credential = news.credential,
+            case = news.case.map(RotationId::as_str),
+            decision = news.decision.words(),
+            "leak"
+        );
+    }
+
+    /// This process runs nothing here any more.
+    pub(super) async fn give_back(&self) {
+        if let Err(error) = self.journal.stop_attending(&self.holder).await {
+            tracing::warn!(error = chain_of(&error), "the attendance was not given back; it ends with this process");
+        }
+    }
+
     /// Notes why a case is not carried on, or that it is.
-    pub(super) async fn trouble(&self, case: &crate::model::RotationId, what: Option<&str>) {
-        use crate::clock::Clock as _;
+    pub(super) async fn trouble(&self, case: &RotationId, what: Option<&str>) {
         if let Err(error) = self.journal.trouble(case, what, self.clock.now()).await {
             tracing::warn!(%case, error = chain_of(&error), "the state of a case could not be noted");
         }

@@ -1,24 +1,42 @@
 //! Watches, scans what changed, opens cases and carries them, until it is told to stop.
 
+mod afar;
 mod carry;
-mod delivery;
-mod health;
+mod decide;
+pub mod delivery;
+pub mod health;
+mod hooks;
 mod house;
 mod manager;
-mod metrics;
+pub mod metrics;
 mod outline;
+mod queue;
+mod scan;
+mod watch;
 
 use crate::clock::Clock as _;
+use crate::fetch::{FetchError, Limits, Mirrors};
 use crate::journal::{Ask, JournalError};
-use crate::wiring::mending::{Mending, MendingError};
+use crate::ledger::{Deliveries, Leaks, Tips};
+use crate::wiring::mending::Mending;
+use crate::wiring::scanner::ScannerError;
+use crate::wiring::watched;
+use afar::Afar;
 use carry::Carrier;
+use decide::Judge;
+use hooks::{Desk, Hooks};
 use house::House;
 use outline::Outline;
+use queue::Queue;
+use scan::Scans;
 use std::error::Error;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
+use watch::Watch;
 
 /// How long the word holds that this process runs everything here; a process that was killed is taken over sooner.
 const ATTENDANCE: Duration = Duration::from_secs(120);
@@ -46,9 +64,20 @@ pub enum DaemonError {
     /// The journal does not work.
     #[error("the daemon cannot use its journal")]
     Journal(#[source] JournalError),
-    /// The operator's file cannot be read.
-    #[error("the daemon cannot read its configuration")]
-    Configuration(#[source] MendingError),
+    /// Nothing can be scanned.
+    #[error("the daemon cannot scan")]
+    Scan(#[source] ScannerError),
+    /// Nothing can be mirrored.
+    #[error("the daemon cannot keep mirrors")]
+    Mirrors(#[source] FetchError),
+    /// It cannot listen.
+    #[error("webhooks cannot be received at {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 /// Runs until it is told to drain. Open rotations are taken up at once, and again whenever they can go on.
@@ -63,19 +92,28 @@ pub async fn run(mending: Mending, commands: mpsc::Receiver<Command>) -> Result<
     let outline = Outline::read(mending.path()).unwrap_or_default();
     let house = Arc::new(House::new(mending));
     let config = house.config();
-    let process = std::process::id();
-    tracing::info!(process, configuration = %config.path().display(), "the daemon runs");
+    let daemon = match Daemon::begin(Arc::clone(&house), outline).await {
+        Ok(daemon) => daemon,
+        Err(error) => {
+            house.give_back().await;
+            return Err(error);
+        }
+    };
+    let (process, configuration) = (std::process::id(), config.path().display());
+    tracing::info!(process, %configuration, "the daemon runs");
     manager::ready();
-    let mut daemon = Daemon { carrier: Carrier::new(Arc::clone(&house)), house, outline, renewed: 0 };
-    let ended = daemon.turn(commands).await;
-    daemon.close().await;
-    ended
+    daemon.live(commands).await
 }
-
 /// The daemon between its start and its end.
 struct Daemon {
     house: Arc<House>,
     carrier: Carrier,
+    queue: Arc<Queue>,
+    workers: JoinSet<()>,
+    afar: Arc<Afar>,
+    watch: Option<Watch>,
+    desk: Arc<Desk>,
+    hooks: Option<Hooks>,
     /// The operator's file as it was last read.
     outline: Outline,
     /// When the attendance was renewed last, by the monotonic clock.
@@ -83,6 +121,64 @@ struct Daemon {
 }
 
 impl Daemon {
+    async fn begin(house: Arc<House>, outline: Outline) -> Result<Self, DaemonError> {
+        let (config, queue, unknown) = (house.config(), Arc::new(Queue::default()), Arc::new(Notify::new()));
+        let key = watched::key_of_installation(config.state()).map_err(DaemonError::Scan)?;
+        let database = config.journal.database();
+        // Git calls this program for the tokens of remotes.
+        let program = std::env::current_exe().unwrap_or_else(|_| "stanch".into());
+        let mirrors = Mirrors::new(&config.state().join("mirrors"), &program, Limits::default());
+        let afar = Arc::new(Afar::new(mirrors.map_err(DaemonError::Mirrors)?));
+        let deliveries = Deliveries::new(Arc::clone(&database));
+        let desk = Desk::new(Arc::clone(&house), Arc::clone(&queue), Arc::clone(&afar), deliveries, unknown);
+        let judge = Judge::new(Arc::clone(&house), Leaks::new(Arc::clone(&database)), key);
+        let scans = Scans::new(Arc::clone(&house), Arc::clone(&queue), Arc::clone(&afar), judge, Tips::new(database));
+        let mut daemon = Self {
+            carrier: Carrier::new(Arc::clone(&house)),
+            workers: JoinSet::new(),
+            watch: None,
+            desk: Arc::new(desk),
+            hooks: None,
+            afar,
+            queue,
+            house,
+            outline,
+            renewed: 0,
+        };
+        daemon.listen().await?;
+        daemon.workers = Arc::new(scans).begin();
+        daemon.watch();
+        Ok(daemon)
+    }
+
+    async fn live(mut self, commands: mpsc::Receiver<Command>) -> Result<(), DaemonError> {
+        let ended = self.turn(commands).await;
+        self.close().await;
+        ended
+    }
+
+    /// Watches what the configuration names now, and nothing else any more.
+    fn watch(&mut self) {
+        self.watch = None;
+        self.watch = Some(Watch::begin(&self.house, &self.queue, &self.afar, &self.desk.unknown));
+    }
+
+    /// Listens where the configuration says now.
+    async fn listen(&mut self) -> Result<(), DaemonError> {
+        let wanted = self.house.config().operator.daemon.listen;
+        if self.hooks.as_ref().map(|hooks| hooks.address) == wanted {
+            return Ok(());
+        }
+        self.hooks = match wanted {
+            None => None,
+            Some(address) => {
+                let hooks = Hooks::listen(address, Arc::clone(&self.desk)).await;
+                Some(hooks.map_err(|source| DaemonError::Listen { address, source })?)
+            }
+        };
+        Ok(())
+    }
+
     /// The loop. Nothing in it waits for anything that may take long.
     async fn turn(&mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), DaemonError> {
         let mut ticks = interval(TICK);
@@ -140,6 +236,10 @@ impl Daemon {
                 }
                 self.outline = outline;
                 self.house.adopt(fresh);
+                self.watch();
+                if let Err(error) = self.listen().await {
+                    tracing::error!(error = chain_of(&error), "webhooks are received where they were before");
+                }
                 self.carrier.take_heart();
                 match changes.as_slice() {
                     [] => "reloaded: nothing differs".to_owned(),
@@ -166,10 +266,11 @@ impl Daemon {
         manager::stopping();
         let within = self.house.config().operator.daemon.drain();
         tracing::info!(within_seconds = within.as_secs(), "the daemon drains");
+        (self.watch, self.hooks) = (None, None);
         self.carrier.drain(within).await;
-        if let Err(error) = self.house.journal.stop_attending(&self.house.holder).await {
-            tracing::warn!(error = chain_of(&error), "the attendance was not given back; it ends with this process");
-        }
+        // What a scan had not noted is scanned again.
+        self.workers.shutdown().await;
+        self.house.give_back().await;
         tracing::info!("the daemon ends");
     }
 }

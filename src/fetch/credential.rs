@@ -66,7 +66,10 @@ impl Drop for Keeper {
 pub(super) fn sweep(directory: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(NAME) {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(NAME)?.split('-').next()?.parse::<i32>().ok());
+        let owner = owner.and_then(rustix::process::Pid::from_raw);
+        if owner.is_some_and(|owner| rustix::process::test_kill_process(owner).is_err()) {
             std::fs::remove_file(entry.path())?;
         }
     }

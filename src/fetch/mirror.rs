@@ -125,9 +125,8 @@ impl Mirrors {
         }
         let missing = self.ask_for(remote, &path, wanted).await?;
         self.tidy(&path).await?;
-        let read = |said| failed("read", remote, said);
-        let after = self.references(&path, MIRRORED).await?.map_err(read)?;
-        let kept = self.references(&path, KEPT).await?.map_err(read)?.into_values().collect();
+        let after = self.references(remote, &path, MIRRORED).await?;
+        let kept = self.references(remote, &path, KEPT).await?.into_values().collect();
         let before = before.unwrap_or_default();
         Ok(Mirror { path, before, after, kept, missing, renewed })
     }
@@ -164,12 +163,12 @@ impl Mirrors {
     }
 
     /// Keeps other processes out for as long as it lives.
-    fn lock(&self, path: &Path) -> Result<File, FetchError> {
+    fn lock(&self, path: &Path) -> Result<Lock, FetchError> {
         let path = path.with_extension("lock");
         let failed = |source| FetchError::Directory { path: path.clone(), source };
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(FetchError::Taken { path }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -188,22 +187,25 @@ impl Mirrors {
         if said.done { Ok(()) } else { Err(failed("make a mirror of", remote, said.why())) }
     }
 
-    /// Clears away what an interrupted git left behind, and keeps what references lead to and nobody has read, so that
-    /// the next fetch cannot lose it. Returns the references; none of a mirror that is damaged.
+    /// Makes a mirror ready to be fetched into. Returns what its references lead to; nothing where it is damaged.
     async fn prepared(&self, remote: &Remote, path: &Path) -> Result<Option<BTreeMap<String, String>>, FetchError> {
         sweep(path).map_err(|source| FetchError::Directory { path: path.to_owned(), source })?;
-        let before = match self.references(path, MIRRORED).await? {
-            Ok(before) => before,
-            Err(said) if self.is_sound(path).await? => return Err(failed("read", remote, said)),
-            Err(_) => return Ok(None),
-        };
-        let kept = self.references(path, KEPT).await?.map_err(|said| failed("read", remote, said))?;
+        match self.keep_unread(remote, path).await {
+            Ok(before) => Ok(Some(before)),
+            Err(FetchError::Git { .. }) if !self.is_sound(path).await? => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps what references lead to and nobody has read, so that the next fetch cannot lose it.
+    async fn keep_unread(&self, remote: &Remote, path: &Path) -> Result<BTreeMap<String, String>, FetchError> {
+        let before = self.references(remote, path, MIRRORED).await?;
         let mut known = read_settled(path).map_err(|source| FetchError::Directory { path: path.to_owned(), source })?;
-        known.extend(kept.into_values());
+        known.extend(self.references(remote, path, KEPT).await?.into_values());
         let unread: BTreeSet<&String> = before.values().filter(|object| !known.contains(*object)).collect();
         let orders: String = unread.iter().map(|object| format!("update {KEPT}{object} {object}\n")).collect();
         self.update(remote, path, orders).await?;
-        Ok(Some(before))
+        Ok(before)
     }
 
     /// Fetches. What git says when it did not, and when that can be the mirror's own fault, is returned.
@@ -222,6 +224,9 @@ impl Mirrors {
             room: self.limits.bytes,
         };
         let said = self.ended(remote.name(), run).await?;
+        if said.done && git::packed(path) > self.limits.bytes {
+            return Err(FetchError::TooLarge { what: remote.name().to_owned(), limit: self.limits.bytes });
+        }
         if said.done {
             return Ok(None);
         }
@@ -284,23 +289,24 @@ impl Mirrors {
         }
     }
 
-    /// The references below a prefix, which is left out of their names; else what git said.
+    /// The references below a prefix, which is left out of their names.
     async fn references(
         &self,
+        remote: &Remote,
         path: &Path,
         below: &str,
-    ) -> Result<Result<BTreeMap<String, String>, String>, FetchError> {
+    ) -> Result<BTreeMap<String, String>, FetchError> {
         let run = Run::local(path, &["for-each-ref", "--format=%(objectname) %(refname)", below], AT_HOME);
-        let said = self.ended("a mirror", run).await?;
+        let said = self.ended(remote.name(), run).await?;
         if !said.done {
-            return Ok(Err(said.why()));
+            return Err(failed("read", remote, said.why()));
         }
         let text = String::from_utf8_lossy(&said.output);
         let reference = |line: &str| {
             let (object, name) = line.split_once(' ')?;
             Some((format!("refs/{}", name.strip_prefix(below)?), object.to_owned()))
         };
-        Ok(Ok(text.lines().filter_map(reference).collect()))
+        Ok(text.lines().filter_map(reference).collect())
     }
 
     /// Carries out orders to references, all or none.
@@ -319,6 +325,18 @@ impl Mirrors {
             Ended::Itself(said) => Ok(said),
             Ended::TooLong => Err(FetchError::Slow { what: what.to_owned(), limit }),
             Ended::TooLarge => Err(FetchError::TooLarge { what: what.to_owned(), limit: room }),
+        }
+    }
+}
+
+/// A locked file. It is unlocked and not merely closed: a program that is being started elsewhere has it open too, for a
+/// moment.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::debug!(%error, "a mirror's lock ends with this process");
         }
     }
 }

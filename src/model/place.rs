@@ -28,7 +28,7 @@ pub enum Place {
     },
     /// The message of a commit.
     Message {
-        /// The commit.
+        /// The commit; empty while it is being made.
         commit: String,
     },
     /// Standard input.
@@ -61,7 +61,7 @@ impl Place {
     #[must_use]
     pub fn commit(&self) -> Option<&str> {
         match self {
-            Self::Commit { commit, .. } | Self::Message { commit } => Some(commit),
+            Self::Commit { commit, .. } | Self::Message { commit } => Some(commit.as_str()).filter(|id| !id.is_empty()),
             Self::File { .. } | Self::Staged { .. } | Self::Stdin => None,
         }
     }

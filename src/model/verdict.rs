@@ -103,6 +103,22 @@ pub enum Reason {
     /// This cannot be done without a person.
     #[error("this cannot be done without a person")]
     Unsupported,
+    /// A person must do this in the provider's console.
+    #[error("a person must do this in the provider's console")]
+    ByHand,
+    /// The new token replaces the old one in place, and nobody has accepted what that means.
+    #[error("the old token ends the moment the new one is made: its users fail until they have it")]
+    Outage,
+    /// The old token was replaced, and nobody has the value of the new one.
+    #[error(
+        "the old token is dead and the value of the new one was lost: a person must make another in the provider's console"
+    )]
+    Lost,
+    /// Two values have one handle.
+    #[error(
+        "the provider gives the new token the handle of the old one: perhaps it is the same token in another writing"
+    )]
+    Alike,
     /// Sealed bytes cannot be opened.
     #[error("a sealed value cannot be opened")]
     Unreadable,

@@ -83,6 +83,9 @@ struct Inner {
     faults: BTreeMap<Act, VecDeque<Fault>>,
     calls: BTreeMap<Act, u64>,
     accepts_anything: bool,
+    /// What was replaced in place, and by what.
+    replaced: BTreeMap<TokenId, TokenId>,
+    reused: u64,
 }
 
 #[derive(Debug)]
@@ -177,6 +180,24 @@ impl MemoryProvider {
         self.inner().calls.get(&act).copied().unwrap_or_default()
     }
 
+    /// What a person does in the console: makes a token with the rights of another. Where one replaces the other in
+    /// place, the other ends.
+    pub fn make_by_hand(&self, like: &TokenId) -> (TokenId, Secret) {
+        let made = self.inner().mint(like, &Label::new(""), &self.abilities, None);
+        (made.token, made.secret)
+    }
+
+    /// What a person does in the console: ends a token. One that is not there stays so.
+    pub fn end_by_hand(&self, token: &TokenId) {
+        self.inner().tokens.remove(token);
+    }
+
+    /// How often a token that had been replaced was to be replaced again; each time all that came of it was ended.
+    #[must_use]
+    pub fn reused(&self) -> u64 {
+        self.inner().reused
+    }
+
     /// The tokens that work.
     #[must_use]
     pub fn live(&self) -> Vec<TokenId> {
@@ -256,9 +277,26 @@ impl Inner {
         let minted = Minted { token: token.clone(), secret: secret() };
         if abilities.class == Class::Replace {
             self.tokens.remove(like);
+            self.replaced.insert(like.clone(), token.clone());
         }
         self.tokens.insert(token, fresh);
         minted
+    }
+
+    /// True when `like` was replaced before: somebody else may have its value, so all that came of it ends.
+    fn is_reuse(&mut self, like: &TokenId) -> bool {
+        let mut heirs = Vec::new();
+        let mut last = like;
+        while let Some(next) = self.replaced.get(last).filter(|next| !heirs.contains(*next)) {
+            heirs.push(next.clone());
+            last = next;
+        }
+        if heirs.is_empty() {
+            return false;
+        }
+        self.reused += 1;
+        self.tokens.retain(|token, _| !heirs.contains(token));
+        true
     }
 
     fn full(&self, like: &TokenId, label: &Label, abilities: &Abilities) -> bool {
@@ -292,6 +330,12 @@ impl Provider for MemoryProvider {
         let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing".to_vec()) };
         self.act(Act::Mint, abilities.mint, lie, |inner| match abilities.chooser {
             _ if inner.full(like, label, &abilities) => Err(ProviderError::Quota),
+            Chooser::Server if abilities.class == Class::Replace && inner.is_reuse(like) => {
+                Err(ProviderError::Refused { act: Act::Mint.word(), code: "it was replaced before".to_owned() })
+            }
+            Chooser::Server if abilities.class == Class::Replace && !inner.tokens.contains_key(like) => {
+                Err(ProviderError::Refused { act: Act::Mint.word(), code: "no such token".to_owned() })
+            }
             Chooser::Client if chosen.is_none() => {
                 Err(ProviderError::Refused { act: Act::Mint.word(), code: "no value was chosen".to_owned() })
             }
@@ -419,6 +463,20 @@ mod tests {
         provider.put("a", "value-a");
         let minted = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), None).await.unwrap();
         assert_eq!(provider.live(), [minted.token]);
+        let again = provider.mint(&like(&TokenId::new("a")), &Label::new("l"), None).await.unwrap_err();
+        assert_eq!((again.happened(), again.reason()), (Happened::No, Reason::Rejected));
+        assert!(provider.live().is_empty() && provider.reused() == 1, "reuse ends all that came of the token");
+    }
+
+    #[tokio::test]
+    async fn a_person_makes_and_ends_tokens_in_the_console() {
+        let provider = MemoryProvider::new(Abilities { mint: false, ..abilities(Chooser::Server, Quota::Unlimited) });
+        provider.put("a", "value-a");
+        let (made, secret) = provider.make_by_hand(&TokenId::new("a"));
+        let credential = Credential { secret: Some(secret), ..Credential::default() };
+        assert_eq!(provider.verify(&credential).await, Verdict::Live(made.clone()));
+        provider.end_by_hand(&TokenId::new("a"));
+        assert_eq!(provider.live(), [made]);
     }
 
     #[tokio::test]

@@ -36,6 +36,11 @@ struct Run<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     passing_key: Option<&'a str>,
     excused: &'a BTreeMap<Excuse, u64>,
+    /// What was chosen and why, in continuous integration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notices: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -84,6 +89,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             exit_code: report.exit_code,
             passing_key: report.passing_key.as_deref(),
             excused: &outcome.excused,
+            chosen: report.about.words.as_deref(),
+            notices: &report.about.notices,
         },
         coverage: Covered {
             complete: coverage.is_complete(),

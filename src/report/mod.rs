@@ -1,13 +1,19 @@
 //! A scan as people and machines read it. Built from sightings, so there is nothing in it to hide.
 
+mod annotations;
+mod bitbucket;
+mod gitlab;
 mod json;
+mod junit;
 mod lines;
+mod paths;
 mod sarif;
+mod summary;
 mod text;
 #[cfg(feature = "rotate")]
 pub mod timeline;
 
-use crate::model::{Fingerprint, LineColumn, Place, Severity};
+use crate::model::{Fingerprint, LineColumn, Place, Severity, Timestamp};
 use crate::scan::{Outcome, harmless};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -25,6 +31,18 @@ pub enum Format {
     Json,
     /// SARIF 2.1.0.
     Sarif,
+    /// GitLab's secret-detection report.
+    Gitlab,
+    /// JUnit's XML.
+    Junit,
+    /// Commands by which GitHub annotates lines.
+    Github,
+    /// Markdown for the page of a run.
+    Summary,
+    /// The report of Bitbucket's Code Insights.
+    BitbucketReport,
+    /// The annotations of Bitbucket's Code Insights.
+    BitbucketAnnotations,
 }
 
 /// What was scanned.
@@ -40,6 +58,10 @@ pub enum Scope {
     Range(String),
     /// All commits.
     History,
+    /// The message of a commit that is being made.
+    Message,
+    /// The commits that a push brings.
+    Push,
     /// Another scanner's report.
     Imported(String),
 }
@@ -54,10 +76,18 @@ impl Scope {
             Self::Staged => "staged",
             Self::Range(_) => "range",
             Self::History => "history",
+            Self::Message => "message",
+            Self::Push => "push",
             Self::Imported(_) => "import",
         }
     }
 }
+
+/// How text is drawn for machines.
+const PLAIN: Style = Style { colour: false, unicode: true };
+
+/// The exit code of a run that is incomplete.
+const INCOMPLETE: u8 = 3;
 
 /// How text is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,8 +98,19 @@ pub struct Style {
     pub unicode: bool,
 }
 
-/// A scan with what is said about it. All but the text report depend on the content alone, so that two runs on the
-/// same bytes give the same bytes.
+/// What a run in continuous integration knows besides what it found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// What was chosen and why.
+    pub words: Option<String>,
+    /// What a reviewer should know: a policy that is changed, a finding that is excused.
+    pub notices: Vec<String>,
+    /// The commit that was judged.
+    pub commit: Option<String>,
+}
+
+/// A scan with what is said about it. All reports without times in them depend on the content alone, so that two runs on
+/// the same bytes give the same bytes.
 #[derive(Debug)]
 pub struct Report<'a> {
     /// What came out.
@@ -80,7 +121,7 @@ pub struct Report<'a> {
     pub gate: Severity,
     /// The exit code.
     pub exit_code: u8,
-    /// Whether the run stands before a commit.
+    /// Whether the run stands before a commit or a push.
     pub stops_commit: bool,
     /// Why the fingerprints hold for this run alone, if they do.
     pub passing_key: Option<String>,
@@ -88,6 +129,10 @@ pub struct Report<'a> {
     pub suggested_until: String,
     /// How long it took.
     pub elapsed: Duration,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// What else is known.
+    pub about: About,
     /// The top of the work tree, if there is one: paths for machines start there.
     pub top: Option<PathBuf>,
     /// The working directory: relative paths start there.
@@ -105,7 +150,41 @@ impl Report<'_> {
             Format::Lines => lines::write(self, style, out),
             Format::Json => json::write(self, out),
             Format::Sarif => sarif::write(self, out),
+            Format::Gitlab => gitlab::write(self, out),
+            Format::Junit => junit::write(self, out),
+            Format::Github => annotations::write(self, out),
+            Format::Summary => summary::write(self, out),
+            Format::BitbucketReport => bitbucket::write_report(self, out),
+            Format::BitbucketAnnotations => bitbucket::write_annotations(self, out),
         }
+    }
+
+    /// True when the run's answer is whole: nothing went unread, nor was anything left out that must not be.
+    fn is_whole(&self) -> bool {
+        self.outcome.coverage.is_complete() && self.exit_code != INCOMPLETE
+    }
+
+    /// What was not read, with what to do about it, each in one line; the last says how many more there are.
+    fn gaps(&self, style: Style) -> Vec<String> {
+        let coverage = &self.outcome.coverage;
+        let mut lines: Vec<String> = (coverage.gaps.first.iter())
+            .map(|gap| match &gap.remedy {
+                Some(remedy) => format!("{}: {remedy}", escaped(&gap.what, style)),
+                None => escaped(&gap.what, style),
+            })
+            .collect();
+        if let Some(more) = coverage.gaps.count.checked_sub(lines.len() as u64).filter(|more| *more > 0) {
+            lines.push(format!("and {}", counted(more, "more gap")));
+        }
+        if lines.is_empty() && !self.is_whole() {
+            lines.extend(coverage.skipped.iter().filter(|(reason, _)| reason.hides_content()).map(
+                |(reason, listed)| {
+                    let names: Vec<_> = listed.first.iter().take(3).map(|name| escaped(name, style)).collect();
+                    format!("{} left out as {}: {}", counted(listed.count, "item"), reason.words(), names.join(", "))
+                },
+            ));
+        }
+        lines
     }
 
     /// The other spots of the same secret.
@@ -125,20 +204,27 @@ fn shown_place(place: &Place, style: Style) -> String {
 
 fn escaped(text: &str, style: Style) -> String {
     let mut out = String::with_capacity(text.len());
+    // Services obey what begins with two colons at the start of a line, and two number signs with a bracket anywhere.
+    let mut before = if text.starts_with("::") { ':' } else { ' ' };
     for character in text.chars() {
+        let command = before == character && (out.is_empty() || character == '#');
         if harmless(character) != character || (!style.unicode && !character.is_ascii()) {
             out.extend(character.escape_default());
+        } else if command {
+            out.extend(character.escape_unicode());
         } else {
             out.push(character);
         }
+        before = character;
     }
     out
 }
 
 /// Text that may have lost its unusual characters, as an excerpt.
 fn plain(text: &str, style: Style) -> String {
+    let text = text.replace("##[", "## [");
     if style.unicode {
-        return text.to_owned();
+        return text;
     }
     let text = text.replace('\u{2026}', "...");
     text.chars().map(|character| if character.is_ascii() { character } else { '?' }).collect()

@@ -1,15 +1,17 @@
 //! SARIF 2.1.0, as GitHub's code scanning and other readers take it. No snippet, no author, no secret.
 
-use super::Report;
+use super::{Report, paths};
 use crate::model::{Confidence, Place, Severity, Sighting, Verdict};
 use crate::scan::Region;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Component, Path, PathBuf};
 
 /// Results that readers take; the worst come first.
 const MOST_RESULTS: usize = 5_000;
+
+/// What the world knows about credentials in the clear.
+pub(super) const CWE_PAGE: &str = "https://cwe.mitre.org/data/definitions/798.html";
 
 /// The top of the repository, as SARIF names it.
 const TOP: &str = "%SRCROOT%";
@@ -62,8 +64,9 @@ fn invocation(report: &Report<'_>) -> Value {
         let count = report.outcome.sightings.len();
         notices.push(notice("warning", format!("{count} findings: only the gravest {MOST_RESULTS} are listed")));
     }
+    notices.extend(report.about.notices.iter().map(|text| notice("warning", text.clone())));
     json!({
-        "executionSuccessful": coverage.is_complete(),
+        "executionSuccessful": report.is_whole(),
         "exitCode": report.exit_code,
         "toolExecutionNotifications": notices,
     })
@@ -83,6 +86,7 @@ fn rule(sighting: &Sighting) -> Value {
         "name": name_of(sighting.kind.as_str()),
         "shortDescription": { "text": title },
         "fullDescription": { "text": format!("{title} in the clear.") },
+        "helpUri": CWE_PAGE,
         "help": {
             "text": format!("{title} was found in the clear. {advice}"),
             "markdown": format!("**{title}** was found in the clear.\n\n{advice}"),
@@ -91,7 +95,7 @@ fn rule(sighting: &Sighting) -> Value {
         "properties": {
             "security-severity": grade(sighting.severity),
             "precision": precision(sighting.confidence),
-            "tags": ["security", "secret"],
+            "tags": ["security", "secret", "external/cwe/cwe-798"],
         },
     })
 }
@@ -164,35 +168,17 @@ fn artifact(report: &Report<'_>, place: &Place) -> Value {
     let relative = |path: &str| json!({ "uri": encoded(path), "uriBaseId": TOP });
     match place {
         Place::Staged { path } | Place::Commit { path, .. } => relative(path),
+        Place::Message { commit } if commit.is_empty() => json!({ "uri": "message" }),
         Place::Message { commit } => json!({ "uri": format!("commit/{commit}/message") }),
         Place::Stdin => json!({ "uri": "stdin" }),
-        Place::File { path } => {
-            let top = report.top.as_deref().unwrap_or(&report.working_directory);
-            let whole = without_dots(&report.working_directory.join(path));
-            match whole.strip_prefix(top) {
-                Ok(below) => relative(&below.to_string_lossy()),
-                Err(_) => json!({ "uri": format!("file://{}", encoded(&whole.to_string_lossy())) }),
+        Place::File { path } => match paths::in_repository(report, place) {
+            Some(below) => relative(&below),
+            None => {
+                let whole = paths::without_dots(&report.working_directory.join(path));
+                json!({ "uri": format!("file://{}", encoded(&whole.to_string_lossy())) })
             }
-        }
+        },
     }
-}
-
-/// Resolves links where the path still exists, and `.` and `..` in any case.
-fn without_dots(path: &Path) -> PathBuf {
-    if let Ok(path) = path.canonicalize() {
-        return path;
-    }
-    let mut whole = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                whole.pop();
-            }
-            part => whole.push(part),
-        }
-    }
-    whole
 }
 
 fn encoded(path: &str) -> String {
@@ -250,6 +236,5 @@ mod tests {
     fn paths_and_names_are_written_as_readers_expect() {
         assert_eq!(encoded("a b/ä:%.rs"), "a%20b/%C3%A4%3A%25.rs");
         assert_eq!(name_of("acme.api-token"), "AcmeApiToken");
-        assert_eq!(without_dots(Path::new("/nowhere/a/./b/../c")), Path::new("/nowhere/a/c"));
     }
 }

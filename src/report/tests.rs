@@ -46,6 +46,8 @@ fn written(outcome: &Outcome, format: Format, style: Style) -> String {
         passing_key: None,
         suggested_until: "2027-03-01".to_owned(),
         elapsed: Duration::from_millis(11),
+        ended: Timestamp(1_783_000_000_500),
+        about: About::default(),
         top: None,
         working_directory: PathBuf::from("/work"),
     };
@@ -92,7 +94,7 @@ fn a_gap_is_said_loudly() {
     let text = written(&outcome, Format::Text, Style::default());
     assert!(text.contains("no leaks in what was read, but the scan is INCOMPLETE (exit 3)"), "{text}");
     assert!(text.contains("\ncannot read x: try y\n"), "{text}");
-    assert!(written(&outcome, Format::Lines, Style::default()).contains("incomplete: cannot read x\n"));
+    assert!(written(&outcome, Format::Lines, Style::default()).contains("incomplete: cannot read x: try y\n"));
     let sarif: serde_json::Value = serde_json::from_str(&written(&outcome, Format::Sarif, Style::default())).unwrap();
     let invocation = &sarif["runs"][0]["invocations"][0];
     assert_eq!(invocation["executionSuccessful"], false);

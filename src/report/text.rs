@@ -34,10 +34,11 @@ fn headline(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Resul
         0 => format!("no leaks in what was read, but the scan is INCOMPLETE (exit {})", report.exit_code),
         _ => {
             let places: BTreeSet<_> = report.outcome.sightings.iter().map(|sighting| &sighting.place).collect();
+            let act = if report.scope == Scope::Push { "push" } else { "commit" };
             let stopped = match (report.stops_commit, report.exit_code) {
-                (true, 0) => ", none that stops the commit",
-                (true, _) => ", commit stopped",
-                (false, _) => "",
+                (true, 0) => format!(", none that stops the {act}"),
+                (true, _) => format!(", {act} stopped"),
+                (false, _) => String::new(),
             };
             let place = place_word(&report.scope, places.len() as u64);
             format!("{} in {place}{stopped}", counted(leaks, "leak"))
@@ -62,7 +63,8 @@ fn item_word(scope: &Scope) -> &'static str {
     match scope {
         Scope::Files | Scope::Staged => "file",
         Scope::Stdin => "stream",
-        Scope::Range(_) | Scope::History => "object",
+        Scope::Message => "message",
+        Scope::Range(_) | Scope::History | Scope::Push => "object",
         Scope::Imported(_) => "place",
     }
 }
@@ -72,6 +74,8 @@ fn place_word(scope: &Scope, count: u64) -> String {
         Scope::Files => counted(count, "file"),
         Scope::Stdin => "standard input".to_owned(),
         Scope::Staged => counted(count, "staged file"),
+        Scope::Message => "the message".to_owned(),
+        Scope::Push => format!("{} of the push", counted(count, "place")),
         Scope::Range(_) | Scope::History => format!("{} of the history", counted(count, "place")),
         Scope::Imported(tool) => format!("{} of the {tool} report", counted(count, "place")),
     }
@@ -152,6 +156,7 @@ fn footer(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<
     if let Some(more) = gaps.count.checked_sub(GAPS as u64).filter(|more| *more > 0) {
         lines.push(format!("and {} (--format json lists them)", counted(more, "more gap")));
     }
+    lines.extend(report.about.notices.iter().map(|notice| format!("notice: {}", escaped(notice, style))));
     if !lines.is_empty() {
         writeln!(out)?;
     }

@@ -3,6 +3,10 @@
 use crate::model::{Class, Health, Timestamp, Usage, Verdict};
 use crate::rotation::{Effect, Event, Fact, Old, Outcome, Plan, Stage, State, Step, StoreState};
 
+/// What a replacement in place means.
+const OUTAGE: &str =
+    "the old one ends at that moment, its users fail until they have the new one, and there is no way back";
+
 /// One line of a timeline: what happened, and the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -38,6 +42,8 @@ pub fn line(state: &State, event: &Event) -> Option<Line> {
         }
         Fact::Counted(ids) => say("Counted", plural(ids.len(), "token")),
         Fact::Minted { token, .. } => say("Minted", format!("{token}, sealed before any other use")),
+        Fact::Provided { who, .. } => say("Handed over", format!("a token by {who}, sealed before any other use")),
+        Fact::Tried(verdict) => say("New asked", verdict_words(verdict)),
         Fact::Sought(ids) => say("Sought", format!("{} found", plural(ids.len(), "token"))),
         Fact::Proved => {
             say("Proved", format!("the new token works{}", times(state, Stage::Proving, plan.policy.proofs)))
@@ -128,8 +134,43 @@ pub fn standing(state: &State) -> String {
 /// The effects of a plan as numbered sentences, from the step function that runs it.
 #[must_use]
 pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
-    let lines = effects.iter().enumerate();
-    lines.map(|(number, effect)| format!("  {:>2}  {}\n", number + 1, effect_words(plan, effect))).collect()
+    let mut live = Live { old: true, new: false };
+    let mut text = String::new();
+    for (number, effect) in effects.iter().enumerate() {
+        let after = live.after(plan, effect);
+        let change = if after == live { String::new() } else { format!("  [live then: {}]", after.words()) };
+        text.push_str(&format!("  {:>2}  {}{change}\n", number + 1, effect_words(plan, effect)));
+        live = after;
+    }
+    text
+}
+
+/// Which tokens work after a step of a plan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Live {
+    old: bool,
+    new: bool,
+}
+
+impl Live {
+    fn after(self, plan: &Plan, effect: &Effect) -> Self {
+        match effect {
+            Effect::Mint { .. } | Effect::Try => {
+                Self { old: self.old && plan.abilities.class != Class::Replace, new: true }
+            }
+            Effect::Disable(_) | Effect::Revoke(_) => Self { old: false, ..self },
+            _ => self,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match (self.old, self.new) {
+            (true, true) => "OLD and NEW",
+            (true, false) => "OLD",
+            (false, true) => "NEW",
+            (false, false) => "none",
+        }
+    }
 }
 
 /// The first eight characters of a digest in two groups.
@@ -154,6 +195,12 @@ fn verified(state: &State) -> &'static str {
     };
     match stage {
         Stage::Assessing | Stage::Planning | Stage::Closed(Outcome::AlreadyDead) => "Assessed",
+        // After a replacement in place only the old token can tell.
+        Stage::Seeking | Stage::Minting
+            if state.plan.abilities.class == Class::Replace && state.successor.is_none() =>
+        {
+            "Old asked"
+        }
         Stage::RollingBack(_) | Stage::Seeking | Stage::Minting | Stage::Closed(Outcome::RolledBack(_)) => "New asked",
         _ => "Old asked",
     }
@@ -219,6 +266,9 @@ fn step_words(plan: &Plan, step: Step) -> String {
         Step::Preflight => "check everything checkable".to_owned(),
         Step::Count => "list the tokens there are".to_owned(),
         Step::Mint => "mint".to_owned(),
+        Step::Try => "ask what the token is that was handed over".to_owned(),
+        Step::AskOld => "ask whether the old token still lives".to_owned(),
+        Step::Twin => "look for a second token of the same mint".to_owned(),
         Step::Seek => "look for what an interrupted mint left".to_owned(),
         Step::Prove => "try the new token".to_owned(),
         Step::Stage(store) => format!("stage in {}", store_name(plan, store)),
@@ -246,8 +296,23 @@ fn effect_words(plan: &Plan, effect: &Effect) -> String {
         Effect::Count => "list the tokens there are".to_owned(),
         Effect::Mint { attempt, .. } => {
             let rotation = plan.rotation.as_str().to_ascii_lowercase().replace('-', "");
-            format!("MINT a token like the old one, labelled stanch-{rotation}-{attempt}-<nonce>")
+            let label = format!("stanch-{rotation}-{attempt}-<nonce>");
+            match plan.abilities.class {
+                Class::Replace => format!("REPLACE the old token by a new one, labelled {label}: {OUTAGE}"),
+                _ => format!("MINT a token like the old one, labelled {label}"),
+            }
         }
+        Effect::Try => {
+            let replaces = plan.abilities.class == Class::Replace;
+            let makes = if replaces {
+                format!("REPLACES the old token by a new one in the provider's console ({OUTAGE})")
+            } else {
+                "MAKES a token like the old one in the provider's console".to_owned()
+            };
+            format!("a person {makes} and hands it over; it is asked for, with a negative control, before any use")
+        }
+        Effect::AskOld => "ask whether the old token still lives".to_owned(),
+        Effect::SeekTwin { .. } => "look for a second token of the same mint".to_owned(),
         Effect::Seek { .. } => "look for what an interrupted mint left".to_owned(),
         Effect::Prove => format!("try the new token ({} successes in a row)", plan.policy.proofs),
         Effect::Stage { store } => format!("STAGE the new value in {}", store_name(plan, *store)),
@@ -260,6 +325,9 @@ fn effect_words(plan: &Plan, effect: &Effect) -> String {
         Effect::Soak => format!("watch the old token's use for {:?}", plan.policy.soak),
         Effect::Recheck(dependent) => format!("probe {} once more", dependent_name(plan, *dependent)),
         Effect::Disable(_) => "DISABLE the old token: from here there is no way back".to_owned(),
+        Effect::Revoke(_) if !plan.abilities.revoke && !plan.abilities.disable => {
+            "a person REVOKES the old token in the provider's console: from here there is no way back".to_owned()
+        }
         Effect::Revoke(_) => "REVOKE the old token: from here there is no way back".to_owned(),
         Effect::EndSessions(_) => "END the sessions that the old token opened".to_owned(),
         Effect::Confirm => format!("ask until the old token is refused {} times in a row", plan.policy.confirms),

@@ -2,7 +2,10 @@
 
 use super::machine::tries;
 use super::steps::{can_seek, checks_back, moved, next, pushable};
-use super::{DependentState, Orphan, Outcome, Pace, Stage, State, StoreState, dependents, forward};
+use super::{
+    DependentState, Orphan, Outcome, Pace, Pending, Stage, State, Step, StoreState, Successor, dependents, forward,
+    hand, replace,
+};
 use crate::model::{Reason, Timestamp, TokenId};
 
 /// A stage failed for good. Before the pivot that is the way back; after it there is none, so a person must choose.
@@ -10,7 +13,7 @@ pub(super) fn roll_back(state: &mut State, why: Reason, at: Timestamp) {
     if !state.pivoted() {
         return turn_back(state, why, at);
     }
-    if matches!(state.stage, Stage::Proving) {
+    if matches!(state.stage, Stage::Proving) && !replace::replaces(&state.plan) {
         // Going on means another token: this one did not work in the time it had.
         forsake(state);
         state.go(Stage::Seeking, at);
@@ -21,6 +24,8 @@ pub(super) fn roll_back(state: &mut State, why: Reason, at: Timestamp) {
 /// Goes back: stores, dependents, then the new token.
 pub(super) fn turn_back(state: &mut State, why: Reason, at: Timestamp) {
     state.ordered = None;
+    state.returning = false;
+    hand::give_up_offer(state);
     if state.pending.as_ref().is_some_and(|pending| !pending.perhaps) {
         state.pending = None;
     }
@@ -30,17 +35,27 @@ pub(super) fn turn_back(state: &mut State, why: Reason, at: Timestamp) {
 
 /// The successor is given up: it must die, and the stores must drop what they hold of it.
 pub(super) fn forsake(state: &mut State) {
-    if let Some(successor) = state.successor.take() {
-        state.stale = Some(successor.label);
-        state.orphans.push(Orphan { token: successor.token, sealed: Some(successor.sealed), revoked: false });
+    let by_hand = !state.plan.abilities.revoke || state.shares_handle();
+    if let Some(Successor { token, attempt, label, sealed, is_alone }) = state.successor.take() {
+        if !is_alone && state.pending.is_none() {
+            // A twin of it may live under its label.
+            let label = label.clone();
+            state.pending = Some(Pending { attempt, label, sealed: None, perhaps: true, lost: false });
+        }
+        state.stale = Some(label);
+        state.orphans.push(Orphan { token, sealed: Some(sealed), revoked: false, by_hand, is_named: true });
     }
     state.proved = false;
     state.exposed = false;
     dependents::reset(state);
 }
 
-/// A sealed value cannot be opened and no dependent reads it yet: discard the token, mint another.
+/// The new token is no good and no dependent reads it yet: discard it, mint another. What replaced the old one in place
+/// stays until a person hands another over.
 pub(super) fn mint_another(state: &mut State, at: Timestamp) {
+    if replace::replaces(&state.plan) {
+        return state.hold(Reason::Unreadable, at);
+    }
     forsake(state);
     state.go(Stage::Seeking, at);
 }
@@ -49,12 +64,18 @@ pub(super) fn mint_another(state: &mut State, at: Timestamp) {
 pub(super) fn sought(state: &mut State, found: &[TokenId], at: Timestamp) -> Option<()> {
     let abilities = state.plan.abilities;
     let before = state.counted.as_deref().unwrap_or_default();
-    let known =
-        |token: &TokenId| forward::old_token(&state.old) == Some(token) || (!abilities.find && before.contains(token));
+    let new = state.successor.as_ref().map(|successor| &successor.token);
+    let known = |token: &TokenId| {
+        forward::old_token(&state.old) == Some(token)
+            || new == Some(token)
+            || state.orphans.iter().any(|orphan| orphan.token == *token)
+            || (!abilities.find && before.contains(token))
+    };
+    let by_hand = !abilities.revoke;
     let left: Vec<Orphan> = found
         .iter()
         .filter(|token| !known(token))
-        .map(|token| Orphan { token: token.clone(), sealed: None, revoked: false })
+        .map(|token| Orphan { token: token.clone(), sealed: None, revoked: false, by_hand, is_named: true })
         .collect();
     if !abilities.find && left.len() > 1 {
         state.hold(Reason::Ambiguous, at);
@@ -95,6 +116,11 @@ pub(super) fn settle(state: &mut State, at: Timestamp) {
         Stage::Checking if next(state).is_none() => forward::advance(state, at),
         _ => {}
     }
+    if let Some((Step::Discard, _)) = next(state)
+        && state.orphans.first().is_some_and(|orphan| orphan.by_hand)
+    {
+        hand::end_orphan(state, at);
+    }
 }
 
 fn settle_back(state: &mut State, why: Reason, at: Timestamp) {
@@ -116,7 +142,7 @@ fn settle_seeking(state: &mut State, at: Timestamp) {
     if next(state).is_none() {
         let spent = state.mints.saturating_sub(state.mints_resumed) >= tries(&state.plan.policy);
         forward::advance(state, at);
-        if spent && matches!(state.stage, Stage::Minting) {
+        if spent && matches!(state.stage, Stage::Minting) && !hand::makes(state) {
             state.hold(Reason::Unexpected, at);
         }
     } else if unseekable(state) {
@@ -132,7 +158,8 @@ fn settle_stale(state: &mut State) {
 
 /// A mint may have left something, and nothing can tell what.
 pub(super) fn unseekable(state: &State) -> bool {
-    state.orphans.is_empty()
+    !replace::asks_old(state)
+        && state.orphans.is_empty()
         && state.stale.is_none()
         && !can_seek(state)
         && state.pending.as_ref().is_some_and(|pending| !pushable(&state.plan, pending))

@@ -2,6 +2,7 @@
 
 use super::back::roll_back;
 use super::machine::tries;
+use super::replace::replaces;
 use super::{DependentState, Old, Stage, State};
 use crate::model::{Health, Reason, Timestamp};
 
@@ -77,7 +78,11 @@ pub(super) fn counts(state: &State, index: usize, health: Health) -> bool {
     let back = matches!(state.stage, Stage::RollingBack(_));
     match health {
         Health::Good => one.saw_old || accepted || back || state.pivoted(),
-        Health::Indistinct => accepted || matches!(state.old, Old::Dead(Some(_))),
+        // What was replaced in place is dead, and whether it is gets confirmed while whoever uses the new one is watched.
+        Health::Indistinct => {
+            let replaced = replaces(&state.plan) && state.pivoted();
+            accepted || replaced || matches!(state.old, Old::Dead(Some(_)))
+        }
         Health::Stale | Health::Bad => false,
     }
 }

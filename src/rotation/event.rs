@@ -27,8 +27,14 @@ pub enum Step {
     Count,
     /// Mint.
     Mint,
+    /// Ask what the value is that a person handed over.
+    Try,
     /// Look for what an interrupted mint left.
     Seek,
+    /// Ask once whether the old token still lives, after a replacement in place whose outcome is not known.
+    AskOld,
+    /// Look for a second token of a mint that was answered.
+    Twin,
     /// Try the new token once.
     Prove,
     /// Put the new value beside the current one, or note the version to leave.
@@ -112,6 +118,15 @@ pub enum Fact {
         /// Digest of its sealed form.
         sealed: Digest,
     },
+    /// A person made a token and handed its value over; it is sealed in the same transaction.
+    Provided {
+        /// Who.
+        who: Person,
+        /// Digest of its sealed form.
+        sealed: Digest,
+    },
+    /// The provider spoke of the value that a person handed over.
+    Tried(Verdict),
     /// What an interrupted mint may have left: by label, or all ids there are now where nothing can be labelled.
     Sought(Vec<TokenId>),
     /// The new token worked once, with the scopes of the old one as far as they can be read.

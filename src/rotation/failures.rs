@@ -2,7 +2,7 @@
 
 use super::back::{mint_another, roll_back};
 use super::machine::tries;
-use super::{Stage, State, Step, StoreState, dependents, revoke};
+use super::{Stage, State, Step, StoreState, dependents, hand, replace, revoke};
 use crate::model::{Chooser, Class, Happened, Reason, Timestamp};
 
 /// A step that did not work.
@@ -36,6 +36,8 @@ pub(super) fn failed(state: &mut State, step: Step, failure: Failure, at: Timest
         Step::Stage(_) | Step::Promote(_) if !failure.again => roll_back(state, why, at),
         Step::Check(index) | Step::CheckBack(index) => dependents::answered(state, index, Err(why), at)?,
         Step::Recheck(_) if !failure.again => dependents::fell_back(state, at),
+        Step::Try if why == Reason::Unreadable => hand::refuse(state, why, at),
+        Step::AskOld => replace::unanswered(state, why, at),
         Step::Discard if why == Reason::Unsupported => discard_by_hand(state, at)?,
         Step::Disable => revoke::disable_failed(state, why, tried, at),
         Step::Revoke => revoke::revoke_failed(state, failure.happened, why, tried, at),
@@ -64,8 +66,8 @@ fn overtaken(state: &mut State, store: usize, failure: Failure) -> Option<()> {
 
 /// A person must end it; going on means that it was done, and the provider is asked.
 fn discard_by_hand(state: &mut State, at: Timestamp) -> Option<()> {
-    state.orphans.first_mut()?.revoked = true;
-    state.hold(Reason::Unsupported, at);
+    state.orphans.first_mut()?.by_hand = true;
+    hand::end_orphan(state, at);
     Some(())
 }
 
@@ -127,7 +129,9 @@ fn value_lost(state: &mut State, perhaps: bool, at: Timestamp) {
     if !perhaps {
         state.pending = None;
     }
-    if matches!(state.stage, Stage::RollingBack(_)) || state.plan.abilities.class == Class::TwoSlots {
+    if matches!(state.stage, Stage::RollingBack(_))
+        || matches!(state.plan.abilities.class, Class::TwoSlots | Class::Replace)
+    {
         state.ready(at, 0);
     } else {
         state.go(Stage::Seeking, at);

@@ -3,9 +3,10 @@
 use super::machine::{backoff, between_readings};
 use super::steps::unstaged;
 use super::{
-    Approve, Fact, Old, Outcome, Stage, Staged, State, Step, StoreState, Successor, back, dependents, revoke, steps,
+    Approve, Fact, Old, Outcome, Stage, Staged, State, Step, StoreState, Successor, back, dependents, hand, replace,
+    revoke, steps,
 };
-use crate::model::{Class, Digest, Quota, Reason, Timestamp, TokenId, Verdict, Version};
+use crate::model::{Chooser, Digest, Quota, Reason, Timestamp, TokenId, Verdict, Version};
 
 /// The old token's handle, once the provider named it.
 pub(super) fn old_token(old: &Old) -> Option<&TokenId> {
@@ -26,7 +27,10 @@ pub(super) fn succeeded(state: &mut State, step: Step, tried: u32, fact: &Fact, 
         (Step::Preflight, Fact::Preflighted { saw_old }) => preflighted(state, saw_old, at)?,
         (Step::Count, Fact::Counted(tokens)) => counted(state, tokens, tried, at),
         (Step::Mint, Fact::Minted { token, sealed }) => minted(state, token, sealed, at)?,
+        (Step::Try, Fact::Tried(verdict)) => hand::tried(state, verdict, tried, at)?,
         (Step::Seek, Fact::Sought(found)) => back::sought(state, found, at)?,
+        (Step::AskOld, Fact::Verified(verdict)) => replace::old_answered(state, verdict, at)?,
+        (Step::Twin, Fact::Sought(found)) => twin_sought(state, found, at)?,
         (Step::Prove, Fact::Proved) => proved(state, at),
         (Step::Stage(index), Fact::Staged { store, staged }) if index == *store => {
             was_staged(state, index, staged, at)?
@@ -85,8 +89,11 @@ fn cleared(state: &mut State, step: Step, tried: u32, fact: &Fact, at: Timestamp
 
 /// Goes to the first stage that still has something to do. After a revoke out of turn that may be any of them.
 pub(super) fn advance(state: &mut State, at: Timestamp) {
+    let replaced = replace::replaces(&state.plan) && state.pivoted();
+    // The users of a token that was replaced wait: what is left over comes after them.
+    let urgent = replaced && state.successor.is_some() && state.stale.is_none() && !revoke::complete(state);
     let unknown = state.pending.as_ref().is_some_and(|pending| !steps::pushable(&state.plan, pending));
-    let stage = if unknown || !state.orphans.is_empty() || state.stale.is_some() {
+    let stage = if !urgent && (unknown || !state.orphans.is_empty() || state.stale.is_some()) {
         Stage::Seeking
     } else if state.successor.is_none() {
         Stage::Minting
@@ -100,6 +107,9 @@ pub(super) fn advance(state: &mut State, at: Timestamp) {
         Stage::Checking
     } else if revoke::complete(state) {
         Stage::Watching { until: at.after(state.plan.policy.watch) }
+    } else if replaced {
+        state.ending.since = Some(at);
+        Stage::Confirming
     } else {
         Stage::Soaking { until: at.after(state.plan.policy.soak) }
     };
@@ -112,9 +122,12 @@ pub(super) fn planned(state: &mut State, digest: &Digest, at: Timestamp) -> Opti
         return None;
     }
     state.planned = Some(digest.clone());
-    match state.plan.policy.approve {
-        Approve::Never => after_approval(state, at),
-        Approve::Plan | Approve::PlanAndRevoke => state.go(Stage::AwaitingApproval(digest.clone()), at),
+    let policy = &state.plan.policy;
+    match policy.approve {
+        Approve::Never if policy.accept_outage || !replace::replaces(&state.plan) => after_approval(state, at),
+        Approve::Never | Approve::Plan | Approve::PlanAndRevoke => {
+            state.go(Stage::AwaitingApproval(digest.clone()), at)
+        }
     }
     Some(())
 }
@@ -122,7 +135,7 @@ pub(super) fn planned(state: &mut State, digest: &Digest, at: Timestamp) -> Opti
 /// The plan may be carried out.
 pub(super) fn after_approval(state: &mut State, at: Timestamp) {
     if state.plan.emergency {
-        revoke::enter(state, at);
+        revoke::end_first(state, at);
     } else {
         state.go(Stage::Preflighting, at);
     }
@@ -150,7 +163,7 @@ fn assessed(state: &mut State, verdict: &Verdict, tried: u32, at: Timestamp) {
     retry_or_hold(state, why, tried, at);
 }
 
-fn retry_or_hold(state: &mut State, why: Reason, tried: u32, at: Timestamp) {
+pub(super) fn retry_or_hold(state: &mut State, why: Reason, tried: u32, at: Timestamp) {
     if tried < super::machine::tries(&state.plan.policy) {
         state.ready(at.after(state.plan.policy.pause), tried);
     } else {
@@ -166,9 +179,8 @@ fn preflighted(state: &mut State, saw_old: &[bool], at: Timestamp) -> Option<()>
     for (one, saw) in state.dependents.iter_mut().zip(saw_old) {
         one.saw_old = *saw;
     }
-    if state.plan.abilities.class == Class::Replace {
-        // The mint would end the old token: only a person can say when its users may fail.
-        state.hold(Reason::Unsupported, at);
+    if replace::replaces(&state.plan) {
+        replace::preflighted(state, at);
         return Some(());
     }
     let mut required = state.plan.dependents.iter().zip(saw_old).filter(|(plan, _)| plan.required).peekable();
@@ -188,6 +200,8 @@ fn preflighted(state: &mut State, saw_old: &[bool], at: Timestamp) -> Option<()>
 fn counted(state: &mut State, tokens: &[TokenId], tried: u32, at: Timestamp) {
     let room = match state.plan.abilities.quota {
         Quota::Unlimited => true,
+        // What replaces another needs no room.
+        Quota::AtMost(_) if replace::replaces(&state.plan) => true,
         Quota::AtMost(most) => u32::try_from(tokens.len()).is_ok_and(|there| there < most),
     };
     if room {
@@ -202,7 +216,7 @@ fn counted(state: &mut State, tokens: &[TokenId], tried: u32, at: Timestamp) {
 fn minted(state: &mut State, token: &TokenId, sealed: &Digest, at: Timestamp) -> Option<()> {
     let pending = state.pending.take()?;
     state.counted = None;
-    if old_token(&state.old) == Some(token) && state.plan.abilities.class != Class::Replace {
+    if old_token(&state.old) == Some(token) && !replace::replaces(&state.plan) {
         // Ending one would end the other.
         state.hold(Reason::Unexpected, at);
         return Some(());
@@ -212,12 +226,31 @@ fn minted(state: &mut State, token: &TokenId, sealed: &Digest, at: Timestamp) ->
         attempt: pending.attempt,
         label: pending.label,
         sealed: sealed.clone(),
+        is_alone: !can_have_twin(state),
     });
     state.proved = false;
     if matches!(state.stage, Stage::RollingBack(_)) {
         state.ready(at, 0);
     } else {
         advance(state, at);
+    }
+    Some(())
+}
+
+/// A request that something on the way delivered twice may have made two tokens, and a label tells.
+fn can_have_twin(state: &State) -> bool {
+    let abilities = &state.plan.abilities;
+    abilities.chooser == Chooser::Server && abilities.find && !replace::replaces(&state.plan)
+}
+
+/// The label of the new token was looked for. Where it has a twin neither is used: both are ended, and another is made.
+fn twin_sought(state: &mut State, found: &[TokenId], at: Timestamp) -> Option<()> {
+    let successor = state.successor.as_mut()?;
+    if found.iter().all(|token| *token == successor.token) {
+        successor.is_alone = true;
+        state.ready(at, 0);
+    } else {
+        back::mint_another(state, at);
     }
     Some(())
 }
@@ -305,7 +338,13 @@ fn discard_confirmed(state: &mut State, verdict: &Verdict, tried: u32, at: Times
         }
         Verdict::Live(_) | Verdict::Restricted(..) => {
             state.streak = 0;
-            state.orphans.first_mut()?.revoked = false;
+            let orphan = state.orphans.first_mut()?;
+            if orphan.by_hand && tried < super::machine::tries(&state.plan.policy) {
+                // What a person ended a moment ago may be accepted for another one.
+                state.ready(at.after(state.plan.policy.confirm_pause), tried);
+                return Some(());
+            }
+            orphan.revoked = false;
             let policy = &state.plan.policy;
             if at >= state.entered.after(policy.confirm_within) {
                 state.hold(Reason::StillLive, at);

@@ -27,6 +27,7 @@ use super::{
     Due, Effect, Ending, Event, Fact, Old, Order, Pace, Pending, Plan, Policy, Stage, State, Step, StoreState,
     dependents, failures, forward, orders, revoke, steps,
 };
+use super::{hand, replace};
 use crate::model::{Chooser, Digest, Label, Person, Reason, Timestamp};
 use std::time::Duration;
 
@@ -76,6 +77,12 @@ fn begin(plan: Plan, at: Timestamp) -> State {
         dependents: unprobed(plan.dependents.len()),
         explained: Vec::new(),
         ending: Ending::default(),
+        offered: None,
+        refused: None,
+        by_hand: false,
+        outage: false,
+        returning: false,
+        lives: 0,
         plan,
     }
 }
@@ -104,6 +111,7 @@ fn fold(state: &mut State, fact: &Fact, at: Timestamp) -> Option<()> {
         (Fact::Approved { who, digest, expires }, Pace::Ready { .. }) => {
             orders::approved(state, who, digest, *expires, at)?;
         }
+        (Fact::Provided { sealed, .. }, Pace::Ready { .. }) => hand::provided(state, sealed, at)?,
         (Fact::Ordered(order, who, _), Pace::Ready { .. }) => orders::take(state, *order, who, at)?,
         (Fact::Failed { happened, again, why, .. }, Pace::Running { step, tried }) => {
             let again = *again && tried < tries(&state.plan.policy);
@@ -125,6 +133,7 @@ pub fn due(state: &State, now: Timestamp) -> Due {
         (Stage::Held { why, .. }, _) => Due::Ask(*why),
         (Stage::AwaitingApproval(_) | Stage::AwaitingRevokeApproval, _) => Due::Ask(Reason::Unapproved),
         (Stage::Planning, _) => Due::Plan,
+        (Stage::Minting, _) if hand::waits(state) => Due::Ask(hand::asks(state)),
         (_, Pace::Ready { not_before, .. }) if not_before > now => Due::Wait(not_before),
         // A stage that neither has an effect nor passes on is a bug; it waits for a person rather than spin.
         (_, Pace::Ready { .. }) => {
@@ -150,7 +159,7 @@ fn began(state: &mut State, step: Step, label: Option<&Label>, sealed: Option<&D
         return None;
     }
     match (step, effect) {
-        (Step::Mint, Effect::Mint { attempt, again }) => began_mint(state, attempt, again, label?, sealed)?,
+        (Step::Mint, Effect::Mint { attempt, again }) => began_mint(state, attempt, again, label?, sealed, at)?,
         (Step::Stage(store), _) => *state.stores.get_mut(store)? = StoreState::Touched,
         (Step::Promote(store), Effect::Promote { staged, .. }) => {
             let one = state.stores.get_mut(store)?;
@@ -179,9 +188,17 @@ fn began_mint(
     again: Option<(Label, Digest)>,
     label: &Label,
     sealed: Option<&Digest>,
+    at: Timestamp,
 ) -> Option<()> {
     if let Some((same_label, same_value)) = again {
         return (*label == same_label && sealed == Some(&same_value)).then_some(());
+    }
+    if replace::replaces(&state.plan) {
+        // The call ends the old token, and a second one of unknown outcome may end the new one.
+        if state.pending.is_some() && replace::once(&state.plan) {
+            return None;
+        }
+        revoke::pivot(state, at);
     }
     let prefix = Label::of(&state.plan.rotation, attempt, "");
     let chosen_here = state.plan.abilities.chooser == Chooser::Client;
@@ -204,11 +221,14 @@ fn restarted(state: &mut State, pace: Pace, at: Timestamp) {
             Step::Promote(_) => state.first_move = false,
             Step::Check(index) | Step::CheckBack(index) => dependents::interrupted(state, index),
             // Never sent again before the provider was asked.
-            Step::Revoke => revoke::unsure(state, Reason::Unreachable),
+            Step::Revoke if !state.ends_by_hand() => revoke::unsure(state, Reason::Unreachable),
             _ => {}
         }
     }
     state.forget_the_instant();
+    if replace::relies_on_preflight(state) {
+        state.go(Stage::Preflighting, at);
+    }
 }
 
 impl State {
@@ -227,6 +247,7 @@ impl State {
         self.stage = stage;
         self.entered = at;
         self.streak = 0;
+        self.lives = 0;
         self.ready(at, 0);
     }
 
@@ -247,6 +268,11 @@ impl State {
 /// How often a step is tried; at least once.
 pub(super) fn tries(policy: &Policy) -> u32 {
     policy.tries.max(1)
+}
+
+/// True when the time in which an end must be seen has passed since then.
+pub(super) fn overdue_since(state: &State, since: Timestamp, at: Timestamp) -> bool {
+    at >= since.after(state.plan.policy.confirm_within)
 }
 
 /// A wait that doubles with every try, up to an hour.

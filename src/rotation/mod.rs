@@ -5,10 +5,12 @@ mod dependents;
 mod event;
 mod failures;
 mod forward;
+mod hand;
 mod machine;
 mod orders;
 mod plan;
 mod rehearsal;
+mod replace;
 mod revoke;
 mod state;
 mod steps;
@@ -18,11 +20,12 @@ mod warrant;
 mod tests;
 
 pub use event::{Event, Fact, Order, Step};
+pub use hand::takes_value;
 pub use machine::{Illegal, allowed, apply, due, open};
 pub use plan::{Approve, DependentPlan, Plan, Policy, Staging, StorePlan};
 pub use rehearsal::{digest, effects};
 pub use state::{
-    DependentState, Due, Effect, Ending, Old, Orphan, Outcome, Pace, Pending, Stage, Staged, State, StoreState,
-    Successor,
+    DependentState, Due, Effect, Ending, Offered, Old, Orphan, Outcome, Pace, Pending, Stage, Staged, State,
+    StoreState, Successor,
 };
 pub use warrant::{Grounds, Warrant};

@@ -1,7 +1,7 @@
 //! What people may decide, and when. Never while an effect is under way: its outcome comes first.
 
 use super::steps::{can_seek, pushable};
-use super::{Order, Outcome, Stage, State, back, dependents, forward, revoke};
+use super::{Order, Outcome, Stage, State, back, dependents, forward, hand, replace, revoke};
 use crate::model::{Digest, Person, Reason, Timestamp};
 
 /// A person approved a digest: it must be this plan's, and in time.
@@ -40,13 +40,16 @@ pub(super) fn take(state: &mut State, order: Order, who: &Person, at: Timestamp)
         (Order::Resume, None) if here == Stage::AwaitingRevokeApproval => revoke::enter(state, at),
         (Order::Pause, None) if !state.pivoted() => state.hold(Reason::Ordered, at),
         (Order::Abort, _) if !state.pivoted() && !going_back => back::turn_back(state, Reason::Ordered, at),
+        (Order::Abort, _) if replace::may_return(state, &here) => replace::return_to_old(state, at),
         (Order::RevokeNow, _) if revocable(state, &here, held.is_some()) => {
             // Nobody looks at them at the instant of this revoke, so they are proved after it.
             dependents::reset(state);
             state.ordered = Some(who.clone());
-            revoke::enter(state, at);
+            revoke::end_first(state, at);
         }
-        (Order::Abandon, Some(_)) => state.go(Stage::Closed(Outcome::Abandoned), at),
+        (Order::Abandon, held) if held.is_some() || hand::waits(state) => {
+            state.go(Stage::Closed(Outcome::Abandoned), at)
+        }
         _ => return None,
     }
     Some(())
@@ -66,6 +69,11 @@ fn resume(state: &mut State, here: Stage, why: Reason, at: Timestamp) {
     match (why, &state.stage) {
         (Reason::InUse, Stage::Soaking { .. }) => return forward::after_soak(state, at),
         (Reason::Unprobeable, _) => dependents::accept(state),
+        (Reason::Outage | Reason::NoDependents, Stage::Preflighting) => state.outage = true,
+        (Reason::Alike, Stage::Minting) => hand::is_another(state),
+        (Reason::ByHand, Stage::Revoking) => state.ending.since = Some(at),
+        // Only the old token can tell, and it is asked again.
+        (_, Stage::Seeking) if replace::asks_old(state) => {}
         (Reason::StillLive, _) if state.pivoted() => {
             state.ending.since = Some(at);
             state.ending.resends = 0;
@@ -77,6 +85,8 @@ fn resume(state: &mut State, here: Stage, why: Reason, at: Timestamp) {
         _ => {}
     }
     match state.stage {
+        // What was looked at before a replacement is looked at again.
+        Stage::Minting if replace::relies_on_preflight(state) => state.go(Stage::Preflighting, at),
         Stage::Checking | Stage::RollingBack(_) => dependents::renew(state),
         _ => {}
     }

@@ -79,6 +79,9 @@ pub struct Policy {
     pub approve: Approve,
     /// A dependent that cannot tell versions apart (or none at all) needs no further approval.
     pub accept_unproved: bool,
+    /// A replacement in place, after which every user fails until it has the new token, needs no further approval.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub accept_outage: bool,
     /// How often a step is tried.
     pub tries: u32,
     /// The wait between tries.
@@ -113,6 +116,7 @@ impl Default for Policy {
         Self {
             approve: Approve::Plan,
             accept_unproved: false,
+            accept_outage: false,
             tries: 5,
             pause: Duration::from_secs(5),
             proofs: 3,
@@ -125,6 +129,11 @@ impl Default for Policy {
             watch: Duration::from_secs(300),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 mod millis {

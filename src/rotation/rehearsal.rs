@@ -1,6 +1,6 @@
 //! A dry run: the machine itself, driven by answers that are all as good as they can be.
 
-use super::{Due, Effect, Event, Fact, Order, Plan, Staged, Staging, State, apply, due, open};
+use super::{Due, Effect, Event, Fact, Order, Plan, Stage, Staged, Staging, State, apply, due, open, takes_value};
 use crate::model::{Digest, Health, Label, Person, Timestamp, TokenId, Usage, Verdict, Version};
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -55,12 +55,14 @@ pub fn digest(plan: &Plan) -> Digest {
     Digest::new(HEXLOWER.encode(&Sha256::digest(&bytes)))
 }
 
+/// What a person says and does who agrees with everything.
 fn consent(state: &State, now: Timestamp) -> Fact {
     let who = Person::new("somebody");
     match &state.stage {
-        super::Stage::AwaitingApproval(digest) => {
+        Stage::AwaitingApproval(digest) => {
             Fact::Approved { who, digest: digest.clone(), expires: now.after(Duration::from_millis(1)) }
         }
+        _ if takes_value(state) => Fact::Provided { who, sealed: Digest::new("sealed") },
         _ => Fact::Ordered(Order::Resume, who, String::new()),
     }
 }
@@ -83,7 +85,9 @@ fn success(plan: &Plan, effect: &Effect, now: Timestamp) -> Fact {
         Effect::Preflight => Fact::Preflighted { saw_old: vec![true; plan.dependents.len()] },
         Effect::Count => Fact::Counted(Vec::new()),
         Effect::Mint { .. } => Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("sealed") },
-        Effect::Seek { .. } => Fact::Sought(Vec::new()),
+        Effect::Try => Fact::Tried(Verdict::Live(TokenId::new("new"))),
+        Effect::AskOld => Fact::Verified(Verdict::Dead),
+        Effect::Seek { .. } | Effect::SeekTwin { .. } => Fact::Sought(Vec::new()),
         Effect::Prove => Fact::Proved,
         Effect::Stage { store } => {
             let apart = plan.stores.get(*store).is_some_and(|store| store.staging == Staging::Native);

@@ -1,7 +1,7 @@
 //! The end of the old token: the only place that writes a warrant for it.
 
-use super::machine::{backoff, tries};
-use super::{Effect, Grounds, Old, Stage, State, Step, StoreState, Warrant, dependents, forward};
+use super::machine::{backoff, overdue_since, tries};
+use super::{Effect, Grounds, Old, Stage, State, Step, StoreState, Warrant, dependents, forward, hand, replace};
 use crate::model::{Happened, Reason, Timestamp, Verdict};
 
 /// True when the old token is ended before its successor is proved: by a person's order or an emergency plan.
@@ -18,13 +18,15 @@ pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
         return Some((Step::Recheck(dependent), Effect::Recheck(dependent)));
     }
     let (abilities, ending) = (&state.plan.abilities, &state.ending);
-    if abilities.disable && !ending.disabled {
+    // Where both have one handle, a call might end the new one.
+    let own_handle = !state.shares_handle();
+    if abilities.disable && own_handle && !ending.disabled {
         return Some((Step::Disable, Effect::Disable(warrant(state)?)));
     }
-    if (abilities.revoke || !abilities.disable) && !ending.revoked {
+    if (abilities.revoke || !abilities.disable || !own_handle) && !ending.revoked {
         return Some((Step::Revoke, Effect::Revoke(warrant(state)?)));
     }
-    if abilities.sessions && !ending.ended {
+    if abilities.sessions && own_handle && !ending.ended {
         return Some((Step::EndSessions, Effect::EndSessions(warrant(state)?)));
     }
     None
@@ -50,6 +52,16 @@ fn warrant(state: &State) -> Option<Warrant> {
         }
     };
     Some(Warrant::new(token, grounds))
+}
+
+/// The old token is ended before anything else, on a person's or a policy's word. Where its replacement does that, the
+/// replacement comes first.
+pub(super) fn end_first(state: &mut State, at: Timestamp) {
+    if replace::replaces(&state.plan) && !hand::makes(state) {
+        replace::begin(state, at);
+    } else {
+        enter(state, at);
+    }
 }
 
 /// Enters the stage (again): everything that may be repeated is.
@@ -89,6 +101,9 @@ pub(super) fn confirmed(state: &mut State, verdict: &Verdict, at: Timestamp) -> 
                 forward::advance(state, at);
             }
         }
+        // Its replacement is its end: it is never revoked by a handle that its successor may have.
+        Verdict::Live(_) | Verdict::Restricted(..) if is_replaced(state) => unconfirmed(state, at),
+        Verdict::Live(_) | Verdict::Restricted(..) if state.ends_by_hand() => not_ended_by_hand(state, at),
         Verdict::Live(_) | Verdict::Restricted(..) => {
             state.streak = 0;
             state.ending.resends = state.ending.resends.saturating_add(1);
@@ -112,7 +127,35 @@ pub(super) fn risen(state: &mut State, at: Timestamp) {
     }
     state.ending.since = Some(at);
     state.ending.resends = 0;
-    enter(state, at);
+    if is_replaced(state) {
+        state.go(Stage::Confirming, at);
+    } else {
+        enter(state, at);
+    }
+}
+
+fn is_replaced(state: &State) -> bool {
+    replace::replaces(&state.plan) && state.successor.is_some()
+}
+
+/// What a person ended a moment ago may be accepted for another one; then that person is asked again.
+fn not_ended_by_hand(state: &mut State, at: Timestamp) {
+    state.ending.resends = state.ending.resends.saturating_add(1);
+    if state.ending.resends < tries(&state.plan.policy) {
+        state.streak = 0;
+        state.ready(at.after(state.plan.policy.confirm_pause), 0);
+    } else {
+        enter(state, at);
+        ask_for_hand(state, at);
+    }
+}
+
+/// A person's to do; going on means that it was done, and the provider is asked.
+fn ask_for_hand(state: &mut State, at: Timestamp) {
+    state.ending.revoked = true;
+    state.ending.resends = 0;
+    state.ready(at, 0);
+    state.hold(Reason::ByHand, at);
 }
 
 /// Not being able to ask is not being dead.
@@ -141,8 +184,7 @@ fn revoke_again(state: &mut State, why: Reason, at: Timestamp) {
 }
 
 fn overdue(state: &State, at: Timestamp) -> bool {
-    let since = state.ending.since.unwrap_or(state.entered);
-    at >= since.after(state.plan.policy.confirm_within)
+    overdue_since(state, state.ending.since.unwrap_or(state.entered), at)
 }
 
 /// Disabling is the gentler half of a revocation: it is tried again, then stepped over.
@@ -157,11 +199,8 @@ pub(super) fn disable_failed(state: &mut State, why: Reason, tried: u32, at: Tim
 
 /// It may have happened, or has failed often: ask whether the token is dead, and come back if it lives.
 pub(super) fn revoke_failed(state: &mut State, happened: Happened, why: Reason, tried: u32, at: Timestamp) {
-    if why == Reason::Unsupported {
-        // A person's to do; going on means that it was done, and the provider is asked.
-        state.ending.revoked = true;
-        state.ready(at, 0);
-        state.hold(why, at);
+    if matches!(why, Reason::Unsupported | Reason::ByHand) {
+        ask_for_hand(state, at);
     } else if happened == Happened::Perhaps || tried >= tries(&state.plan.policy) {
         unsure(state, why);
         state.ready(at, 0);

@@ -1,6 +1,6 @@
 //! Where a rotation stands, and what is due.
 
-use super::{Plan, Step, Warrant};
+use super::{Plan, Step, Warrant, forward, replace};
 use crate::model::{Digest, Health, Label, Person, Reason, Timestamp, TokenId, Version};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,21 @@ pub struct Successor {
     pub label: Label,
     /// Digest of its sealed form.
     pub sealed: Digest,
+    /// Its label was looked for and no second token carries it, or none can.
+    pub is_alone: bool,
+}
+
+/// A value that a person handed over; the provider has not said yet what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Offered {
+    /// Which token of this rotation it would be, counted with the mints.
+    pub attempt: u32,
+    /// What stores know it by.
+    pub label: Label,
+    /// Digest of its sealed form.
+    pub sealed: Digest,
+    /// A person said that it is another token, though the provider gives both the same handle.
+    pub is_another: bool,
 }
 
 /// What staging left in a store.
@@ -193,6 +208,18 @@ pub struct State {
     pub explained: Vec<String>,
     /// How far the end of the old token is.
     pub ending: Ending,
+    /// The value that a person handed over and that is not judged yet.
+    pub offered: Option<Offered>,
+    /// Why the last such value was not taken.
+    pub refused: Option<Reason>,
+    /// The next token is a person's to make, also where the provider can: the old one can no longer be replaced by a call.
+    pub by_hand: bool,
+    /// A person or a policy accepted that the old token's users fail from its replacement on.
+    pub outage: bool,
+    /// A person wants the old token back in use, if it still lives.
+    pub returning: bool,
+    /// How often in a row the old token was seen alive, after a replacement that perhaps happened.
+    pub lives: u32,
 }
 
 impl State {
@@ -208,7 +235,22 @@ impl State {
     pub fn relies_on_the_instant(&self) -> bool {
         let rechecked = !self.pivoted() && self.dependents.iter().any(|one| one.rechecked);
         let counted = self.pending.is_none() && self.counted.is_some();
-        !matches!(self.stage, Stage::Closed(_)) && (rechecked || counted)
+        let looked = replace::relies_on_preflight(self);
+        !matches!(self.stage, Stage::Closed(_)) && (rechecked || counted || looked)
+    }
+
+    /// True when the old token's end is a person's: the provider takes no order for it, or knows the new token by the same
+    /// handle.
+    #[must_use]
+    pub fn ends_by_hand(&self) -> bool {
+        let abilities = &self.plan.abilities;
+        (!abilities.revoke && !abilities.disable) || self.shares_handle()
+    }
+
+    /// True when the provider gives the old and the new token, which live side by side, the same handle.
+    pub(super) fn shares_handle(&self) -> bool {
+        let new = self.successor.as_ref().map(|successor| &successor.token);
+        !replace::replaces(&self.plan) && new.is_some() && new == forward::old_token(&self.old)
     }
 }
 
@@ -234,8 +276,12 @@ pub struct Orphan {
     pub token: TokenId,
     /// The digest of its sealed value, where we ever had the value.
     pub sealed: Option<Digest>,
-    /// The provider accepted its revocation; its death is still to be observed.
+    /// The provider accepted its revocation, or a person is said to have ended it; its death is still to be observed.
     pub revoked: bool,
+    /// Its end is a person's.
+    pub by_hand: bool,
+    /// Its handle is the provider's; else one of ours stands for it.
+    pub is_named: bool,
 }
 
 /// How far one dependent is. All but the first two start afresh with every round of checks.
@@ -295,6 +341,16 @@ pub enum Effect {
         /// For a value chosen here whose push may have happened: the same label, and the digest of the same sealed
         /// value, must be begun and pushed again.
         again: Option<(Label, Digest)>,
+    },
+    /// Ask, with a negative control, what the value is that a person handed over.
+    Try,
+    /// Ask whether the old token still lives, after a replacement in place whose outcome is not known. The answer is
+    /// recorded as [`super::Fact::Verified`].
+    AskOld,
+    /// Look for a second token that the mint of the new one made.
+    SeekTwin {
+        /// The label of both.
+        label: Label,
     },
     /// Look for tokens with the label (or all ids).
     Seek {

@@ -1,7 +1,7 @@
 //! Which step comes next, and the exact effect it has: a function of the state alone.
 
 use super::{Effect, Grounds, Pending, Plan, Stage, State, Step, StoreState, Warrant};
-use super::{dependents, revoke};
+use super::{dependents, hand, replace, revoke};
 use crate::model::{Chooser, Class};
 
 /// The next effect, if the stage has one.
@@ -11,7 +11,9 @@ pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
         Stage::Assessing => Some((Step::Verify, Effect::Verify)),
         Stage::Preflighting => Some((Step::Preflight, Effect::Preflight)),
         Stage::Minting => mint(state),
+        Stage::Seeking if replace::asks_old(state) => Some((Step::AskOld, Effect::AskOld)),
         Stage::Seeking => leftovers(state).or_else(|| seek(state)),
+        Stage::Proving if state.successor.as_ref().is_some_and(|successor| !successor.is_alone) => twin(state),
         Stage::Proving => Some((Step::Prove, Effect::Prove)),
         Stage::Staging => stage(state),
         Stage::Promoting => promote(state),
@@ -35,7 +37,7 @@ pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
 /// True when pushing settles what an unknown mint left: the same value again, or, where that value can no longer be
 /// opened, another one into the same slot.
 pub(super) fn pushable(plan: &Plan, pending: &Pending) -> bool {
-    let slot = plan.abilities.class == Class::TwoSlots;
+    let slot = matches!(plan.abilities.class, Class::TwoSlots | Class::Replace);
     plan.abilities.chooser == Chooser::Client && pending.sealed.is_some() && (slot || !pending.lost)
 }
 
@@ -56,6 +58,9 @@ pub(super) fn moved(store: &StoreState) -> bool {
 
 fn mint(state: &State) -> Option<(Step, Effect)> {
     let abilities = &state.plan.abilities;
+    if hand::makes(state) {
+        return state.offered.as_ref().map(|_| (Step::Try, Effect::Try));
+    }
     if let Some(pending) = state.pending.as_ref().filter(|pending| !pending.lost) {
         let again = Some((pending.label.clone(), pending.sealed.clone()?));
         return Some((Step::Mint, Effect::Mint { attempt: pending.attempt, again }));
@@ -64,6 +69,10 @@ fn mint(state: &State) -> Option<(Step, Effect)> {
         return Some((Step::Count, Effect::Count));
     }
     Some((Step::Mint, Effect::Mint { attempt: state.mints.saturating_add(1), again: None }))
+}
+
+fn twin(state: &State) -> Option<(Step, Effect)> {
+    state.successor.as_ref().map(|successor| (Step::Twin, Effect::SeekTwin { label: successor.label.clone() }))
 }
 
 fn seek(state: &State) -> Option<(Step, Effect)> {

@@ -4,6 +4,7 @@ use crate::journal::{Journal, JournalError};
 use crate::model::{Credential, Digest, RotationId, Secret, TokenId};
 use crate::rotation::State;
 use crate::seal::{SealError, Sealed, Sealer};
+use crate::telemetry;
 use serde_json::Value;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -52,20 +53,25 @@ impl Custody {
         };
         let successor = state.successor.iter().map(|successor| &successor.sealed);
         let pending = state.pending.iter().filter_map(|pending| pending.sealed.as_ref());
+        let offered = state.offered.iter().map(|offered| &offered.sealed);
         let orphans = state.orphans.iter().filter_map(|orphan| orphan.sealed.as_ref());
         let mut minted = Vec::new();
-        for digest in successor.chain(pending).chain(orphans) {
+        for digest in successor.chain(pending).chain(offered).chain(orphans) {
             let Some(sealed) = journal.sealed(rotation, digest).await? else { continue };
             match sealer.open(&new_context(rotation), &sealed) {
                 Ok(secret) => minted.push((digest.clone(), secret)),
                 Err(error) => tracing::warn!(%error, %rotation, "a sealed value of this case cannot be opened"),
             }
         }
+        old.secret.iter().chain(minted.iter().map(|(_, secret)| secret)).for_each(telemetry::hush);
+        // A short one is more likely a name than a key.
+        old.companions.iter().map(|(_, value)| value).filter(|value| value.len() >= 12).for_each(telemetry::hush);
         Ok(Self { old, minted })
     }
 
     /// Takes the value of a mint in.
     pub(super) fn take(&mut self, sealed: Digest, secret: Secret) {
+        telemetry::hush(&secret);
         self.minted.push((sealed, secret));
     }
 
@@ -91,6 +97,11 @@ pub(super) fn seal_old(sealer: &Sealer, rotation: &RotationId, old: &Credential)
 /// Seals the value of a mint.
 pub(super) fn seal_new(sealer: &Sealer, rotation: &RotationId, secret: &Secret) -> Result<Sealed, SealError> {
     sealer.seal(&new_context(rotation), secret)
+}
+
+/// Opens the value of a mint, or what a person handed over.
+pub(super) fn open_new(sealer: &Sealer, rotation: &RotationId, sealed: &Sealed) -> Result<Secret, SealError> {
+    sealer.open(&new_context(rotation), sealed)
 }
 
 fn encode(credential: &Credential) -> Secret {

@@ -88,7 +88,15 @@ impl Hands<'_> {
             }
             Effect::Preflight => self.preflight(custody).await,
             Effect::Count => self.ids().await.map(Fact::Counted),
+            Effect::Try => self.try_offered(custody).await,
+            Effect::AskOld => {
+                old_secret(custody)?;
+                Ok(Fact::Verified(provider::ask(&*self.managed.provider, &self.old(custody)).await))
+            }
             Effect::Seek { label } => self.seek(label).await,
+            Effect::SeekTwin { label } => {
+                self.managed.provider.find(label).await.map(Fact::Sought).map_err(|error| provider_failed(&error))
+            }
             Effect::Prove => self.prove(custody).await,
             Effect::Stage { store } => self.stage(*store, custody).await,
             Effect::Promote { store, staged } => self.promote(*store, staged, custody).await,
@@ -108,6 +116,9 @@ impl Hands<'_> {
             Effect::Disable(warrant) => {
                 let done = self.managed.provider.disable(warrant, &self.old(custody)).await;
                 done.map(|()| Fact::Disabled).map_err(|error| provider_failed(&error))
+            }
+            Effect::Revoke(_) if self.state.ends_by_hand() => {
+                Err(failed(Reason::ByHand, Happened::No, "the old token is a person's to end"))
             }
             Effect::Revoke(warrant) => {
                 let done = self.managed.provider.revoke(warrant, &self.old(custody)).await;
@@ -149,21 +160,17 @@ impl Hands<'_> {
         };
         let old = self.old(custody);
         let minted = self.managed.provider.mint(&old, label, chosen).await.map_err(|error| provider_failed(&error))?;
-        if chosen.is_none() && self.state.plan.abilities.find {
-            self.was_minted_once(label, &minted.token).await?;
-        }
         Ok(Done::Minted { token: minted.token, secret: minted.secret })
     }
 
-    /// A request that something on the way delivered twice has made two tokens, and only one of them came back. Its
-    /// label finds the other; then neither is used, both are sought and ended, and another is made.
-    async fn was_minted_once(&self, label: &Label, minted: &TokenId) -> Result<(), Failed> {
-        let doubt = |why, note| Err(retry(why, Happened::Perhaps, note));
-        match self.managed.provider.find(label).await {
-            Ok(found) if found.iter().all(|token| token == minted) => Ok(()),
-            Ok(_) => doubt(Reason::Ambiguous, "the provider made more than one token of one request"),
-            Err(error) => doubt(error.reason(), "it cannot be seen whether one token was made, or more"),
-        }
+    /// Asks, with a negative control, what a person handed over. Its handle is what the provider calls it.
+    async fn try_offered(&self, custody: &Custody) -> Result<Fact, Failed> {
+        let offered = self.state.offered.as_ref().and_then(|offered| custody.value(&offered.sealed));
+        let secret = offered.ok_or_else(|| {
+            failed(Reason::Unreadable, Happened::No, "the value that was handed over cannot be opened")
+        })?;
+        let credential = account(None, Some(secret), custody);
+        Ok(Fact::Tried(provider::ask(&*self.managed.provider, &credential).await))
     }
 
     async fn usage(&self, custody: &Custody, since: crate::model::Timestamp) -> Result<Fact, Failed> {
@@ -435,7 +442,8 @@ impl Hands<'_> {
             let verdict = if gone { Verdict::Dead } else { Verdict::Unknown(Reason::Unreadable) };
             return Ok(Fact::Verified(verdict));
         };
-        let credential = successor(token, Some(secret), custody);
+        let is_named = self.state.orphans.iter().any(|orphan| orphan.token == *token && orphan.is_named);
+        let credential = account(is_named.then_some(token), Some(secret), custody);
         let verdict = self.managed.provider.verify(&credential).await;
         let control = match (&self.state.old, self.fresh(custody)) {
             (Old::Live(_), _) => self.old(custody),
@@ -539,11 +547,16 @@ fn digest(secret: &Secret) -> Digest {
 
 /// A credential of the same account as the old one: what names the account stays the same.
 fn successor(token: &TokenId, secret: Option<&Secret>, custody: &Custody) -> Credential {
+    account(Some(token), secret, custody)
+}
+
+/// A credential of that account whose handle may not be known.
+fn account(token: Option<&TokenId>, secret: Option<&Secret>, custody: &Custody) -> Credential {
     let mut companions = Companions::default();
     for (name, value) in custody.old.companions.iter().filter(|(name, _)| *name != OF_THE_SECRET) {
         companions.push(name, value.duplicate());
     }
-    Credential { token: Some(token.clone()), secret: secret.map(Secret::duplicate), companions }
+    Credential { token: token.cloned(), secret: secret.map(Secret::duplicate), companions }
 }
 
 fn no_successor() -> Failed {

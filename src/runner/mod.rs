@@ -4,15 +4,17 @@
 mod custody;
 mod hands;
 mod holder;
+mod word;
 
 pub use custody::CustodyError;
 pub use holder::{has_ended, holder, process_of};
+pub use word::{Word, seal_provided};
 
 use crate::clock::Clock;
 use crate::inventory::Managed;
 use crate::journal::{Journal, JournalError, Lease, Position, Record};
 use crate::model::{Credential, Label, Person, Reason, RotationId, Secret, Timestamp};
-use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Order, Outcome, Pace, Plan, Stage, State};
+use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Outcome, Pace, Plan, Stage, State};
 use crate::seal::{SealError, Sealed, Sealer};
 use custody::Custody;
 use hands::Hands;
@@ -130,6 +132,7 @@ impl std::fmt::Debug for Runner<'_> {
 struct Held {
     at: Position,
     state: State,
+    custody: Custody,
     /// Somebody asked to be left alone until then.
     not_before: Timestamp,
     /// When the lease was renewed last.
@@ -165,32 +168,42 @@ impl Runner<'_> {
         Ok(rotation)
     }
 
-    /// Takes the lease, records the interruption if there was one, applies `first` (an order or an approval), and runs
-    /// until the rotation rests.
+    /// Takes the lease, records the interruption if there was one, applies `first` (what a person says), and runs until
+    /// the rotation rests.
     ///
     /// # Errors
     /// [`RunError`]; the rotation stays open.
-    pub async fn run(&self, rotation: &RotationId, first: Option<Fact>) -> Result<(State, Rest), RunError> {
+    pub async fn run(&self, rotation: &RotationId, first: Option<Word>) -> Result<(State, Rest), RunError> {
         let renewed = self.moment();
         let at = self.take(rotation).await?;
         let state = replay(self.journal, rotation).await?;
         self.unchanged(&state.plan)?;
-        let mut held = Held { at, state, not_before: Timestamp(0), renewed };
+        let custody = match Custody::open(self.journal, self.sealer, &state).await {
+            Ok(custody) => custody,
+            Err(error) => {
+                self.give_back(&at).await;
+                return Err(RunError::Custody(error));
+            }
+        };
+        let mut held = Held { at, state, custody, not_before: Timestamp(0), renewed };
         let end = self.carry(&mut held, first).await;
-        match self.journal.release(&held.at).await {
-            Ok(()) | Err(JournalError::Fenced { .. }) => {}
-            Err(error) => tracing::warn!(%error, "the lease was not given back; it expires by itself"),
-        }
+        self.give_back(&held.at).await;
         end.map(|rest| (held.state, rest))
     }
 
-    async fn carry(&self, held: &mut Held, first: Option<Fact>) -> Result<Rest, RunError> {
-        let mut custody = Custody::open(self.journal, self.sealer, &held.state).await.map_err(RunError::Custody)?;
+    async fn give_back(&self, at: &Position) {
+        match self.journal.release(at).await {
+            Ok(()) | Err(JournalError::Fenced { .. }) => {}
+            Err(error) => tracing::warn!(%error, "the lease was not given back; it expires by itself"),
+        }
+    }
+
+    async fn carry(&self, held: &mut Held, first: Option<Word>) -> Result<Rest, RunError> {
         if matches!(held.state.pace, Pace::Running { .. }) || held.state.relies_on_the_instant() {
             self.record(held, Fact::Restarted, &[]).await?;
         }
-        if let Some(fact) = first {
-            self.told_by_a_person(held, fact, &[], None).await?;
+        if let Some(word) = first {
+            self.told_by_a_person(held, word, None).await?;
         }
         loop {
             if self.stopping.load(Ordering::SeqCst) {
@@ -216,21 +229,15 @@ impl Runner<'_> {
                     let until = held.not_before;
                     self.wait(held, until).await?;
                 }
-                Due::Act(step, effect) => self.act(held, &mut custody, step, effect).await?,
+                Due::Act(step, effect) => self.act(held, step, effect).await?,
                 Due::Busy => self.record(held, Fact::Restarted, &[]).await?,
             }
         }
     }
 
     /// Intent, effect, outcome. The middle line is the only one that touches the world.
-    async fn act(
-        &self,
-        held: &mut Held,
-        custody: &mut Custody,
-        step: rotation::Step,
-        effect: Effect,
-    ) -> Result<(), RunError> {
-        let (label, sealed) = self.prepare(held, custody, &effect)?;
+    async fn act(&self, held: &mut Held, step: rotation::Step, effect: Effect) -> Result<(), RunError> {
+        let (label, sealed) = self.prepare(held, &effect)?;
         let digest =
             sealed.as_ref().map(|sealed| sealed.digest.clone()).or_else(|| again(&effect).map(|(_, d)| d.clone()));
         let began = Fact::Began { step, label: label.clone(), sealed: digest };
@@ -240,7 +247,8 @@ impl Runner<'_> {
         self.keep(held).await?;
 
         let hands = Hands { managed: self.managed, state: &held.state };
-        let (done, after) = self.while_renewing(&held.at, hands.perform(&effect, label.as_ref(), custody)).await?;
+        let (done, after) =
+            self.while_renewing(&held.at, hands.perform(&effect, label.as_ref(), &held.custody)).await?;
         if let Some(after) = after.filter(|after| !after.is_zero()) {
             held.not_before = self.clock.now().after(after);
         }
@@ -250,7 +258,7 @@ impl Runner<'_> {
             hands::Done::Minted { token, secret } => {
                 let sealed =
                     custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
-                custody.take(sealed.digest.clone(), secret);
+                held.custody.take(sealed.digest.clone(), secret);
                 let fact = Fact::Minted { token, sealed: sealed.digest.clone() };
                 self.record_minted(held, &fact, &sealed).await
             }
@@ -275,12 +283,7 @@ impl Runner<'_> {
     }
 
     /// The label of a mint, and for a value chosen here its sealed form: both go into the intent.
-    fn prepare(
-        &self,
-        held: &Held,
-        custody: &mut Custody,
-        effect: &Effect,
-    ) -> Result<(Option<Label>, Option<Sealed>), RunError> {
+    fn prepare(&self, held: &mut Held, effect: &Effect) -> Result<(Option<Label>, Option<Sealed>), RunError> {
         let Effect::Mint { attempt, .. } = effect else { return Ok((None, None)) };
         if let Some((label, _)) = again(effect) {
             return Ok((Some(label.clone()), None));
@@ -292,7 +295,7 @@ impl Runner<'_> {
         }
         let chosen = Secret::new(random_text(40)?.into_bytes());
         let sealed = custody::seal_new(self.sealer, rotation, &chosen).map_err(RunError::Seal)?;
-        custody.take(sealed.digest.clone(), chosen);
+        held.custody.take(sealed.digest.clone(), chosen);
         Ok((Some(label), Some(sealed)))
     }
 
@@ -349,8 +352,8 @@ impl Runner<'_> {
     /// Orders of other processes. One that the state cannot take is refused to the person and not recorded.
     async fn take_orders(&self, held: &mut Held) -> Result<(), RunError> {
         while let Some(waiting) = self.journal.waiting(&held.state.plan.rotation).await.map_err(RunError::Journal)? {
-            let sealed = waiting.sealed.as_slice();
-            match self.told_by_a_person(held, waiting.fact, sealed, Some(waiting.id)).await {
+            let word = Word { fact: waiting.fact, sealed: waiting.sealed };
+            match self.told_by_a_person(held, word, Some(waiting.id)).await {
                 // It was settled with its record, or by another worker before this one took over.
                 Ok(()) | Err(RunError::Journal(JournalError::Settled)) => {}
                 Err(refused @ RunError::Refused { .. }) => {
@@ -362,23 +365,19 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// `word` is its number in the inbox, if it comes from there.
-    async fn told_by_a_person(
-        &self,
-        held: &mut Held,
-        fact: Fact,
-        sealed: &[Sealed],
-        word: Option<i64>,
-    ) -> Result<(), RunError> {
-        let order = match &fact {
-            Fact::Ordered(order, ..) => order.word().to_owned(),
-            _ => "approve".to_owned(),
-        };
-        match self.record_word(held, fact, sealed, word).await {
-            Err(RunError::Illegal(_)) => {
-                let can: Vec<_> = rotation::allowed(&held.state).into_iter().map(Order::word).collect();
-                let can = if can.is_empty() { "nothing".to_owned() } else { can.join(", ") };
-                Err(RunError::Refused { order, why: format!("{} allows: {can}", stage_word(&held.state.stage)) })
+    /// What a person says is recorded if the state can take it, with the value that was handed over in the same
+    /// transaction. `waiting` is its number in the inbox, if it comes from there.
+    async fn told_by_a_person(&self, held: &mut Held, word: Word, waiting: Option<i64>) -> Result<(), RunError> {
+        let provided = word::examine(self.sealer, &held.state, &held.custody, &word)?;
+        let verb = word.verb();
+        let sealed = provided.as_ref().map(|(sealed, _)| sealed).map_or(&[][..], std::slice::from_ref);
+        match self.record_word(held, word.fact, sealed, waiting).await {
+            Err(RunError::Illegal(_)) => Err(word::refused(verb, &held.state)),
+            Ok(()) => {
+                if let Some((sealed, secret)) = provided {
+                    held.custody.take(sealed.digest, secret);
+                }
+                Ok(())
             }
             other => other,
         }

@@ -130,6 +130,22 @@ mod tests {
         }
     }
 
+    /// Hashes that GitHub's own tests of its upload action expect.
+    #[test]
+    fn known_texts_have_the_known_hashes() {
+        let four = ["271789c17abda88f:1", "54703d4cd895b18:1", "180aee12dab6264:1", "a23a3dc5e078b07b:1"];
+        assert_eq!(all(" a\nb\n  \t\tc\n d"), four);
+        let last = ["c8e28b0b4002a3a0:1", "c129715d7a2bc9a3:1"];
+        for end in ["\n", "\r", "\r\n"] {
+            let text = [" hello; \t", "world!!!", "", "", "  \t\tGreetings", " End", ""].join(end);
+            let hashes = all(&text);
+            assert_eq!(hashes[0], "e9496ae3ebfced30:1", "{end:?}");
+            assert_eq!(hashes[5..], last, "{end:?}");
+        }
+        let repeated = all(&"Lorem ipsum dolor sit amet.\n".repeat(10));
+        assert_eq!(repeated[5..8], ["a7f2ff13bc495cf2:6", "a7f2ff1481e87703:1", "a9cf91f7bbf1862b:1"]);
+    }
+
     #[test]
     fn the_empty_file_has_the_known_hash() {
         // The end of the file and 99 zeros: 65535 · 37⁹⁹ modulo 2⁶⁴.

@@ -6,6 +6,7 @@ mod follow;
 mod linehash;
 mod lines;
 mod pipeline;
+mod stop;
 mod tally;
 
 pub use crate::source::SkipReason;
@@ -13,7 +14,8 @@ pub use crate::suppress::Excuse;
 pub use excerpt::harmless;
 pub use follow::{Following, IMPORTED};
 pub use lines::Region;
-pub use tally::{Coverage, Gap, Listed};
+pub use stop::{Cut, Stop};
+pub use tally::{Coverage, Gap, Listed, Pardon};
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
@@ -21,8 +23,19 @@ use crate::source::{Missed, Source, SourceError};
 use crate::suppress::Suppressions;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
-use tally::Unread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tally::{Tally, Unread};
+
+/// How often a run that may be stopped is looked after.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How many times its end is awaited; what has not ended by then is left to itself.
+const PATIENCE: u32 = 6;
+
+/// Room for directories that lie deep below one another.
+const STACK_BYTES: usize = 8 << 20;
 
 /// What a scan is made of. It holds no state of a run: it may be run again, on any source.
 #[derive(Debug)]
@@ -54,6 +67,10 @@ pub struct Outcome {
     pub coverage: Coverage,
     /// How many hits were excused, by what.
     pub excused: BTreeMap<Excuse, u64>,
+    /// Which hits were excused.
+    pub pardons: Listed<Pardon>,
+    /// Why the run ended early, if it did; the coverage has a gap for it.
+    pub cut: Option<Cut>,
 }
 
 impl Scanner {
@@ -62,27 +79,67 @@ impl Scanner {
     /// # Errors
     /// When the source cannot be walked at all.
     pub fn run(&self, source: &dyn Source) -> Result<Outcome, SourceError> {
-        let tally = Mutex::new(tally::Tally::default());
+        let tally = Mutex::new(Tally::default());
+        self.walk(source, &Stop::default(), &tally)?;
+        Ok(tally.into_inner().map_err(|_| SourceError::Reader)?.finish())
+    }
+
+    /// The same, until it is done or a stop is asked for: then what was seen so far comes out at once, with a gap that
+    /// says so. A reader that hangs (on a pipe, a slow disk, a large object) is not waited for.
+    ///
+    /// # Errors
+    /// When the source cannot be walked at all.
+    pub fn run_until(self: &Arc<Self>, source: &Arc<dyn Source>, stop: &Stop) -> Result<Outcome, SourceError> {
+        let tally = Arc::new(Mutex::new(Tally::default()));
+        let (done, awaited) = sync_channel(1);
+        let (scanner, source, shared, asked) = (Arc::clone(self), Arc::clone(source), Arc::clone(&tally), stop.clone());
+        let work = move || {
+            // Nobody listens any more when the run was left to itself.
+            let _heard = done.send(scanner.walk(source.as_ref(), &asked, &shared)).is_ok();
+        };
+        let thread = std::thread::Builder::new().name("scan".to_owned()).stack_size(STACK_BYTES);
+        let _detached = thread.spawn(work).map_err(|_| SourceError::Reader)?;
+        let walked = wait(&awaited, stop);
+        let mut tally = std::mem::take(&mut *tally.lock().map_err(|_| SourceError::Reader)?);
+        match walked {
+            None => tally.cut = stop.asked(),
+            Some(Err(error)) if tally.cut.is_none() => return Err(error),
+            Some(_) => {}
+        }
+        Ok(tally.finish())
+    }
+
+    fn walk(&self, source: &dyn Source, stop: &Stop, tally: &Mutex<Tally>) -> Result<(), SourceError> {
         let scratches: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
-        let walked = source.walk(&|item| {
+        source.walk(&|item| {
             let mut scratch = scratches.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
+            let cut = stop.asked();
             let seen = match item {
-                Ok(blob) => Ok(self.scan(&blob, &mut scratch)),
-                Err(missed) => Err(self.unread(missed, &mut scratch)),
+                _ if cut.is_some() => None,
+                Ok(blob) => Some(Ok(self.scan(&blob, &mut scratch))),
+                Err(missed) => Some(Err(self.unread(missed, &mut scratch))),
             };
             if let Ok(mut idle) = scratches.lock() {
                 idle.push(scratch);
             }
-            match tally.lock() {
-                Ok(mut tally) => {
+            let Ok(mut tally) = tally.lock() else { return ControlFlow::Break(()) };
+            match seen {
+                Some(seen) => {
                     tally.add(seen);
                     ControlFlow::Continue(())
                 }
-                Err(_) => ControlFlow::Break(()),
+                None => {
+                    tally.cut = cut;
+                    ControlFlow::Break(())
+                }
             }
-        });
-        walked?;
-        Ok(tally.into_inner().map_err(|_| SourceError::Reader)?.finish())
+        })
+    }
+
+    /// Words of a person with the tokens in them masked, for what is kept or shown.
+    #[must_use]
+    pub fn without_secrets(&self, text: &str) -> String {
+        self.masked(text, &mut Scratch::default()).unwrap_or_else(|| text.to_owned())
     }
 
     /// What was missed, in words. Names may hold tokens too.
@@ -94,6 +151,19 @@ impl Scanner {
                 let gap = Gap::of(&error);
                 Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy })
             }
+        }
+    }
+}
+
+/// The answer of a walk; none when it did not end soon after it was asked to.
+fn wait(awaited: &Receiver<Result<(), SourceError>>, stop: &Stop) -> Option<Result<(), SourceError>> {
+    let mut patience = PATIENCE;
+    loop {
+        match awaited.recv_timeout(TICK) {
+            Ok(walked) => return Some(walked),
+            Err(RecvTimeoutError::Disconnected) => return Some(Err(SourceError::Reader)),
+            Err(RecvTimeoutError::Timeout) if stop.asked().is_none() => {}
+            Err(RecvTimeoutError::Timeout) => patience = patience.checked_sub(1)?,
         }
     }
 }

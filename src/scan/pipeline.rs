@@ -2,7 +2,7 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::{Scanner, decode, linehash};
+use super::{Pardon, Scanner, decode, linehash};
 use crate::engine::{Hit, Scratch};
 use crate::model::{
     Companions, Confidence, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
@@ -29,7 +29,7 @@ const HASHED_SECRET: usize = 20;
 pub(super) struct Seen {
     pub(super) bytes: u64,
     pub(super) leaks: Vec<Leak>,
-    pub(super) excused: Vec<Excuse>,
+    pub(super) excused: Vec<Pardon>,
     /// Hits beyond the limit, and where.
     pub(super) beyond: Option<(Place, u64)>,
 }
@@ -140,7 +140,10 @@ impl Scanner {
         for hit in taken {
             cursor.advance(hit.span.start);
             match self.judge(text, path, &cursor, &hit) {
-                Err(excuse) => seen.excused.push(excuse),
+                Err(excuse) => {
+                    let (place, at, kind) = (place.clone(), cursor.at(), hit.kind.clone());
+                    seen.excused.push(Pardon { place, at, kind, excuse });
+                }
                 Ok(note) => seen.leaks.push(self.leak(text, place, &cursor, &masks, hit, note)),
             }
         }

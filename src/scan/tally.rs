@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::pipeline::{Leak, Seen};
+use super::stop::Cut;
 use crate::model::{Confidence, Fingerprint, KindId, LineColumn, Place, Severity, Span};
 use crate::source::{SkipReason, SourceError};
 use crate::suppress::Excuse;
@@ -50,6 +51,19 @@ pub struct Gap {
     pub what: String,
     /// What to do about it.
     pub remedy: Option<String>,
+}
+
+/// A hit that was excused.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Pardon {
+    /// Where.
+    pub place: Place,
+    /// At which line and column.
+    pub at: LineColumn,
+    /// What it looks like.
+    pub kind: KindId,
+    /// By what.
+    pub excuse: Excuse,
 }
 
 impl Gap {
@@ -130,6 +144,9 @@ pub(super) struct Tally {
     too_many: bool,
     coverage: Coverage,
     excused: BTreeMap<Excuse, u64>,
+    pardons: Listed<Pardon>,
+    /// Why the walk was ended before its end.
+    pub(super) cut: Option<Cut>,
 }
 
 impl Tally {
@@ -144,8 +161,9 @@ impl Tally {
     fn add_seen(&mut self, seen: Seen) {
         self.coverage.items += 1;
         self.coverage.bytes += seen.bytes;
-        for excuse in seen.excused {
-            *self.excused.entry(excuse).or_default() += 1;
+        for pardon in seen.excused {
+            *self.excused.entry(pardon.excuse).or_default() += 1;
+            self.pardons.add(pardon);
         }
         if let Some((place, beyond)) = seen.beyond {
             let what = format!("{place} holds {beyond} more tokens than are listed");
@@ -185,13 +203,17 @@ impl Tally {
             let what = format!("there are more than {MOST_SECRETS} different secrets: the others are not listed");
             self.coverage.gaps.add(Gap { what, remedy: Some("scan parts of it, or exclude paths".to_owned()) });
         }
+        if let Some(cut) = self.cut {
+            self.coverage.gaps.add(Gap { what: cut.words().to_owned(), remedy: Some(cut.remedy().to_owned()) });
+        }
         let mut entries: Vec<Entry> = self.secrets.into_values().collect();
         entries.sort_by(|a, b| {
             let key = |entry: &Entry| (Reverse(entry.leak.sighting.severity), entry.rank.3);
             let place = |entry: &Entry| (entry.leak.sighting.place.clone(), entry.leak.sighting.span);
             key(a).cmp(&key(b)).then_with(|| place(a).cmp(&place(b)))
         });
-        let mut outcome = Outcome { coverage: self.coverage, excused: self.excused, ..Outcome::default() };
+        let (coverage, excused, pardons) = (self.coverage, self.excused, self.pardons);
+        let mut outcome = Outcome { coverage, excused, pardons, cut: self.cut, ..Outcome::default() };
         for Entry { mut leak, mut spots, .. } in entries {
             let print = leak.sighting.fingerprint.clone();
             spots.remove(&(leak.sighting.place.clone(), leak.sighting.at));

@@ -82,7 +82,7 @@ pub enum Missed {
 pub type Visit<'a> = dyn Fn(Result<Blob<'_>, Missed>) -> ControlFlow<()> + Sync + 'a;
 
 /// Where bytes come from.
-pub trait Source: std::fmt::Debug + Sync {
+pub trait Source: std::fmt::Debug + Send + Sync {
     /// Hands every item to `visit`, each at least once and in no promised order. When it returns `Ok`, everything
     /// that exists was either handed out or reported as missed.
     ///
@@ -165,6 +165,20 @@ pub enum SourceError {
         /// Why.
         source: git2::Error,
     },
+    /// A line that git wrote for a hook is not of its form.
+    #[error("line {number} of standard input names no reference as git does for this hook")]
+    RefLine {
+        /// Which, from 1.
+        number: usize,
+    },
+    /// A note could not be made.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A thread of the walk ended without an answer.
     #[error("a reader stopped before its work was done")]
     Reader,
@@ -186,8 +200,8 @@ impl SourceError {
     #[must_use]
     pub fn trouble(&self) -> Trouble {
         match self {
-            Self::MissingPath { .. } | Self::Glob { .. } | Self::Range { .. } => Trouble::Usage,
-            Self::Repository { .. } | Self::Reader => Trouble::Outside,
+            Self::MissingPath { .. } | Self::Glob { .. } | Self::Range { .. } | Self::RefLine { .. } => Trouble::Usage,
+            Self::Repository { .. } | Self::Write { .. } | Self::Reader => Trouble::Outside,
             _ => Trouble::Incomplete,
         }
     }
@@ -224,6 +238,9 @@ impl SourceError {
             }
             Self::Repository { .. } => Some("run it inside a repository, or scan files: stanch scan PATH"),
             Self::Object { .. } => Some("git fsck names what is damaged or missing"),
+            Self::RefLine { .. } => {
+                Some("git calls this hook; to scan by hand: stanch scan --range A..B; nothing was let through")
+            }
             _ => None,
         }
     }

@@ -62,6 +62,7 @@ pub enum Judgement {
 pub struct Suppressions {
     entries: IgnoreFile,
     today: Today,
+    no_remarks: bool,
 }
 
 /// The day of the run; a time that no calendar holds ends nothing.
@@ -72,7 +73,13 @@ impl Suppressions {
     /// Exceptions of a file, judged at a time.
     #[must_use]
     pub fn new(entries: IgnoreFile, now: Timestamp) -> Self {
-        Self { entries, today: Today(day_of(now)) }
+        Self { entries, today: Today(day_of(now)), no_remarks: false }
+    }
+
+    /// Lets no remark in the scanned text excuse anything.
+    #[must_use]
+    pub fn without_remarks(self) -> Self {
+        Self { no_remarks: true, ..self }
     }
 
     /// Judges one hit.
@@ -87,6 +94,9 @@ impl Suppressions {
             }
         }
         match inline::directive(around) {
+            Some(_) if self.no_remarks => {
+                Judgement::Report { note: Some("the policy lets no remark beside a finding excuse it".to_owned()) }
+            }
             Some(Directive::Foreign) => Judgement::Excused(Excuse::Foreign),
             Some(Directive::Ours { reason: None, .. }) => {
                 Judgement::Report { note: Some("stanch:allow needs reason=\"…\" to count".to_owned()) }
@@ -189,6 +199,14 @@ mod tests {
         assert_eq!(judged(&entry("acme.* src/"), "hidden", ""), excused);
         assert_ne!(judged(&entry("acme.other *"), "hidden", ""), excused);
         assert_ne!(judged(&entry("* other/"), "hidden", ""), excused);
+    }
+
+    #[test]
+    fn a_policy_may_take_remarks_their_force() {
+        let around = Surroundings { line: b"hidden # stanch:allow reason=x", secret: 0..6, before: b"" };
+        let judge = |all: Suppressions| all.judge(&print(), &KindId::new("acme.key"), "a", &around);
+        assert_eq!(judge(Suppressions::default()), Judgement::Excused(Excuse::Inline));
+        assert!(matches!(judge(Suppressions::default().without_remarks()), Judgement::Report { note: Some(_) }));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::dependent::http::{Call, HttpDependent, HttpSettings};
 use crate::dependent::postgres::{PostgresDependent, PostgresSettings};
 use crate::dependent::{Dependent, DependentError};
 use crate::egress::{Egress, EgressError, Endpoint, Limits, endpoint};
+use crate::fetch::FetchError;
 use crate::inventory::{Dependency, Managed, StoredCopy};
 use crate::journal::JournalError;
 use crate::journal::sqlite::SqliteJournal;
@@ -24,6 +25,7 @@ use crate::runner::{self, Beforehand, Runner, Told};
 use crate::scan::IMPORTED;
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
+use crate::telemetry;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -182,6 +184,9 @@ pub enum MendingError {
         /// Why.
         source: DependentError,
     },
+    /// A source elsewhere cannot be used.
+    #[error(transparent)]
+    Remote(#[from] FetchError),
     /// An address cannot be used.
     #[error("an address in the configuration of '{name}' cannot be used")]
     Address {
@@ -482,7 +487,10 @@ pub(super) fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingErro
 }
 
 /// Where the operator's file is.
-fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
+///
+/// # Errors
+/// [`MendingError::NoConfiguration`] where there is none.
+pub(crate) fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
     if let Some(path) = given {
         return Ok(path.to_owned());
     }
@@ -535,7 +543,9 @@ pub(super) fn secret_for(whose: &str, source: &SecretSource) -> Result<Secret, M
         let empty = || std::io::Error::new(std::io::ErrorKind::InvalidData, "it is empty");
         if secret.is_empty() { Err(empty()) } else { Ok(secret) }
     });
-    secret.map_err(|source| MendingError::Secret { whose: whose.to_owned(), from, source })
+    let secret = secret.map_err(|source| MendingError::Secret { whose: whose.to_owned(), from, source })?;
+    telemetry::hush(&secret);
+    Ok(secret)
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<Secret> {

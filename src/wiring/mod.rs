@@ -1,12 +1,22 @@
 //! From what was asked to what runs: the one place that names adapters.
 
 #[cfg(feature = "rotate")]
+pub mod alerts;
+#[cfg(feature = "rotate")]
 mod attended;
+#[cfg(feature = "rotate")]
+pub mod candidates;
+pub mod changes;
 pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;
+mod policy;
 #[cfg(feature = "rotate")]
 mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
+#[cfg(feature = "rotate")]
+mod remotes;
 pub mod scanner;
+#[cfg(feature = "rotate")]
+pub mod watched;

@@ -3,19 +3,22 @@
 use crate::clock::Clock;
 use crate::config::installation::{self, InstallationError, Kept};
 use crate::config::read_small;
-use crate::config::repository::{RepositoryConfig, RepositoryError};
+use crate::config::repository::{NAMES, RepositoryConfig, RepositoryError};
 use crate::engine::{Engine, EngineError};
 use crate::model::{FingerprintKey, Severity};
 use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{History, Range, Staged};
+use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged, file_of_commit};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Bytes of a file of configuration.
+const SMALL: usize = 4 << 20;
 
 /// What is scanned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,21 @@ pub enum Target {
     Range(Whereabouts, String),
     /// All commits.
     History(Whereabouts),
+    /// The message in this file, which is about to be committed.
+    Message(PathBuf),
+    /// What these references bring to a side that has something already.
+    Push(Vec<RefUpdate>, Known),
+}
+
+/// Where the repository's own files are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// In the work tree.
+    WorkTree,
+    /// In a commit.
+    Of(String),
+    /// Nowhere.
+    BuiltIn,
 }
 
 /// A scan as it was asked for.
@@ -55,9 +73,9 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Prepared {
     /// What scans.
-    pub scanner: Scanner,
+    pub scanner: Arc<Scanner>,
     /// What is scanned.
-    pub source: Box<dyn Source>,
+    pub source: Arc<dyn Source>,
     /// The gate of the repository.
     pub gate: Option<Severity>,
     /// The top of the work tree, if there is one.
@@ -100,10 +118,30 @@ pub enum ScannerError {
 /// # Errors
 /// When a path is missing, there is no repository, or one of its files is refused.
 pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Result<Prepared, ScannerError> {
+    prepare_by(&Policy::WorkTree, request, kinds, clock)
+}
+
+/// Puts a scan together that goes by the repository's files as they stand elsewhere than in the work tree.
+///
+/// # Errors
+/// As for [`prepare`].
+pub fn prepare_by(
+    policy: &Policy,
+    request: Request,
+    kinds: Arc<Catalogue>,
+    clock: &dyn Clock,
+) -> Result<Prepared, ScannerError> {
     let top = top_of(&request.target).map_err(ScannerError::Source)?;
-    let (config, exceptions) = match top.as_deref().filter(|_| !request.isolated) {
-        Some(top) => (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?),
-        None => (RepositoryConfig::default(), IgnoreFile::default()),
+    let (config, exceptions) = match (policy, top.as_deref()) {
+        _ if request.isolated => (RepositoryConfig::default(), IgnoreFile::default()),
+        _ if matches!(request.target, Target::Push(_, Known::Here)) => {
+            accepted_policy().map_err(ScannerError::Source)?
+        }
+        (Policy::Of(commit), _) => super::policy::of(&open(&request.target)?, commit)?,
+        (Policy::WorkTree, Some(top)) => {
+            (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?)
+        }
+        (Policy::WorkTree, None) | (Policy::BuiltIn, _) => (RepositoryConfig::default(), IgnoreFile::default()),
     };
     Exclusions::new(&config.exclude).map_err(|error| ScannerError::Config(config.refuse(error.in_words())))?;
     let globs = [config.exclude, request.exclude].concat();
@@ -111,28 +149,31 @@ pub fn prepare(request: Request, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Re
     let limits = Limits { largest_bytes: request.largest_bytes, binary: request.binary, exclusions };
     let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
     let (key, passing_key) = key_of(config.salt)?;
-    let scanner = Scanner {
+    let suppressions = Suppressions::new(exceptions, clock.now());
+    let scanner = Arc::new(Scanner {
         engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
         key,
-        suppressions: Suppressions::new(exceptions, clock.now()),
+        suppressions: if config.no_remarks { suppressions.without_remarks() } else { suppressions },
         keep_findings: request.keep_findings,
-    };
+    });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }
 
-fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) -> Result<Box<dyn Source>, SourceError> {
+fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) -> Result<Arc<dyn Source>, SourceError> {
     Ok(match target {
         Target::Paths(paths) => {
             let files = Files::new(paths, limits, jobs)?;
-            Box::new(match top {
+            Arc::new(match top {
                 Some(top) => files.below(top),
                 None => files,
             })
         }
-        Target::Stdin => Box::new(Stdin::new(limits)),
-        Target::Staged => Box::new(Staged::new(limits, jobs)),
-        Target::Range(whereabouts, range) => Box::new(Range::new(whereabouts, &range, limits, jobs)?),
-        Target::History(whereabouts) => Box::new(History::new(whereabouts, limits, jobs)),
+        Target::Stdin => Arc::new(Stdin::new(limits)),
+        Target::Staged => Arc::new(Staged::new(limits, jobs)),
+        Target::Range(whereabouts, range) => Arc::new(Range::new(whereabouts, &range, limits, jobs)?),
+        Target::History(whereabouts) => Arc::new(History::new(whereabouts, limits, jobs)),
+        Target::Message(file) => Arc::new(Draft::new(file, limits)),
+        Target::Push(updates, known) => Arc::new(Push::new(Whereabouts::Environment, updates, known, limits, jobs)),
     })
 }
 
@@ -149,6 +190,35 @@ fn key_of(salt: Option<Vec<u8>>) -> Result<(FingerprintKey, Option<String>), Sca
     Ok((FingerprintKey::of_installation(key), passing))
 }
 
+/// What a repository that receives has accepted before, on the branch of its `HEAD`: a push cannot excuse itself. What
+/// is refused there counts for nothing, which makes the run stricter, so that the push that mends it is not stopped by
+/// it. Exclusions do not count: everything that is received is read.
+fn accepted_policy() -> Result<(RepositoryConfig, IgnoreFile), SourceError> {
+    let mut config = RepositoryConfig::default();
+    for name in NAMES {
+        let Some(text) = accepted_file(name)? else { continue };
+        match RepositoryConfig::parse(&text, Path::new(name)) {
+            Ok(read) => config = read,
+            Err(error) => tracing::warn!(%error, "the configuration on the default branch does not count"),
+        }
+    }
+    config.exclude.clear();
+    let exceptions = IgnoreFile::parse(&accepted_file(FILE_NAME)?.unwrap_or_default(), FILE_NAME);
+    let exceptions = exceptions.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the exceptions on the default branch do not count");
+        IgnoreFile::default()
+    });
+    Ok((config, exceptions))
+}
+
+fn accepted_file(name: &str) -> Result<Option<String>, SourceError> {
+    let repository = Whereabouts::Environment.open()?;
+    // On a branch without commits nothing was accepted.
+    let Ok(head) = repository.head().and_then(|head| head.peel_to_commit()) else { return Ok(None) };
+    let kept = file_of_commit(&Whereabouts::Environment, &head.id().to_string(), Path::new(name), SMALL)?;
+    Ok(kept.and_then(|kept| String::from_utf8(kept.bytes).ok()))
+}
+
 fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {
     let path = top.join(FILE_NAME);
     match read_small(&path) {
@@ -158,10 +228,19 @@ fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {
     }
 }
 
+/// The repository that holds the target.
+fn open(target: &Target) -> Result<git2::Repository, ScannerError> {
+    let whereabouts = match target {
+        Target::Range(whereabouts, _) | Target::History(whereabouts) => whereabouts,
+        _ => &Whereabouts::Environment,
+    };
+    whereabouts.open().map_err(ScannerError::Source)
+}
+
 /// The top of the work tree that holds the target.
 fn top_of(target: &Target) -> Result<Option<PathBuf>, SourceError> {
     match target {
-        Target::Staged => work_tree(&Whereabouts::Environment),
+        Target::Staged | Target::Message(_) | Target::Push(..) => work_tree(&Whereabouts::Environment),
         Target::Range(whereabouts, _) | Target::History(whereabouts) => work_tree(whereabouts),
         Target::Paths(paths) => Ok(paths.first().and_then(|path| work_tree_above(path))),
         Target::Stdin => Ok(work_tree_above(Path::new("."))),

@@ -10,14 +10,20 @@
     reason = "a test that goes wrong stops, has deadlines of its own, and looks at what it planted"
 )]
 
+#[cfg(feature = "rotate")]
+mod afar;
+#[cfg(feature = "rotate")]
+mod alerts;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
+mod ci;
 #[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
+mod deploy;
 mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
@@ -25,6 +31,8 @@ mod field;
 #[cfg(feature = "rotate")]
 mod forge_tokens;
 mod hook;
+mod hooks_run;
+mod hooks_set;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;
@@ -33,7 +41,6 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod robust;
-#[cfg(feature = "rotate")]
 mod sarif;
 mod scan;
 mod world;

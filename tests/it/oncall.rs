@@ -115,7 +115,7 @@ fn an_approval_that_has_expired_is_refused() {
         let now = stanch::clock::Clock::now(&mending.clock);
         for (digest, expires) in [(digest, now), (Digest::new("another"), Timestamp(u64::MAX))] {
             let late = Fact::Approved { who: Person::new("dana"), digest, expires };
-            let refused = mending.runner(&managed, &told, None, &stopping).run(&rotation, Some(late)).await;
+            let refused = mending.runner(&managed, &told, None, &stopping).run(&rotation, Some(late.into())).await;
             assert!(matches!(refused, Err(RunError::Refused { .. })), "{refused:?}");
         }
     });

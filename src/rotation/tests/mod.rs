@@ -1,5 +1,7 @@
 //! The core under test: what every stage takes, random walks with faults, crashes and people, and an exhaustive search.
 
+mod console;
+mod in_place;
 mod instants;
 mod mints;
 mod model;
@@ -39,6 +41,7 @@ fn policy() -> Policy {
     Policy {
         approve: Approve::Plan,
         accept_unproved: false,
+        accept_outage: false,
         tries: 3,
         pause: millis(10),
         proofs: 2,
@@ -147,7 +150,9 @@ impl Fold {
                 token: TokenId::new(format!("new-{attempt}")),
                 sealed: Digest::new(format!("sealed-{attempt}")),
             },
-            Effect::Seek { .. } => Fact::Sought(vec![]),
+            Effect::Try => Fact::Tried(Verdict::Live(TokenId::new(format!("new-{}", self.state.mints)))),
+            Effect::AskOld => Fact::Verified(Verdict::Dead),
+            Effect::Seek { .. } | Effect::SeekTwin { .. } => Fact::Sought(vec![]),
             Effect::Prove => Fact::Proved,
             Effect::Stage { store } => Fact::Staged { store: *store, staged: staged() },
             Effect::Promote { store, .. } => Fact::Promoted { store: *store, version: Version::new("v2") },
@@ -177,6 +182,19 @@ impl Fold {
             Due::Ask(_) | Due::Rest(_) | Due::Busy | Due::Wait(_) => return false,
         }
         true
+    }
+
+    /// A person makes a token and hands it over.
+    fn provide(&mut self, sealed: &str) {
+        self.fact(Fact::Provided { who: Person::new("dana"), sealed: Digest::new(sealed) });
+    }
+
+    /// Asks, and is told this.
+    fn answer(&mut self, verdict: Verdict) {
+        match self.begin().0 {
+            Step::Try => self.fact(Fact::Tried(verdict)),
+            _ => self.fact(Fact::Verified(verdict)),
+        }
     }
 
     fn approve(&mut self) {

@@ -17,6 +17,8 @@ struct Node {
     /// The effect that was begun.
     effect: Option<Effect>,
     late: Option<Late>,
+    /// A replacement that its sender gave up and that may arrive yet.
+    late_mint: Option<Label>,
     faults: u8,
     crashes: u8,
     orders: u8,
@@ -52,11 +54,19 @@ impl Hash for Node {
             dependents,
             explained,
             ending,
+            offered,
+            refused,
+            by_hand,
+            outage,
+            returning,
+            lives,
         } = &self.state;
         (old, mints, successor, stores, stage, pace, ordered, usage_read).hash(hasher);
         (planned, counted, pending, mints_resumed, orphans, stale).hash(hasher);
+        (offered, refused, by_hand, outage, returning, lives).hash(hasher);
         (proved, exposed, first_move, streak, dependents, explained, ending).hash(hasher);
-        (&self.world, &self.effect, &self.late, self.faults, self.crashes, self.orders, &self.broken).hash(hasher);
+        (&self.world, &self.effect, &self.late, &self.late_mint, self.faults, self.crashes, self.orders, &self.broken)
+            .hash(hasher);
     }
 }
 
@@ -77,6 +87,14 @@ enum Act {
     /// It does not happen yet.
     Delay,
     Arrive,
+    /// It happens twice.
+    Twice,
+    /// A person hands a token over: the right one, or something else.
+    Provide(bool),
+    /// A person makes a token, and keeps it.
+    Make,
+    /// A person ends by hand what is to be ended, and says so.
+    Done,
     /// The provider's word means nothing.
     Doubt,
     /// A dependent starts again on the old token, which still lives.
@@ -102,6 +120,7 @@ fn small(faults: u8, crashes: u8, orders: u8) -> Small {
     plan.policy = Policy {
         approve: Approve::Never,
         accept_unproved: false,
+        accept_outage: false,
         tries: 2,
         pause: millis(0),
         proofs: 1,
@@ -170,13 +189,33 @@ impl Node {
             }
             Act::Refuse(again) => self.failed(Happened::No, again),
             Act::Vanish => self.failed(Happened::Perhaps, true),
+            Act::Twice => {
+                let fact = self.perform();
+                if let (Some(pending), Fact::Minted { .. }) = (&self.state.pending, &fact) {
+                    self.world.twin(&pending.label);
+                }
+                self.record(fact);
+            }
+            Act::Provide(right) => {
+                let sealed = self.world.provide(&self.state.plan, right);
+                self.record(Fact::Provided { who: Person::new("dana"), sealed });
+            }
+            Act::Make => self.world.make_by_hand(&self.state.plan),
+            Act::Done => {
+                self.world.end_by_hand(&self.state);
+                self.record(Fact::Ordered(Order::Resume, Person::new("dana"), "because".into()));
+            }
             Act::Delay => {
                 self.late = self.delay();
+                self.late_mint = self.replacing();
                 self.failed(Happened::Perhaps, true);
             }
             Act::Arrive => {
                 if let Some(late) = self.late.take() {
                     self.world.arrive(&late);
+                }
+                if let Some(label) = self.late_mint.take() {
+                    self.world.replace_late(&label);
                 }
             }
             Act::Doubt => self.record(Fact::Verified(Verdict::Unknown(Reason::Unexpected))),
@@ -196,6 +235,7 @@ impl Node {
         }
         self.world.check_invariants(&self.state);
         if let Stage::Closed(outcome) = self.state.stage {
+            self.world.forget_by_hand();
             self.world.check_end(&self.state, outcome);
         }
     }
@@ -207,6 +247,13 @@ impl Node {
 
     fn delay(&self) -> Option<Late> {
         self.world.delay(&self.state, self.effect.as_ref()?)
+    }
+
+    /// The replacement that is under way.
+    fn replacing(&self) -> Option<Label> {
+        let is_mint = matches!(self.effect, Some(Effect::Mint { again: None, .. }));
+        let pending = self.state.pending.as_ref().filter(|_| is_mint && replace::once(&self.state.plan))?;
+        Some(pending.label.clone())
     }
 
     /// The new value that a step may still have to open.
@@ -226,6 +273,8 @@ impl Node {
                 Due::Busy => node.act(Act::Succeed),
                 Due::Act(..) => node.act(Act::Begin),
                 Due::Ask(Reason::Unapproved) => node.act(Act::Approve),
+                Due::Ask(_) if takes_value(&node.state) => node.act(Act::Provide(true)),
+                Due::Ask(Reason::ByHand) => node.act(Act::Done),
                 Due::Ask(Reason::Unreadable) if node.state.pivoted() => node.act(Act::Order(Order::Abandon)),
                 Due::Ask(Reason::Unsupported) => {
                     node.clear_by_hand();
@@ -236,6 +285,11 @@ impl Node {
             }
         }
         Err("it does not end".into())
+    }
+
+    /// The only way back after a pivot: a person wanted it, and the old token was seen alive after its replacement.
+    fn gave_back(&self, last: &Self) -> bool {
+        replace::replaces(&last.state.plan) && last.state.returning && self.world.works(&super::world::old())
     }
 
     fn clear_by_hand(&mut self) {
@@ -266,6 +320,7 @@ impl Model for Small {
             world,
             effect: None,
             late: None,
+            late_mint: None,
             faults: self.faults,
             crashes: self.crashes,
             orders: self.orders,
@@ -278,23 +333,43 @@ impl Model for Small {
         if node.broken.is_some() {
             return;
         }
-        if node.late.is_some() {
+        let still_asked = matches!(node.state.stage, Stage::Seeking) && node.state.pending.is_some();
+        if node.late.is_some() || (node.late_mint.is_some() && still_asked) {
             acts.push(Act::Arrive);
         }
         match due(&node.state, NOW) {
             Due::Rest(_) | Due::Wait(_) => return,
             Due::Plan => acts.push(Act::Plan),
             Due::Ask(Reason::Unapproved) => acts.push(Act::Approve),
-            Due::Ask(_) => acts.push(Act::Order(Order::Resume)),
+            Due::Ask(why) => {
+                if takes_value(&node.state) {
+                    acts.push(Act::Provide(true));
+                    if node.orders > 0 {
+                        acts.extend([Act::Provide(false), Act::Make]);
+                    }
+                }
+                if why == Reason::ByHand && matches!(node.state.stage, Stage::Held { .. }) {
+                    acts.push(Act::Done);
+                }
+                if allowed(&node.state).contains(&Order::Resume) && (why != Reason::ByHand || node.orders > 0) {
+                    acts.push(Act::Order(Order::Resume));
+                }
+            }
             Due::Act(..) => acts.push(Act::Begin),
             Due::Busy => {
                 acts.push(Act::Succeed);
                 if node.faults > 0 {
                     acts.extend([Act::Lose, Act::Refuse(true), Act::Refuse(false), Act::Vanish]);
-                    if node.delay().is_some() {
+                    if matches!(node.effect, Some(Effect::Mint { .. })) && can_double(&node.state.plan) {
+                        acts.push(Act::Twice);
+                    }
+                    if node.delay().is_some() || node.replacing().is_some() {
                         acts.push(Act::Delay);
                     }
-                    if matches!(node.effect, Some(Effect::Verify | Effect::Confirm | Effect::ConfirmDiscard(_))) {
+                    if matches!(
+                        node.effect,
+                        Some(Effect::Verify | Effect::Confirm | Effect::AskOld | Effect::ConfirmDiscard(_))
+                    ) {
                         acts.push(Act::Doubt);
                     }
                 }
@@ -321,10 +396,21 @@ impl Model for Small {
     fn next_state(&self, last: &Node, act: Act) -> Option<Node> {
         let mut node = last.clone();
         match act {
-            Act::Lose | Act::Refuse(_) | Act::Vanish | Act::Delay | Act::Doubt | Act::Relapse | Act::Spoil => {
+            Act::Lose
+            | Act::Refuse(_)
+            | Act::Vanish
+            | Act::Delay
+            | Act::Twice
+            | Act::Doubt
+            | Act::Relapse
+            | Act::Spoil => {
                 node.faults -= 1;
             }
             Act::Crash(_) => node.crashes -= 1,
+            Act::Provide(false) | Act::Make => node.orders -= 1,
+            Act::Order(Order::Resume) if matches!(last.state.stage, Stage::Held { why: Reason::ByHand, .. }) => {
+                node.orders -= 1;
+            }
             Act::Order(order) if order != Order::Resume => node.orders -= 1,
             Act::Order(_) if matches!(node.state.stage, Stage::Held { why: Reason::Unsupported, .. }) => {
                 node.clear_by_hand();
@@ -336,7 +422,7 @@ impl Model for Small {
         if let Err(cause) = done {
             let words = cause.downcast_ref::<String>().cloned();
             node.broken = words.or_else(|| cause.downcast_ref::<&str>().map(|words| (*words).to_owned()));
-        } else if pivoted && going_back(&node.state) {
+        } else if pivoted && going_back(&node.state) && !node.gave_back(last) {
             node.broken = Some("a way back after the pivot".into());
         }
         Some(node)
@@ -356,6 +442,10 @@ impl Model for Small {
             Property::sometimes("held", |_, node: &Node| matches!(node.state.stage, Stage::Held { .. })),
         ]
     }
+}
+
+fn can_double(plan: &Plan) -> bool {
+    plan.abilities.find && plan.abilities.chooser == Chooser::Server && !replace::replaces(plan)
 }
 
 fn going_back(state: &State) -> bool {
@@ -382,4 +472,42 @@ fn every_interleaving_with_a_value_chosen_here_in_two_slots() {
     small.plan.abilities.class = Class::TwoSlots;
     small.plan.abilities.find = false;
     search(small, 40_000);
+}
+
+/// A person makes the new token and ends the old one; everything between is the machine's.
+fn by_hand(faults: u8, crashes: u8, orders: u8) -> Small {
+    let mut small = small(faults, crashes, orders);
+    let abilities = &mut small.plan.abilities;
+    abilities.class = Class::Console;
+    (abilities.mint, abilities.revoke, abilities.disable) = (false, false, false);
+    (abilities.find, abilities.list) = (false, false);
+    small
+}
+
+#[test]
+fn every_interleaving_of_a_console_token() {
+    search(by_hand(1, 1, 2), 20_000);
+}
+
+#[test]
+fn every_interleaving_of_a_replacement_in_place() {
+    let mut small = small(2, 1, 1);
+    small.plan.abilities.class = Class::Replace;
+    search(small, 20_000);
+}
+
+#[test]
+fn every_interleaving_of_a_replacement_by_hand() {
+    let mut small = by_hand(1, 1, 2);
+    small.plan.abilities.class = Class::Replace;
+    search(small, 5_000);
+}
+
+#[test]
+fn every_interleaving_of_a_replacement_by_a_value_chosen_here() {
+    let mut small = small(1, 1, 1);
+    small.plan.abilities.chooser = Chooser::Client;
+    small.plan.abilities.class = Class::Replace;
+    small.plan.abilities.find = false;
+    search(small, 5_000);
 }

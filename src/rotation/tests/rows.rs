@@ -40,15 +40,6 @@ fn dependents_that_prove_nothing_need_a_person_unless_policy_says_otherwise() {
 }
 
 #[test]
-fn replacing_in_place_is_for_a_person_before_anything_is_minted() {
-    let mut replace = plan();
-    replace.abilities.class = Class::Replace;
-    let fold = Fold::new(&replace).finish();
-    assert_eq!(fold.state.stage, Stage::Held { at: Box::new(Stage::Preflighting), why: Reason::Unsupported });
-    assert_eq!(fold.state.mints, 0);
-}
-
-#[test]
 fn a_dependent_reloads_once_a_round_and_again_only_if_the_reload_itself_failed() {
     let mut fold = Fold::new(&plan()).until(Step::Check(0));
     let stale = |fold: &mut Fold| {
@@ -248,7 +239,7 @@ fn what_a_person_must_revoke_is_asked_for_and_then_observed() {
     let mut fold = Fold::new(&plan()).until(Step::Revoke);
     fold.begin();
     fold.fail(Happened::No, false, Reason::Unsupported);
-    assert_eq!(fold.due(), Due::Ask(Reason::Unsupported));
+    assert_eq!(fold.due(), Due::Ask(Reason::ByHand));
     fold.order(Order::Resume);
     let fold = fold.until(Step::Confirm);
     assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
@@ -339,7 +330,7 @@ fn a_rehearsal_tells_every_effect_once_in_order() {
         .collect();
     assert_eq!(
         names.join(" "),
-        "ReadUsage Verify Preflight Count Mint Prove Stage Stage Promote Promote Check Check Check Soak Recheck Recheck \
+        "ReadUsage Verify Preflight Count Mint SeekTwin Prove Stage Stage Promote Promote Check Check Check Soak Recheck Recheck \
          Disable Revoke EndSessions Confirm Watch"
     );
 }

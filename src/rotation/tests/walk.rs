@@ -41,7 +41,7 @@ fn random_walks_keep_the_invariants_and_end() {
 fn any_plan(dice: &mut Dice) -> Plan {
     let mut plan = plan();
     let abilities = &mut plan.abilities;
-    match dice.below(6) {
+    match dice.below(10) {
         0 | 1 => {}
         2 => abilities.find = false,
         3 => {
@@ -54,14 +54,33 @@ fn any_plan(dice: &mut Dice) -> Plan {
             abilities.find = dice.percent(50);
             abilities.list = false;
         }
-        _ => abilities.chooser = Chooser::Client,
+        5 => abilities.chooser = Chooser::Client,
+        6 => {
+            abilities.class = Class::Console;
+            abilities.mint = false;
+            abilities.revoke = dice.percent(50);
+        }
+        7 => {
+            abilities.class = Class::Replace;
+            abilities.mint = false;
+            abilities.revoke = dice.percent(50);
+        }
+        8 => {
+            abilities.class = Class::Replace;
+            abilities.chooser = Chooser::Client;
+        }
+        _ => {
+            abilities.class = Class::Replace;
+            abilities.find = dice.percent(50);
+        }
     }
-    abilities.disable = dice.percent(50);
+    abilities.disable = abilities.mint && dice.percent(50);
     abilities.sessions = dice.percent(50);
     plan.stores.truncate(1 + dice.below(2) as usize);
     plan.dependents.truncate(dice.below(4) as usize);
     plan.policy.approve = dice.pick(&[Approve::Never, Approve::Plan, Approve::PlanAndRevoke]);
     plan.policy.accept_unproved = dice.percent(30);
+    plan.policy.accept_outage = dice.percent(30);
     plan.emergency = dice.percent(10);
     plan
 }
@@ -75,6 +94,8 @@ struct Walk {
     /// Per cent, at every point where something can go wrong.
     fault: u64,
     pivoted: bool,
+    /// A replacement that its sender gave up and that may arrive within the window in which the old token is asked.
+    late: Option<Label>,
 }
 
 impl Walk {
@@ -86,7 +107,7 @@ impl Walk {
         let now = Timestamp(1000);
         let first = Event { at: now, fact: Fact::Opened(Box::new(plan)) };
         let state = open(&first).unwrap();
-        Self { dice, world, state, now, journal: vec![first], fault, pivoted: false }
+        Self { dice, world, state, now, journal: vec![first], fault, pivoted: false, late: None }
     }
 
     fn run(&mut self) -> Outcome {
@@ -96,6 +117,7 @@ impl Walk {
                 self.world.mend();
             }
             if let Some(outcome) = self.turn(turn >= TROUBLED) {
+                self.world.forget_by_hand();
                 self.world.check_end(&self.state, outcome);
                 let replayed = self.journal[1..]
                     .iter()
@@ -120,6 +142,7 @@ impl Walk {
         if self.dice.percent(self.fault) && self.dice.percent(20) {
             self.order(false);
         }
+        self.arrive();
         match due(&self.state, self.now) {
             Due::Rest(outcome) => return Some(outcome),
             Due::Wait(until) => {
@@ -135,7 +158,33 @@ impl Walk {
         None
     }
 
+    /// A replacement arrives late: while the old token is still asked whether it happened, not after.
+    fn arrive(&mut self) {
+        let asked = matches!(self.state.stage, Stage::Seeking) && self.state.pending.is_some();
+        if !asked {
+            self.late = None;
+        } else if self.state.lives == 0
+            && self.dice.percent(30)
+            && let Some(label) = self.late.take()
+        {
+            self.world.replace_late(&label);
+        }
+    }
+
+    /// A person makes a token and hands it over, or something else, or nothing yet.
+    fn provide(&mut self, mended: bool) {
+        if !mended && self.dice.percent(20) {
+            return self.world.make_by_hand(&self.state.plan.clone());
+        }
+        let right = mended || self.dice.percent(70);
+        let sealed = self.world.provide(&self.state.plan.clone(), right);
+        self.record(Fact::Provided { who: Person::new("dana"), sealed });
+    }
+
     fn ask(&mut self, mended: bool) {
+        if takes_value(&self.state) && (mended || self.dice.percent(70)) {
+            return self.provide(mended);
+        }
         let waits = matches!(self.state.stage, Stage::AwaitingApproval(_) | Stage::AwaitingRevokeApproval);
         if waits && (mended || self.dice.percent(80)) {
             let digest = self.state.planned.clone().unwrap();
@@ -156,6 +205,9 @@ impl Walk {
         if mended {
             let lost = matches!(self.state.stage, Stage::Held { why: Reason::Unreadable, .. });
             order = if lost && self.state.pivoted() { Order::Abandon } else { Order::Resume };
+        }
+        if order == Order::Resume && (mended || self.dice.percent(70)) {
+            self.world.end_by_hand(&self.state);
         }
         if order == Order::Resume
             && matches!(self.state.stage, Stage::Held { why: Reason::Unsupported, .. })
@@ -237,8 +289,15 @@ impl Walk {
             }
         }
         match effect {
-            Effect::Verify | Effect::Confirm | Effect::ConfirmDiscard(_) if self.dice.percent(50) => {
+            Effect::Verify | Effect::Confirm | Effect::AskOld | Effect::ConfirmDiscard(_) if self.dice.percent(50) => {
                 return Fact::Verified(self.dice.pick(&[Verdict::WrongPlace, Verdict::Unknown(why)]));
+            }
+            Effect::Mint { again: None, .. } if replace::once(&self.state.plan) && happened == Happened::Perhaps => {
+                self.late = self.state.pending.as_ref().map(|pending| pending.label.clone());
+            }
+            Effect::Try if self.dice.percent(20) => {
+                let sealed = self.state.offered.as_ref().unwrap().sealed.clone();
+                self.world.lose_offered(&sealed);
             }
             Effect::Prove if self.dice.percent(20) => why = Reason::Scopes,
             Effect::Check { .. } | Effect::CheckBack { .. } if self.dice.percent(50) => why = Reason::Unhealthy,
@@ -280,6 +339,10 @@ impl Walk {
     fn check(&mut self) {
         self.world.check_invariants(&self.state);
         self.pivoted |= self.state.pivoted();
+        let gave_back = replace::replaces(&self.state.plan) && self.world.works(&super::world::old());
+        if gave_back && matches!(self.state.stage, Stage::RollingBack(_) | Stage::Closed(Outcome::RolledBack(_))) {
+            self.pivoted = false;
+        }
         let back = matches!(self.state.stage, Stage::RollingBack(_) | Stage::Closed(Outcome::RolledBack(_)));
         assert!(!self.pivoted || (self.state.pivoted() && !back), "a way back after the pivot");
     }

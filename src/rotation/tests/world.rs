@@ -48,7 +48,7 @@ pub(super) struct User {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
     pub(super) live: BTreeMap<String, u32>,
-    labels: BTreeMap<String, String>,
+    labels: BTreeMap<String, Vec<String>>,
     /// Sealed values that the journal holds, by digest; the last is not recorded yet.
     custody: BTreeMap<String, u32>,
     unrecorded: Option<(String, u32)>,
@@ -64,6 +64,8 @@ pub(super) struct World {
     pub(super) spreading: u32,
     pub(super) explained: bool,
     pub(super) foreign: BTreeSet<String>,
+    /// What a person made in the console and has not handed over.
+    made_by_hand: Option<Pair>,
 }
 
 /// A conditional write that its sender gave up as lost.
@@ -99,6 +101,7 @@ impl World {
             spreading: dice.below(3) as u32,
             explained: dice.percent(15),
             foreign: BTreeSet::new(),
+            made_by_hand: None,
         }
     }
 
@@ -125,9 +128,76 @@ impl World {
 
     /// A person ends what a mint with this label left, where the machine cannot find it.
     pub(super) fn clear_by_hand(&mut self, label: &Label) {
-        if let Some(token) = self.labels.get(label.as_str()) {
+        for token in self.labels.get(label.as_str()).into_iter().flatten() {
             self.live.remove(token);
         }
+    }
+
+    /// A person makes a token in the console; where one replaces the other, the other ends.
+    pub(super) fn make_by_hand(&mut self, plan: &Plan) {
+        if self.made_by_hand.as_ref().is_some_and(|pair| self.works(pair)) {
+            return;
+        }
+        self.made += 1;
+        let pair = (format!("hand-{}", self.made), self.made);
+        if plan.abilities.class == Class::Replace {
+            self.live.retain(|token, _| self.foreign.contains(token));
+            self.out_of_turn = true;
+        }
+        self.live.insert(pair.0.clone(), pair.1);
+        self.made_by_hand = Some(pair);
+    }
+
+    /// What was made is handed over, or something else that is no token.
+    pub(super) fn provide(&mut self, plan: &Plan, right: bool) -> Digest {
+        let value = if right {
+            self.make_by_hand(plan);
+            self.made_by_hand.take().map(|pair| pair.1)
+        } else {
+            None
+        };
+        self.made += 1;
+        let digest = format!("{:04}provided", self.made);
+        self.custody.insert(digest.clone(), value.unwrap_or(50_000 + self.made));
+        Digest::new(digest)
+    }
+
+    /// A person ends what the machine asks to be ended; what was made and never handed over as well.
+    pub(super) fn end_by_hand(&mut self, state: &State) {
+        let Stage::Held { at, why: Reason::ByHand } = &state.stage else { return };
+        if **at == Stage::Revoking {
+            self.out_of_turn |= state.ordered.is_some() || state.plan.emergency;
+            self.live.remove(&old().0);
+        } else if let Some(orphan) = state.orphans.first() {
+            let value = orphan.sealed.as_ref().and_then(|sealed| self.custody.get(sealed.as_str()).copied());
+            self.live.retain(|token, held| token != orphan.token.as_str() && Some(*held) != value);
+        }
+    }
+
+    /// What a person made and never handed over is that person's own.
+    pub(super) fn forget_by_hand(&mut self) {
+        if let Some((token, _)) = self.made_by_hand.take() {
+            self.live.remove(&token);
+        }
+    }
+
+    /// A replacement whose answer was given up arrives.
+    pub(super) fn replace_late(&mut self, label: &Label) {
+        if self.live.remove(&old().0).is_some() {
+            self.made += 1;
+            let token = format!("new-{}", self.made);
+            self.live.insert(token.clone(), self.made);
+            self.labels.entry(label.as_str().to_owned()).or_default().push(token);
+            self.out_of_turn = true;
+        }
+    }
+
+    /// A mint's request arrives twice: somebody has made another token of the same label.
+    pub(super) fn twin(&mut self, label: &Label) {
+        self.made += 1;
+        let token = format!("twin-{}", self.made);
+        self.live.insert(token.clone(), self.made);
+        self.labels.entry(label.as_str().to_owned()).or_default().push(token);
     }
 
     /// The process died: what was not recorded is lost.
@@ -145,6 +215,13 @@ impl World {
         let digest = format!("chosen-{attempt}");
         self.custody.insert(digest.clone(), 10_000 + attempt);
         Digest::new(digest)
+    }
+
+    /// The envelope key of a value that a person handed over is lost: the person is told, and knows the token.
+    pub(super) fn lose_offered(&mut self, digest: &Digest) {
+        let value = self.custody.remove(digest.as_str());
+        let made = self.live.iter().filter(|(_, held)| Some(**held) == value).map(|(token, _)| token.clone());
+        self.foreign.extend(made);
     }
 
     /// The envelope key of a value is lost.
@@ -178,11 +255,17 @@ impl World {
                 let explained = if self.explained { vec!["mailer".into()] } else { vec![] };
                 Ok(Fact::Used { usage: Usage::CannotKnow, explained })
             }
-            Effect::Verify | Effect::Confirm => Ok(Fact::Verified(self.verdict())),
+            Effect::Verify | Effect::Confirm | Effect::AskOld => Ok(Fact::Verified(self.verdict())),
             Effect::Preflight => Ok(Fact::Preflighted { saw_old: self.users.iter().map(|user| user.exact).collect() }),
             Effect::Count => Ok(Fact::Counted(self.tokens())),
             Effect::Mint { attempt, again } => self.mint(state, *attempt, again.as_ref()),
-            Effect::Seek { label } => Ok(Fact::Sought(self.find(state, label))),
+            Effect::Try => {
+                let offered = state.offered.as_ref().expect("nothing was handed over");
+                let value = self.open(&offered.sealed)?;
+                let held = self.live.iter().find(|(_, held)| **held == value);
+                Ok(Fact::Tried(held.map_or(Verdict::Dead, |(token, _)| Verdict::Live(TokenId::new(token)))))
+            }
+            Effect::Seek { label } | Effect::SeekTwin { label } => Ok(Fact::Sought(self.find(state, label))),
             Effect::Prove => self.prove(state),
             Effect::Stage { store } => self.stage(state, *store),
             Effect::Promote { store, staged } => self.promote(state, *store, staged),
@@ -204,7 +287,12 @@ impl World {
             }
             Effect::Discard(warrant) => self.discard(warrant),
             Effect::ConfirmDiscard(token) => {
-                let lives = self.live.contains_key(token.as_str());
+                let orphan = state.orphans.first().expect("nothing is to be discarded");
+                let value = orphan.sealed.as_ref().and_then(|sealed| self.custody.get(sealed.as_str()));
+                let lives = match value {
+                    Some(value) => self.live.values().any(|held| held == value),
+                    None => self.live.contains_key(token.as_str()),
+                };
                 Ok(Fact::Verified(if lives { Verdict::Live(token.clone()) } else { Verdict::Dead }))
             }
             Effect::Unstage { store, label } => {
@@ -223,7 +311,7 @@ impl World {
     }
 
     fn verdict(&mut self) -> Verdict {
-        if self.live.contains_key(&old().0) { Verdict::Live(TokenId::new(old().0)) } else { Verdict::Dead }
+        if self.works(&old()) { Verdict::Live(TokenId::new(old().0)) } else { Verdict::Dead }
     }
 
     fn mint(&mut self, state: &State, attempt: u32, again: Option<&(Label, Digest)>) -> Attempt {
@@ -238,7 +326,13 @@ impl World {
                 assert!(again.is_none_or(|(same, digest)| same == &pending.label && digest == sealed));
                 let token = match abilities.class {
                     Class::TwoSlots => "slot-b".to_owned(),
-                    _ => self.labels.get(&label).cloned().unwrap_or_else(|| format!("new-{}", self.made)),
+                    Class::Replace => old().0,
+                    _ => self
+                        .labels
+                        .get(&label)
+                        .and_then(|made| made.first())
+                        .cloned()
+                        .unwrap_or_else(|| format!("new-{}", self.made)),
                 };
                 (token, value, sealed.as_str().to_owned())
             }
@@ -251,12 +345,22 @@ impl World {
         };
         if let Quota::AtMost(most) = abilities.quota
             && !self.live.contains_key(&token)
+            && abilities.class != Class::Replace
             && self.live.len() >= most as usize
         {
             return Err((Happened::No, Reason::Quota));
         }
+        if abilities.class == Class::Replace {
+            let reused = abilities.chooser == Chooser::Server && !self.works(&old());
+            assert!(!reused, "a token that is dead was replaced again: everything that came of it ends");
+            self.live.remove(&old().0);
+            self.out_of_turn = true;
+        }
         self.live.insert(token.clone(), value);
-        self.labels.insert(label, token.clone());
+        let made = self.labels.entry(label).or_default();
+        if !made.contains(&token) {
+            made.push(token.clone());
+        }
         Ok(Fact::Minted { token: TokenId::new(token), sealed: Digest::new(sealed) })
     }
 
@@ -264,12 +368,8 @@ impl World {
         if !state.plan.abilities.find {
             return self.tokens();
         }
-        self.labels
-            .get(label.as_str())
-            .filter(|token| self.live.contains_key(*token))
-            .map(TokenId::new)
-            .into_iter()
-            .collect()
+        let made = self.labels.get(label.as_str()).into_iter().flatten();
+        made.filter(|token| self.live.contains_key(*token)).map(TokenId::new).collect()
     }
 
     fn prove(&mut self, state: &State) -> Attempt {
@@ -391,6 +491,9 @@ impl World {
             Grounds::Ordered(_) | Grounds::Policy(_) => self.out_of_turn = true,
             Grounds::NeverUsed => panic!("the old token was revoked as never used"),
         }
+        if state.ends_by_hand() {
+            return if fact == Fact::Revoked { Err((Happened::No, Reason::ByHand)) } else { Ok(fact) };
+        }
         // Accepted is not dead: it may take more than one try.
         if self.lingering > 0 && !matches!(fact, Fact::Ended { .. }) {
             self.lingering -= 1;
@@ -412,6 +515,8 @@ impl World {
 
     /// Invariants 1 to 3, at every instant.
     pub(super) fn check_invariants(&self, state: &State) {
+        let begun = state.plan.abilities.class == Class::Replace && state.pivoted() && !revoke::early(state);
+        assert!(!begun || state.outage, "nobody accepted what a replacement in place means");
         if self.out_of_turn {
             return;
         }

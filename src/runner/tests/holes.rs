@@ -215,6 +215,6 @@ async fn a_case_whose_key_is_lost_can_still_be_given_up() {
     let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
     let abandon = Fact::Ordered(Order::Abandon, crate::model::Person::new("dana"), "the key is lost".to_owned());
     let runner = runner(&world, &process, "third".to_owned(), &stopping);
-    let (_, rest) = runner.run(&state.plan.rotation, Some(abandon)).await.unwrap();
+    let (_, rest) = runner.run(&state.plan.rotation, Some(abandon.into())).await.unwrap();
     assert_eq!(rest, Rest::Closed(Outcome::Abandoned));
 }

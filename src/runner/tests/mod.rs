@@ -2,12 +2,14 @@
 
 mod cuts;
 mod faults;
+mod hand;
 mod holes;
 mod process;
 mod world;
 
 use super::*;
 use crate::model::{Abilities, Chooser, Class, Quota};
+use crate::rotation::Order;
 use process::Person;
 use world::{World, abilities};
 

@@ -1,10 +1,11 @@
 //! A journal as one process has it, and the person who starts one process after another.
 
 use super::super::*;
-use super::world::World;
+use super::world::{self, World};
 use crate::journal::memory::MemoryJournal;
 use crate::journal::{Listed, Record, Waiting};
-use crate::model::Digest;
+use crate::model::{Digest, TokenId};
+use crate::rotation::Order;
 use async_trait::async_trait;
 use std::sync::atomic::AtomicU64;
 
@@ -169,6 +170,8 @@ pub(super) struct Person {
     pub(super) held: u32,
     /// How many records the first process wrote.
     pub(super) appends: u64,
+    /// What was made in the provider's console.
+    pub(super) made: Option<(TokenId, Secret)>,
 }
 
 impl Person {
@@ -178,9 +181,9 @@ impl Person {
         let mut first = Process::new(world);
         first.dies = self.dies;
         let mut process = first;
-        let mut order = None;
+        let mut order: Option<Word> = None;
         let mut opened = false;
-        for number in 0..40_u32 {
+        for number in 0..60_u32 {
             let stopping = AtomicBool::new(false);
             let runner = runner(world, &process, format!("worker-{number}"), &stopping);
             if !opened {
@@ -193,11 +196,16 @@ impl Person {
                 Ok((state, rest)) => {
                     assert_eq!(replay(&world.journal, &rotation).await.unwrap(), state, "the journal is the state");
                     if let Rest::Closed(outcome) = rest {
+                        self.clear_up(world).await;
                         return outcome;
                     }
                     self.held += 1;
+                    if let Some(word) = self.hand(world, &state) {
+                        order = Some(word);
+                        continue;
+                    }
                     let word = if self.held < 12 { Order::Resume } else { Order::Abort };
-                    order = Some(Fact::Ordered(word, crate::model::Person::new("dana"), String::new()));
+                    order = Some(Fact::Ordered(word, crate::model::Person::new("dana"), String::new()).into());
                 }
                 Err(RunError::Journal(_)) => {
                     world.clock.pass(LEASE);
@@ -207,6 +215,39 @@ impl Person {
             }
         }
         panic!("it never came to rest: {:?}", replay(&world.journal, &rotation).await.unwrap().stage);
+    }
+
+    /// Does what the machine leaves to a person's hand.
+    fn hand(&mut self, world: &World, state: &State) -> Option<Word> {
+        let (who, old) = (crate::model::Person::new("dana"), TokenId::new(world::OLD));
+        if rotation::takes_value(state) && (state.offered.is_none() || self.held > 6) {
+            let works = |made: &(TokenId, Secret)| world.provider.live().contains(&made.0);
+            if !self.made.as_ref().is_some_and(works) {
+                // Where tokens can be found by label, another is made beside them; else whatever lives is replaced.
+                let live = world.provider.live();
+                let like = if state.plan.abilities.find { &old } else { live.first().unwrap_or(&old) };
+                self.made = Some(world.provider.make_by_hand(like));
+            }
+            let (_, secret) = self.made.as_ref()?;
+            let sealed = seal_provided(&world.sealer, &state.plan.rotation, secret).unwrap();
+            return Some(Word::provided(who, sealed));
+        }
+        let Stage::Held { at, why: Reason::ByHand } = &state.stage else { return None };
+        if **at == Stage::Revoking {
+            world.provider.end_by_hand(&old);
+        } else if let Some((made, _)) = &self.made {
+            world.provider.end_by_hand(made);
+        }
+        Some(Fact::Ordered(Order::Resume, who, "done".to_owned()).into())
+    }
+
+    /// What was never handed over is this person's own to end.
+    async fn clear_up(&self, world: &World) {
+        let records = world.journal.replay(&RotationId::new("C-0001")).await.unwrap();
+        let handed_over = records.iter().any(|record| matches!(record.event.fact, Fact::Provided { .. }));
+        if let Some((made, _)) = self.made.as_ref().filter(|_| !handed_over) {
+            world.provider.end_by_hand(made);
+        }
     }
 }
 

@@ -96,14 +96,15 @@ fn commit_id(repository: &Repository, revision: &str) -> Result<Oid, SourceError
 
 /// What a commit's tree is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Against {
+pub(super) enum Against {
     /// Its parents: what they have at the same path is not new.
     Parents,
     /// Nothing but what was seen already.
     Nothing,
 }
 
-struct Reading<'a> {
+/// Reads what commits bring, each thing once.
+pub(super) struct Reading<'a> {
     repository: &'a Repository,
     readers: &'a Readers<'a>,
     against: Against,
@@ -118,7 +119,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(repository: &'a Repository, readers: &'a Readers<'a>, against: Against) -> Self {
+    pub(super) fn new(repository: &'a Repository, readers: &'a Readers<'a>, against: Against) -> Self {
         let boundary = boundary_of(repository);
         Self {
             repository,
@@ -133,18 +134,19 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads them until the end, or until no more is wanted.
-    fn commits(&mut self, commits: Commits) -> ControlFlow<()> {
+    pub(super) fn commits(&mut self, commits: Commits) -> ControlFlow<()> {
         commits.gaps.into_iter().try_for_each(|gap| self.readers.gap(gap))?;
         commits.ids.into_iter().try_for_each(|id| self.commit(id))
     }
 
     /// What is named besides commits: messages of tags, and files and trees without a commit.
-    fn named_by(&mut self, starts: Starts) -> ControlFlow<()> {
+    pub(super) fn named_by(&mut self, starts: Starts) -> ControlFlow<()> {
         starts.gaps.into_iter().try_for_each(|gap| self.readers.gap(gap))?;
         starts.named.into_iter().try_for_each(|(name, id)| self.named(id, &name))
     }
 
-    fn named(&mut self, mut id: Oid, name: &str) -> ControlFlow<()> {
+    /// What a name leads to, except commits.
+    pub(super) fn named(&mut self, mut id: Oid, name: &str) -> ControlFlow<()> {
         for _ in 0..DEEPEST {
             let object = match self.repository.find_object(id, None) {
                 Ok(object) => object,

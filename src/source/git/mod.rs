@@ -1,15 +1,23 @@
-//! Git repositories, opened as git names them (`GIT_DIR`, `GIT_INDEX_FILE` and their like). Nothing is ever written.
+//! Git repositories, opened as git names them (`GIT_DIR`, `GIT_INDEX_FILE` and their like). Nothing is ever written,
+//! except notes of who went past a hook and why.
 
 mod blobs;
 mod commits;
+pub mod message;
 mod place;
+mod push;
+mod since;
+pub mod skips;
 mod staged;
 mod starts;
 mod walk;
 
 pub use commits::{History, Range};
+pub use message::Draft;
 pub use place::{Kept, file_of_commit};
-pub use staged::Staged;
+pub use push::{Known, Push, RefUpdate};
+pub use since::{Since, Tips, changed_files, default_branch, file_at, tips};
+pub use staged::{Staged, staged_blobs};
 
 use super::SourceError;
 use git2::Repository;
@@ -35,11 +43,26 @@ impl Whereabouts {
         static NAMES_ARE_TRUSTED: Once = Once::new();
         NAMES_ARE_TRUSTED.call_once(|| git2::opts::strict_hash_verification(false));
         match self {
-            Self::Environment => Repository::open_from_env(),
+            Self::Environment => Repository::open_from_env().and_then(with_quarantine),
             Self::Holding(path) => Repository::discover(path),
         }
         .map_err(|source| SourceError::Repository { source })
     }
+}
+
+/// What is being received stands apart from the other objects until it is accepted. The directories that git names for
+/// that are followed by now, except where their names hold a colon or a quotation mark.
+fn with_quarantine(repository: Repository) -> Result<Repository, git2::Error> {
+    let Some(quarantine) = std::env::var_os("GIT_QUARANTINE_PATH").filter(|path| !path.is_empty()) else {
+        return Ok(repository);
+    };
+    let objects = repository.odb()?;
+    for directory in [PathBuf::from(quarantine), repository.commondir().join("objects")] {
+        let name = directory.to_str().ok_or_else(|| git2::Error::from_str("the quarantine's name is not UTF-8"))?;
+        objects.add_disk_alternate(name)?;
+    }
+    drop(objects);
+    Ok(repository)
 }
 
 fn unread(what: &str, source: git2::Error) -> SourceError {

@@ -42,6 +42,14 @@ impl Source for Staged {
     }
 }
 
+/// The blobs that the next commit would add or change.
+///
+/// # Errors
+/// When the index or `HEAD` cannot be read.
+pub fn staged_blobs(repository: &Repository) -> Result<Vec<Oid>, SourceError> {
+    Ok(staged(repository)?.into_iter().map(|wanted| wanted.id).collect())
+}
+
 /// Names what is new in the index. Deletions, submodules and entries without content are no bytes.
 fn staged(repository: &Repository) -> Result<Vec<Wanted>, SourceError> {
     let unread = |what: &str| {

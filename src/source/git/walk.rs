@@ -20,9 +20,10 @@ impl Commits {
             return Self { ids, gaps: Vec::new() };
         }
         // The walk stops for good at a commit that it cannot read; this one goes round it.
+        // What cannot be read on the side of the bases only means that more is read on the other.
+        let hidden = reached(repository, bases, &HashSet::new(), &mut Vec::new());
+        let hidden: HashSet<Oid> = hidden.into_iter().map(|(_, id)| id).collect();
         let mut gaps = Vec::new();
-        let hidden: HashSet<Oid> =
-            reached(repository, bases, &HashSet::new(), &mut gaps).into_iter().map(|(_, id)| id).collect();
         let mut found = reached(repository, tips, &hidden, &mut gaps);
         found.sort_unstable();
         Self { ids: found.into_iter().map(|(_, id)| id).collect(), gaps }

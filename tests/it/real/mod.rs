@@ -10,6 +10,7 @@ mod postgres;
 mod proxy;
 mod redis;
 mod service;
+mod sinks;
 mod site;
 mod vault;
 

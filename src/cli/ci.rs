@@ -1,0 +1,162 @@
+//! `stanch ci`: the gate of a continuous-integration job. What is new is the service's word, what counts as a leak is the
+//! base's word, and what cannot be read is never taken for clean.
+
+use super::args::{CiArguments, Common, Form};
+use super::exit::Code;
+use super::failure::Failure;
+use super::interruption;
+use super::output::{Outputs, print, style_of};
+use super::scan::{Judge, processors};
+use crate::ci::{CiError, Occasion};
+use crate::clock::Clock;
+use crate::model::Severity;
+use crate::report::{About, Format, Report, Scope, Style};
+use crate::scan::{Gap, Listed, Outcome, Pardon, SkipReason};
+use crate::wiring::changes::{self, Changes};
+use crate::wiring::scanner::{Request, Whereabouts, prepare_by};
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+/// Excused findings that are named one by one.
+const PARDONS: usize = 20;
+
+/// Runs the command.
+///
+/// # Errors
+/// When nothing could be scanned or a report could not be written.
+pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    interruption::stop()?; // from here on a signal ends the run with a report
+    let occasion = Occasion::of(&|name| std::env::var(name).ok())?;
+    let whereabouts = Whereabouts::Environment;
+    if arguments.fetch {
+        changes::deepen(&occasion, &whereabouts, &mut |words| tell(&format!("stanch: {words}")))?;
+    }
+    let changes = changes::choose(&occasion, &whereabouts)?;
+    tell(&format!("stanch: {}", changes.words));
+    let request = Request {
+        target: changes.target.clone(),
+        largest_bytes: arguments.max_size,
+        binary: true,
+        exclude: Vec::new(),
+        jobs: arguments.jobs.map_or_else(processors, usize::from),
+        isolated: false,
+        keep_findings: false,
+    };
+    let prepared = prepare_by(&changes.policy, request, crate::rules::builtin(), clock)?;
+    let outputs = Outputs::new(arguments.format.into(), &arguments.output)?;
+    let start = clock.monotonic();
+    let mut outcome = prepared.scanner.run_until(&prepared.source, interruption::stop()?)?;
+    let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
+    let (about, scope) = complete(&mut outcome, changes, &occasion);
+    let judge = Judge {
+        gate: arguments.gate.map(Severity::from),
+        strict: false,
+        exit_zero: arguments.exit_zero,
+        stops_commit: false,
+    };
+    let (mut report, code) = judge.judge(&prepared, &outcome, scope, elapsed, clock);
+    report.about = about;
+    tracing::info!(items = outcome.coverage.items, findings = outcome.sightings.len(), code = code.number(), "scanned");
+    deliver(&report, outputs, arguments, common, &occasion)?;
+    Ok(code)
+}
+
+/// Adds what the clone does not have to what could not be read, and says what a reviewer should know.
+fn complete(outcome: &mut Outcome, changes: Changes, occasion: &Occasion) -> (About, Scope) {
+    let unread = unread(outcome);
+    let gaps = &mut outcome.coverage.gaps;
+    let read = gaps.count;
+    for gap in changes.gaps.into_iter().chain(unread) {
+        gaps.count += u64::from(gaps.first.insert(gap));
+    }
+    let mut notices = changes.notices;
+    if changes.cut && read > 0 {
+        notices.push(format!("this clone leaves out old commits or their content: {}", occasion.service.remedy()));
+    }
+    notices.extend(pardons(&outcome.pardons));
+    let scope = changes.range.map_or(Scope::History, Scope::Range);
+    (About { words: Some(changes.words), notices, commit: changes.tip }, scope)
+}
+
+/// What was excused is named, so that nobody excuses himself unseen.
+fn pardons(pardons: &Listed<Pardon>) -> Vec<String> {
+    let mut lines: Vec<String> = (pardons.first.iter().take(PARDONS))
+        .map(|pardon| {
+            let Pardon { place, at, kind, excuse } = pardon;
+            format!("excused {}: {place}:{}:{}: {kind}", excuse.words(), at.line, at.column)
+        })
+        .collect();
+    if let Some(more) = pardons.count.checked_sub(lines.len() as u64).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more are excused"));
+    }
+    lines
+}
+
+/// What is too large to be read is incomplete here. What the base excludes is not: whoever wants a change merged cannot
+/// exclude anything.
+fn unread(outcome: &Outcome) -> Vec<Gap> {
+    let unread = outcome.coverage.skipped.iter().filter(|(reason, _)| **reason == SkipReason::TooLarge);
+    let gap = |what: String| Gap { what, remedy: Some("raise the limit with --max-size".to_owned()) };
+    unread
+        .flat_map(|(reason, listed)| listed.first.iter().map(move |name| gap(format!("{name} is {}", reason.words()))))
+        .collect()
+}
+
+/// Writes what was asked for, and what the service reads without being asked.
+fn deliver(
+    report: &Report<'_>,
+    outputs: Outputs,
+    arguments: &CiArguments,
+    common: &Common,
+    occasion: &Occasion,
+) -> Result<(), Failure> {
+    outputs.write(report, style_of(common.color))?;
+    let plain = Style { colour: false, unicode: true };
+    if occasion.takes_annotations() && arguments.format != Form::Github {
+        // Beside a report for machines, the commands go where no machine reads but the service's.
+        match arguments.format {
+            Form::Text | Form::Lines => print(|out| report.write(Format::Github, plain, out))?,
+            _ => {
+                let written = report.write(Format::Github, plain, &mut io::stderr().lock());
+                written
+                    .map_err(|error| Failure::new(Code::Outside, format!("cannot write to standard error: {error}")))?;
+            }
+        }
+    }
+    match &occasion.summary {
+        Some(path) => append(path, report, plain).map_err(|error| {
+            Failure::new(Code::Outside, format!("cannot write the summary to {}: {error}", path.display()))
+                .hint("GITHUB_STEP_SUMMARY names it")
+        }),
+        None => Ok(()),
+    }
+}
+
+fn append(path: &Path, report: &Report<'_>, style: Style) -> io::Result<()> {
+    let mut text = Vec::new();
+    report.write(Format::Summary, style, &mut text)?;
+    std::fs::File::options().append(true).create(true).open(path)?.write_all(&text)
+}
+
+/// Says something to whoever reads the job's log. Where that is closed, the exit code still tells.
+fn tell(line: &str) {
+    let mut out = io::stderr().lock();
+    let _told = writeln!(out, "{line}").is_ok();
+}
+
+impl From<CiError> for Failure {
+    fn from(error: CiError) -> Self {
+        let failure = Self::of(Code::Usage, &error);
+        match error {
+            CiError::NoService => failure
+                .hint("nothing was scanned: set STANCH_BASE to the commit or branch that this one is compared with")
+                .hint("for instance STANCH_BASE=origin/main stanch ci"),
+            CiError::Missing { .. } | CiError::Malformed { .. } => {
+                failure.hint("nothing was scanned: the service sets it; set STANCH_BASE to say what is new yourself")
+            }
+            CiError::Deleted { .. } => failure.hint("let the job run for pushes that leave something to scan"),
+            _ => failure.hint("nothing was scanned: GITHUB_EVENT_PATH names the file that the service wrote"),
+        }
+    }
+}

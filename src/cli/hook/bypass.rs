@@ -1,0 +1,64 @@
+//! A person may go past a hook with a reason, which is noted, and which pre-push and all later scans see again.
+
+use crate::cli::exit::Code;
+use crate::cli::failure::Failure;
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::model::FingerprintKey;
+use crate::scan::{Outcome, Scanner};
+use crate::source::git::skips::{Skip, Skips};
+use crate::suppress::Suppressions;
+use crate::wiring::scanner::Whereabouts;
+use git2::{Oid, Repository};
+
+/// The reason in `STANCH_SKIP`, if it gives one.
+pub(super) fn reason() -> Option<String> {
+    let reason = std::env::var_os("STANCH_SKIP")?;
+    Some(reason.to_string_lossy().trim().to_owned()).filter(|reason| !reason.is_empty())
+}
+
+/// Notes who went past a hook. Without the note nobody does.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn note(
+    hook: &str,
+    reason: &str,
+    clock: &dyn Clock,
+    contents: impl FnOnce(&Repository) -> Vec<Oid>,
+) -> Result<Code, Failure> {
+    let repository = Whereabouts::Environment.open()?;
+    let reason = without_secrets(reason)?;
+    let contents = contents(&repository);
+    Skip { at: clock.now().to_string(), hook: hook.to_owned(), contents, reason: reason.clone() }.note(&repository)?;
+    tracing::warn!(reason, hook, "nothing is scanned: the reason is noted, and the next hook scans again");
+    Ok(Code::Clean)
+}
+
+/// Some write the token itself into the reason.
+fn without_secrets(reason: &str) -> Result<String, Failure> {
+    let engine = Engine::new(crate::rules::builtin()).map_err(|error| Failure::of(Code::Outside, &error))?;
+    // Nothing that is named by this key leaves this function.
+    let key = FingerprintKey::of_installation(Vec::new());
+    let scanner = Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false };
+    Ok(scanner.without_secrets(reason))
+}
+
+/// Says of each finding how it went past the hooks before.
+pub(super) fn mark(outcome: &mut Outcome) {
+    let Ok(repository) = Whereabouts::Environment.open() else { return };
+    let skips = Skips::of(&repository).unwrap_or_else(|error| {
+        tracing::warn!("{}", error.in_words());
+        Skips::default()
+    });
+    for sighting in &outcome.sightings {
+        let places = std::iter::once(&sighting.place).chain(&sighting.also);
+        let skip = places.into_iter().find_map(|place| skips.behind(&repository, place));
+        let note = match skip {
+            Some(skip) => format!("local hook bypassed: {} ({}, {})", skip.reason, skip.hook, skip.at),
+            None => "local hook bypassed or not installed".to_owned(),
+        };
+        let notes = outcome.notes.entry(sighting.fingerprint.clone());
+        notes.and_modify(|other| *other = format!("{other}; {note}")).or_insert(note);
+    }
+}

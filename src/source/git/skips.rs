@@ -1,0 +1,187 @@
+//! Where a person went past a hook with a reason: noted in the git directory, and seen again later.
+
+use super::message::words_of;
+use crate::model::Place;
+use crate::source::SourceError;
+use git2::{ErrorCode, ObjectType, Oid, Repository};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The file, in the common git directory.
+pub const FILE_NAME: &str = "stanch-skips.log";
+
+/// Bytes at the end of the file that are read.
+const READ_BYTES: u64 = 16 << 20;
+
+/// Characters of a reason that are kept.
+const REASON: usize = 500;
+
+/// One bypass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// When, as RFC 3339.
+    pub at: String,
+    /// Which hook.
+    pub hook: String,
+    /// What was not scanned: blobs, a message, or the tips of a push. None of them is a secret.
+    pub contents: Vec<Oid>,
+    /// Why.
+    pub reason: String,
+}
+
+impl Skip {
+    /// Appends it, durably.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn note(&self, repository: &Repository) -> Result<(), SourceError> {
+        let path = path_of(repository);
+        let write = || -> io::Result<()> {
+            let mut file = File::options().append(true).create(true).open(&path)?;
+            file.write_all(self.line().as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|source| SourceError::Write { path: path.clone(), source })
+    }
+
+    /// Time, hook, contents and reason with tabs between them.
+    fn line(&self) -> String {
+        let plain = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON).collect();
+        let reason: String = plain(&self.reason);
+        let contents: Vec<_> = self.contents.iter().map(Oid::to_string).collect();
+        let contents = if contents.is_empty() { "-".to_owned() } else { contents.join(",") };
+        format!("{}\t{}\t{contents}\t{reason}\n", self.at, self.hook)
+    }
+
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.splitn(4, '\t').map(str::to_owned);
+        let (at, hook, contents, reason) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let contents = contents.split(',').filter_map(|id| Oid::from_str(id).ok()).collect();
+        Some(Self { at, hook, contents, reason })
+    }
+}
+
+/// All that were noted.
+#[derive(Debug, Default)]
+pub struct Skips {
+    all: Vec<Skip>,
+    by_content: HashMap<Oid, usize>,
+}
+
+impl Skips {
+    /// Reads those of a repository; without the file there are none.
+    ///
+    /// # Errors
+    /// When the file is there but cannot be read.
+    pub fn of(repository: &Repository) -> Result<Self, SourceError> {
+        let path = path_of(repository);
+        match read_end(&path) {
+            Ok(bytes) => Ok(Self::read(&String::from_utf8_lossy(&bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(SourceError::Read { place: path.display().to_string(), source }),
+        }
+    }
+
+    fn read(text: &str) -> Self {
+        let all: Vec<_> = text.lines().filter_map(Skip::read).collect();
+        let contents = |(at, skip): (usize, &Skip)| skip.contents.iter().map(|id| (*id, at)).collect::<Vec<_>>();
+        let by_content = all.iter().enumerate().flat_map(contents).collect();
+        Self { all, by_content }
+    }
+
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn all(&self) -> &[Skip] {
+        &self.all
+    }
+
+    /// The bypass by which what stands at this place came into the repository, if there was one.
+    #[must_use]
+    pub fn behind(&self, repository: &Repository, place: &Place) -> Option<&Skip> {
+        if self.all.is_empty() {
+            return None;
+        }
+        let id = Oid::from_str(place.commit()?).ok()?;
+        let found = match place {
+            Place::Message { .. } => self.find(message_of(repository, id)?),
+            Place::Commit { path, .. } => self.of_file(repository, id, path),
+            _ => None,
+        };
+        found.or_else(|| self.find(id)).or_else(|| self.of_push(repository, id))
+    }
+
+    fn find(&self, content: Oid) -> Option<&Skip> {
+        self.by_content.get(&content).and_then(|at| self.all.get(*at))
+    }
+
+    fn of_file(&self, repository: &Repository, commit: Oid, path: &str) -> Option<&Skip> {
+        let commit = repository.find_commit(commit).ok()?;
+        let tree = commit.tree().ok()?;
+        match tree.get_path(Path::new(path)) {
+            Ok(entry) => self.find(entry.id()),
+            // A name that holds a token is shown masked, and one that is not UTF-8 with marks: look at all that is new.
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                let parent = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
+                let diff = repository.diff_tree_to_tree(parent.as_ref(), Some(&tree), None).ok()?;
+                diff.deltas().find_map(|delta| self.find(delta.new_file().id()))
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// A push that was not scanned brought all that its tips reach.
+    fn of_push(&self, repository: &Repository, commit: Oid) -> Option<&Skip> {
+        let pushes = self.all.iter().rev().filter(|skip| skip.hook != "pre-commit" && skip.hook != "commit-msg");
+        pushes.into_iter().find(|skip| {
+            let reaches = |tip: &Oid| repository.graph_descendant_of(*tip, commit).unwrap_or(false);
+            skip.contents.iter().any(reaches)
+        })
+    }
+}
+
+/// By what a message is known again, whatever git cleans up in it.
+///
+/// # Errors
+/// Of git, when it cannot hash.
+pub fn message_id(repository: &Repository, draft: &[u8]) -> Result<Oid, git2::Error> {
+    let sign = repository.config().and_then(|config| config.get_string("core.commentChar"));
+    let sign = sign.ok().filter(|sign| sign.len() == 1).and_then(|sign| sign.bytes().next()).unwrap_or(b'#');
+    Oid::hash_object(ObjectType::Blob, &words_of(draft, sign))
+}
+
+fn message_of(repository: &Repository, commit: Oid) -> Option<Oid> {
+    message_id(repository, repository.find_commit(commit).ok()?.message_raw_bytes()).ok()
+}
+
+fn path_of(repository: &Repository) -> PathBuf {
+    repository.commondir().join(FILE_NAME)
+}
+
+fn read_end(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(READ_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.take(READ_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noted_is_read_again() {
+        let contents = vec![Oid::from_str("11").unwrap(), Oid::from_str("22").unwrap()];
+        let (at, hook) = ("2026-11-22T08:00:00Z".to_owned(), "pre-commit".to_owned());
+        let skip = Skip { at, hook, contents, reason: "the vendor's\nown\tsample".to_owned() };
+        let text = format!("of old: no tabs\n{}\u{fffd}\t\n", skip.line());
+        let skips = Skips::read(&text);
+        let expected = Skip { reason: "the vendor's own sample".to_owned(), ..skip };
+        assert_eq!(skips.all(), std::slice::from_ref(&expected));
+        assert_eq!(skips.find(expected.contents[1]), Some(&expected));
+        assert_eq!(skips.find(Oid::from_str("33").unwrap()), None);
+    }
+}

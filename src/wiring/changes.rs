@@ -1,0 +1,340 @@
+//! From what a continuous-integration service says to commits that are in this clone. What is not there is never taken
+//! for empty: everything that is there is scanned instead, and the gap is named with the line that closes it.
+
+use super::policy;
+use super::scanner::{Policy, Target, Whereabouts};
+use crate::ci::{Change, Occasion, Point};
+use crate::scan::Gap;
+use crate::source::SourceError;
+use git2::{Oid, Reference, Repository};
+use std::process::{Command, Stdio};
+
+/// The remote that jobs clone from.
+const REMOTE: &str = "origin";
+
+/// A range begins with this when it excludes nothing.
+const NOTHING: &str = "0000000000000000000000000000000000000000";
+
+/// What is scanned for an occasion, and why.
+#[derive(Debug)]
+pub struct Changes {
+    /// The commits.
+    pub target: Target,
+    /// The range as git would take it; none for the whole history.
+    pub range: Option<String>,
+    /// The commit that is judged, for reports that name one.
+    pub tip: Option<String>,
+    /// What was chosen and why, in one line.
+    pub words: String,
+    /// Where the policy is read.
+    pub policy: Policy,
+    /// What the clone does not have.
+    pub gaps: Vec<Gap>,
+    /// What a reviewer should know.
+    pub notices: Vec<String>,
+    /// Whether the clone leaves out old commits or their content.
+    pub cut: bool,
+}
+
+/// A clone, and what is asked of it.
+struct Clone<'a> {
+    repository: Repository,
+    whereabouts: &'a Whereabouts,
+    occasion: &'a Occasion,
+    cut: bool,
+}
+
+/// Chooses.
+///
+/// # Errors
+/// When there is no repository, or nothing in it that could be scanned.
+pub fn choose(occasion: &Occasion, whereabouts: &Whereabouts) -> Result<Changes, SourceError> {
+    let repository = whereabouts.open()?;
+    let cut = is_cut(&repository);
+    let clone = Clone { repository, whereabouts, occasion, cut };
+    match &occasion.change {
+        Change::Everything => clone.everything(),
+        Change::Proposed { base, tip, target, policy } => clone.proposed(base, tip, target.as_deref(), policy),
+        Change::Pushed { before, tip, branch } => clone.pushed(before, tip, branch.as_deref()),
+        Change::Begun { tip, branch } => clone.begun(tip, branch.as_deref(), None),
+    }
+}
+
+/// True for a clone without old commits, or without the content of some.
+fn is_cut(repository: &Repository) -> bool {
+    repository.is_shallow() || is_partial(repository)
+}
+
+/// True for a clone that leaves content with its remote until it is wanted.
+fn is_partial(repository: &Repository) -> bool {
+    repository.config().and_then(|config| config.get_bool("remote.origin.promisor")).unwrap_or(false)
+}
+
+impl Clone<'_> {
+    fn everything(&self) -> Result<Changes, SourceError> {
+        let head = self.find(&Point::Head);
+        let words = self.words("the whole history", "nothing was pushed or proposed");
+        let policy = head.map_or(Policy::BuiltIn, |head| Policy::Of(head.to_string()));
+        Ok(Changes {
+            target: Target::History(self.whereabouts.clone()),
+            range: None,
+            tip: head.map(|head| head.to_string()),
+            words,
+            policy,
+            gaps: Vec::new(),
+            notices: Vec::new(),
+            cut: self.cut,
+        })
+    }
+
+    fn proposed(
+        &self,
+        base: &Point,
+        tip: &Point,
+        target: Option<&str>,
+        policy: &[Point],
+    ) -> Result<Changes, SourceError> {
+        let judge = policy.iter().find_map(|point| self.find(point));
+        match (self.find(base), self.find(tip)) {
+            (Some(from), Some(to)) if *tip == Point::Head && self.holds(from, to) => {
+                Ok(self.nothing_new(from, to, judge.unwrap_or(from)))
+            }
+            (Some(from), Some(to)) => {
+                let why = target.map_or_else(
+                    || format!("base {base}"),
+                    |name| format!("base {}", Point::Revision(name.to_owned())),
+                );
+                Ok(self.between(from, to, judge, &why))
+            }
+            (from, to) => self.snapshot(&[(base, from), (tip, to)], judge),
+        }
+    }
+
+    fn pushed(&self, before: &Point, tip: &Point, branch: Option<&str>) -> Result<Changes, SourceError> {
+        let to_where = branch.map_or_else(String::new, |name| format!(" to {}", Point::Revision(name.to_owned())));
+        match (self.find(before), self.find(tip)) {
+            (Some(from), Some(to)) if self.occasion.is_told && self.holds(from, to) => {
+                Ok(self.nothing_new(from, to, from))
+            }
+            (Some(from), Some(to)) => {
+                let straight = self.holds(to, from);
+                let push = if straight || self.cut { "pushed" } else { "forced push" };
+                Ok(self.between(from, to, Some(from), &format!("{push}{to_where}")))
+            }
+            // A clone that has every branch whole lacks a commit only when no branch has it any more.
+            (None, Some(_)) if !self.cut && matches!(before, Point::Commit(_)) => {
+                self.begun(tip, branch, Some(&format!("forced push{to_where}, which left {before} behind")))
+            }
+            (from, to) => {
+                let judge = from.or_else(|| {
+                    self.default_branch().filter(|(name, _)| Some(name.as_str()) != branch).map(|(_, id)| id)
+                });
+                self.snapshot(&[(before, from), (tip, to)], judge)
+            }
+        }
+    }
+
+    /// Everything that the default branch has not; everything, if this is the default branch or nobody knows it.
+    fn begun(&self, tip: &Point, branch: Option<&str>, why: Option<&str>) -> Result<Changes, SourceError> {
+        let Some(to) = self.find(tip) else { return self.snapshot(&[(tip, None)], None) };
+        match self.default_branch() {
+            Some((name, from)) if Some(name.as_str()) != branch => {
+                let why = why.unwrap_or("new");
+                let base = Point::Branch(name);
+                Ok(self.between(from, to, Some(from), &format!("{why}: all that {base} has not")))
+            }
+            known => {
+                let own = known.is_some() || self.occasion.is_of_default_branch();
+                let (why, policy) = match why {
+                    // What was there is gone, and what is there now may not judge itself.
+                    Some(why) => (format!("{why}: all that it reaches"), Policy::BuiltIn),
+                    None if own => {
+                        let why = "the default branch, and nothing says what it was before: all that it reaches";
+                        (why.to_owned(), Policy::Of(to.to_string()))
+                    }
+                    None => {
+                        let why = "new, and the default branch is not in this clone: all that it reaches";
+                        (why.to_owned(), Policy::BuiltIn)
+                    }
+                };
+                let mut changes =
+                    self.range(NOTHING.to_owned(), to, policy, self.words(&format!("everything..{}", short(to)), &why));
+                if matches!(changes.policy, Policy::Of(_)) {
+                    changes
+                        .notices
+                        .push("nothing says what was there before: this run went by its own policy".to_owned());
+                }
+                Ok(changes)
+            }
+        }
+    }
+
+    /// A base that holds the tip already, as origin/main does on main, says nothing of what is new.
+    fn nothing_new(&self, from: Oid, to: Oid, judge: Oid) -> Changes {
+        let why = format!("{} holds it already: all that it reaches", short(from));
+        let words = self.words(&format!("everything..{}", short(to)), &why);
+        self.range(NOTHING.to_owned(), to, Policy::Of(judge.to_string()), words)
+    }
+
+    fn between(&self, from: Oid, to: Oid, judge: Option<Oid>, why: &str) -> Changes {
+        let policy = judge.map_or(Policy::BuiltIn, |id| Policy::Of(id.to_string()));
+        let words = self.words(&format!("{}..{}", short(from), short(to)), why);
+        let mut changes = self.range(from.to_string(), to, policy, words);
+        let since = self.repository.merge_base(judge.unwrap_or(from), to).unwrap_or(from);
+        changes.notices.extend(policy::changed(&self.repository, since, to).into_iter().map(|name| {
+            let read = judge.map_or_else(|| "the built-in policy".to_owned(), |id| format!("that of {}", short(id)));
+            format!("{name} is changed here, which counts once it is merged: this run went by {read}")
+        }));
+        changes
+    }
+
+    /// What was asked for is not there: everything that is there is scanned, and is not enough.
+    fn snapshot(&self, points: &[(&Point, Option<Oid>)], judge: Option<Oid>) -> Result<Changes, SourceError> {
+        let remedy = Some(self.occasion.service.remedy().to_owned());
+        let missing: Vec<_> =
+            points.iter().filter(|(_, id)| id.is_none()).map(|(point, _)| point.to_string()).collect();
+        let gaps =
+            missing.iter().map(|name| Gap { what: format!("{name} is not in this clone"), remedy: remedy.clone() });
+        let gaps = gaps.collect();
+        let tip = points.last().and_then(|(_, id)| *id);
+        let to = match tip {
+            Some(tip) => tip,
+            None => self.head()?,
+        };
+        let policy = judge.map_or(Policy::BuiltIn, |id| Policy::Of(id.to_string()));
+        let why = format!("all that is here, because {} is not", missing.join(" and "));
+        let words = self.words(&format!("everything..{}", short(to)), &why);
+        Ok(Changes { gaps, ..self.range(NOTHING.to_owned(), to, policy, words) })
+    }
+
+    fn range(&self, from: String, to: Oid, policy: Policy, words: String) -> Changes {
+        let range = format!("{from}..{to}");
+        let notices = match policy {
+            Policy::BuiltIn => {
+                vec!["no base to read stanch.yaml and .stanchignore from: the built-in policy counts".to_owned()]
+            }
+            _ => Vec::new(),
+        };
+        Changes {
+            target: Target::Range(self.whereabouts.clone(), range.clone()),
+            range: Some(range),
+            tip: Some(to.to_string()),
+            words,
+            policy,
+            gaps: Vec::new(),
+            notices,
+            cut: self.cut,
+        }
+    }
+
+    fn words(&self, what: &str, why: &str) -> String {
+        let event = Point::Revision(self.occasion.event.clone());
+        format!("{} {event}: {what} ({why})", self.occasion.service.word())
+    }
+
+    /// True when one commit is another, or reaches it.
+    fn holds(&self, commit: Oid, other: Oid) -> bool {
+        commit == other || self.repository.graph_descendant_of(commit, other).unwrap_or(false)
+    }
+
+    fn head(&self) -> Result<Oid, SourceError> {
+        let missing = |source| SourceError::MissingRevision { revision: "HEAD".to_owned(), source };
+        Ok(self.repository.head().and_then(|head| head.peel_to_commit()).map_err(missing)?.id())
+    }
+
+    /// References are named in full: a tag that is called like a branch of the remote must not stand in for it.
+    fn find(&self, point: &Point) -> Option<Oid> {
+        let repository = &self.repository;
+        let commit = match point {
+            Point::Commit(id) => repository.find_object_by_prefix(id, None).and_then(|object| object.peel_to_commit()),
+            Point::Branch(name) => repository.find_reference(&tracking(name)?).and_then(|found| found.peel_to_commit()),
+            Point::Revision(text) => repository.revparse_single(text).and_then(|object| object.peel_to_commit()),
+            Point::Head => repository.head().and_then(|head| head.peel_to_commit()),
+        };
+        commit.ok().map(|commit| commit.id())
+    }
+
+    /// The default branch and its tip: as the service says, else as the remote said when it was cloned, else by custom.
+    fn default_branch(&self) -> Option<(String, Oid)> {
+        let with_tip = |name: String| self.find(&Point::Branch(name.clone())).map(|id| (name, id));
+        if let Some(name) = &self.occasion.default_branch {
+            return with_tip(name.clone());
+        }
+        let head = self.repository.find_reference(&format!("refs/remotes/{REMOTE}/HEAD")).ok();
+        let target = head.and_then(|head| head.symbolic_target().ok().flatten().map(ToOwned::to_owned));
+        let named =
+            target.and_then(|name| name.strip_prefix(&format!("refs/remotes/{REMOTE}/")).map(ToOwned::to_owned));
+        named.into_iter().chain(["main".to_owned(), "master".to_owned()]).find_map(with_tip)
+    }
+}
+
+/// The reference by which a clone knows a branch of its remote; none for what is no name of a branch.
+fn tracking(branch: &str) -> Option<String> {
+    let name = format!("refs/remotes/{REMOTE}/{branch}");
+    Reference::is_valid_name(&name).then_some(name)
+}
+
+fn short(id: Oid) -> String {
+    id.to_string().chars().take(10).collect()
+}
+
+/// Fetches what an occasion needs and the clone has not, with the git program and its ways to log in. Each command is
+/// told to `say` before it runs; one that fails leaves the gap that it should have closed.
+///
+/// # Errors
+/// When there is no repository.
+pub fn deepen(occasion: &Occasion, whereabouts: &Whereabouts, say: &mut dyn FnMut(&str)) -> Result<(), SourceError> {
+    let open = || -> Result<Clone<'_>, SourceError> {
+        let repository = whereabouts.open()?;
+        Ok(Clone { repository, whereabouts, occasion, cut: false })
+    };
+    let repository = open()?.repository;
+    if repository.is_shallow() {
+        fetch(&["--unshallow", REMOTE], say);
+    }
+    if is_partial(&repository) {
+        fetch(&["--refetch", "--no-filter", REMOTE], say);
+    }
+    let clone = open()?;
+    let mut points: Vec<Point> = match &occasion.change {
+        Change::Everything => Vec::new(),
+        Change::Proposed { base, tip, policy, .. } => [&[base.clone(), tip.clone()], policy.as_slice()].concat(),
+        Change::Pushed { before, tip, .. } => vec![before.clone(), tip.clone()],
+        Change::Begun { tip, .. } => vec![tip.clone()],
+    };
+    points.extend(occasion.default_branch.clone().map(Point::Branch));
+    points.dedup();
+    let every_branch = format!("+refs/heads/*:refs/remotes/{REMOTE}/*");
+    if matches!(occasion.change, Change::Begun { .. }) && clone.default_branch().is_none() {
+        fetch(&[REMOTE, &every_branch], say);
+    }
+    for point in points.iter().filter(|point| clone.find(point).is_none()) {
+        match point {
+            Point::Commit(id) if id.len() >= 40 => fetch(&[REMOTE, id], say),
+            Point::Branch(name) if tracking(name).is_some() => {
+                fetch(&[REMOTE, &format!("+refs/heads/{name}:refs/remotes/{REMOTE}/{name}")], say);
+            }
+            _ => fetch(&[REMOTE, &every_branch], say),
+        }
+    }
+    Ok(())
+}
+
+/// What git says is not repeated: it may name an address with a password in it.
+fn fetch(arguments: &[&str], say: &mut dyn FnMut(&str)) {
+    let shown = Point::Revision(arguments.join(" "));
+    say(&format!("git fetch {shown}"));
+    let ran = Command::new("git")
+        .args(["fetch", "--quiet", "--no-recurse-submodules"])
+        .args(arguments)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match ran {
+        Ok(status) if status.success() => {}
+        Ok(status) => say(&format!("git fetch failed ({status})")),
+        Err(error) => say(&format!("git fetch did not start: {error}")),
+    }
+}
