@@ -1,11 +1,25 @@
 //! Who is told, and in which words: the seam to chat, paging, mail and logs.
 
+pub mod gelf;
+pub mod mail;
+pub mod pagerduty;
+mod post;
+pub mod slack;
+pub mod syslog;
+pub mod teams;
+pub mod webhook;
+mod wire;
+pub mod words;
+
 use crate::model::{KindId, RotationId, Timestamp};
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The moments that are told; each has its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// A leak was found, live or not asked.
     Leak,
@@ -25,10 +39,35 @@ pub enum Moment {
     RolledBack,
     /// Something that should happen regularly did not.
     DeadMan,
+    /// A person decided: approved, resumed, aborted.
+    Acted,
+    /// Nothing happened: somebody tries whether messages arrive.
+    Test,
+}
+
+impl Moment {
+    /// As it is written everywhere.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Leak => "leak",
+            Self::Approval => "approval",
+            Self::Stuck => "stuck",
+            Self::Unsure => "unsure",
+            Self::Outage => "outage",
+            Self::Held => "held",
+            Self::Done => "done",
+            Self::RolledBack => "rolled-back",
+            Self::DeadMan => "dead-man",
+            Self::Acted => "acted",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// How urgent, for filters and severities of others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Urgency {
     /// News.
     Info,
@@ -40,8 +79,31 @@ pub enum Urgency {
     Critical,
 }
 
+impl Urgency {
+    /// As it is written everywhere.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The number that syslog has for it.
+    fn level(self) -> u8 {
+        match self {
+            Self::Info => 6,
+            Self::Warning => 4,
+            Self::Error => 3,
+            Self::Critical => 2,
+        }
+    }
+}
+
 /// One message. Built from types that hold no secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// What it is told once under: the same key is never told twice.
     pub key: String,
@@ -61,6 +123,37 @@ pub struct Notice {
     pub link: Option<String>,
     /// When it happened.
     pub at: Timestamp,
+}
+
+impl Notice {
+    /// The first line: what a telephone shows.
+    #[must_use]
+    pub fn headline(&self) -> &str {
+        self.text.lines().next().unwrap_or_default()
+    }
+
+    /// What messages of one case have in common, and others have for themselves.
+    #[must_use]
+    pub fn thread(&self) -> &str {
+        self.case.as_ref().map_or(self.key.as_str(), RotationId::as_str)
+    }
+}
+
+/// Somebody who is told, and from which urgency on.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Only what is at least so urgent.
+    pub from: Urgency,
+    /// Who.
+    pub sink: Arc<dyn Sink>,
+}
+
+/// The first `most` characters; what was cut off leaves an ellipsis.
+fn clipped(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['\u{2026}']).collect(),
+    }
 }
 
 /// Why a message was not taken. Holds public facts only: never an address that may hold a token.

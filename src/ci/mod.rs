@@ -137,6 +137,8 @@ pub struct Occasion {
     pub default_branch: Option<String>,
     /// The file that takes a summary for the page of the run.
     pub summary: Option<PathBuf>,
+    /// True when `STANCH_BASE` says what is new, and not the service.
+    pub is_told: bool,
 }
 
 /// What a service says makes no sense, or no service speaks.

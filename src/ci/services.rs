@@ -40,7 +40,14 @@ impl Said<'_> {
     }
 
     fn occasion(&self, event: impl Into<String>, change: Change) -> Occasion {
-        Occasion { service: self.service, event: event.into(), change, default_branch: None, summary: None }
+        Occasion {
+            service: self.service,
+            event: event.into(),
+            change,
+            default_branch: None,
+            summary: None,
+            is_told: false,
+        }
     }
 }
 
@@ -63,11 +70,28 @@ fn proposed(base: Point, tip: Point, target: Option<String>) -> Change {
     Change::Proposed { base, tip, target, policy }
 }
 
-fn pushed(before: Option<Point>, tip: Point, branch: Option<String>) -> Change {
+/// What moved.
+enum Moved {
+    Branch(String),
+    Tag,
+}
+
+/// Where nobody says what moved, nobody knows what is new.
+fn pushed(before: Option<Point>, tip: Point, moved: Option<Moved>) -> Change {
+    let named = moved.is_some();
+    let branch = match moved {
+        Some(Moved::Branch(name)) => Some(name),
+        Some(Moved::Tag) | None => None,
+    };
     match before {
         Some(before) => Change::Pushed { before, tip, branch },
-        None => Change::Begun { tip, branch },
+        None if named => Change::Begun { tip, branch },
+        None => Change::Everything,
     }
+}
+
+fn moved(branch: Option<String>, tagged: bool) -> Option<Moved> {
+    if tagged { Some(Moved::Tag) } else { branch.map(Moved::Branch) }
 }
 
 pub(super) fn occasion(variables: &Variables<'_>) -> Result<Occasion, CiError> {
@@ -89,7 +113,7 @@ pub(super) fn occasion(variables: &Variables<'_>) -> Result<Occasion, CiError> {
     } else if has("JENKINS_URL") {
         jenkins(&said(Service::Jenkins))
     } else if has(BASE) {
-        Ok(said(Service::Shell).occasion(BASE, Change::Begun { tip: Point::Head, branch: None }))
+        Ok(said(Service::Shell).occasion(BASE, Change::Everything))
     } else {
         Err(CiError::NoService)
     }?;
@@ -107,63 +131,67 @@ fn based(mut occasion: Occasion, said: &Said<'_>) -> Occasion {
     occasion.event = format!("{event}{BASE}");
     occasion.change = match (base, occasion.change) {
         (Some(base), Change::Proposed { tip, target, .. }) => proposed(base, tip, target),
-        (base, Change::Pushed { tip, branch, .. } | Change::Begun { tip, branch }) => pushed(base, tip, branch),
-        (base, Change::Everything) => pushed(base, Point::Head, None),
-        (None, change @ Change::Proposed { .. }) => change,
+        (Some(before), Change::Pushed { tip, branch, .. } | Change::Begun { tip, branch }) => {
+            Change::Pushed { before, tip, branch }
+        }
+        (Some(before), Change::Everything) => Change::Pushed { before, tip: Point::Head, branch: None },
+        (None, Change::Pushed { tip, branch, .. }) => Change::Begun { tip, branch },
+        (None, change) => change,
     };
+    occasion.is_told = true;
     occasion
 }
 
 fn github(said: &Said<'_>) -> Result<Occasion, CiError> {
     let name = said.value("GITHUB_EVENT_NAME").ok_or(missing(said, "GITHUB_EVENT_NAME"))?;
-    let path = said.value("GITHUB_EVENT_PATH");
-    let read = || -> Result<Event, CiError> {
-        let path = path.as_deref().ok_or(missing(said, "GITHUB_EVENT_PATH"))?;
-        event::read(Path::new(path))
+    let read = || {
+        let path = said.value("GITHUB_EVENT_PATH").ok_or(missing(said, "GITHUB_EVENT_PATH"))?;
+        event::read(Path::new(&path))
     };
-    let needed = |name: &'static str, value: Option<&str>| -> Result<Option<Point>, CiError> {
-        match value {
-            Some(value) => commit(said.service, name, value),
-            None => Err(missing(said, name)),
-        }
-    };
-    let there = |name: &str, point: Option<Point>| {
-        let malformed =
-            || CiError::Malformed { service: said.service, name: name.to_owned(), what: "the id of a commit" };
-        point.ok_or_else(malformed)
-    };
-    let (change, event) = if name == "push" {
-        let event = read()?;
-        if event.deleted {
-            return Err(CiError::Deleted { service: said.service });
-        }
-        let before = needed("before (of the event)", event.before.as_deref())?;
-        let Some(after) = needed("after (of the event)", event.after.as_deref())? else {
-            return Err(CiError::Deleted { service: said.service });
-        };
-        let branch = event.reference.as_deref().and_then(branch_of);
-        // Of a tag with a message, `after` is the tag, which need not be in the clone.
-        let tip = if branch.is_some() { after } else { said.commit("GITHUB_SHA")?.unwrap_or(after) };
-        (pushed(before, tip, branch), event)
-    } else if name.starts_with("pull_request") {
-        let event = read()?;
-        let request = event.pull_request.as_ref().ok_or(missing(said, "pull_request (of the event)"))?;
-        let base = there("base.sha", needed("base.sha (of the event)", Some(&request.base.sha))?)?;
-        let tip = there("head.sha", needed("head.sha (of the event)", Some(&request.head.sha))?)?;
-        (proposed(base, tip, request.base.name.clone()), event)
-    } else if name == "merge_group" {
-        let event = read()?;
-        let group = event.merge_group.as_ref().ok_or(missing(said, "merge_group (of the event)"))?;
-        let base = there("base_sha", needed("base_sha (of the event)", Some(&group.base_sha))?)?;
-        let tip = there("head_sha", needed("head_sha (of the event)", Some(&group.head_sha))?)?;
-        (proposed(base, tip, group.base_ref.as_deref().and_then(branch_of)), event)
-    } else {
-        (Change::Everything, Event::default())
+    let (event, change) = match name.as_str() {
+        "push" => with(read()?, |event| github_push(said, event))?,
+        "merge_group" => with(read()?, |event| {
+            let group = event.merge_group.as_ref().ok_or(missing(said, "merge_group (of the event)"))?;
+            let target = group.base_ref.as_deref().and_then(branch_of);
+            Ok(proposed(there(said, "base_sha", &group.base_sha)?, there(said, "head_sha", &group.head_sha)?, target))
+        })?,
+        name if name.starts_with("pull_request") => with(read()?, |event| {
+            let request = event.pull_request.as_ref().ok_or(missing(said, "pull_request (of the event)"))?;
+            let (base, head) = (&request.base, &request.head);
+            Ok(proposed(there(said, "base.sha", &base.sha)?, there(said, "head.sha", &head.sha)?, base.name.clone()))
+        })?,
+        _ => (Event::default(), Change::Everything),
     };
     let mut occasion = said.occasion(name, change);
     occasion.default_branch = event.repository.and_then(|repository| repository.default_branch);
     occasion.summary = said.value("GITHUB_STEP_SUMMARY").map(Into::into);
     Ok(occasion)
+}
+
+fn with(event: Event, read: impl FnOnce(&Event) -> Result<Change, CiError>) -> Result<(Event, Change), CiError> {
+    let change = read(&event)?;
+    Ok((event, change))
+}
+
+fn github_push(said: &Said<'_>, event: &Event) -> Result<Change, CiError> {
+    let field = |name: &'static str, value: &Option<String>| match value {
+        Some(value) => commit(said.service, name, value),
+        None => Err(missing(said, name)),
+    };
+    let before = field("before (of the event)", &event.before)?;
+    let after = field("after (of the event)", &event.after)?.filter(|_| !event.deleted);
+    let after = after.ok_or(CiError::Deleted { service: said.service })?;
+    let reference = event.reference.as_deref().ok_or(missing(said, "ref (of the event)"))?;
+    let branch = branch_of(reference);
+    // Of a tag with a message, `after` is the tag, which need not be in the clone.
+    let tip = if branch.is_some() { after } else { said.commit("GITHUB_SHA")?.unwrap_or(after) };
+    Ok(pushed(before, tip, moved(branch, reference.starts_with("refs/tags/"))))
+}
+
+/// A commit that must be one: here zeros say nothing.
+fn there(said: &Said<'_>, name: &str, value: &str) -> Result<Point, CiError> {
+    let malformed = || CiError::Malformed { service: said.service, name: name.to_owned(), what: "the id of a commit" };
+    commit(said.service, name, value)?.ok_or_else(malformed)
 }
 
 fn missing(said: &Said<'_>, name: &'static str) -> CiError {
@@ -192,10 +220,10 @@ fn gitlab(said: &Said<'_>) -> Result<Occasion, CiError> {
         Change::Proposed { base, tip, target, policy }
     } else {
         let tip = said.needed_commit("CI_COMMIT_SHA")?;
-        let branch = said.value("CI_COMMIT_BRANCH");
+        let moved = moved(said.value("CI_COMMIT_BRANCH"), said.value("CI_COMMIT_TAG").is_some());
         match said.commit("CI_COMMIT_BEFORE_SHA")? {
-            Some(before) => pushed(Some(before), tip, branch),
-            None if source == "push" => pushed(None, tip, branch),
+            Some(before) => pushed(Some(before), tip, moved),
+            None if source == "push" => pushed(None, tip, moved),
             None => Change::Everything,
         }
     };
@@ -210,10 +238,15 @@ fn bitbucket(said: &Said<'_>) -> Result<Occasion, CiError> {
     let (event, change) = if said.value("BITBUCKET_PR_ID").is_some() {
         let target = said.value("BITBUCKET_PR_DESTINATION_BRANCH");
         ("pull request", proposed(said.needed_commit("BITBUCKET_PR_DESTINATION_COMMIT")?, tip, target))
-    } else if let Some(branch) = said.value("BITBUCKET_BRANCH") {
-        ("push", pushed(None, tip, Some(branch)))
     } else {
-        (if said.value("BITBUCKET_TAG").is_some() { "tag" } else { "pipeline" }, pushed(None, tip, None))
+        // A pipeline that was started by hand or by the clock has neither.
+        let (branch, tagged) = (said.value("BITBUCKET_BRANCH"), said.value("BITBUCKET_TAG").is_some());
+        let event = match (&branch, tagged) {
+            (_, true) => "tag",
+            (Some(_), false) => "push",
+            (None, false) => "custom pipeline",
+        };
+        (event, pushed(None, tip, moved(branch, tagged)))
     };
     Ok(said.occasion(event, change))
 }
@@ -221,11 +254,9 @@ fn bitbucket(said: &Said<'_>) -> Result<Occasion, CiError> {
 /// The base revision is a value of the pipeline and no variable: the job hands it on as `STANCH_BASE`.
 fn circleci(said: &Said<'_>) -> Result<Occasion, CiError> {
     let tip = said.needed_commit("CIRCLE_SHA1")?;
-    let (event, branch) = match (said.value("CIRCLE_TAG"), said.value("CIRCLE_BRANCH")) {
-        (Some(_), _) => ("tag", None),
-        (None, branch) => ("push", branch),
-    };
-    Ok(said.occasion(event, pushed(None, tip, branch)))
+    let tagged = said.value("CIRCLE_TAG").is_some();
+    let moved = moved(said.value("CIRCLE_BRANCH"), tagged);
+    Ok(said.occasion(if tagged { "tag" } else { "push" }, pushed(None, tip, moved)))
 }
 
 /// What is checked out for a change request is its head or the merge of it: in both cases HEAD.
@@ -241,7 +272,7 @@ fn jenkins(said: &Said<'_>) -> Result<Occasion, CiError> {
     let branch = branch.filter(|_| !tagged);
     let primary = said.is_true("BRANCH_IS_PRIMARY");
     let event = if tagged { "tag" } else { "build" };
-    let mut occasion = said.occasion(event, pushed(before, Point::Head, branch.clone()));
+    let mut occasion = said.occasion(event, pushed(before, Point::Head, moved(branch.clone(), tagged)));
     occasion.default_branch = branch.filter(|_| primary);
     Ok(occasion)
 }
@@ -276,8 +307,7 @@ fn travis(said: &Said<'_>) -> Result<Occasion, CiError> {
     } else if matches!(event.as_str(), "cron" | "api") {
         Change::Everything
     } else {
-        let branch = branch.filter(|_| said.value("TRAVIS_TAG").is_none());
-        pushed(left, said.built("TRAVIS_COMMIT"), branch)
+        pushed(left, said.built("TRAVIS_COMMIT"), moved(branch, said.value("TRAVIS_TAG").is_some()))
     };
     Ok(said.occasion(event, change))
 }
@@ -293,8 +323,8 @@ fn buildkite(said: &Said<'_>) -> Result<Occasion, CiError> {
         None if said.value("BUILDKITE_SOURCE").is_some_and(|source| source == "schedule") => {
             ("schedule", Change::Everything)
         }
-        None if said.value("BUILDKITE_TAG").is_some() => ("tag", pushed(None, tip, None)),
-        None => ("build", pushed(None, tip, said.value("BUILDKITE_BRANCH"))),
+        None if said.value("BUILDKITE_TAG").is_some() => ("tag", pushed(None, tip, Some(Moved::Tag))),
+        None => ("build", pushed(None, tip, moved(said.value("BUILDKITE_BRANCH"), false))),
     };
     let mut occasion = said.occasion(event, change);
     occasion.default_branch = said.value("BUILDKITE_PIPELINE_DEFAULT_BRANCH");

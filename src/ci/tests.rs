@@ -118,7 +118,8 @@ fn bitbucket_may_abbreviate() {
     assert_eq!((base, tip), (commit(OLD_12), commit(NEW)));
     let topic = Some("topic".to_owned());
     assert_eq!(said(&request[3..]).unwrap().change, Change::Begun { tip: commit(NEW), branch: topic });
-    assert_eq!(said(&[("BITBUCKET_TAG", "v1")]).unwrap().event, "tag");
+    assert_eq!(said(&[("BITBUCKET_TAG", "v1")]).unwrap().change, Change::Begun { tip: commit(NEW), branch: None });
+    assert_eq!(said(&[]).unwrap().change, Change::Everything, "a custom pipeline names no branch");
     assert!(said(&[("BITBUCKET_PR_ID", "3")]).is_err());
 }
 

@@ -102,6 +102,19 @@ pub enum CaseVerb {
         #[arg(long, value_name = "-")]
         secret: Stdin,
     },
+    /// Prints what happens in a case until it is over; Ctrl-C stops the looking alone
+    Watch {
+        /// The case
+        id: String,
+    },
+    /// Refuses the plan (or the revoke) that a case waits for: goes back, the old token stays in use
+    Deny {
+        /// The case
+        id: String,
+        /// Why; kept in the journal
+        #[arg(long)]
+        reason: String,
+    },
     /// Goes on after an interruption, or from where it was held
     Resume {
         /// The case
@@ -175,6 +188,41 @@ pub enum AuditVerb {
         #[command(flatten)]
         config: Configured,
     },
+}
+
+/// Whom the daemon tells.
+#[derive(Args, Debug)]
+pub struct Notify {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: NotifyVerb,
+}
+
+/// What to do with those who are told.
+#[derive(Debug, Subcommand)]
+pub enum NotifyVerb {
+    /// Sends a message that says it is a test, and tells whether it was taken
+    Test {
+        /// Its name under 'alerts' in the operator's file
+        sink: String,
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
+    },
+}
+
+/// Asks the daemon whether it lives: for HEALTHCHECK and for scripts. Exit 0: yes; 4: no.
+#[derive(Args, Debug)]
+pub struct Health {
+    /// Asks whether it is ready instead: journal, key, stores
+    #[arg(long)]
+    pub ready: bool,
+    /// Where it listens, instead of what the operator's file says
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub address: Option<std::net::SocketAddr>,
+    /// Where the operator's file is
+    #[command(flatten)]
+    pub config: Configured,
 }
 
 /// The whole loop in a scratch directory: issuer, service and repository are real, and local.

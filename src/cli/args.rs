@@ -3,6 +3,7 @@
 use crate::model::{FingerprintPrefix, Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Finds leaked access tokens, and replaces them.
@@ -86,6 +87,12 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Whom the daemon tells
+    #[cfg(feature = "rotate")]
+    Notify(super::acts::Notify),
+    /// Ask the daemon whether it lives, or is ready
+    #[cfg(feature = "rotate")]
+    Health(super::acts::Health),
     /// Watch, scan what changed, open cases and carry them, until it is told to stop
     #[cfg(feature = "rotate")]
     Daemon(super::acts::Configured),
@@ -275,6 +282,12 @@ impl From<Gate> for Severity {
     }
 }
 
+/// What an operator sets for the hooks of a server.
+const RECEIVING: &str = "\
+Settings (git config, in the bare repository):
+  stanch.receiveTimeLimit  seconds for the whole run; then the push is rejected [default: 4]
+  stanch.breakGlass        who may pass with git push -o stanch.skip=REASON (repeatable) [default: nobody]";
+
 /// `stanch hook`.
 #[derive(Debug, Subcommand)]
 pub enum HookCommand {
@@ -287,26 +300,136 @@ pub enum HookCommand {
     },
     /// Scan every commit that a push brings and stop the push if one holds a token
     PrePush {
-        /// The remote [default: what the pre-commit framework says in its variables]
-        remote: Option<String>,
+        /// The remote
+        remote: OsString,
         /// Its address
-        url: Option<String>,
+        url: Option<OsString>,
     },
     /// Scan what a repository is about to receive and reject the push if it holds a token
+    #[command(after_help = RECEIVING)]
     PreReceive,
     /// The same for one reference
     Update {
         /// The reference
-        reference: std::ffi::OsString,
+        reference: OsString,
         /// Where it is now
         old: String,
         /// Where it is to be
         new: String,
     },
-    /// Put the hook into this repository
-    Install,
-    /// Take the hook out of this repository
-    Uninstall,
+    /// What pre-commit and prek call, which hand over less than git does
+    #[command(hide = true)]
+    Framework {
+        /// The hook
+        #[arg(value_enum)]
+        hook: HookName,
+        /// Where the message is, if the framework says it
+        file: Option<PathBuf>,
+    },
+    /// Put the hooks into this repository
+    Install(HookInstallArguments),
+    /// Take the hooks out of this repository, and put back what was there before
+    Uninstall(HookUninstallArguments),
+    /// Say of each hook whether git calls us, by which way, and what is amiss [exit code 1 if one is off or amiss]
+    Status(HookStatusArguments),
+    /// Try the installed hooks with a made-up token in a scratch repository [exit code 4 if one lets it pass]
+    Doctor,
+}
+
+/// Arguments of `stanch hook install`.
+#[derive(Debug, Args)]
+pub struct HookInstallArguments {
+    /// By whom git is told to call us [default: the framework that has this repository's hooks, else git]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub via: Option<Via>,
+    /// Which hooks [default: pre-commit,commit-msg,pre-push; with --server pre-receive]
+    #[arg(long, value_enum, value_name = "HOOK", value_delimiter = ',')]
+    pub hook: Vec<HookName>,
+    /// The hook of a repository that is pushed to
+    #[arg(long, conflicts_with = "via")]
+    pub server: bool,
+    /// For all repositories of this user
+    #[arg(long, conflicts_with = "server")]
+    pub global: bool,
+}
+
+/// Arguments of `stanch hook uninstall`.
+#[derive(Debug, Args)]
+pub struct HookUninstallArguments {
+    /// Only what was put in this way [default: all]
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub via: Option<Via>,
+    /// Only these hooks [default: all]
+    #[arg(long, value_enum, value_name = "HOOK", value_delimiter = ',')]
+    pub hook: Vec<HookName>,
+    /// What was put in for all repositories of this user
+    #[arg(long)]
+    pub global: bool,
+}
+
+/// Arguments of `stanch hook status`.
+#[derive(Debug, Args)]
+pub struct HookStatusArguments {
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// By whom git is told to call us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Via {
+    /// A script in the directory of hooks.
+    Git,
+    /// Git's configuration (git 2.54 and later).
+    Config,
+    /// The pre-commit framework.
+    PreCommit,
+    /// prek.
+    Prek,
+    /// Lefthook.
+    Lefthook,
+    /// Husky.
+    Husky,
+}
+
+impl From<Via> for crate::hooks::Form {
+    fn from(via: Via) -> Self {
+        match via {
+            Via::Git => Self::Git,
+            Via::Config => Self::Config,
+            Via::PreCommit => Self::PreCommit,
+            Via::Prek => Self::Prek,
+            Via::Lefthook => Self::Lefthook,
+            Via::Husky => Self::Husky,
+        }
+    }
+}
+
+/// A hook of git.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HookName {
+    /// Before a commit.
+    PreCommit,
+    /// With the message of a commit.
+    CommitMsg,
+    /// Before a push.
+    PrePush,
+    /// On a server, once for a push.
+    PreReceive,
+    /// On a server, once for a reference.
+    Update,
+}
+
+impl From<HookName> for crate::hooks::Hook {
+    fn from(name: HookName) -> Self {
+        match name {
+            HookName::PreCommit => Self::PreCommit,
+            HookName::CommitMsg => Self::CommitMsg,
+            HookName::PrePush => Self::PrePush,
+            HookName::PreReceive => Self::PreReceive,
+            HookName::Update => Self::Update,
+        }
+    }
 }
 
 /// `stanch config`.

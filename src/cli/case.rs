@@ -7,13 +7,18 @@ use super::rotate::{VALID, conclude, from_standard_input};
 use super::screen::Screen;
 use super::{acts, person, signals};
 use crate::clock::Clock as _;
-use crate::journal::{Journal as _, JournalError};
-use crate::model::{Class, Reason, RotationId};
-use crate::report::timeline;
-use crate::rotation::{self, Fact, Order, Stage, State};
+use crate::journal::{Journal as _, JournalError, Record};
+use crate::model::{Class, Reason, RotationId, Severity};
+use crate::report::{case as lines, timeline};
+use crate::rotation::{self, Due, Fact, Order, Stage, State};
 use crate::rules::exchange::Act;
 use crate::runner::{self, RunError, Word};
 use crate::wiring::mending::Mending;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often a case that is watched is looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs the command on a runtime of its own.
 pub(super) fn run(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
@@ -26,6 +31,8 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
     match &given.verb {
         acts::CaseVerb::List { json } => list(&mending, &screen, *json).await,
         acts::CaseVerb::Show { id, json } => show(&mending, &screen, &rotation_id(id), *json).await,
+        acts::CaseVerb::Watch { id } => watch(&mending, &screen, &rotation_id(id)).await,
+        acts::CaseVerb::Deny { id, reason } => deny(&mending, &screen, &rotation_id(id), reason).await,
         acts::CaseVerb::Approve { id, plan } => approve(&mending, &screen, &rotation_id(id), plan.as_deref()).await,
         acts::CaseVerb::Provide { id, secret: acts::Stdin::Stdin } => {
             provide(&mending, &screen, &rotation_id(id)).await
@@ -60,6 +67,7 @@ async fn list(mending: &Mending, screen: &Screen, json: bool) -> Result<Code, Fa
         let state = runner::replay(&mending.journal, &listed.rotation).await.map_err(Failure::from)?;
         rows.push((listed, state));
     }
+    let now = mending.clock.now();
     if json {
         let rows: Vec<_> = rows
             .iter()
@@ -67,7 +75,9 @@ async fn list(mending: &Mending, screen: &Screen, json: bool) -> Result<Code, Fa
                 serde_json::json!({
                     "case": listed.rotation, "credential": listed.credential, "kind": state.plan.kind,
                     "open": listed.open, "opened": listed.opened.to_string(), "records": listed.records,
-                    "stage": runner::stage_word(&state.stage),
+                    "stage": runner::stage_word(&state.stage), "standing": timeline::standing(state),
+                    "next": lines::next(state, now),
+                    "choices": lines::choices(state).iter().map(|one| &one.command).collect::<Vec<_>>(),
                 })
             })
             .collect();
@@ -77,15 +87,9 @@ async fn list(mending: &Mending, screen: &Screen, json: bool) -> Result<Code, Fa
     if rows.is_empty() {
         screen.text("no case yet\n");
     }
-    for (listed, state) in rows {
-        screen.text(&format!(
-            "{}  {:<24} {:<28} {}  {}\n",
-            listed.rotation,
-            listed.credential,
-            state.plan.kind.as_str(),
-            listed.opened,
-            runner::stage_word(&state.stage)
-        ));
+    for (_, state) in rows {
+        let stage = runner::stage_word(&state.stage);
+        screen.text(&format!("{}\n", lines::line(&state.plan, &state, stage, now)));
     }
     Ok(Code::Clean)
 }
@@ -100,24 +104,70 @@ async fn show(mending: &Mending, screen: &Screen, id: &RotationId, json: bool) -
         }
         return Ok(Code::Clean);
     }
-    let mut state: Option<State> = None;
-    for record in &records {
+    let now = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
+    screen.head_now(&now, severity(mending, &now));
+    told(screen, &records, None)?;
+    screen.standing(&now);
+    by_hand(mending, screen, &now);
+    Ok(Code::Clean)
+}
+
+fn severity(mending: &Mending, state: &State) -> Option<Severity> {
+    mending.catalogue.find(&state.plan.kind).map(|kind| kind.severity)
+}
+
+/// Prints records that follow a state; the state after them.
+fn told(screen: &Screen, records: &[Record], before: Option<State>) -> Result<Option<State>, Failure> {
+    let mut state = before;
+    for record in records {
         let next = match &state {
             None => rotation::open(&record.event),
             Some(state) => rotation::apply(state, &record.event),
         };
         let next = next.map_err(RunError::Illegal).map_err(Failure::from)?;
-        if state.is_none() {
-            screen.head(&next.plan);
-        }
         screen.event(&next, &record.event);
         state = Some(next);
     }
-    if let Some(state) = state {
-        screen.standing(&state);
-        by_hand(mending, screen, &state);
+    Ok(state)
+}
+
+/// Prints what happens until the case is over, whoever runs it.
+async fn watch(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<Code, Failure> {
+    let stopping = signals::watch()?;
+    let (mut state, mut shown, mut stood) = (None, 0, 0);
+    loop {
+        let records = mending.journal.replay(id).await.map_err(Failure::from)?;
+        if state.is_none() {
+            let now = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
+            screen.head_now(&now, severity(mending, &now));
+        }
+        state = told(screen, records.get(shown..).unwrap_or_default(), state)?;
+        shown = records.len();
+        let Some(now) = &state else { return Ok(Code::Clean) };
+        let rests = matches!(rotation::due(now, mending.clock.now()), Due::Ask(_) | Due::Rest(_));
+        if rests && stood != shown {
+            stood = shown;
+            screen.standing(now);
+            by_hand(mending, screen, now);
+        }
+        if matches!(now.stage, Stage::Closed(_)) {
+            return Ok(Code::Clean);
+        }
+        if stopping.asked.load(Ordering::SeqCst) {
+            return Ok(stopping.code());
+        }
+        tokio::time::sleep(LOOK).await;
     }
-    Ok(Code::Clean)
+}
+
+/// What a denied approval means: the case goes back.
+async fn deny(mending: &Mending, screen: &Screen, id: &RotationId, reason: &str) -> Result<Code, Failure> {
+    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    if !matches!(state.stage, Stage::AwaitingApproval(_) | Stage::AwaitingRevokeApproval) {
+        let message = format!("{id} does not wait for an approval: it is {}", runner::stage_word(&state.stage));
+        return Err(Failure::new(Code::Usage, message).hint(format!("stanch case abort {id} goes back from anywhere")));
+    }
+    order(mending, screen, id, Order::Abort, &format!("denied: {reason}")).await
 }
 
 async fn approve(mending: &Mending, screen: &Screen, id: &RotationId, plan: Option<&str>) -> Result<Code, Failure> {

@@ -4,14 +4,14 @@
 use super::args::{CiArguments, Common, Form};
 use super::exit::Code;
 use super::failure::Failure;
+use super::interruption;
 use super::output::{Outputs, print, style_of};
 use super::scan::{Judge, processors};
 use crate::ci::{CiError, Occasion};
 use crate::clock::Clock;
 use crate::model::Severity;
 use crate::report::{About, Format, Report, Scope, Style};
-use crate::scan::{Listed, Outcome, Pardon, SkipReason};
-use crate::source::SourceError;
+use crate::scan::{Gap, Listed, Outcome, Pardon, SkipReason};
 use crate::wiring::changes::{self, Changes};
 use crate::wiring::scanner::{Request, Whereabouts, prepare_by};
 use std::io::{self, Write as _};
@@ -26,16 +26,13 @@ const PARDONS: usize = 20;
 /// # Errors
 /// When nothing could be scanned or a report could not be written.
 pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    interruption::stop()?; // from here on a signal ends the run with a report
     let occasion = Occasion::of(&|name| std::env::var(name).ok())?;
     let whereabouts = Whereabouts::Environment;
-    let unopened = |error: SourceError| match &error {
-        SourceError::Repository { .. } => Failure::from(error).hint(occasion.service.remedy()),
-        _ => Failure::from(error),
-    };
     if arguments.fetch {
-        changes::deepen(&occasion, &whereabouts, &mut |words| tell(&format!("stanch: {words}"))).map_err(unopened)?;
+        changes::deepen(&occasion, &whereabouts, &mut |words| tell(&format!("stanch: {words}")))?;
     }
-    let changes = changes::choose(&occasion, &whereabouts).map_err(unopened)?;
+    let changes = changes::choose(&occasion, &whereabouts)?;
     tell(&format!("stanch: {}", changes.words));
     let request = Request {
         target: changes.target.clone(),
@@ -49,12 +46,12 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     let prepared = prepare_by(&changes.policy, request, crate::rules::builtin(), clock)?;
     let outputs = Outputs::new(arguments.format.into(), &arguments.output)?;
     let start = clock.monotonic();
-    let mut outcome = prepared.scanner.run(prepared.source.as_ref())?;
+    let mut outcome = prepared.scanner.run_until(&prepared.source, interruption::stop()?)?;
     let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
     let (about, scope) = complete(&mut outcome, changes, &occasion);
     let judge = Judge {
         gate: arguments.gate.map(Severity::from),
-        strict: hides_content(&outcome),
+        strict: false,
         exit_zero: arguments.exit_zero,
         stops_commit: false,
     };
@@ -67,9 +64,10 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
 
 /// Adds what the clone does not have to what could not be read, and says what a reviewer should know.
 fn complete(outcome: &mut Outcome, changes: Changes, occasion: &Occasion) -> (About, Scope) {
+    let unread = unread(outcome);
     let gaps = &mut outcome.coverage.gaps;
     let read = gaps.count;
-    for gap in changes.gaps {
+    for gap in changes.gaps.into_iter().chain(unread) {
         gaps.count += u64::from(gaps.first.insert(gap));
     }
     let mut notices = changes.notices;
@@ -97,8 +95,12 @@ fn pardons(pardons: &Listed<Pardon>) -> Vec<String> {
 
 /// What is too large to be read is incomplete here. What the base excludes is not: whoever wants a change merged cannot
 /// exclude anything.
-fn hides_content(outcome: &Outcome) -> bool {
-    outcome.coverage.skipped.keys().any(|reason| matches!(reason, SkipReason::TooLarge | SkipReason::Binary))
+fn unread(outcome: &Outcome) -> Vec<Gap> {
+    let unread = outcome.coverage.skipped.iter().filter(|(reason, _)| **reason == SkipReason::TooLarge);
+    let gap = |what: String| Gap { what, remedy: Some("raise the limit with --max-size".to_owned()) };
+    unread
+        .flat_map(|(reason, listed)| listed.first.iter().map(move |name| gap(format!("{name} is {}", reason.words()))))
+        .collect()
 }
 
 /// Writes what was asked for, and what the service reads without being asked.

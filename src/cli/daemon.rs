@@ -22,12 +22,16 @@ const UNCHANGED: &str = "a daemon that runs goes on with the configuration that 
 
 /// Runs the daemon.
 pub(super) fn run(given: &acts::Configured) -> Result<Code, Failure> {
-    signals::runtime()?.block_on(async {
+    let runtime = signals::runtime()?;
+    let ended = runtime.block_on(async {
         let mending = Mending::open(given.config.as_deref()).await.map_err(Failure::from)?;
         let commands = listen()?;
         daemon::run(mending, commands).await.map_err(Failure::from)?;
         Ok(Code::Clean)
-    })
+    });
+    // A scan that is under way is not waited for: it changes nothing.
+    runtime.shutdown_background();
+    ended
 }
 
 /// SIGHUP reloads. The first SIGTERM or SIGINT drains, the second ends the process at once, which loses nothing.

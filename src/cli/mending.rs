@@ -7,6 +7,7 @@ use crate::inventory::InventoryError;
 use crate::journal::{AuditError, JournalError};
 use crate::rules::template::TemplateError;
 use crate::runner::{self, RunError};
+use crate::wiring::candidates::CandidateError;
 use crate::wiring::mending::MendingError;
 
 impl Failure {
@@ -78,6 +79,15 @@ impl From<InventoryError> for Failure {
             _ => Code::Usage,
         };
         Self::of(code, &error).hint("nothing was begun")
+    }
+}
+
+impl From<CandidateError> for Failure {
+    fn from(error: CandidateError) -> Self {
+        match error {
+            CandidateError::Mending(error) => error.into(),
+            CandidateError::Inventory(error) => error.into(),
+        }
     }
 }
 

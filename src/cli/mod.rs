@@ -23,12 +23,16 @@ pub mod failure;
 mod find;
 #[cfg(feature = "rotate")]
 mod follow;
+#[cfg(feature = "rotate")]
+mod health;
 mod hook;
 mod ignore;
 mod import;
 mod interruption;
 #[cfg(feature = "rotate")]
 mod mending;
+#[cfg(feature = "rotate")]
+mod notify;
 mod output;
 #[cfg(feature = "rotate")]
 mod person;
@@ -94,6 +98,10 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Case(arguments) => case::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Notify(arguments) => notify::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Health(arguments) => health::run(arguments),
         #[cfg(feature = "rotate")]
         Command::Daemon(arguments) => daemon::run(arguments),
         #[cfg(feature = "rotate")]

@@ -97,27 +97,21 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
         Some(report) => find::imported(&prefix, report, &given.repo, kinds, clock)?,
         None => find::finding(&prefix, &given.repo, kinds, clock)?,
     };
-    let (mut looked, mut unread) = (Vec::new(), None);
-    for name in mending.names_of(&finding.kind) {
-        let managed = mending.managed(&name).await.map_err(Failure::from)?;
-        match managed.current().await {
-            Ok((token, secret)) if secret.same_as(&finding.secret) => {
-                let old = credential(token, finding.secret, finding.companions);
-                return Ok((managed, old));
-            }
-            Ok(_) => looked.push(name),
-            Err(error) => unread = unread.or(Some(error)),
+    let candidates = mending.candidates(&finding.kind, None).await;
+    let looked = candidates.looked().join(", ");
+    match candidates.take(&finding.secret) {
+        Ok(Some(one)) => {
+            let old = credential(one.token, finding.secret, finding.companions);
+            return Ok((one.managed, old));
         }
-    }
-    // One that could not be read may be the one.
-    if let Some(error) = unread {
-        return Err(Failure::from(error));
+        Ok(None) => {}
+        Err(error) => return Err(Failure::from(error)),
     }
     let message = format!("no managed credential holds the token {} ({})", finding.fingerprint.short(), finding.kind);
     let hint = if looked.is_empty() {
         format!("add a credential of kind {} to the operator's file", finding.kind)
     } else {
-        format!("looked at {}: what they hold now is another value", looked.join(", "))
+        format!("looked at {looked}: what they hold now is another value")
     };
     Err(Failure::new(Code::Usage, message).hint(hint))
 }
@@ -125,26 +119,15 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
 /// Refuses a token that another credential of the file holds as well: its dependents are not asked, and the revoke would
 /// cut them off.
 async fn alone(mending: &Mending, managed: &Managed, old: &Credential) -> Result<(), Failure> {
-    for name in mending.names_of(&managed.kind).into_iter().filter(|name| *name != managed.name) {
-        let unknown = |error: &dyn std::fmt::Display| {
-            tracing::warn!(credential = name, %error, "it is not known whether this credential holds the same token");
-        };
-        let other = match mending.managed(&name).await {
-            Ok(other) => other,
-            Err(error) => {
-                unknown(&error);
-                continue;
-            }
-        };
-        match other.current().await {
-            Ok((_, held)) if old.secret.as_ref().is_some_and(|secret| held.same_as(secret)) => {
-                let message = format!("'{}' and '{name}' hold the same token; nothing was begun", managed.name);
-                let hint = "make them one credential with the stores and dependents of both";
-                return Err(Failure::new(Code::Usage, message).hint(hint));
-            }
-            Ok(_) => {}
-            Err(error) => unknown(&error),
-        }
+    let Some(secret) = &old.secret else { return Ok(()) };
+    let others = mending.candidates(&managed.kind, Some(&managed.name)).await;
+    for (credential, error) in others.unread() {
+        tracing::warn!(credential, %error, "it is not known whether this credential holds the same token");
+    }
+    if let Some(name) = others.holders(secret).first() {
+        let message = format!("'{}' and '{name}' hold the same token; nothing was begun", managed.name);
+        let hint = "make them one credential with the stores and dependents of both";
+        return Err(Failure::new(Code::Usage, message).hint(hint));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::output::print;
 use crate::model::{Confidence, KindId};
 use crate::rules::exchange::{Act, Exchanges};
-use crate::rules::{Kind, builtin, check_file};
+use crate::rules::{Kind, Mark, Source, builtin, check_file};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -59,10 +59,18 @@ fn describe(kind: &Kind, out: &mut dyn Write) -> io::Result<()> {
     if let Some(driver) = &kind.driver {
         writeln!(out, "driver      {driver}")?;
     }
-    kind.sources.iter().try_for_each(|source| match &source.note {
-        Some(note) => writeln!(out, "source      {} ({note})", source.page),
-        None => writeln!(out, "source      {}", source.page),
-    })?;
+    for Source { page, mark, note } in &kind.sources {
+        let known = match mark {
+            Mark::D => "documented",
+            Mark::M => "measured",
+            Mark::P => "seen in practice",
+            Mark::U => "unconfirmed",
+        };
+        match note {
+            Some(note) => writeln!(out, "source      {page} ({known}: {note})")?,
+            None => writeln!(out, "source      {page} ({known})")?,
+        }
+    }
     acts(kind.exchanges(), out)
 }
 

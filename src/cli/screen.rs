@@ -1,14 +1,12 @@
 //! What a person sees of a case: its head, its timeline line by line, and what can be done.
 
-use crate::model::{Reason, Timestamp};
-use crate::report::timeline;
+use crate::clock::{Clock as _, SystemClock};
+use crate::model::{Severity, Timestamp};
+use crate::report::{case, timeline};
 use crate::rotation::{self, Event, Outcome, Plan, Stage, State};
 use crate::runner::{self, Rest};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
-
-/// The command that hands a token over.
-const PROVIDE: &str = "provide";
 
 /// Prints to standard output, each line at once.
 #[derive(Debug)]
@@ -50,6 +48,11 @@ impl Screen {
         ));
     }
 
+    /// The first lines of a case that is looked at: how it stands now.
+    pub(super) fn head_now(&self, state: &State, severity: Option<Severity>) {
+        self.text(&format!("{}\n", case::head(state, severity, SystemClock::new().now())));
+    }
+
     /// One durable event.
     pub(super) fn event(&self, state: &State, event: &Event) {
         let line =
@@ -66,35 +69,21 @@ impl Screen {
         self.text(&format!("  {}  {:<12} {took:>6}  {}\n", timeline::time_of_day(event.at), line.what, line.evidence));
     }
 
-    /// What is live, and what may be done.
+    /// What is live, what happens next, and what may be done.
     pub(super) fn standing(&self, state: &State) {
-        let id = &state.plan.rotation;
-        self.text(&format!("\n{}  {}\n", runner::stage_word(&state.stage), timeline::standing(state)));
-        let mut allowed: Vec<_> = rotation::allowed(state).into_iter().map(rotation::Order::word).collect();
-        if rotation::takes_value(state) {
-            allowed.insert(0, PROVIDE);
+        let now = SystemClock::new().now();
+        if let Stage::AwaitingApproval(_) = &state.stage {
+            self.text(&format!("\n{}", timeline::plan(&state.plan, &rotation::effects(&state.plan))));
         }
-        match &state.stage {
-            Stage::Closed(_) => {}
-            Stage::AwaitingApproval(digest) => {
-                self.text(&timeline::plan(&state.plan, &rotation::effects(&state.plan)));
-                self.text(&format!(
-                    "> waiting for approval of plan {}; nothing has been changed yet\n  you can:  stanch case approve {id}  |  stanch case abort {id}\n",
-                    timeline::short(digest.as_str())
-                ));
-            }
-            Stage::Held { why, .. } => {
-                self.text(&format!("> held: {why}\n  you can:  {}\n", choices(&allowed, id.as_str())));
-            }
-            Stage::Minting if rotation::takes_value(state) => {
-                let why = match rotation::due(state, state.entered) {
-                    rotation::Due::Ask(why) => why,
-                    _ => Reason::ByHand,
-                };
-                self.text(&format!("> waiting for a token: {why}\n  you can:  {}\n", choices(&allowed, id.as_str())));
-            }
-            _ if allowed.is_empty() => {}
-            _ => self.text(&format!("  you can:  {}\n", choices(&allowed, id.as_str()))),
+        self.text(&format!("\n{}  {}\n", runner::stage_word(&state.stage), timeline::standing(state)));
+        if let Some(next) = case::next(state, now) {
+            self.text(&format!("> {next}\n"));
+        }
+        let choices = case::choices(state);
+        let width = choices.iter().map(|choice| choice.command.chars().count()).max().unwrap_or(0);
+        for (number, choice) in choices.iter().enumerate() {
+            let lead = if number == 0 { "you can:" } else { "" };
+            self.text(&format!("  {lead:<8}  {:<width$}  {}\n", choice.command, choice.consequence));
         }
     }
 
@@ -125,12 +114,4 @@ impl Screen {
             }
         }
     }
-}
-
-fn choices(allowed: &[&str], id: &str) -> String {
-    let one = |order: &&str| {
-        let rest = if *order == PROVIDE { " --secret -" } else { "" };
-        format!("stanch case {order} {id}{rest}")
-    };
-    allowed.iter().map(one).collect::<Vec<_>>().join("  |  ")
 }

@@ -377,6 +377,11 @@ impl Operator {
                 *path = directory.join(&*path);
             }
         };
+        for source in self.sources.values_mut() {
+            source.value.paths().for_each(anchor);
+            source.value.secrets().into_iter().for_each(secret);
+        }
+        self.alerts.values_mut().flat_map(|alert| alert.value.to.secrets()).for_each(secret);
         self.journal.iter_mut().for_each(anchor);
         self.rules.iter_mut().for_each(anchor);
         for store in self.stores.values_mut() {
@@ -446,6 +451,11 @@ credentials:
                 "already",
             ),
             ("[shop_a, shop_b]", "[shop_a, shop_a]", "two different roles"),
+            (
+                "driver: postgres\n      host: 127.0.0.1\n      database: shop\n      roles: [shop_a, shop_b]",
+                "driver: redis\n      host: 127.0.0.1\n      user: admin",
+                "needs another authority than 'admin' itself",
+            ),
             ("http: {", "htp: {", "unknown field"),
             (
                 "{ name: billing, http: { url: 'http://127.0.0.1:1/health', expect: { body: { /token: '{{token}}' } } } }",

@@ -81,6 +81,28 @@ pub enum Watched {
     },
 }
 
+impl Watched {
+    /// The paths in it.
+    pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        match self {
+            Self::Path { path } => Some(path),
+            Self::Git { .. } | Self::Forge { .. } => None,
+        }
+        .into_iter()
+    }
+
+    /// Where its secrets come from.
+    pub(super) fn secrets(&mut self) -> Vec<&mut SecretSource> {
+        match self {
+            Self::Path { .. } => Vec::new(),
+            Self::Git { token, webhook, .. } => {
+                token.iter_mut().chain(webhook.iter_mut().map(|webhook| &mut webhook.secret)).collect()
+            }
+            Self::Forge { token, webhook, .. } => token.iter_mut().chain(webhook).collect(),
+        }
+    }
+}
+
 /// A webhook of a single repository.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,6 +207,19 @@ pub enum AlertSink {
         /// The address.
         address: String,
     },
+}
+
+impl AlertSink {
+    /// Where its secrets come from.
+    pub(super) fn secrets(&mut self) -> Vec<&mut SecretSource> {
+        match self {
+            Self::Webhook { url, secret } => vec![url, secret],
+            Self::Slack { url } | Self::Teams { url } => vec![url],
+            Self::PagerDuty { routing_key, .. } => vec![routing_key],
+            Self::Mail { password, .. } => password.iter_mut().collect(),
+            Self::Syslog { .. } | Self::Gelf { .. } => Vec::new(),
+        }
+    }
 }
 
 /// Transport security of mail.

@@ -1,14 +1,29 @@
 //! What every part of the daemon shares.
 
 use super::chain_of;
-use crate::clock::SystemClock;
+use super::metrics::Metrics;
+use super::tell::{self, Voices};
+use crate::clock::{Clock as _, SystemClock};
 use crate::journal::sqlite::SqliteJournal;
+use crate::model::{RotationId, Sighting, Verdict};
 use crate::report::timeline;
 use crate::rotation::{Event, State};
 use crate::runner;
+use crate::triage::Decision;
 use crate::wiring::mending::Mending;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::mpsc;
+
+/// A leak that is news.
+pub(super) struct News<'a> {
+    pub(super) source: &'a str,
+    pub(super) sighting: &'a Sighting,
+    pub(super) decision: &'a Decision,
+    pub(super) verdict: Option<&'a Verdict>,
+    pub(super) credential: Option<&'a str>,
+    pub(super) case: Option<&'a RotationId>,
+}
 
 /// The parts that outlive a reload, and the configuration, which does not.
 pub(super) struct House {
@@ -16,19 +31,39 @@ pub(super) struct House {
     pub(super) journal: SqliteJournal,
     pub(super) clock: SystemClock,
     pub(super) holder: String,
+    pub(super) metrics: Arc<Metrics>,
+    /// Who is told.
+    pub(super) voices: Voices,
+    /// Cases of which there is something to tell.
+    news: mpsc::Sender<RotationId>,
+    /// Why the configuration was not reloaded, if it was not.
+    pub(super) refused: Mutex<Option<String>>,
     /// Set when everything is to come to a record.
     pub(super) stopping: AtomicBool,
 }
 
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").field("holder", &self.holder).finish_non_exhaustive()
+    }
+}
+
 impl House {
-    pub(super) fn new(mending: Mending) -> Self {
-        Self {
+    /// And what there is to tell of cases.
+    pub(super) fn new(mending: Mending) -> (Self, mpsc::Receiver<RotationId>) {
+        let (news, told) = mpsc::channel(tell::MOST);
+        let house = Self {
+            metrics: Arc::new(Metrics::new(mending.clock.now())),
+            voices: Voices::none(),
+            news,
+            refused: Mutex::default(),
             journal: mending.journal.clone(),
             clock: mending.clock,
             holder: mending.holder().to_owned(),
             stopping: AtomicBool::new(false),
             config: RwLock::new(Arc::new(mending)),
-        }
+        };
+        (house, told)
     }
 
     /// The configuration in force. Whoever works with it keeps it to the end of that work.
@@ -43,6 +78,9 @@ impl House {
 
     /// One durable event of a case.
     pub(super) fn event(&self, state: &State, event: &Event) {
+        if self.news.try_send(state.plan.rotation.clone()).is_err() {
+            tracing::debug!("what happens is told with the next event of its case");
+        }
         let (case, stage) = (state.plan.rotation.as_str(), runner::stage_word(&state.stage));
         match timeline::line(state, event) {
             Some(line) => tracing::info!(case, stage, what = line.what, evidence = line.evidence, "case"),
@@ -50,9 +88,34 @@ impl House {
         }
     }
 
+    /// A leak that nobody knew of, and what is done about it.
+    pub(super) async fn leak(&self, news: &News<'_>) {
+        self.metrics.found(news.sighting.severity, news.verdict);
+        tracing::warn!(
+            source = news.source,
+            kind = news.sighting.kind.as_str(),
+            fingerprint = news.sighting.fingerprint.short(),
+            place = %news.sighting.place,
+            verdict = news.verdict.map(Verdict::word),
+            credential = news.credential,
+            case = news.case.map(RotationId::as_str),
+            decision = news.decision.words(),
+            "leak"
+        );
+        if let Some(notice) = tell::of_leak(news, &self.config(), self.clock.now()) {
+            self.voices.tell(&notice).await;
+        }
+    }
+
+    /// This process runs nothing here any more.
+    pub(super) async fn give_back(&self) {
+        if let Err(error) = self.journal.stop_attending(&self.holder).await {
+            tracing::warn!(error = chain_of(&error), "the attendance was not given back; it ends with this process");
+        }
+    }
+
     /// Notes why a case is not carried on, or that it is.
-    pub(super) async fn trouble(&self, case: &crate::model::RotationId, what: Option<&str>) {
-        use crate::clock::Clock as _;
+    pub(super) async fn trouble(&self, case: &RotationId, what: Option<&str>) {
         if let Err(error) = self.journal.trouble(case, what, self.clock.now()).await {
             tracing::warn!(%case, error = chain_of(&error), "the state of a case could not be noted");
         }

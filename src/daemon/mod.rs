@@ -1,29 +1,56 @@
 //! Watches, scans what changed, opens cases and carries them, until it is told to stop.
 
+mod afar;
 mod carry;
-mod delivery;
-mod health;
+mod decide;
+pub mod delivery;
+pub mod health;
+mod hooks;
 mod house;
 mod manager;
-mod metrics;
+pub mod metrics;
 mod outline;
+mod queue;
+mod scan;
+mod tell;
+mod watch;
 
-use crate::clock::Clock as _;
+use crate::clock::Clock;
+use crate::fetch::{FetchError, Limits, Mirrors};
 use crate::journal::{Ask, JournalError};
+use crate::ledger::{Deliveries, Leaks, Outbox, Tips};
+use crate::model::RotationId;
+use crate::wiring::alerts::AlertsError;
 use crate::wiring::mending::{Mending, MendingError};
+use crate::wiring::scanner::ScannerError;
+use crate::wiring::watched;
+use afar::Afar;
 use carry::Carrier;
+use decide::Judge;
+use delivery::Delivery;
+use health::{Check, Health};
+use hooks::{Desk, Hooks};
 use house::House;
 use outline::Outline;
+use queue::Queue;
+use scan::Scans;
 use std::error::Error;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tell::Teller;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
+use watch::Watch;
 
 /// How long the word holds that this process runs everything here; a process that was killed is taken over sooner.
 const ATTENDANCE: Duration = Duration::from_secs(120);
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(20);
+/// A loop that has not come round for so long does not live.
+const TURNS: Duration = Duration::from_secs(30);
 /// How often it is looked for something to do.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -46,9 +73,31 @@ pub enum DaemonError {
     /// The journal does not work.
     #[error("the daemon cannot use its journal")]
     Journal(#[source] JournalError),
-    /// The operator's file cannot be read.
-    #[error("the daemon cannot read its configuration")]
-    Configuration(#[source] MendingError),
+    /// Nothing can be scanned.
+    #[error("the daemon cannot scan")]
+    Scan(#[source] ScannerError),
+    /// Nothing can be mirrored.
+    #[error("the daemon cannot keep mirrors")]
+    Mirrors(#[source] FetchError),
+    /// It cannot listen.
+    #[error("webhooks cannot be received at {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It cannot say how it is.
+    #[error("health cannot be served at {address}")]
+    Health {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Somebody cannot be told.
+    #[error("those who are to be told cannot be")]
+    Alerts(#[source] AlertsError),
 }
 
 /// Runs until it is told to drain. Open rotations are taken up at once, and again whenever they can go on.
@@ -61,21 +110,35 @@ pub async fn run(mending: Mending, commands: mpsc::Receiver<Command>) -> Result<
         error => DaemonError::Journal(error),
     })?;
     let outline = Outline::read(mending.path()).unwrap_or_default();
-    let house = Arc::new(House::new(mending));
+    let (house, news) = House::new(mending);
+    let house = Arc::new(house);
     let config = house.config();
-    let process = std::process::id();
-    tracing::info!(process, configuration = %config.path().display(), "the daemon runs");
+    let daemon = match Daemon::begin(Arc::clone(&house), outline, news).await {
+        Ok(daemon) => daemon,
+        Err(error) => {
+            house.give_back().await;
+            return Err(error);
+        }
+    };
+    let (process, configuration) = (std::process::id(), config.path().display());
+    tracing::info!(process, %configuration, "the daemon runs");
     manager::ready();
-    let mut daemon = Daemon { carrier: Carrier::new(Arc::clone(&house)), house, outline, renewed: 0 };
-    let ended = daemon.turn(commands).await;
-    daemon.close().await;
-    ended
+    daemon.live(commands).await
 }
-
 /// The daemon between its start and its end.
 struct Daemon {
     house: Arc<House>,
     carrier: Carrier,
+    queue: Arc<Queue>,
+    workers: JoinSet<()>,
+    outbox: Outbox,
+    health: Arc<Health>,
+    /// Ends the listener of the health.
+    health_ended: Option<oneshot::Sender<()>>,
+    afar: Arc<Afar>,
+    watch: Option<Watch>,
+    desk: Arc<Desk>,
+    hooks: Option<Hooks>,
     /// The operator's file as it was last read.
     outline: Outline,
     /// When the attendance was renewed last, by the monotonic clock.
@@ -83,6 +146,100 @@ struct Daemon {
 }
 
 impl Daemon {
+    async fn begin(house: Arc<House>, outline: Outline, news: mpsc::Receiver<RotationId>) -> Result<Self, DaemonError> {
+        let (config, queue, unknown) = (house.config(), Arc::new(Queue::default()), Arc::new(Notify::new()));
+        let key = watched::key_of_installation(config.state()).map_err(DaemonError::Scan)?;
+        let database = config.journal.database();
+        // Git calls this program for the tokens of remotes.
+        let program = std::env::current_exe().unwrap_or_else(|_| "stanch".into());
+        let mirrors = Mirrors::new(&config.state().join("mirrors"), &program, Limits::default());
+        let afar = Arc::new(Afar::new(mirrors.map_err(DaemonError::Mirrors)?));
+        let deliveries = Deliveries::new(Arc::clone(&database));
+        let desk = Desk::new(Arc::clone(&house), Arc::clone(&queue), Arc::clone(&afar), deliveries, unknown);
+        let judge = Judge::new(Arc::clone(&house), Leaks::new(Arc::clone(&database)), key);
+        let leaks = Leaks::new(Arc::clone(&database));
+        let outbox = Outbox::new(Arc::clone(&database));
+        let scans = Scans::new(Arc::clone(&house), Arc::clone(&queue), Arc::clone(&afar), judge, Tips::new(database));
+        let mut daemon = Self {
+            carrier: Carrier::new(Arc::clone(&house)),
+            workers: JoinSet::new(),
+            watch: None,
+            desk: Arc::new(desk),
+            hooks: None,
+            afar,
+            queue,
+            health: Arc::new(health_of(&house)),
+            health_ended: None,
+            outbox,
+            house,
+            outline,
+            renewed: 0,
+        };
+        daemon.listen().await?;
+        daemon.serve_health().await?;
+        daemon.speak().map_err(DaemonError::Alerts)?;
+        daemon.workers = Arc::new(scans).begin();
+        daemon.workers.spawn(Teller::begin(Arc::clone(&daemon.house), leaks, news));
+        daemon.watch();
+        Ok(daemon)
+    }
+
+    async fn live(mut self, commands: mpsc::Receiver<Command>) -> Result<(), DaemonError> {
+        let ended = self.turn(commands).await;
+        self.close().await;
+        ended
+    }
+
+    /// Watches what the configuration names now, and nothing else any more.
+    fn watch(&mut self) {
+        self.watch = None;
+        self.watch = Some(Watch::begin(&self.house, &self.queue, &self.afar, &self.desk.unknown));
+    }
+
+    /// Those who are told now.
+    fn speak(&self) -> Result<(), AlertsError> {
+        let house = &self.house;
+        let routes = house.config().routes()?;
+        let (clock, metrics): (Arc<dyn Clock>, _) = (Arc::new(house.clock), Arc::clone(&house.metrics));
+        house.voices.adopt(Arc::new(Delivery::new(self.outbox.clone(), routes, clock, metrics)));
+        Ok(())
+    }
+
+    /// Says how it is, where the configuration says so when it starts.
+    async fn serve_health(&mut self) -> Result<(), DaemonError> {
+        let Some(address) = self.house.config().operator.daemon.health else { return Ok(()) };
+        let listener = TcpListener::bind(address).await.map_err(|source| DaemonError::Health { address, source })?;
+        let (end, ended) = oneshot::channel::<()>();
+        self.health_ended = Some(end);
+        let health = Arc::clone(&self.health);
+        tokio::spawn(async move {
+            let stop = async {
+                // Told, or left behind: both end it.
+                let _ended = ended.await.is_ok();
+            };
+            if let Err(error) = health.serve(listener, stop).await {
+                tracing::error!(%error, "health is not served any more");
+            }
+        });
+        Ok(())
+    }
+
+    /// Listens where the configuration says now.
+    async fn listen(&mut self) -> Result<(), DaemonError> {
+        let wanted = self.house.config().operator.daemon.listen;
+        if self.hooks.as_ref().map(|hooks| hooks.address) == wanted {
+            return Ok(());
+        }
+        self.hooks = match wanted {
+            None => None,
+            Some(address) => {
+                let hooks = Hooks::listen(address, Arc::clone(&self.desk)).await;
+                Some(hooks.map_err(|source| DaemonError::Listen { address, source })?)
+            }
+        };
+        Ok(())
+    }
+
     /// The loop. Nothing in it waits for anything that may take long.
     async fn turn(&mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), DaemonError> {
         let mut ticks = interval(TICK);
@@ -93,7 +250,12 @@ impl Daemon {
                 _ = ticks.tick() => None,
                 Some(command) = commands.recv() => Some(command),
             };
+            self.health.turned();
             manager::alive();
+            let (depth, since) = self.queue.depth();
+            let now = self.house.clock.monotonic();
+            let oldest = since.map_or(Duration::ZERO, |since| Duration::from_millis(now.saturating_sub(since)));
+            self.house.metrics.queue(depth, oldest);
             self.keep_attending().await?;
             let asked = match self.house.journal.asked(&self.house.holder).await {
                 Ok(asked) => asked,
@@ -110,6 +272,7 @@ impl Daemon {
                 self.reload(asked == Some(Ask::Reload)).await;
             }
             self.carrier.tick().await;
+            self.health.started();
         }
     }
 
@@ -132,7 +295,11 @@ impl Daemon {
         manager::reloading();
         let config = self.house.config();
         let outline = Outline::read(config.path());
-        let answer = match (config.reread(), outline) {
+        let fresh = config.reread().and_then(|fresh| match fresh.routes() {
+            Ok(_) => Ok(fresh),
+            Err(error) => Err(MendingError::Alerts(Box::new(error))),
+        });
+        let answer = match (fresh, outline) {
             (Ok(fresh), Ok(outline)) => {
                 let changes = outline.changes_since(&self.outline);
                 for change in &changes {
@@ -140,6 +307,15 @@ impl Daemon {
                 }
                 self.outline = outline;
                 self.house.adopt(fresh);
+                if let Err(error) = self.speak() {
+                    tracing::error!(error = chain_of(&error), "those are told who were told before");
+                }
+                self.house.metrics.reloaded(self.house.clock.now());
+                *self.house.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.watch();
+                if let Err(error) = self.listen().await {
+                    tracing::error!(error = chain_of(&error), "webhooks are received where they were before");
+                }
                 self.carrier.take_heart();
                 match changes.as_slice() {
                     [] => "reloaded: nothing differs".to_owned(),
@@ -158,20 +334,47 @@ impl Daemon {
     fn refuse(&mut self, why: &str) -> String {
         tracing::error!(why, "the configuration was not reloaded; the one before stays in force");
         self.outline.looked_at(self.house.config().path());
+        self.house.metrics.reload_failed();
+        let note = format!("the configuration was not reloaded: {why}");
+        *self.house.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
         format!("refused: {why}")
     }
 
     /// No case is begun any more; each that runs stops after its current record.
     async fn close(mut self) {
         manager::stopping();
+        self.health.stopping();
         let within = self.house.config().operator.daemon.drain();
         tracing::info!(within_seconds = within.as_secs(), "the daemon drains");
+        (self.watch, self.hooks) = (None, None);
         self.carrier.drain(within).await;
-        if let Err(error) = self.house.journal.stop_attending(&self.house.holder).await {
-            tracing::warn!(error = chain_of(&error), "the attendance was not given back; it ends with this process");
-        }
+        // What a scan had not noted is scanned again.
+        self.workers.shutdown().await;
+        self.house.voices.end();
+        self.health_ended = None;
+        self.house.give_back().await;
         tracing::info!("the daemon ends");
     }
+}
+
+/// What its work needs, and what somebody should know.
+fn health_of(house: &Arc<House>) -> Health {
+    let (asked, noted) = (Arc::clone(house), Arc::clone(house));
+    let journal = Check::new("journal", Duration::from_secs(2), move || {
+        let house = Arc::clone(&asked);
+        async move {
+            let attendant = house.journal.attendant().await.map_err(|error| chain_of(&error))?;
+            match attendant {
+                Some(own) if own.holder == house.holder => Ok(()),
+                _ => Err("another process attends".to_owned()),
+            }
+        }
+    });
+    let notes = move || {
+        let refused = noted.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        refused.into_iter().chain(noted.voices.notes()).collect()
+    };
+    Health::new(Arc::new(house.clock), Arc::clone(&house.metrics), TURNS, vec![journal], notes)
 }
 
 /// An error with its causes, in one line.

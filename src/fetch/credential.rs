@@ -17,6 +17,9 @@ use zeroize::Zeroizing;
 /// No question and no answer is longer.
 const LONGEST: u64 = 16 << 10;
 
+/// The longest directory that sockets are made in.
+const LONGEST_DIRECTORY: usize = 72;
+
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -62,11 +65,24 @@ impl Drop for Keeper {
     }
 }
 
+/// Is there room for a socket's name behind a directory's? Systems keep a hundred bytes for both.
+pub(super) fn fits(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().len() <= LONGEST_DIRECTORY {
+        return Ok(());
+    }
+    let why =
+        format!("its path has more than {LONGEST_DIRECTORY} bytes, which leaves no room for the name of a socket");
+    Err(io::Error::new(io::ErrorKind::InvalidFilename, why))
+}
+
 /// Removes sockets that an earlier process left behind.
 pub(super) fn sweep(directory: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(NAME) {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(NAME)?.split('-').next()?.parse::<i32>().ok());
+        let owner = owner.and_then(rustix::process::Pid::from_raw);
+        if owner.is_some_and(|owner| rustix::process::test_kill_process(owner).is_err()) {
             std::fs::remove_file(entry.path())?;
         }
     }

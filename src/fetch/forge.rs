@@ -4,7 +4,7 @@ use super::{FetchError, Remote};
 use crate::config::service::Forge;
 use crate::egress::{Allowed, Egress, Limits, Request, Response, endpoint};
 use crate::model::Secret;
-use serde_json::Value;
+use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,17 +68,12 @@ impl Organisation {
             }
             let reply = egress.send(&at.allowed, self.request(&url)).await.map_err(|source| self.unasked(source))?;
             self.judge(&at, &reply)?;
-            #[expect(clippy::disallowed_methods, reason = "a list of repositories, which is no secret")]
-            let page: Value =
-                serde_json::from_slice(reply.body.expose()).map_err(|_| self.partial(&at, "its answer is not json"))?;
-            let entries = if self.forge == Forge::Bitbucket { page.get("values") } else { Some(&page) };
-            let entries =
-                entries.and_then(Value::as_array).ok_or_else(|| self.partial(&at, "its answer is no list"))?;
-            for entry in entries {
+            let page = self.page(&at, &reply)?;
+            for entry in &page.values {
                 let remote = self.remote(&at, entry)?;
                 found.insert(remote.name().to_owned(), remote);
             }
-            next = self.next(&at, &url, &reply, &page, entries.len())?;
+            next = self.next(&at, &url, &reply, &page)?;
         }
         found.retain(|name, _| !self.is_excluded(name));
         Ok(found.into_values().collect())
@@ -171,18 +166,22 @@ impl Organisation {
         }
     }
 
+    fn page(&self, at: &Addresses, reply: &Response) -> Result<Page, FetchError> {
+        #[expect(clippy::disallowed_methods, reason = "a list of repositories, which is no secret")]
+        let body = reply.body.expose();
+        let page = match self.forge {
+            Forge::Bitbucket => serde_json::from_slice(body),
+            _ => serde_json::from_slice(body).map(|values| Page { values, next: None }),
+        };
+        page.map_err(|_| self.partial(at, "its answer is no list of repositories"))
+    }
+
     /// The next page. Where the forge names none, a full page may still have one behind it: a proxy can have dropped the
     /// header that names it.
-    fn next(
-        &self,
-        at: &Addresses,
-        url: &Url,
-        reply: &Response,
-        page: &Value,
-        entries: usize,
-    ) -> Result<Option<Url>, FetchError> {
+    fn next(&self, at: &Addresses, url: &Url, reply: &Response, page: &Page) -> Result<Option<Url>, FetchError> {
+        let entries = page.values.len();
         let named = match self.forge {
-            Forge::Bitbucket => page.get("next").and_then(Value::as_str).map(str::to_owned),
+            Forge::Bitbucket => page.next.clone(),
             Forge::Gitea => return Ok((entries > 0).then(|| following(url))),
             Forge::Github | Forge::Gitlab => reply.link.as_deref().and_then(next_of),
         };
@@ -198,14 +197,13 @@ impl Organisation {
         Ok(Some(next))
     }
 
-    fn remote(&self, at: &Addresses, entry: &Value) -> Result<Remote, FetchError> {
-        let text = |path: &str| entry.pointer(path).and_then(Value::as_str);
+    fn remote(&self, at: &Addresses, entry: &Entry) -> Result<Remote, FetchError> {
         let (name, url) = match self.forge {
-            Forge::Github | Forge::Gitea => (text("/full_name"), text("/clone_url")),
-            Forge::Gitlab => (text("/path_with_namespace"), text("/http_url_to_repo")),
-            Forge::Bitbucket => (text("/full_name"), clone_link(entry)),
+            Forge::Github | Forge::Gitea => (&entry.full_name, entry.clone_url.as_ref()),
+            Forge::Gitlab => (&entry.path_with_namespace, entry.http_url_to_repo.as_ref()),
+            Forge::Bitbucket => (&entry.full_name, entry.over_https()),
         };
-        let (Some(name), Some(url)) = (name.filter(|name| !name.is_empty()), url) else {
+        let (Some(name), Some(url)) = (name.as_ref().filter(|name| !name.is_empty()), url) else {
             return Err(self.partial(at, "one of them has no name or no address"));
         };
         let mut url = Url::parse(url).map_err(|_| self.partial(at, format!("{name} has no usable address")))?;
@@ -241,6 +239,43 @@ impl Organisation {
     }
 }
 
+/// What of a page is read.
+#[derive(Deserialize)]
+struct Page {
+    values: Vec<Entry>,
+    next: Option<String>,
+}
+
+/// A repository, as the forges write it.
+#[derive(Deserialize)]
+struct Entry {
+    full_name: Option<String>,
+    path_with_namespace: Option<String>,
+    clone_url: Option<String>,
+    http_url_to_repo: Option<String>,
+    links: Option<Links>,
+}
+
+#[derive(Deserialize)]
+struct Links {
+    #[serde(default)]
+    clone: Vec<Link>,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    name: Option<String>,
+    href: Option<String>,
+}
+
+impl Entry {
+    /// Bitbucket's address for git, of several.
+    fn over_https(&self) -> Option<&String> {
+        let mut links = self.links.as_ref()?.clone.iter();
+        links.find(|link| matches!(link.name.as_deref(), Some("https" | "http")))?.href.as_ref()
+    }
+}
+
 fn host(at: &Addresses) -> String {
     at.api.host_str().unwrap_or_default().to_owned()
 }
@@ -267,12 +302,6 @@ fn next_of(links: &str) -> Option<String> {
         });
         is_next.then(|| target.trim().to_owned())
     })
-}
-
-fn clone_link(entry: &Value) -> Option<&str> {
-    let links = entry.pointer("/links/clone")?.as_array()?;
-    let https = links.iter().find(|link| matches!(link.get("name").and_then(Value::as_str), Some("https" | "http")));
-    https?.get("href")?.as_str()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{FetchError, Remote};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
@@ -23,8 +23,7 @@ const MEASURED: Duration = Duration::from_millis(500);
 
 /// What git gets of our environment: where programs and ssh's agent are, and the way out. A plain `http_proxy` would read
 /// a token along, so it is not handed on.
-const HANDED_ON: [&str; 7] =
-    ["PATH", "SSH_AUTH_SOCK", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "CURL_CA_BUNDLE"];
+const HANDED_ON: [&str; 6] = ["PATH", "SSH_AUTH_SOCK", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"];
 
 /// What holds for every run: nothing runs that we did not name, nothing is asked, nothing is tidied behind our back.
 const SETTINGS: [&str; 11] = [
@@ -73,6 +72,8 @@ pub(super) enum Ended {
 pub(super) struct Said {
     /// It did what it was told.
     pub(super) done: bool,
+    /// It came to an end, of whatever sort, by itself.
+    pub(super) exited: bool,
     /// Its output.
     pub(super) output: Vec<u8>,
     complaints: Vec<u8>,
@@ -178,7 +179,7 @@ async fn outcome(child: &mut Child, input: &[u8]) -> io::Result<Said> {
     if output.len() as u64 > OUTPUT {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "git said more than it is listened to"));
     }
-    Ok(Said { done: ExitStatus::success(&status), output, complaints })
+    Ok(Said { done: status.success(), exited: status.code().is_some(), output, complaints })
 }
 
 /// The beginning of an output, and one byte more where there is more; the rest is read and dropped.
@@ -257,6 +258,14 @@ impl Said {
         line.chars().filter(|c| !c.is_control()).take(SHOWN).collect()
     }
 
+    /// Why there was no way through. What ssh says of it is not git's last word.
+    fn reason(&self) -> String {
+        if String::from_utf8_lossy(&self.complaints).contains("Host key verification failed") {
+            return "its host key is not known: put it into the known_hosts of the account that runs this".to_owned();
+        }
+        self.why()
+    }
+
     /// What it means that a fetch failed; none when it could be the mirror's fault.
     pub(super) fn verdict(&self, remote: &Remote) -> Option<FetchError> {
         let text = String::from_utf8_lossy(&self.complaints).to_lowercase();
@@ -268,7 +277,10 @@ impl Said {
         if says(&MISSING) {
             return Some(FetchError::Missing { whose, host, what });
         }
-        says(&UNREACHABLE).then(|| FetchError::Unreachable { host, what, said: self.why() })
+        if says(&["no space left on device", "disk quota exceeded"]) {
+            return Some(FetchError::Git { act: "fetch", what, said: "the disk is full: make room".to_owned() });
+        }
+        says(&UNREACHABLE).then(|| FetchError::Unreachable { host, what, said: self.reason() })
     }
 }
 
@@ -294,7 +306,7 @@ const MISSING: [&str; 5] = [
 ];
 
 /// How they say that they did not get through.
-const UNREACHABLE: [&str; 16] = [
+const UNREACHABLE: [&str; 21] = [
     "could not resolve",
     "failed to connect",
     "couldn't connect",
@@ -311,6 +323,11 @@ const UNREACHABLE: [&str; 16] = [
     "gnutls",
     "host key verification failed",
     "unexpectedly",
+    "early eof",
+    "rpc failed",
+    "remote error",
+    "unable to access",
+    "cannot run ssh",
 ];
 
 /// A word of git's, unless it is an address: those can hold what is nobody's business.
@@ -323,7 +340,7 @@ mod tests {
     use super::*;
 
     fn said(complaints: &str) -> Said {
-        Said { done: false, output: Vec::new(), complaints: complaints.as_bytes().to_vec() }
+        Said { done: false, exited: true, output: Vec::new(), complaints: complaints.as_bytes().to_vec() }
     }
 
     #[test]
@@ -347,7 +364,14 @@ mod tests {
         assert!(missing.unwrap().contains("knows no acme/shop"));
         let away = verdict("fatal: unable to access 'https://git.example/x/': Could not resolve host: git.example");
         assert!(away.unwrap().contains("could not be reached"));
-        assert!(verdict("fatal: bad object refs/mirror/heads/main").is_none());
+        let unknown = verdict("Host key verification failed.\r\nfatal: Could not read from remote repository.");
+        assert!(unknown.unwrap().contains("known_hosts"));
+        let full =
+            verdict("error: file write error: No space left on device\nfatal: fetch-pack: invalid index-pack output");
+        assert!(full.unwrap().contains("make room"));
+        for own in ["fatal: bad object refs/mirror/heads/main", "error: object file is empty", ""] {
+            assert!(verdict(own).is_none(), "{own}");
+        }
     }
 
     #[test]

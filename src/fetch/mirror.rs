@@ -67,8 +67,11 @@ pub struct Mirror {
     pub before: BTreeMap<String, String>,
     /// What they lead to now.
     pub after: BTreeMap<String, String>,
-    /// Objects that no reference may lead to any more, and that were not said to be read.
+    /// Objects that references led to or that a webhook named, and that nobody has read yet.
     pub kept: Vec<String>,
+    /// Objects that were read with everything behind them. What is new lies between these and `after` with `kept`; what
+    /// references led to `before` need not have been read.
+    pub settled: Vec<String>,
     /// Objects that a webhook named and that the server did not give: they were not read.
     pub missing: Vec<String>,
     /// It was damaged, and is fetched anew: what only the old one had is gone.
@@ -87,7 +90,7 @@ impl Mirrors {
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
         let directory = directory.canonicalize().map_err(failed)?;
         std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
-        credential::sweep(&directory).map_err(failed)?;
+        credential::fits(&directory).and_then(|()| credential::sweep(&directory)).map_err(failed)?;
         Ok(Self { directory, program: program.to_owned(), limits, turns: Mutex::default() })
     }
 
@@ -104,18 +107,19 @@ impl Mirrors {
         let turn = self.turn(&path);
         let _turn = turn.lock().await;
         let _lock = self.lock(&path)?;
+        let all = ["--prune", "--", remote.url(), "+refs/*:refs/mirror/*"];
         let existed = path.exists();
         let mut before = if existed { self.prepared(remote, &path).await? } else { None };
         if before.is_none() {
             self.begin(remote, &path).await?;
         }
-        if let Some(said) = self.fetched(remote, &path, "+refs/*:refs/mirror/*").await? {
-            if before.is_none() || self.is_sound(&path).await? {
+        if let Some(said) = self.fetched(remote, &path, &all).await? {
+            if before.is_none() || self.is_sound(remote, &path).await? {
                 return Err(failed("fetch", remote, said));
             }
             before = None;
             self.begin(remote, &path).await?;
-            if let Some(said) = self.fetched(remote, &path, "+refs/*:refs/mirror/*").await? {
+            if let Some(said) = self.fetched(remote, &path, &all).await? {
                 return Err(failed("fetch", remote, said));
             }
         }
@@ -124,12 +128,14 @@ impl Mirrors {
             tracing::warn!(whose = remote.whose(), repository = remote.name(), "a damaged mirror was fetched anew");
         }
         let missing = self.ask_for(remote, &path, wanted).await?;
-        self.tidy(&path).await?;
-        let read = |said| failed("read", remote, said);
-        let after = self.references(&path, MIRRORED).await?.map_err(read)?;
-        let kept = self.references(&path, KEPT).await?.map_err(read)?.into_values().collect();
-        let before = before.unwrap_or_default();
-        Ok(Mirror { path, before, after, kept, missing, renewed })
+        let Found { mirrored: after, kept } = self.found(remote, &path).await?;
+        if before.as_ref() != Some(&after) {
+            self.tidy(remote, &path).await?;
+        }
+        let settled = self.present(remote, &path, read_settled(&path).map_err(in_directory(&path))?).await?;
+        let kept = kept.into_iter().filter(|object| !settled.contains(object)).collect();
+        let (before, settled) = (before.unwrap_or_default(), settled.into_iter().collect());
+        Ok(Mirror { path, before, after, kept, settled, missing, renewed })
     }
 
     /// Everything that `mirror` leads to was read: what was kept for that may go. Without this call nothing goes.
@@ -142,8 +148,10 @@ impl Mirrors {
         let _turn = turn.lock().await;
         let _lock = self.lock(&path)?;
         let read: BTreeSet<&str> = mirror.after.values().chain(&mirror.kept).map(String::as_str).collect();
-        write_settled(&path, &read).map_err(|source| FetchError::Directory { path: path.clone(), source })?;
-        let orders: String = mirror.kept.iter().map(|object| format!("delete {KEPT}{object}\n")).collect();
+        write_settled(&path, &read).map_err(in_directory(&path))?;
+        let kept = self.found(remote, &path).await?.kept;
+        let over = kept.iter().filter(|object| read.contains(object.as_str()));
+        let orders: String = over.map(|object| format!("delete {KEPT}{object}\n")).collect();
         self.update(remote, &path, orders).await
     }
 
@@ -164,12 +172,12 @@ impl Mirrors {
     }
 
     /// Keeps other processes out for as long as it lives.
-    fn lock(&self, path: &Path) -> Result<File, FetchError> {
+    fn lock(&self, path: &Path) -> Result<Lock, FetchError> {
         let path = path.with_extension("lock");
         let failed = |source| FetchError::Directory { path: path.clone(), source };
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(FetchError::Taken { path }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -188,33 +196,35 @@ impl Mirrors {
         if said.done { Ok(()) } else { Err(failed("make a mirror of", remote, said.why())) }
     }
 
-    /// Clears away what an interrupted git left behind, and keeps what references lead to and nobody has read, so that
-    /// the next fetch cannot lose it. Returns the references; none of a mirror that is damaged.
+    /// Makes a mirror ready to be fetched into. Returns what its references lead to; nothing where it is damaged.
     async fn prepared(&self, remote: &Remote, path: &Path) -> Result<Option<BTreeMap<String, String>>, FetchError> {
-        sweep(path).map_err(|source| FetchError::Directory { path: path.to_owned(), source })?;
-        let before = match self.references(path, MIRRORED).await? {
-            Ok(before) => before,
-            Err(said) if self.is_sound(path).await? => return Err(failed("read", remote, said)),
-            Err(_) => return Ok(None),
-        };
-        let kept = self.references(path, KEPT).await?.map_err(|said| failed("read", remote, said))?;
-        let mut known = read_settled(path).map_err(|source| FetchError::Directory { path: path.to_owned(), source })?;
-        known.extend(kept.into_values());
-        let unread: BTreeSet<&String> = before.values().filter(|object| !known.contains(*object)).collect();
+        sweep(path).map_err(in_directory(path))?;
+        match self.keep_unread(remote, path).await {
+            Ok(before) => Ok(Some(before)),
+            Err(FetchError::Git { .. }) if !self.is_sound(remote, path).await? => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps what references lead to and nobody has read, so that the next fetch cannot lose it.
+    async fn keep_unread(&self, remote: &Remote, path: &Path) -> Result<BTreeMap<String, String>, FetchError> {
+        let Found { mirrored, kept } = self.found(remote, path).await?;
+        let mut known = read_settled(path).map_err(in_directory(path))?;
+        known.extend(kept);
+        let unread: BTreeSet<&String> = mirrored.values().filter(|object| !known.contains(*object)).collect();
         let orders: String = unread.iter().map(|object| format!("update {KEPT}{object} {object}\n")).collect();
         self.update(remote, path, orders).await?;
-        Ok(Some(before))
+        Ok(mirrored)
     }
 
     /// Fetches. What git says when it did not, and when that can be the mirror's own fault, is returned.
-    async fn fetched(&self, remote: &Remote, path: &Path, what: &str) -> Result<Option<String>, FetchError> {
-        let keeper = Keeper::open(&self.directory, remote)
-            .map_err(|source| FetchError::Directory { path: self.directory.clone(), source })?;
-        let arguments = ["fetch", "--quiet", "--prune", "--force", "--no-tags", "--no-write-fetch-head"];
-        let arguments = arguments.into_iter().chain(["--no-recurse-submodules", "--no-auto-maintenance", "--"]);
+    async fn fetched(&self, remote: &Remote, path: &Path, what: &[&str]) -> Result<Option<String>, FetchError> {
+        let keeper = Keeper::open(&self.directory, remote).map_err(in_directory(&self.directory))?;
+        let arguments = ["fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head"];
+        let arguments = arguments.into_iter().chain(["--no-recurse-submodules", "--no-auto-maintenance"]);
         let run = Run {
             repository: path,
-            arguments: arguments.chain([remote.url(), what]).map(OsString::from).collect(),
+            arguments: arguments.chain(what.iter().copied()).map(OsString::from).collect(),
             settings: keeper.iter().map(|keeper| git::helper(&self.program, keeper.socket())).collect(),
             transport: Some(remote.scheme()),
             input: Vec::new(),
@@ -222,6 +232,9 @@ impl Mirrors {
             room: self.limits.bytes,
         };
         let said = self.ended(remote.name(), run).await?;
+        if said.done && git::packed(path) > self.limits.bytes {
+            return Err(FetchError::TooLarge { what: remote.name().to_owned(), limit: self.limits.bytes });
+        }
         if said.done {
             return Ok(None);
         }
@@ -230,35 +243,47 @@ impl Mirrors {
 
     /// Asks for objects by name that are not here, and keeps them. Returns those that the server did not give.
     async fn ask_for(&self, remote: &Remote, path: &Path, wanted: &[String]) -> Result<Vec<String>, FetchError> {
-        let is_name = |name: &&String| {
-            matches!(name.len(), 40 | 64)
-                && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-                && name.bytes().any(|byte| byte != b'0')
-        };
-        let mut wanted: Vec<&String> = wanted.iter().filter(is_name).take(WANTED).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
+        let wanted: BTreeSet<String> = wanted.iter().filter(|name| is_object(name)).take(WANTED).cloned().collect();
+        let present = self.present(remote, path, wanted.clone()).await?;
         let mut missing = Vec::new();
-        for object in wanted {
-            let run = Run::local(path, &["cat-file", "-e", object], AT_HOME);
-            if self.ended(remote.name(), run).await?.done {
-                continue;
-            }
-            let gone = match self.fetched(remote, path, &format!("+{object}:{KEPT}{object}")).await {
+        for object in wanted.into_iter().filter(|object| !present.contains(object)) {
+            let one = ["--", remote.url(), &format!("+{object}:{KEPT}{object}")];
+            let gone = match self.fetched(remote, path, &one).await {
                 Ok(said) => said.is_some(),
                 // How a server says that it does not give this one differs; the fetch before this one went well.
                 Err(FetchError::Missing { .. } | FetchError::Unreachable { .. } | FetchError::Refused { .. }) => true,
                 Err(error) => return Err(error),
             };
             if gone {
-                missing.push(object.clone());
+                missing.push(object);
             }
         }
         Ok(missing)
     }
 
+    /// Those of some objects that are here.
+    async fn present(
+        &self,
+        remote: &Remote,
+        path: &Path,
+        objects: BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, FetchError> {
+        if objects.is_empty() {
+            return Ok(objects);
+        }
+        let input: String = objects.iter().flat_map(|object| [object, "\n"]).collect();
+        let run = Run::local(path, &["cat-file", "--batch-check=%(objectname)"], AT_HOME);
+        let said = self.ended(remote.name(), Run { input: input.into_bytes(), ..run }).await?;
+        if !said.done {
+            return Err(failed("read", remote, said.why()));
+        }
+        // Of one that is not here it says so, behind the name.
+        let text = String::from_utf8_lossy(&said.output);
+        Ok(text.lines().filter(|line| objects.contains(*line)).map(str::to_owned).collect())
+    }
+
     /// Makes many packs and many files of references few.
-    async fn tidy(&self, path: &Path) -> Result<(), FetchError> {
+    async fn tidy(&self, remote: &Remote, path: &Path) -> Result<(), FetchError> {
         let packs = std::fs::read_dir(path.join("objects/pack")).into_iter().flatten().flatten();
         let packs = packs.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "pack")).count();
         let mut runs = vec![vec!["pack-refs", "--all"]];
@@ -266,7 +291,7 @@ impl Mirrors {
             runs.push(vec!["repack", "--quiet", "-d", "--geometric=2"]);
         }
         for arguments in runs {
-            let said = self.ended("a mirror", Run::local(path, &arguments, AT_HOME)).await?;
+            let said = self.ended(remote.name(), Run::local(path, &arguments, AT_HOME)).await?;
             if !said.done {
                 tracing::info!(why = said.why(), "a mirror could not be tidied; it stays as it is");
             }
@@ -274,33 +299,32 @@ impl Mirrors {
         Ok(())
     }
 
-    /// Is everything there that the references lead to?
-    async fn is_sound(&self, path: &Path) -> Result<bool, FetchError> {
+    /// Is everything there that the references lead to? So it is taken to be unless git says otherwise.
+    async fn is_sound(&self, remote: &Remote, path: &Path) -> Result<bool, FetchError> {
         let check = ["fsck", "--connectivity-only", "--no-dangling", "--no-progress"];
-        match self.ended("a mirror", Run::local(path, &check, AT_HOME)).await {
-            Ok(said) => Ok(said.done),
+        match self.ended(remote.name(), Run::local(path, &check, AT_HOME)).await {
+            Ok(said) => Ok(said.done || !said.exited),
             Err(FetchError::Slow { .. }) => Ok(true),
             Err(error) => Err(error),
         }
     }
 
-    /// The references below a prefix, which is left out of their names; else what git said.
-    async fn references(
-        &self,
-        path: &Path,
-        below: &str,
-    ) -> Result<Result<BTreeMap<String, String>, String>, FetchError> {
-        let run = Run::local(path, &["for-each-ref", "--format=%(objectname) %(refname)", below], AT_HOME);
-        let said = self.ended("a mirror", run).await?;
+    /// The references of a mirror.
+    async fn found(&self, remote: &Remote, path: &Path) -> Result<Found, FetchError> {
+        let arguments = ["for-each-ref", "--format=%(objectname) %(refname)", MIRRORED, KEPT];
+        let said = self.ended(remote.name(), Run::local(path, &arguments, AT_HOME)).await?;
         if !said.done {
-            return Ok(Err(said.why()));
+            return Err(failed("read", remote, said.why()));
         }
-        let text = String::from_utf8_lossy(&said.output);
-        let reference = |line: &str| {
-            let (object, name) = line.split_once(' ')?;
-            Some((format!("refs/{}", name.strip_prefix(below)?), object.to_owned()))
-        };
-        Ok(Ok(text.lines().filter_map(reference).collect()))
+        let mut found = Found::default();
+        for line in String::from_utf8_lossy(&said.output).lines() {
+            let Some((object, name)) = line.split_once(' ') else { continue };
+            match name.strip_prefix(MIRRORED) {
+                Some(name) => drop(found.mirrored.insert(format!("refs/{name}"), object.to_owned())),
+                None => drop(found.kept.insert(object.to_owned())),
+            }
+        }
+        Ok(found)
     }
 
     /// Carries out orders to references, all or none.
@@ -321,6 +345,38 @@ impl Mirrors {
             Ended::TooLarge => Err(FetchError::TooLarge { what: what.to_owned(), limit: room }),
         }
     }
+}
+
+/// A locked file. It is unlocked and not merely closed: a program that is being started elsewhere has it open too, for a
+/// moment.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::debug!(%error, "a mirror's lock ends with this process");
+        }
+    }
+}
+
+/// What the references of a mirror lead to.
+#[derive(Default)]
+struct Found {
+    /// By the remote's own names.
+    mirrored: BTreeMap<String, String>,
+    /// Without names.
+    kept: BTreeSet<String>,
+}
+
+/// Is this the whole name of an object? That of none is all zeros.
+pub(super) fn is_object(name: &str) -> bool {
+    matches!(name.len(), 40 | 64)
+        && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && name.bytes().any(|byte| byte != b'0')
+}
+
+fn in_directory(path: &Path) -> impl Fn(io::Error) -> FetchError + '_ {
+    move |source| FetchError::Directory { path: path.to_owned(), source }
 }
 
 fn failed(act: &'static str, remote: &Remote, said: String) -> FetchError {

@@ -40,7 +40,7 @@ pub enum FetchError {
         why: &'static str,
     },
     /// The place of the mirrors, or of one of them, cannot be used.
-    #[error("cannot use {}: it must be a directory of our own that can be written", path.display())]
+    #[error("cannot use the mirrors at {}: it must be a directory of our own that can be written", path.display())]
     Directory {
         /// Where.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum FetchError {
         path: PathBuf,
     },
     /// There is no git.
-    #[error("the program git could not be run: install git 2.31 or newer, and see that it is in PATH")]
+    #[error("the program git could not be run: install git 2.32 or newer, and see that it is in PATH")]
     Program {
         /// Why.
         source: io::Error,

@@ -37,8 +37,8 @@ impl Remote {
         if url.query().is_some() || url.fragment().is_some() || local == url.has_host() {
             return Err(refused("it has a host and a path, and nothing behind them"));
         }
-        if local && token.is_some() {
-            return Err(refused("a file needs no token: remove it"));
+        if token.is_some() && !matches!(url.scheme(), "https" | "http") {
+            return Err(refused("a token goes with https:// alone: ssh uses its agent's keys, a file needs none"));
         }
         let name = trimmed(url.path()).to_owned();
         if name.is_empty() {
@@ -155,8 +155,10 @@ mod tests {
             let error = remote(&url).unwrap_err().to_string();
             assert!(error.contains("'shop'") && !error.contains(&word), "{error}");
         }
-        let token = Some(Arc::new(Secret::new(b"x".to_vec())));
-        assert!(Remote::new("shop", "file:///srv/x", None, token).is_err());
+        for url in ["file:///srv/x", "ssh://git@git.example/x"] {
+            let token = Some(Arc::new(Secret::new(b"x".to_vec())));
+            assert!(Remote::new("shop", url, None, token).is_err());
+        }
         assert!(Remote::new("shop", "https://git.example/x", Some("a\nb".to_owned()), None).is_err());
     }
 

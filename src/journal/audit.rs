@@ -89,7 +89,8 @@ pub async fn export(
 ) -> Result<u64, AuditError> {
     let read = journal.failed("export");
     let unreadable = |source: DatabaseError| JournalError::Database { act: "export", source: Box::new(source) };
-    let mut work = journal.database().read().await.map_err(unreadable)?;
+    let database = journal.database();
+    let mut work = database.read().await.map_err(unreadable)?;
     let mut written = 0_u64;
     {
         let mut rows = sqlx::query(concat!(

@@ -50,9 +50,10 @@ impl SqliteJournal {
         Ok(journal)
     }
 
-    /// The database it lies in.
-    pub(super) fn database(&self) -> &Database {
-        &self.database
+    /// The database it lies in, which others share.
+    #[must_use]
+    pub fn database(&self) -> Arc<Database> {
+        Arc::clone(&self.database)
     }
 
     /// What a failed statement means.

@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::rotation::Warrant;
 use crate::rules::Kind;
-use crate::rules::exchange::{Act, Exchange, Exchanges, Meaning, Request as Rendered, Taken};
+use crate::rules::exchange::{Act, Exchange, Exchanges, Meaning, OURS, Request as Rendered, Taken};
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -106,11 +106,20 @@ impl HttpProvider {
             if slow_down(&reply, &Meaning::Unknown) {
                 return Err(self.throttled(act, &reply));
             }
+            if (400..500).contains(&reply.status) {
+                let code = format!("it does not say what the old token was (status {})", reply.status);
+                return Err(refused(act, code));
+            }
             let kept = if first.answers(reply.status) { first.read(&reply.body) } else { None };
             known.kept = kept.ok_or_else(|| unchanged(unreadable(act)))?;
         }
         let Some(most) = exchange.pages() else {
-            return self.page(act, exchange, &known).await.map(|(status, meaning, _)| (status, meaning));
+            let (status, meaning, _) = self.page(act, exchange, &known).await?;
+            if let (Meaning::Dead, Some(name)) = (&meaning, exchange.names().find(|name| self.is_near(&known, name))) {
+                tracing::warn!(name, "refused, but perhaps for what stood beside the token: name it under 'values'");
+                return Err(ProviderError::NoAnswer { act: doing(act), happened: Happened::No, why: Reason::Rejected });
+            }
+            return Ok((status, meaning));
         };
         let mut all = Vec::new();
         for page in 1..=most {
@@ -177,12 +186,18 @@ impl HttpProvider {
             "page" => known.page.as_ref(),
             "base" => self.base.as_ref(),
             "authority" => self.authority.as_ref(),
-            other => {
-                let near = || known.credential.and_then(|credential| credential.companions.find(other));
-                let own = known.kept.find(other).or_else(|| known.parts.find(other));
-                own.or_else(|| self.values.find(other)).or_else(near)
-            }
+            other => self.sure(known, other).or_else(|| known.credential?.companions.find(other)),
         }
+    }
+
+    /// A value that belongs to the token or was configured.
+    fn sure<'v>(&'v self, known: &'v Known<'_>, name: &str) -> Option<&'v Secret> {
+        known.kept.find(name).or_else(|| known.parts.find(name)).or_else(|| self.values.find(name))
+    }
+
+    /// True of a value that was only found beside the token. It may belong to another one, so that a refusal says little.
+    fn is_near(&self, known: &Known<'_>, name: &str) -> bool {
+        !OURS.contains(&name) && self.sure(known, name).is_none()
     }
 }
 
@@ -344,6 +359,8 @@ impl Provider for HttpProvider {
             (_, Meaning::Live(taken) | Meaning::Restricted(_, taken)) => {
                 Ok(taken.scopes.map_or(Scopes::CannotKnow, Scopes::Known))
             }
+            // In an emergency the old token dies first; there is nothing left to compare with.
+            (_, Meaning::Dead) => Ok(Scopes::CannotKnow),
             (status, _) => Err(refused(Act::Verify, format!("status {status}"))),
         }
     }

@@ -78,7 +78,7 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// The tokens of the principal that holds `like`: for quotas, and for recovery where nothing can be labelled.
     async fn list(&self, like: &TokenId) -> Result<Vec<Listed>, ProviderError>;
 
-    /// The rights of a credential.
+    /// The rights of a credential; of a dead one nobody can know them.
     async fn scopes(&self, of: &Credential) -> Result<Scopes, ProviderError>;
 
     /// The tokens that carry a label: what an interrupted mint left behind.

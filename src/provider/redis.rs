@@ -2,9 +2,11 @@
 //! that is taken away. Passwords are chosen here and handed to the server as digests, never in clear.
 //!
 //! What the server does not know is which password a connection was opened with. So there is no record of the use of one,
-//! and ending the connections of the old one ends those of the new one too: clients connect again, with what they have.
-//! The authority needs `+acl|getuser +acl|setuser +acl|save +config|rewrite +config|get +client|kill +info`. The
-//! connection is plain, so the server (or the end of a tunnel to it) is on this machine.
+//! and the connections that were open when the old one was taken away are all ended, some of the new one among them:
+//! when they are idle, or after a short while; clients connect again with what they have. Whoever connects later has
+//! another password anyway, and is left alone. The authority needs `+acl|getuser +acl|setuser +acl|save +config|rewrite
+//! +config|get +client|list +client|kill +info`. The connection is plain, so the server (or the end of a tunnel to it)
+//! is on this machine.
 
 use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, liked, warranted};
 use crate::model::{
@@ -22,6 +24,9 @@ use std::time::Duration;
 
 /// For one whole act, connecting included.
 const LIMIT: Duration = Duration::from_secs(15);
+/// How often it is looked whether a connection is idle before it is ended in the midst of its work, and how far apart.
+const LOOKS: u32 = 12;
+const BETWEEN: Duration = Duration::from_millis(250);
 /// How much of a digest names a password. All of it stands in the server's own files; the journal has no need of that.
 const SHOWN: usize = 16;
 
@@ -140,6 +145,26 @@ impl RedisProvider {
             tracing::warn!(code = error.code(), "the server changed its user but could not write it to its file");
             ProviderError::NoAnswer { act, happened: Happened::Perhaps, why: Reason::Unexpected }
         })
+    }
+
+    /// The open connections of the user: their ids, and whether they are idle.
+    async fn open(
+        &self,
+        act: &'static str,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Vec<(u64, bool)>, ProviderError> {
+        let listed = redis::cmd("CLIENT").arg("LIST").query_async::<String>(connection).await;
+        let listed = listed.map_err(|error| failed(act, Happened::Perhaps, &error))?;
+        let field = |line: &str, name: &str| {
+            line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        };
+        let own = listed.lines().filter(|line| field(line, "user").as_ref() == Some(&self.setting.user));
+        let read = own.map(|line| {
+            let id = field(line, "id").and_then(|id| id.parse().ok());
+            Some((id?, field(line, "idle").is_some_and(|seconds| seconds != "0")))
+        });
+        let unreadable = ProviderError::NoAnswer { act, happened: Happened::Perhaps, why: Reason::Unexpected };
+        read.collect::<Option<_>>().ok_or(unreadable)
     }
 
     /// Adds or removes a password by its digest.
@@ -353,7 +378,7 @@ impl Provider for RedisProvider {
         .await
     }
 
-    /// All connections of the user: the server does not know which password one was opened with.
+    /// The connections that are open now: the server does not know which password one was opened with.
     async fn end_sessions(&self, warrant: &Warrant, credential: &Credential) -> Result<u64, ProviderError> {
         const ACT: &str = "end the user's connections";
         warranted(ACT, warrant, credential)?;
@@ -362,10 +387,25 @@ impl Provider for RedisProvider {
         }
         in_time(ACT, async {
             let mut connection = self.login(ACT).await?;
-            let mut ending = redis::cmd("CLIENT");
-            ending.arg("KILL").arg("USER").arg(&self.setting.user);
-            let ended = ending.query_async::<u64>(&mut connection).await;
-            ended.map_err(|error| failed(ACT, Happened::Perhaps, &error))
+            let before: Vec<u64> = self.open(ACT, &mut connection).await?.into_iter().map(|(id, _)| id).collect();
+            let mut count = 0;
+            for look in 1..=LOOKS {
+                let mut left = self.open(ACT, &mut connection).await?;
+                left.retain(|(id, _)| before.contains(id));
+                if left.is_empty() {
+                    break;
+                }
+                for (id, _) in left.iter().filter(|(_, idle)| *idle || look == LOOKS) {
+                    let mut ending = redis::cmd("CLIENT");
+                    ending.arg("KILL").arg("ID").arg(*id);
+                    let ended = ending.query_async::<u64>(&mut connection).await;
+                    count += ended.map_err(|error| failed(ACT, Happened::Perhaps, &error))?;
+                }
+                if look < LOOKS {
+                    tokio::time::sleep(BETWEEN).await;
+                }
+            }
+            Ok(count)
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Commands by which GitHub Actions puts a mark beside a line. It shows ten errors and ten warnings of a step, so the
 //! gravest ten are given and the summary has them all. A secret is never told to it, not even to have it masked.
 
-use super::{Report, counted, paths};
+use super::{PLAIN, Report, counted, paths};
 use crate::model::Sighting;
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ const MOST: usize = 10;
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let (grave, slight): (Vec<_>, Vec<_>) =
         report.outcome.sightings.iter().partition(|sighting| sighting.severity >= report.gate);
-    let gaps = report.gaps();
+    let gaps = report.gaps(PLAIN);
     if let Some(first) = gaps.first() {
         let more = match gaps.len() - 1 {
             0 => String::new(),

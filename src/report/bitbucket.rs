@@ -1,7 +1,7 @@
 //! Code Insights of Bitbucket: a report, and marks beside lines, as two bodies that a job sends through the proxy of its
 //! own pipeline.
 
-use super::{Report, counted, paths};
+use super::{PLAIN, Report, counted, paths};
 use crate::model::Severity;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub(super) fn write_report(report: &Report<'_>, out: &mut dyn Write) -> io::Resu
         format!("{}, and the scan is INCOMPLETE", counted(leaks, "leak"))
     }];
     details.extend(report.about.words.clone());
-    details.extend(report.gaps());
+    details.extend(report.gaps(PLAIN));
     details.extend(report.about.notices.iter().cloned());
     let body = json!({
         "title": "stanch",

@@ -2,7 +2,7 @@
 //! documented as unsanitised, and is left out.
 
 use super::sarif::CWE_PAGE;
-use super::{Report, paths};
+use super::{PLAIN, Report, paths};
 use crate::model::{Severity, Sighting, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -27,7 +27,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     let elapsed = u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX);
     let started = Timestamp(report.ended.0.saturating_sub(elapsed));
     let message = |level: &str, value: &str| json!({ "level": level, "value": value });
-    let gaps = report.gaps();
+    let gaps = report.gaps(PLAIN);
     let mut messages: Vec<Value> = gaps.iter().map(|gap| message("fatal", gap)).collect();
     messages.extend(report.about.notices.iter().map(|notice| message("warn", notice)));
     messages.extend(report.about.words.iter().map(|words| message("info", words)));

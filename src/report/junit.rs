@@ -1,7 +1,7 @@
 //! JUnit's XML, which nearly every service shows: one test case a kind, whose failure is the lines of its findings. What
 //! was not read is an error, and a clean run is one test that passed.
 
-use super::{Report, Style, counted, lines};
+use super::{PLAIN, Report, counted, lines};
 use crate::model::Sighting;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
@@ -71,10 +71,9 @@ fn cases(report: &Report<'_>) -> Vec<(String, Verdict)> {
     for sighting in &report.outcome.sightings {
         kinds.entry(sighting.kind.as_str()).or_default().push(sighting);
     }
-    let style = Style { colour: false, unicode: true };
     let mut cases: Vec<(String, Verdict)> = Vec::new();
     for (kind, sightings) in kinds {
-        let text = sightings.iter().map(|sighting| lines::line(sighting, style)).collect::<Vec<_>>().join("\n");
+        let text = sightings.iter().map(|sighting| lines::line(sighting, PLAIN)).collect::<Vec<_>>().join("\n");
         let verdict = match sightings.iter().map(|sighting| sighting.severity).max() {
             Some(worst) if worst >= report.gate => {
                 Verdict::Failed { what: counted(sightings.len() as u64, "leak"), kind: worst.to_string(), text }
@@ -85,7 +84,7 @@ fn cases(report: &Report<'_>) -> Vec<(String, Verdict)> {
     }
     if !report.is_whole() {
         let what = "the scan is incomplete".to_owned();
-        cases.push(("coverage".to_owned(), Verdict::Erred { what, text: report.gaps().join("\n") }));
+        cases.push(("coverage".to_owned(), Verdict::Erred { what, text: report.gaps(PLAIN).join("\n") }));
     }
     if !report.about.notices.is_empty() {
         cases.push(("notices".to_owned(), Verdict::Noted(report.about.notices.join("\n"))));

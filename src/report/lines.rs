@@ -8,13 +8,7 @@ pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> i
     for sighting in &report.outcome.sightings {
         writeln!(out, "{}", line(sighting, style))?;
     }
-    let gaps = &report.outcome.coverage.gaps;
-    for gap in &gaps.first {
-        writeln!(out, "incomplete: {}", escaped(&gap.what, style))?;
-    }
-    if let Some(more) = gaps.count.checked_sub(gaps.first.len() as u64).filter(|more| *more > 0) {
-        writeln!(out, "incomplete: {more} more")?;
-    }
+    report.gaps(style).iter().try_for_each(|gap| writeln!(out, "incomplete: {gap}"))?;
     report.about.notices.iter().try_for_each(|notice| writeln!(out, "notice: {}", escaped(notice, style)))
 }
 

@@ -2,6 +2,8 @@
 
 mod annotations;
 mod bitbucket;
+#[cfg(feature = "rotate")]
+pub mod case;
 mod gitlab;
 mod json;
 mod junit;
@@ -83,6 +85,9 @@ impl Scope {
     }
 }
 
+/// How text is drawn for machines.
+const PLAIN: Style = Style { colour: false, unicode: true };
+
 /// The exit code of a run that is incomplete.
 const INCOMPLETE: u8 = 3;
 
@@ -162,9 +167,8 @@ impl Report<'_> {
     }
 
     /// What was not read, with what to do about it, each in one line; the last says how many more there are.
-    fn gaps(&self) -> Vec<String> {
+    fn gaps(&self, style: Style) -> Vec<String> {
         let coverage = &self.outcome.coverage;
-        let style = Style { colour: false, unicode: true };
         let mut lines: Vec<String> = (coverage.gaps.first.iter())
             .map(|gap| match &gap.remedy {
                 Some(remedy) => format!("{}: {remedy}", escaped(&gap.what, style)),

@@ -1,12 +1,15 @@
 //! Markdown for the page of a run. Everything that others wrote is spelled in entities: no name in it is a link, a
 //! picture, a mention or a tag.
 
-use super::{Report, counted};
+use super::{PLAIN, Report, counted};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Findings that are listed: the page takes a megabyte.
 const MOST: usize = 500;
+
+/// Characters of a place that are shown.
+const LONGEST_PLACE: usize = 300;
 
 /// Gaps and notices that are listed.
 const MOST_LINES: usize = 50;
@@ -32,7 +35,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
                 "| {} | {} | {}:{}:{} | {} | {} |",
                 sighting.severity,
                 spelled(sighting.kind.as_str()),
-                spelled(&sighting.place.to_string()),
+                spelled(&sighting.place.to_string().chars().take(LONGEST_PLACE).collect::<String>()),
                 sighting.at.line,
                 sighting.at.column,
                 spelled(&sighting.fingerprint.short()),
@@ -44,7 +47,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         }
         writeln!(out, "\nRemoving a line does not end the validity of what stood in it: replace it.\n")?;
     }
-    list("Not read", &report.gaps(), out)?;
+    list("Not read", &report.gaps(PLAIN), out)?;
     list("To know", &report.about.notices, out)
 }
 

@@ -94,7 +94,7 @@ fn a_gap_is_said_loudly() {
     let text = written(&outcome, Format::Text, Style::default());
     assert!(text.contains("no leaks in what was read, but the scan is INCOMPLETE (exit 3)"), "{text}");
     assert!(text.contains("\ncannot read x: try y\n"), "{text}");
-    assert!(written(&outcome, Format::Lines, Style::default()).contains("incomplete: cannot read x\n"));
+    assert!(written(&outcome, Format::Lines, Style::default()).contains("incomplete: cannot read x: try y\n"));
     let sarif: serde_json::Value = serde_json::from_str(&written(&outcome, Format::Sarif, Style::default())).unwrap();
     let invocation = &sarif["runs"][0]["invocations"][0];
     assert_eq!(invocation["executionSuccessful"], false);

@@ -206,7 +206,7 @@ fn verified(state: &State) -> &'static str {
     }
 }
 
-fn class(plan: &Plan) -> &'static str {
+pub(super) fn class(plan: &Plan) -> &'static str {
     match plan.abilities.class {
         Class::Overlap => "overlap (A)",
         Class::TwoSlots => "two slots (B)",
@@ -259,7 +259,7 @@ fn health_words(health: Health) -> &'static str {
     }
 }
 
-fn step_words(plan: &Plan, step: Step) -> String {
+pub(super) fn step_words(plan: &Plan, step: Step) -> String {
     match step {
         Step::ReadUsage | Step::Soak => "read the old token's use".to_owned(),
         Step::Verify => "verify the old token".to_owned(),

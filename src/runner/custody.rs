@@ -4,6 +4,7 @@ use crate::journal::{Journal, JournalError};
 use crate::model::{Credential, Digest, RotationId, Secret, TokenId};
 use crate::rotation::State;
 use crate::seal::{SealError, Sealed, Sealer};
+use crate::telemetry;
 use serde_json::Value;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -62,11 +63,15 @@ impl Custody {
                 Err(error) => tracing::warn!(%error, %rotation, "a sealed value of this case cannot be opened"),
             }
         }
+        old.secret.iter().chain(minted.iter().map(|(_, secret)| secret)).for_each(telemetry::hush);
+        // A short one is more likely a name than a key.
+        old.companions.iter().map(|(_, value)| value).filter(|value| value.len() >= 12).for_each(telemetry::hush);
         Ok(Self { old, minted })
     }
 
     /// Takes the value of a mint in.
     pub(super) fn take(&mut self, sealed: Digest, secret: Secret) {
+        telemetry::hush(&secret);
         self.minted.push((sealed, secret));
     }
 

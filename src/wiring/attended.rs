@@ -1,12 +1,15 @@
 //! What the process that runs everything here asks of the mending wing, and those who want to know whether there is one.
 
+use super::alerts::{self, AlertsError};
 use super::mending::{Mending, MendingError, catalogue};
-use crate::clock::Clock as _;
+use crate::alert::Route;
+use crate::clock::Clock;
 use crate::config::operator::{Operator, OperatorError};
 use crate::journal::{Attendant, JournalError, Lease};
 use crate::runner;
 use crate::seal::{FileKey, Sealer};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Mending {
@@ -50,6 +53,15 @@ impl Mending {
             path: self.path.clone(),
             holder: self.holder.clone(),
         })
+    }
+
+    /// Whom the operator's file tells.
+    ///
+    /// # Errors
+    /// [`AlertsError`] when one of them cannot be set up.
+    pub fn routes(&self) -> Result<Vec<Route>, AlertsError> {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock);
+        alerts::routes(&self.operator, &self.egress, &clock)
     }
 
     /// The process that runs everything here, if there is one and it has not ended.

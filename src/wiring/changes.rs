@@ -62,8 +62,12 @@ pub fn choose(occasion: &Occasion, whereabouts: &Whereabouts) -> Result<Changes,
 
 /// True for a clone without old commits, or without the content of some.
 fn is_cut(repository: &Repository) -> bool {
-    let partial = repository.config().and_then(|config| config.get_bool("remote.origin.promisor")).unwrap_or(false);
-    repository.is_shallow() || partial
+    repository.is_shallow() || is_partial(repository)
+}
+
+/// True for a clone that leaves content with its remote until it is wanted.
+fn is_partial(repository: &Repository) -> bool {
+    repository.config().and_then(|config| config.get_bool("remote.origin.promisor")).unwrap_or(false)
 }
 
 impl Clone<'_> {
@@ -92,6 +96,9 @@ impl Clone<'_> {
     ) -> Result<Changes, SourceError> {
         let judge = policy.iter().find_map(|point| self.find(point));
         match (self.find(base), self.find(tip)) {
+            (Some(from), Some(to)) if *tip == Point::Head && self.holds(from, to) => {
+                Ok(self.nothing_new(from, to, judge.unwrap_or(from)))
+            }
             (Some(from), Some(to)) => {
                 let why = target.map_or_else(
                     || format!("base {base}"),
@@ -106,8 +113,11 @@ impl Clone<'_> {
     fn pushed(&self, before: &Point, tip: &Point, branch: Option<&str>) -> Result<Changes, SourceError> {
         let to_where = branch.map_or_else(String::new, |name| format!(" to {}", Point::Revision(name.to_owned())));
         match (self.find(before), self.find(tip)) {
+            (Some(from), Some(to)) if self.occasion.is_told && self.holds(from, to) => {
+                Ok(self.nothing_new(from, to, from))
+            }
             (Some(from), Some(to)) => {
-                let straight = from == to || self.repository.graph_descendant_of(to, from).unwrap_or(false);
+                let straight = self.holds(to, from);
                 let push = if straight || self.cut { "pushed" } else { "forced push" };
                 Ok(self.between(from, to, Some(from), &format!("{push}{to_where}")))
             }
@@ -135,17 +145,35 @@ impl Clone<'_> {
             }
             known => {
                 let own = known.is_some() || self.occasion.is_of_default_branch();
-                let why = match why {
-                    Some(why) => format!("{why}: all that it reaches"),
+                let (why, policy) = match why {
+                    // What was there is gone, and what is there now may not judge itself.
+                    Some(why) => (format!("{why}: all that it reaches"), Policy::BuiltIn),
                     None if own => {
-                        "the default branch, and nothing says what it was before: all that it reaches".to_owned()
+                        let why = "the default branch, and nothing says what it was before: all that it reaches";
+                        (why.to_owned(), Policy::Of(to.to_string()))
                     }
-                    None => "new, and the default branch is not in this clone: all that it reaches".to_owned(),
+                    None => {
+                        let why = "new, and the default branch is not in this clone: all that it reaches";
+                        (why.to_owned(), Policy::BuiltIn)
+                    }
                 };
-                let policy = if own { Policy::Of(to.to_string()) } else { Policy::BuiltIn };
-                Ok(self.range(NOTHING.to_owned(), to, policy, self.words(&format!("everything..{}", short(to)), &why)))
+                let mut changes =
+                    self.range(NOTHING.to_owned(), to, policy, self.words(&format!("everything..{}", short(to)), &why));
+                if matches!(changes.policy, Policy::Of(_)) {
+                    changes
+                        .notices
+                        .push("nothing says what was there before: this run went by its own policy".to_owned());
+                }
+                Ok(changes)
             }
         }
+    }
+
+    /// A base that holds the tip already, as origin/main does on main, says nothing of what is new.
+    fn nothing_new(&self, from: Oid, to: Oid, judge: Oid) -> Changes {
+        let why = format!("{} holds it already: all that it reaches", short(from));
+        let words = self.words(&format!("everything..{}", short(to)), &why);
+        self.range(NOTHING.to_owned(), to, Policy::Of(judge.to_string()), words)
     }
 
     fn between(&self, from: Oid, to: Oid, judge: Option<Oid>, why: &str) -> Changes {
@@ -204,6 +232,11 @@ impl Clone<'_> {
         format!("{} {event}: {what} ({why})", self.occasion.service.word())
     }
 
+    /// True when one commit is another, or reaches it.
+    fn holds(&self, commit: Oid, other: Oid) -> bool {
+        commit == other || self.repository.graph_descendant_of(commit, other).unwrap_or(false)
+    }
+
     fn head(&self) -> Result<Oid, SourceError> {
         let missing = |source| SourceError::MissingRevision { revision: "HEAD".to_owned(), source };
         Ok(self.repository.head().and_then(|head| head.peel_to_commit()).map_err(missing)?.id())
@@ -255,8 +288,12 @@ pub fn deepen(occasion: &Occasion, whereabouts: &Whereabouts, say: &mut dyn FnMu
         let repository = whereabouts.open()?;
         Ok(Clone { repository, whereabouts, occasion, cut: false })
     };
-    if open()?.repository.is_shallow() {
+    let repository = open()?.repository;
+    if repository.is_shallow() {
         fetch(&["--unshallow", REMOTE], say);
+    }
+    if is_partial(&repository) {
+        fetch(&["--refetch", "--no-filter", REMOTE], say);
     }
     let clone = open()?;
     let mut points: Vec<Point> = match &occasion.change {

@@ -1,5 +1,6 @@
 //! The mending wing, put together from the operator's file.
 
+use super::alerts::AlertsError;
 use crate::clock::SystemClock;
 use crate::config::installation;
 use crate::config::operator::{self, AwsAuthority, Operator, OperatorError, SecretSource};
@@ -12,6 +13,7 @@ use crate::dependent::http::{Call, HttpDependent, HttpSettings};
 use crate::dependent::postgres::{PostgresDependent, PostgresSettings};
 use crate::dependent::{Dependent, DependentError};
 use crate::egress::{Egress, EgressError, Endpoint, Limits, endpoint};
+use crate::fetch::FetchError;
 use crate::inventory::{Dependency, Managed, StoredCopy};
 use crate::journal::JournalError;
 use crate::journal::sqlite::SqliteJournal;
@@ -24,6 +26,7 @@ use crate::runner::{self, Beforehand, Runner, Told};
 use crate::scan::IMPORTED;
 use crate::seal::{FileKey, KeyError, Sealer};
 use crate::store::{self, SecretStore, StoreError};
+use crate::telemetry;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -154,6 +157,16 @@ pub enum MendingError {
         /// Those of the kind.
         known: String,
     },
+    /// A value that no call takes.
+    #[error("'{name}' gives the value '{value}', which no call of its kind takes; they take: {known}")]
+    NoValue {
+        /// The credential.
+        name: String,
+        /// The value's name.
+        value: String,
+        /// Those that are taken.
+        known: String,
+    },
     /// A store would lose one half of a pair.
     #[error("{store} of '{name}' must hold '{{{{token}}}}' beside '{{{{secret}}}}': both change with a rotation")]
     Pair {
@@ -172,6 +185,12 @@ pub enum MendingError {
         /// Why.
         source: DependentError,
     },
+    /// Somebody who is to be told cannot be.
+    #[error(transparent)]
+    Alerts(Box<AlertsError>),
+    /// A source elsewhere cannot be used.
+    #[error(transparent)]
+    Remote(#[from] FetchError),
     /// An address cannot be used.
     #[error("an address in the configuration of '{name}' cannot be used")]
     Address {
@@ -255,11 +274,14 @@ impl Mending {
         }
     }
 
-    /// The credentials of a kind; all of them for a kind that only another scanner knows.
+    /// The credentials of a kind's provider (a token may come back in another shape of the same provider, and so be found
+    /// as another kind than it was configured under); all of them for a kind that only another scanner knows.
     #[must_use]
     pub fn names_of(&self, kind: &KindId) -> Vec<String> {
         let any = kind.as_str().starts_with(IMPORTED);
-        let fits = |managed: &operator::Managed| any || managed.kind.value == kind.as_str();
+        let provider = |kind: &str| kind.split('.').next().map(str::to_owned);
+        let wanted = provider(kind.as_str());
+        let fits = |managed: &operator::Managed| any || provider(&managed.kind.value) == wanted;
         let of_kind = self.operator.credentials.iter().filter(|(_, managed)| fits(&managed.value));
         of_kind.map(|(name, _)| name.clone()).collect()
     }
@@ -469,7 +491,10 @@ pub(super) fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingErro
 }
 
 /// Where the operator's file is.
-fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
+///
+/// # Errors
+/// [`MendingError::NoConfiguration`] where there is none.
+pub(crate) fn configuration(given: Option<&Path>) -> Result<PathBuf, MendingError> {
     if let Some(path) = given {
         return Ok(path.to_owned());
     }
@@ -522,7 +547,9 @@ pub(super) fn secret_for(whose: &str, source: &SecretSource) -> Result<Secret, M
         let empty = || std::io::Error::new(std::io::ErrorKind::InvalidData, "it is empty");
         if secret.is_empty() { Err(empty()) } else { Ok(secret) }
     });
-    secret.map_err(|source| MendingError::Secret { whose: whose.to_owned(), from, source })
+    let secret = secret.map_err(|source| MendingError::Secret { whose: whose.to_owned(), from, source })?;
+    telemetry::hush(&secret);
+    Ok(secret)
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<Secret> {

@@ -1,7 +1,11 @@
 //! From what was asked to what runs: the one place that names adapters.
 
 #[cfg(feature = "rotate")]
+pub mod alerts;
+#[cfg(feature = "rotate")]
 mod attended;
+#[cfg(feature = "rotate")]
+pub mod candidates;
 pub mod changes;
 pub mod imports;
 #[cfg(feature = "rotate")]
@@ -11,4 +15,8 @@ mod policy;
 mod providers;
 #[cfg(feature = "rotate")]
 pub mod rehearsal;
+#[cfg(feature = "rotate")]
+mod remotes;
 pub mod scanner;
+#[cfg(feature = "rotate")]
+pub mod watched;

@@ -32,7 +32,7 @@ impl Mending {
                 let access = Access {
                     base: base.as_deref().map(|base| address(name, base)).transpose()?,
                     authority: authority.as_ref().map(|source| secret_for(name, source)).transpose()?,
-                    values: public(values),
+                    values: public(name, &exchanges, values)?,
                     hosts: instead(name, &exchanges, hosts)?,
                     kind: Some(Arc::clone(kind)),
                 };
@@ -84,12 +84,17 @@ impl Mending {
 }
 
 /// The values that the operator's file gives, as calls take them.
-fn public(values: &BTreeMap<String, String>) -> Companions {
+fn public(name: &str, exchanges: &Exchanges, values: &BTreeMap<String, String>) -> Result<Companions, MendingError> {
+    let known = exchanges.free();
     let mut given = Companions::default();
-    for (name, value) in values {
-        given.push(name, Secret::new(value.as_bytes().to_vec()));
+    for (value, text) in values {
+        if !known.contains(value.as_str()) {
+            let known = if known.is_empty() { "none".to_owned() } else { Vec::from_iter(known).join(", ") };
+            return Err(MendingError::NoValue { name: name.to_owned(), value: value.clone(), known });
+        }
+        given.push(value, Secret::new(text.as_bytes().to_vec()));
     }
-    given
+    Ok(given)
 }
 
 /// Where hosts of a kind are instead.

@@ -3,22 +3,19 @@
 use crate::clock::Clock;
 use crate::config::installation::{self, InstallationError, Kept};
 use crate::config::read_small;
-use crate::config::repository::{NAMES, RepositoryConfig, RepositoryError};
+use crate::config::repository::{RepositoryConfig, RepositoryError};
 use crate::engine::{Engine, EngineError};
 use crate::model::{FingerprintKey, Severity};
 use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged, file_of_commit};
+use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Bytes of a file of configuration.
-const SMALL: usize = 4 << 20;
 
 /// What is scanned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,29 +191,15 @@ fn key_of(salt: Option<Vec<u8>>) -> Result<(FingerprintKey, Option<String>), Sca
 /// is refused there counts for nothing, which makes the run stricter, so that the push that mends it is not stopped by
 /// it. Exclusions do not count: everything that is received is read.
 fn accepted_policy() -> Result<(RepositoryConfig, IgnoreFile), SourceError> {
-    let mut config = RepositoryConfig::default();
-    for name in NAMES {
-        let Some(text) = accepted_file(name)? else { continue };
-        match RepositoryConfig::parse(&text, Path::new(name)) {
-            Ok(read) => config = read,
-            Err(error) => tracing::warn!(%error, "the configuration on the default branch does not count"),
-        }
-    }
-    config.exclude.clear();
-    let exceptions = IgnoreFile::parse(&accepted_file(FILE_NAME)?.unwrap_or_default(), FILE_NAME);
-    let exceptions = exceptions.unwrap_or_else(|error| {
-        tracing::warn!(%error, "the exceptions on the default branch do not count");
-        IgnoreFile::default()
-    });
-    Ok((config, exceptions))
-}
-
-fn accepted_file(name: &str) -> Result<Option<String>, SourceError> {
     let repository = Whereabouts::Environment.open()?;
     // On a branch without commits nothing was accepted.
-    let Ok(head) = repository.head().and_then(|head| head.peel_to_commit()) else { return Ok(None) };
-    let kept = file_of_commit(&Whereabouts::Environment, &head.id().to_string(), Path::new(name), SMALL)?;
-    Ok(kept.and_then(|kept| String::from_utf8(kept.bytes).ok()))
+    let Ok(head) = repository.head().and_then(|head| head.peel_to_commit()) else { return Ok(Default::default()) };
+    let (mut config, exceptions) = super::policy::of(&repository, &head.id().to_string()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the files on the default branch do not count");
+        Default::default()
+    });
+    config.exclude.clear();
+    Ok((config, exceptions))
 }
 
 fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {

@@ -1,8 +1,12 @@
 //! The daemon as its operators run it: one at a time, killed and started again, asked by the commands of people.
 
 use crate::world::Ran;
+use crate::world::http::{Answer, Asked, Reply, Server};
 use crate::world::shop::{Running, Settings, Shop, until};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A daemon under way, which answers.
@@ -138,4 +142,384 @@ fn a_reload_takes_the_file_whole_or_not_at_all_and_a_broken_case_is_tried_again(
     shop.assert_rotated();
     let log = drained(&shop, daemon).stderr;
     assert!(log.contains("credentials.shop-api changed"), "{log}");
+}
+
+/// A shop whose daemon watches a bare repository; a clone of it to push from.
+struct Watched {
+    shop: Shop,
+    daemon: Option<Running>,
+}
+
+impl Watched {
+    /// Watches `pushed.git`, with this policy.
+    fn open(settings: Settings, poll: &str) -> Self {
+        let shop = settings.open();
+        let watched = Self { shop, daemon: None };
+        watched.git(".", &["init", "-q", "--bare", "-b", "main", "pushed.git"]);
+        watched.git(".", &["clone", "-q", "pushed.git", "clone"]);
+        watched.commit("README", "a shop\n");
+        watched.push();
+        watched.shop.configure(|text| {
+            format!("{text}sources:\n  shop: {{ driver: path, path: pushed.git }}\ndaemon: {{ poll: {poll} }}\n")
+        });
+        watched
+    }
+
+    fn started(mut self) -> Self {
+        self.daemon = Some(start(&self.shop));
+        self
+    }
+
+    fn git(&self, at: &str, arguments: &[&str]) -> String {
+        let mut command = self.shop.command("git");
+        command.current_dir(self.shop.at(at)).env("GIT_CONFIG_NOSYSTEM", "1");
+        command.args(["-c", "user.name=kim", "-c", "user.email=kim@example.invalid"]).args(arguments);
+        let ran = command.output().unwrap();
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self, name: &str, text: &str) {
+        std::fs::write(self.shop.at("clone").join(name), text).unwrap();
+        self.git("clone", &["add", "-A"]);
+        self.git("clone", &["commit", "-qm", "a commit"]);
+    }
+
+    fn push(&self) {
+        self.git("clone", &["push", "-q", "origin", "HEAD"]);
+    }
+
+    fn leak(&self) {
+        self.commit("settings.py", &format!("token = '{}'\n", self.shop.leaked));
+    }
+
+    fn cases(&self) -> serde_json::Value {
+        let listed = self.shop.stanch(&["case", "list", "--json"]).expect(0);
+        serde_json::from_str::<serde_json::Value>(&listed.stdout).unwrap()["cases"].clone()
+    }
+
+    fn until_stage(&self, stage: &str) {
+        until(&format!("a case is {stage}"), || self.cases()[0]["stage"] == stage);
+    }
+
+    /// What the ledger holds of leaks: decision and verdict.
+    fn leaks(&self) -> Vec<(Option<String>, Option<String>)> {
+        let script = "import sqlite3,json;print(json.dumps(sqlite3.connect('file:journal.db?mode=ro',uri=True)\
+                      .execute('SELECT decision, verdict FROM leaks ORDER BY first_seen').fetchall()))";
+        let ran = self.shop.command("python3").args(["-c", script]).output().unwrap();
+        serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ran.stderr)))
+    }
+
+    /// Ends the daemon; what it logged.
+    fn log(mut self) -> String {
+        drained(&self.shop, self.daemon.take().unwrap()).stderr
+    }
+}
+
+#[test]
+fn a_leak_that_is_pushed_is_rotated_with_no_hand_on_the_keyboard() {
+    let watched = Watched::open(Settings::default().policy("when", "automatic"), "1h").started();
+    watched.leak();
+    watched.push();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    // The same token again, elsewhere: it is dead, and nothing is begun.
+    watched.git("clone", &["switch", "-qc", "side"]);
+    watched.commit("other.py", &format!("token = '{}'\n", watched.shop.leaked));
+    watched.push();
+    until("the second leak is known", || {
+        watched.leaks().iter().any(|(decision, _)| decision.as_deref() == Some("dead since C-0001"))
+    });
+    assert_eq!(watched.cases().as_array().unwrap().len(), 1);
+    watched.shop.assert_rotated();
+    let log = watched.log();
+    assert!(log.contains("stanch.demo-token") && log.contains("settings.py"), "{log}");
+}
+
+#[test]
+fn a_leak_from_before_and_one_whose_event_was_lost_are_found_by_the_poll() {
+    let watched = Watched::open(Settings::default().policy("when", "automatic"), "300ms");
+    watched.leak();
+    watched.commit("settings.py", "token = ''\n");
+    watched.push();
+    let watched = watched.started();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    // The repository is moved away and another one takes its place: the watch on the first is of no use.
+    watched.git(".", &["clone", "-q", "--bare", "pushed.git", "next.git"]);
+    std::fs::rename(watched.shop.at("pushed.git"), watched.shop.at("past.git")).unwrap();
+    std::fs::rename(watched.shop.at("next.git"), watched.shop.at("pushed.git")).unwrap();
+    let fresh = String::from_utf8(watched.shop.stored()).unwrap();
+    watched.commit("again.py", &format!("token = '{fresh}'\n"));
+    watched.push();
+    until("the second leak has a case", || watched.cases().as_array().unwrap().len() == 2);
+    until("it is closed too", || watched.cases()[1]["stage"] == "Closed");
+    watched.shop.assert_rotated();
+    watched.log();
+}
+
+#[test]
+fn the_policy_may_ask_or_only_tell() {
+    let asking = Watched::open(Settings::default(), "1h").started();
+    asking.leak();
+    asking.push();
+    asking.until_stage("Awaiting approval");
+    asking.shop.assert_as_before();
+    asking.shop.case("approve").expect(0).says("C-0001 closed");
+    asking.shop.assert_rotated();
+    asking.log();
+
+    let telling = Watched::open(Settings::default().policy("when", "report"), "1h").started();
+    telling.leak();
+    telling.push();
+    until("the leak is known", || !telling.leaks().is_empty() && telling.leaks()[0].1.is_some());
+    let told = (Some("reported: the policy says no more".to_owned()), Some("live".to_owned()));
+    assert_eq!(telling.leaks()[0], told);
+    assert!(telling.cases().as_array().unwrap().is_empty());
+    telling.shop.assert_as_before_unwritten();
+    telling.log();
+}
+
+#[test]
+fn a_push_cannot_excuse_what_it_brings_and_a_value_that_nobody_manages_is_told() {
+    let watched = Watched::open(Settings::default().policy("when", "automatic"), "1h");
+    let unmanaged = crate::world::token(7);
+    let print = |text: &str| {
+        let path = watched.shop.at("sample");
+        std::fs::write(&path, text).unwrap();
+        let ran = watched.shop.stanch(&["scan", "--json", "sample"]);
+        serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["findings"][0]["fingerprint"].clone()
+    };
+    let excused =
+        format!("{} * * until=2099-01-01 reason=\"not one\" by=kim\n", print(&watched.shop.leaked).as_str().unwrap());
+    let watched = watched.started();
+    until("the first commit was scanned", || watched.tips() > 0);
+    watched.commit(".stanchignore", &excused);
+    let remark = " # stanch:allow reason=sample";
+    let (leaked, sample) = (&watched.shop.leaked, crate::world::token(8));
+    watched.commit("settings.py", &format!("token = '{leaked}'{remark}\nsample = '{sample}'{remark}\n"));
+    watched.push();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    watched.commit("other.py", &format!("token = '{unmanaged}'\n"));
+    watched.push();
+    let known = "reported: no managed credential holds it";
+    until("the other leak is known", || watched.leaks().iter().any(|(decision, _)| decision.as_deref() == Some(known)));
+    assert_eq!(watched.leaks().len(), 2, "a sample may be excused: {:?}", watched.leaks());
+    let log = watched.log();
+    crate::world::hides(&log, &unmanaged);
+}
+
+impl Watched {
+    /// References whose history was scanned.
+    fn tips(&self) -> usize {
+        let script = "import sqlite3;print(sqlite3.connect('file:journal.db?mode=ro',uri=True)\
+                      .execute('SELECT count(*) FROM tips').fetchone()[0])";
+        let ran = self.shop.command("python3").args(["-c", script]).output().unwrap();
+        String::from_utf8(ran.stdout).unwrap().trim().parse().unwrap()
+    }
+}
+
+#[test]
+fn what_cannot_be_read_whole_is_done_again_until_it_can() {
+    let watched = Watched::open(Settings::default().policy("when", "automatic"), "200ms");
+    watched.leak();
+    let commit = watched.git("clone", &["rev-parse", "HEAD"]);
+    let blob = watched.git("clone", &["rev-parse", "HEAD:settings.py"]);
+    watched.push();
+    let object = watched.shop.at("pushed.git/objects").join(&blob[..2]).join(&blob[2..]);
+    std::fs::rename(&object, watched.shop.at("held-back")).unwrap();
+    let watched = watched.started();
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(watched.tips(), 0, "{commit} was not scanned whole");
+    std::fs::rename(watched.shop.at("held-back"), &object).unwrap();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    until("it was scanned whole", || watched.tips() > 0);
+    let log = watched.log();
+    assert!(log.contains("not scanned whole"), "{log}");
+}
+
+#[test]
+fn killed_between_a_push_and_the_end_the_daemon_finds_and_finishes() {
+    let mut state: u64 = 20_261_123;
+    let mut draw = |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 20) % below
+    };
+    for run in 0..6 {
+        let watched = Watched::open(Settings::default().policy("when", "automatic"), "1h");
+        watched.leak();
+        watched.push();
+        for _ in 0..=draw(4) {
+            let mut daemon = Running::start(watched.shop.program(&["daemon"]));
+            std::thread::sleep(Duration::from_millis(draw(900)));
+            daemon.kill();
+            daemon.child.wait().unwrap();
+        }
+        let watched = watched.started();
+        watched.until_stage("Closed");
+        until("it is scanned", || watched.tips() > 0);
+        assert_eq!(watched.cases().as_array().unwrap().len(), 1, "run {run}");
+        watched.shop.assert_rotated();
+        watched.log();
+    }
+}
+
+#[test]
+fn a_work_tree_is_watched_with_the_files_that_are_not_committed_yet_and_without_ignored_ones() {
+    let watched = Watched::open(Settings::default().policy("when", "automatic"), "300ms");
+    watched.shop.configure(|text| text.replace("path: pushed.git", "path: clone"));
+    watched.commit(".gitignore", "local.env\n");
+    let token = format!("token = '{}'\n", watched.shop.leaked);
+    std::fs::write(watched.shop.at("clone/local.env"), &token).unwrap();
+    let watched = watched.started();
+    until("the history was scanned", || watched.tips() > 0);
+    std::thread::sleep(Duration::from_millis(1000));
+    assert!(watched.leaks().is_empty(), "what git ignores leaks nowhere");
+    std::fs::write(watched.shop.at("clone/settings.py"), &token).unwrap();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    watched.log();
+}
+
+const SIGNED_WITH: &str = "what the forge signs with";
+
+/// The same repository as one elsewhere, of which a forge calls us at this address.
+fn called(settings: Settings, every: &str) -> (Watched, SocketAddr) {
+    let watched = Watched::open(settings, "1h");
+    // Free a moment ago, and nobody else asks for it.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    std::fs::write(watched.shop.at("hook-secret"), SIGNED_WITH).unwrap();
+    let url = format!("file://{}", watched.shop.at("pushed.git").canonicalize().unwrap().display());
+    watched.shop.configure(|text| {
+        let elsewhere = format!(
+            "driver: git, url: '{url}', every: {every}, webhook: {{ from: github, secret: {{ file: hook-secret }} }}"
+        );
+        text.replace("driver: path, path: pushed.git", &elsewhere)
+            .replace("daemon: {", &format!("daemon: {{ listen: '{address}',"))
+    });
+    (watched, address)
+}
+
+/// A push as GitHub tells of it; the status of the answer.
+fn deliver(to: SocketAddr, source: &str, id: &str, body: &str, signed_with: &str) -> u16 {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(signed_with.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let signature = format!("sha256={}", data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes()));
+    let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+    let mut asked = Asked::new("POST", &format!("/hooks/{source}"), b"");
+    asked.headers = vec![
+        header("x-github-event", "push"),
+        header("x-github-delivery", id),
+        header("x-hub-signature-256", &signature),
+        header("content-type", "application/json"),
+    ];
+    asked.body = body.as_bytes().to_vec();
+    asked.send(to).unwrap().status
+}
+
+impl Watched {
+    /// What the forge says of the push: a commit list that leaves the leak out, because nobody should believe it.
+    fn payload(&self) -> String {
+        let url = format!("file://{}", self.shop.at("pushed.git").canonicalize().unwrap().display());
+        serde_json::json!({
+            "ref": "refs/heads/main", "after": self.git("clone", &["rev-parse", "HEAD"]), "commits": [],
+            "repository": { "full_name": "acme/shop", "clone_url": url },
+        })
+        .to_string()
+    }
+}
+
+#[test]
+fn a_leak_pushed_to_a_remote_is_rotated_by_its_webhook_and_forged_or_repeated_ones_do_no_harm() {
+    let (watched, address) = called(Settings::default().policy("when", "automatic"), "1h");
+    let watched = watched.started();
+    until("the first commit was mirrored and scanned", || watched.tips() > 0);
+    watched.leak();
+    watched.push();
+    let payload = watched.payload();
+    assert_eq!(deliver(address, "shop", "one", &payload, "a guess"), 401);
+    assert_eq!(deliver(address, "nowhere", "one", &payload, SIGNED_WITH), 404);
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(watched.cases().as_array().unwrap().is_empty(), "a forged call changes nothing");
+    assert_eq!(deliver(address, "shop", "one", &payload, SIGNED_WITH), 202);
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    for _ in 0..5 {
+        assert_eq!(deliver(address, "shop", "one", &payload, SIGNED_WITH), 202, "a redelivery is known");
+    }
+    assert_eq!(deliver(address, "shop", "two", "{", SIGNED_WITH), 400);
+    assert_eq!(
+        deliver(address, "shop", "three", &payload.replace("acme/shop", "acme/x").replace("pushed", "y"), SIGNED_WITH),
+        202
+    );
+    let log = watched.log();
+    assert_eq!(log.matches("known already").count(), 5, "{log}");
+    assert!(!log.contains(SIGNED_WITH), "{log}");
+}
+
+#[test]
+fn a_leak_whose_webhook_was_lost_is_found_by_the_poll() {
+    let (watched, _) = called(Settings::default().policy("when", "automatic"), "400ms");
+    let watched = watched.started();
+    until("the first commit was mirrored and scanned", || watched.tips() > 0);
+    watched.leak();
+    watched.push();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    watched.log();
+}
+
+#[test]
+fn a_source_that_cannot_be_reached_stands_in_nobodys_way_and_is_tried_again() {
+    let (watched, _) = called(Settings::default().policy("when", "automatic"), "1h");
+    watched.leak();
+    watched.push();
+    std::fs::rename(watched.shop.at("pushed.git"), watched.shop.at("away.git")).unwrap();
+    let watched = watched.started();
+    watched.shop.rotate(&["--plan"]).expect(0);
+    std::thread::sleep(Duration::from_millis(800));
+    std::fs::rename(watched.shop.at("away.git"), watched.shop.at("pushed.git")).unwrap();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    let log = watched.log();
+    assert!(log.contains("it could not be fetched"), "{log}");
+}
+
+#[test]
+fn people_are_told_of_a_leak_and_of_its_case_once_and_its_health_can_be_asked() {
+    let watched = Watched::open(Settings::default().policy("when", "automatic"), "1h");
+    let told = Arc::new(Mutex::new(Vec::<String>::new()));
+    let heard = Arc::clone(&told);
+    let ear = Server::start(move |asked| {
+        heard.lock().unwrap().push(String::from_utf8_lossy(&asked.body).into_owned());
+        Answer::Reply(Reply::of(200, "{}"))
+    });
+    let health = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    std::fs::write(watched.shop.at("alert-url"), format!("http://{}/told", ear.address)).unwrap();
+    std::fs::write(watched.shop.at("alert-secret"), "what messages are signed with").unwrap();
+    watched.shop.configure(|text| {
+        let alerts = "alerts:\n  desk: { from: info, to: { driver: webhook, url: { file: alert-url }, secret: { file: alert-secret } } }\n";
+        format!("{alerts}{}", text.replace("daemon: {", &format!("daemon: {{ health: '{health}',")))
+    });
+    let watched = watched.started();
+    assert_eq!(Asked::new("GET", "/readyz", b"").send(health).unwrap().status, 200);
+    watched.leak();
+    watched.push();
+    watched.until_stage("Closed");
+    let count = |text: &str| told.lock().unwrap().iter().filter(|one| one.contains(text)).count();
+    until("the end is told", || count("observed dead") == 1);
+    assert_eq!(count("C-0001 is opened and replaces it by itself"), 1, "{:?}", told.lock().unwrap());
+    let numbers = String::from_utf8(Asked::new("GET", "/metrics", b"").send(health).unwrap().body).unwrap();
+    assert!(numbers.contains("stanch_rotations_total") && numbers.contains("stanch_findings_total"), "{numbers}");
+    crate::world::hides(&numbers, &watched.shop.leaked);
+    watched.shop.assert_rotated();
+    let (shop, daemon) = (watched.shop, watched.daemon.unwrap());
+    drained(&shop, daemon);
+    drained(&shop, start(&shop));
+    assert_eq!((count("observed dead"), count("C-0001 is opened")), (1, 1), "told again after a start");
+    told.lock().unwrap().iter().for_each(|one| crate::world::hides(one, &shop.leaked));
 }

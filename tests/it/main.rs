@@ -10,6 +10,10 @@
     reason = "a test that goes wrong stops, has deadlines of its own, and looks at what it planted"
 )]
 
+#[cfg(feature = "rotate")]
+mod afar;
+#[cfg(feature = "rotate")]
+mod alerts;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
@@ -19,14 +23,18 @@ mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
+mod deploy;
 mod documents;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
 #[cfg(feature = "rotate")]
+mod forge_tokens;
+#[cfg(feature = "rotate")]
 mod hand;
 mod hook;
 mod hooks_run;
+mod hooks_set;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;

@@ -96,7 +96,7 @@ fn wrong_flags() -> Vec<Wrong> {
         flags(&["scan", "-", "x"], 2, "'-' stands for standard input alone", "hint: scan a file of that name as ./-"),
         flags(&["scan", "--output", "no/where"], 4, "no/where", "hint: give --output a file in a directory"),
         flags(&["scan", "--output", "sarif="], 2, "--output 'sarif=' names no file", "hint: for instance --output"),
-        flags(&["hook", "pre-comit"], 2, "'pre-comit'", "tip: a similar subcommand exists: 'pre-commit'"),
+        flags(&["hook", "pre-comit"], 2, "'pre-comit'", "'pre-commit'"),
         flags(&["rules", "show", "acme.none"], 2, "'acme.none'", "hint: stanch rules list names them"),
         flags(&["rules", "check", "none.yaml"], 2, "none.yaml", "hint: name files of rules"),
         flags(&["ignore", "x", "--reason", "a", "--until", "2999-01-01"], 2, "this is not a fingerprint", "write st1:"),

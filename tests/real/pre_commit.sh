@@ -32,9 +32,9 @@ cat >.pre-commit-config.yaml <<YAML
 repos:
   - repo: $WORK/hooks
     rev: $(git -C "$WORK/hooks" rev-parse HEAD)
-    hooks: [{ id: stanch-system }]
+    hooks: [{ id: stanch-system }, { id: stanch-system-commit-msg }, { id: stanch-system-pre-push }]
 YAML
-"$FRAMEWORK" install >"$WORK/install.log" || { cat "$WORK/install.log" >&2; fail "the framework cannot install itself"; }
+"$FRAMEWORK" install -t pre-commit -t commit-msg -t pre-push >"$WORK/install.log" || { cat "$WORK/install.log" >&2; fail "the framework cannot install itself"; }
 
 echo 'key = os.environ["KEY"]' >clean.py
 git add -A
@@ -48,4 +48,29 @@ if git commit -q -m leak >"$WORK/leak.log" 2>&1; then fail "a commit with a toke
 grep -q leak.py "$WORK/leak.log" || { sed "s/$TOKEN/…/g" "$WORK/leak.log" >&2; fail "the commit was stopped, but not for the token"; }
 if grep -q "$TOKEN" "$WORK/leak.log"; then fail "the token was printed"; fi
 [ "$(git rev-list --count HEAD)" -eq 1 ] || fail "the commit was made all the same"
-echo "a clean commit passed, a commit with a token was stopped ($("$FRAMEWORK" --version))"
+git rm -q -f leak.py
+if printf 'use %s\n' "$TOKEN" | git commit -q --allow-empty -F - >"$WORK/leak.log" 2>&1; then fail "a message with a token passed"; fi
+grep -q stripe "$WORK/leak.log" || fail "the message was stopped, but not for the token"
+
+# First the whole history, then a branch that is new, then one that is there: the framework tells each in its own way.
+git init -q --bare "$WORK/there.git"
+git remote add origin "$WORK/there.git"
+for branch in main new new; do
+    [ "$branch" = main ] || git checkout -q -B "$branch"
+    git commit -q --no-verify --allow-empty -m "nothing to see"
+    git push -q origin "$branch" >"$WORK/push.log" 2>&1 || { cat "$WORK/push.log" >&2; fail "a clean push of $branch was stopped"; }
+    printf 'key = "%s"\n' "$TOKEN" >leak.py
+    git add -A
+    git commit -q --no-verify -m leak
+    if git push -q origin "$branch" >"$WORK/push.log" 2>&1; then fail "a push of $branch with a token passed"; fi
+    grep -q leak.py "$WORK/push.log" || fail "the push of $branch was stopped, but not for the token"
+    git reset -q --hard HEAD~1
+done
+git checkout -q --orphan whole
+printf 'key = "%s"\n' "$TOKEN" >leak.py
+git add -A
+git commit -q --no-verify -m leak
+git init -q --bare "$WORK/empty.git"
+if git push -q "$WORK/empty.git" whole >"$WORK/push.log" 2>&1; then fail "a first push with a token passed"; fi
+grep -q leak.py "$WORK/push.log" || fail "the first push was stopped, but not for the token"
+echo "clean commits and pushes passed, a commit, a message and pushes with a token were stopped ($("$FRAMEWORK" --version))"

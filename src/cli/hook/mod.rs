@@ -2,10 +2,13 @@
 
 mod bypass;
 mod commit_msg;
+mod doctor;
+mod framework;
 mod install;
 mod pre_commit;
 mod pre_push;
 mod receive;
+mod status;
 
 use super::args::{Common, HookCommand};
 use super::exit::Code;
@@ -14,6 +17,7 @@ use super::interruption;
 use super::output::{print, style_of};
 use super::scan::{Judge, processors};
 use crate::clock::Clock;
+use crate::hooks::Hook;
 use crate::report::{Format, Report};
 use crate::scan::SkipReason;
 use crate::source::Limits;
@@ -32,11 +36,19 @@ pub(super) fn run(command: &HookCommand, common: &Common, clock: &dyn Clock) -> 
     match command {
         HookCommand::PreCommit => pre_commit::run(common, clock),
         HookCommand::CommitMsg { file } => commit_msg::run(file, common, clock),
-        HookCommand::PrePush { remote, .. } => pre_push::run(remote.as_deref(), common, clock),
+        HookCommand::PrePush { remote, .. } => pre_push::run(remote, common, clock),
         HookCommand::PreReceive => receive::pre_receive(clock),
         HookCommand::Update { reference, old, new } => receive::update(reference, old, new, clock),
-        HookCommand::Install => install::install(),
-        HookCommand::Uninstall => install::uninstall(),
+        HookCommand::Framework { hook, file } => match (*hook).into() {
+            Hook::PreCommit => pre_commit::run(common, clock),
+            Hook::CommitMsg => commit_msg::run(&framework::message(file.as_deref())?, common, clock),
+            Hook::PrePush => framework::push(),
+            hook => Err(framework::unknown(hook)),
+        },
+        HookCommand::Install(arguments) => install::install(arguments),
+        HookCommand::Uninstall(arguments) => install::uninstall(arguments),
+        HookCommand::Status(arguments) => status::run(arguments),
+        HookCommand::Doctor => doctor::run(clock),
     }
 }
 

@@ -7,16 +7,13 @@ use crate::cli::failure::Failure;
 use crate::cli::scan::report_with;
 use crate::clock::Clock;
 use crate::report::Scope;
-use crate::source::SourceError;
 use crate::source::git::{Known, RefUpdate};
-use crate::wiring::scanner::{Target, Whereabouts};
-use git2::Oid;
+use crate::wiring::scanner::Target;
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
 
-pub(super) fn run(remote: Option<&str>, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
-    let (remote, updates) = match remote {
-        Some(remote) => (remote.to_owned(), RefUpdate::pushed(&lines()?)?),
-        None => handed_on()?,
-    };
+pub(super) fn run(remote: &OsStr, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    let (remote, updates) = (remote.to_string_lossy().into_owned(), named()?);
     let tips: Vec<_> = updates.iter().filter_map(|update| update.new).collect();
     if tips.is_empty() {
         return Ok(Code::Clean); // a deletion, or nothing at all, brings nothing
@@ -28,23 +25,26 @@ pub(super) fn run(remote: Option<&str>, common: &Common, clock: &dyn Clock) -> R
     report_with(&prepared, Scope::Push, &judge, clock, bypass::mark, |report| tell(report, common))
 }
 
-/// The pre-commit framework reads git's lines itself and hands on one reference, in variables: what is pushed and what
-/// the remote has of it, or, where that is nothing, the branch alone.
-fn handed_on() -> Result<(String, Vec<RefUpdate>), Failure> {
-    let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let Some(pushed) = said("PRE_COMMIT_TO_REF").or_else(|| said("PRE_COMMIT_LOCAL_BRANCH")) else {
-        return Err(Failure::new(Code::Usage, "nobody says what is pushed, so nothing was scanned")
-            .hint("git calls this hook as: stanch hook pre-push REMOTE URL, with the references on standard input"));
-    };
-    let repository = Whereabouts::Environment.open()?;
-    let object = |revision: String| -> Result<Oid, SourceError> {
-        let found = repository.revparse_single(&revision).map(|object| object.id());
-        found.map_err(|source| SourceError::MissingRevision { revision, source })
-    };
-    let update = RefUpdate {
-        name: said("PRE_COMMIT_REMOTE_BRANCH").unwrap_or_else(|| "what is pushed".to_owned()),
-        old: said("PRE_COMMIT_FROM_REF").map(object).transpose()?,
-        new: Some(object(pushed)?),
-    };
-    Ok((said("PRE_COMMIT_REMOTE_NAME").unwrap_or_default(), vec![update]))
+/// The references on standard input. Git names none when nothing is to be pushed, but gives a pipe all the same; what
+/// else gives nothing has not handed on what git said.
+fn named() -> Result<Vec<RefUpdate>, Failure> {
+    let unsaid = Failure::new(Code::Usage, "nobody says what is pushed, so nothing was scanned")
+        .hint("standard input must be the one that git gives the hook; with lefthook: use_stdin: true");
+    if std::io::stdin().is_terminal() {
+        return Err(unsaid);
+    }
+    let updates = RefUpdate::pushed(&lines()?)?;
+    if updates.is_empty() && !stdin_is_a_pipe() { Err(unsaid) } else { Ok(updates) }
+}
+
+#[cfg(unix)]
+fn stdin_is_a_pipe() -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = std::fs::metadata("/dev/stdin").map(|metadata| metadata.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
+}
+
+#[cfg(not(unix))]
+fn stdin_is_a_pipe() -> bool {
+    true
 }

@@ -149,3 +149,46 @@ impl Provider {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Operator;
+    use super::*;
+
+    const CREDENTIAL: &str = "
+stores: { local: { driver: local, directory: secrets } }
+credentials:
+  cache:
+    kind: redis.url
+    provider: { driver: redis, host: 127.0.0.1, user: shop, authority: { password: { file: admin } } }
+    stores: [{ store: local, path: shop/cache, value: 'redis://shop:{{secret}}@cache/0' }]
+  intercom:
+    kind: intercom.access-token
+    provider: { driver: http, values: { account: acme }, hosts: { api.intercom.io: 'https://api.eu.intercom.io' } }
+    stores: [{ store: local, path: shop/intercom }]
+";
+
+    #[test]
+    fn what_is_not_said_has_its_usual_value() {
+        let operator = Operator::parse("o.yaml", CREDENTIAL).unwrap();
+        let Provider::Redis { port, authority, end_sessions, .. } = &operator.credentials["cache"].value.provider
+        else {
+            panic!()
+        };
+        assert_eq!((*port, authority.user.as_str(), *end_sessions), (6379, "default", true));
+        let Provider::Http { base, values, hosts, .. } = &operator.credentials["intercom"].value.provider else {
+            panic!()
+        };
+        assert!(base.is_none() && values["account"] == "acme");
+        assert_eq!(hosts["api.intercom.io"], "https://api.eu.intercom.io");
+    }
+
+    #[test]
+    fn a_password_beside_the_file_is_found_from_anywhere() {
+        let mut operator = Operator::parse("o.yaml", CREDENTIAL).unwrap();
+        operator.anchor(std::path::Path::new("/etc/stanch"));
+        let Provider::Redis { authority, .. } = &operator.credentials["cache"].value.provider else { panic!() };
+        let SecretSource::File(path) = &authority.password else { panic!() };
+        assert_eq!(path, std::path::Path::new("/etc/stanch/admin"));
+    }
+}

@@ -5,11 +5,15 @@ CREATE TABLE outbox (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     sink       TEXT NOT NULL,
     key        TEXT NOT NULL,
+    thread     TEXT NOT NULL,
     notice     TEXT NOT NULL,
     at         INTEGER NOT NULL,
     tried      INTEGER NOT NULL DEFAULT 0,
     not_before INTEGER NOT NULL,
-    outcome    TEXT,
+    outcome    TEXT CHECK (outcome IN ('taken', 'refused', 'given-up')),
+    note       TEXT,
+    ended      INTEGER,
     UNIQUE (sink, key)
 ) STRICT;
-CREATE INDEX outbox_waiting ON outbox (not_before) WHERE outcome IS NULL;
+CREATE INDEX outbox_waiting ON outbox (sink, id) WHERE outcome IS NULL;
+CREATE INDEX outbox_threads ON outbox (sink, thread);

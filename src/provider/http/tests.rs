@@ -260,6 +260,51 @@ async fn what_the_rule_does_not_say_is_not_done() {
     assert_eq!(self::provider(None).verify(&credential("value0")).await, Verdict::Unknown(Reason::Local));
 }
 
+/// Three pages of one item each, and an empty one.
+#[tokio::test]
+async fn a_list_is_read_to_its_end_or_not_believed() {
+    let pages = get(|RawQuery(query): RawQuery| async move {
+        let page: u32 = query.unwrap().strip_prefix("page=").unwrap().parse().unwrap();
+        reply(200, if page <= 3 { json!([{ "id": page }]) } else { json!([]) })
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/pages", pages)).await });
+    for (most, listed) in [(4, Some(3)), (9, Some(3)), (3, None), (1, None)] {
+        let rule = format!(
+            "{{ pages: {most}, send: {{ method: GET, url: '{{{{base}}}}/pages?page={{{{page}}}}' }}, \
+             done: {{ status: [200], items: '', take: {{ token: /id }} }} }}"
+        );
+        let calls = Calls { list: serde_yaml::from_str(&rule).unwrap(), ..Calls::default() };
+        let access = Access { base: Some(endpoint(&base).unwrap()), ..Access::default() };
+        let egress = Arc::new(Egress::new(Limits::default()).unwrap());
+        let clock = Arc::new(SystemClock::new());
+        let provider = HttpProvider::new(Exchanges::check(calls, &[]).unwrap(), access, egress, clock);
+        match (provider.list(&TokenId::new("t0")).await, listed) {
+            (Ok(tokens), Some(count)) => assert_eq!(tokens.len(), count),
+            (Err(error), None) => assert_eq!(error.reason(), Reason::Unexpected),
+            other => panic!("{most}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dead_token_tells_no_rights_and_that_is_no_failure() {
+    let (_shared, provider) = world().await;
+    let rights = Scopes::Known(vec!["read".to_owned(), "write".to_owned()]);
+    assert_eq!(provider.scopes(&credential("value0")).await.unwrap(), rights);
+    assert_eq!(provider.scopes(&credential("value9")).await.unwrap(), Scopes::CannotKnow);
+}
+
+#[tokio::test]
+async fn how_long_to_wait_is_remembered() {
+    let (shared, provider) = world().await;
+    assert_eq!(provider.asks_to_wait(), None);
+    shared.lock().unwrap().broken = Some((429, Some("7")));
+    assert_eq!(provider.verify(&credential("value0")).await, Verdict::Unknown(Reason::Throttled));
+    assert!(provider.asks_to_wait().is_some_and(|left| left > Duration::from_secs(5)));
+}
+
 #[tokio::test]
 async fn the_contract_is_kept() {
     let (_shared, provider) = world().await;

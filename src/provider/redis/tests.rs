@@ -82,13 +82,35 @@ async fn a_password_is_remembered_and_forgotten_by_the_servers_file() {
 async fn connections_outlive_a_password_until_they_are_ended() {
     let (provider, old) = world().await;
     let warrant = Warrant::for_test(old.as_str());
+    let lost = like(&old);
     let mut open = session(&provider, OLD).await;
     provider.mint(&like(&old), &label(), Some(&chosen())).await.unwrap();
     provider.revoke(&warrant, &credential(&old, OLD)).await.unwrap();
     assert_eq!(ask(&provider, &credential(&old, OLD)).await, Verdict::Dead);
     assert!(works(&mut open).await, "the server ended it by itself");
-    assert_eq!(provider.end_sessions(&warrant, &credential(&old, OLD)).await.unwrap(), 1);
+    // One that never rests, and one that was opened since.
+    let mut busy = session(&provider, "New-pass-canary-9876543210").await;
+    let working = tokio::spawn(async move {
+        let mut count = 0_u32;
+        while works(&mut busy).await {
+            count += 1;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        count
+    });
+    let (ending, later) = tokio::join!(provider.end_sessions(&warrant, &lost), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        session(&provider, "New-pass-canary-9876543210").await
+    });
+    assert_eq!(ending.unwrap(), 2);
     assert!(!works(&mut open).await, "the connection lives on");
+    assert!(working.await.unwrap() > 50, "it was ended in the midst of its work");
+    let mut later = later;
+    assert!(works(&mut later).await, "who connected later was cut off");
+    drop(later);
+    let gone =
+        async { while !provider.open("look", &mut provider.login("look").await.unwrap()).await.unwrap().is_empty() {} };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
     assert_eq!(provider.end_sessions(&warrant, &credential(&old, OLD)).await.unwrap(), 0);
     assert!(works(&mut session(&provider, "New-pass-canary-9876543210").await).await);
 }

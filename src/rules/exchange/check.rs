@@ -2,7 +2,7 @@
 
 use super::send::{Authorization, Body, Sending};
 use super::spec::{Any, ByHand, CallSpec, FirstSpec, ReplySpec, RowSpec, Rows, SendSpec};
-use super::{Act, Calls, Exchange, Exchanges, Field, First, Origin, Row, Table};
+use super::{Act, Calls, Exchange, Exchanges, Field, First, OURS, Origin, Row, Table};
 use crate::model::Secret;
 use crate::rules::template::{JsonTemplate, Template};
 use serde_json::Value;
@@ -26,12 +26,11 @@ pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<Str
         let mut told = Problems { act, list: &mut problems };
         for call in ways {
             match exchange(act, call, hosts, &mut told) {
-                Some(Call::Spoken(exchange)) => checked.calls.entry(act).or_default().push(exchange),
-                Some(Call::ByHand(how)) => {
-                    if checked.by_hand.insert(act, how).is_some() {
-                        told.tell("there are two ways `by_hand`; leave one of them");
-                    }
+                Some(Call::Spoken(exchange)) => checked.calls.entry(act).or_default().push(*exchange),
+                Some(Call::ByHand(_)) if checked.by_hand.contains_key(&act) => {
+                    told.tell("there are two ways `by_hand`; leave one of them");
                 }
+                Some(Call::ByHand(how)) => drop(checked.by_hand.insert(act, how)),
                 None => {}
             }
         }
@@ -43,7 +42,7 @@ pub(super) fn check(calls: Calls, hosts: &[String]) -> Result<Exchanges, Vec<Str
 }
 
 enum Call {
-    Spoken(Exchange),
+    Spoken(Box<Exchange>),
     ByHand(ByHand),
 }
 
@@ -105,7 +104,7 @@ fn exchange(act: Act, call: CallSpec, hosts: &[String], problems: &mut Problems<
         problems.tell("`lag_seconds` is about usage; remove it");
     }
     let lag = Duration::from_secs(lag_seconds.unwrap_or_default().into());
-    Some(Call::Spoken(Exchange { first, send, rows, pages, lag }))
+    Some(Call::Spoken(Box::new(Exchange { first, send, rows, pages, lag })))
 }
 
 /// What a person is told must be of use to one.
@@ -124,7 +123,6 @@ fn by_hand_of(act: Act, how: ByHand, problems: &mut Problems<'_>) -> Option<ByHa
 }
 
 fn first(act: Act, typed: FirstSpec, hosts: &[String], problems: &mut Problems<'_>) -> Option<First> {
-    const OURS: [&str; 8] = ["secret", "token", "label", "chosen", "since", "page", "base", "authority"];
     let FirstSpec { send, status, keep } = typed;
     if act == Act::Verify {
         problems.tell("whether a token works is one question; remove `first`");

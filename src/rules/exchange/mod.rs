@@ -14,9 +14,12 @@ use crate::model::{Companions, Limit, Secret};
 use crate::rules::template::{Template, TemplateError, Values};
 use send::Sending;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
+
+/// The places that the program itself fills.
+pub const OURS: [&str; 8] = ["secret", "token", "label", "chosen", "since", "page", "base", "authority"];
 
 /// All conversations of a kind as typed.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +80,13 @@ impl Exchanges {
     #[must_use]
     pub fn hosts(&self) -> &[String] {
         &self.hosts
+    }
+
+    /// The names of the values that are neither the token's own nor the program's: a configuration may give them.
+    #[must_use]
+    pub fn free(&self) -> BTreeSet<&str> {
+        let names = self.calls.values().flatten().flat_map(Exchange::names);
+        names.filter(|name| !OURS.contains(name)).collect()
     }
 
     /// True when a call goes to a configured base, so that the kind cannot be spoken to without one.

@@ -14,6 +14,8 @@ fn calls(yaml: &str) -> Calls {
         #[serde(default)]
         mint: Ways,
         #[serde(default)]
+        replace: Ways,
+        #[serde(default)]
         list: Ways,
         #[serde(default)]
         find: Ways,
@@ -24,8 +26,8 @@ fn calls(yaml: &str) -> Calls {
         #[serde(default)]
         replies: Vec<ReplySpec>,
     }
-    let Typed { verify, mint, list, find, revoke, usage, replies } = serde_yaml::from_str(yaml).unwrap();
-    Calls { verify, mint, list, find, revoke, usage, replies, ..Calls::default() }
+    let Typed { verify, mint, replace, list, find, revoke, usage, replies } = serde_yaml::from_str(yaml).unwrap();
+    Calls { verify, mint, replace, list, find, revoke, usage, replies, ..Calls::default() }
 }
 
 fn check(yaml: &str) -> Result<Exchanges, Vec<String>> {
@@ -211,4 +213,136 @@ fn unknown_keys_are_errors() {
     }
     assert!(serde_yaml::from_str::<AbilitiesSpec>("quota: 0").is_err());
     assert!(serde_yaml::from_str::<AbilitiesSpec>("{ quota: 2, class: two-slots, chooser: client }").is_ok());
+}
+
+const COPIES: &str = r"
+mint:
+  - first:
+      send: { method: GET, url: '{{base}}/tokens/{{token}}', bearer: '{{authority}}' }
+      status: [200]
+      keep: { owner: /user/id, scopes: /scopes, until: /until }
+    send:
+      method: POST
+      url: '{{base}}/users/{{owner}}/tokens'
+      bearer: '{{authority}}'
+      json: { name: '{{label}}', scopes: '{{scopes}}', until: '{{until}}', note: 'of {{owner}}', list: ['{{until}}'] }
+    done: { status: [201], take: { token: /id, secret: /secret } }
+  - by_hand: { page: 'https://docs.acme.example/new', steps: [Open the page, Select New] }
+replace:
+  send: { method: POST, url: 'https://api.acme.example/v1/me/rotate', bearer: '{{secret}}' }
+  done: { status: [200], take: { token: /id, secret: /secret } }
+list:
+  pages: 9
+  send: { method: GET, url: '{{base}}/tokens?page={{page}}', bearer: '{{authority}}' }
+  done: { status: [200], items: '', take: { token: /id, label: /name }, where: { label: 'a' } }
+revoke:
+  - send: { method: DELETE, url: '{{base}}/tokens/{{token}}', bearer: '{{authority}}' }
+    done: { status: [204] }
+  - send: { method: DELETE, url: 'https://api.acme.example/v1/me', bearer: '{{secret}}' }
+    done: { status: [204] }
+    gone: { status: [401] }
+replies:
+  - { of: revoke, way: 2, status: 401, means: gone }
+  - { of: revoke, status: 401, means: unknown }
+  - { of: replace, status: 200, body: { id: b, secret: c }, means: done, token: b }
+";
+
+#[test]
+fn what_is_kept_of_the_first_reply_stands_in_the_body_as_it_was() {
+    let checked = check(COPIES).unwrap();
+    let mint = &checked.ways(Act::Mint)[0];
+    let reply = |body: &str| Secret::new(body.as_bytes().to_vec());
+    let first = mint.first().unwrap();
+    assert!(first.answers(200) && !first.answers(404));
+    assert!(first.read(&reply(r#"{"user":{"id":7},"scopes":["a"]}"#)).is_none(), "what is not there cannot be copied");
+    let kept = first.read(&reply(r#"{"user":{"id":7},"scopes":["a","b\"c"],"until":null}"#)).unwrap();
+    let (base, authority, label) = (reply("http://127.0.0.1:9"), reply("root"), reply("stanch-1"));
+    let values = |name: &str| match name {
+        "base" => Some(&base),
+        "authority" => Some(&authority),
+        "label" => Some(&label),
+        other => kept.find(other),
+    };
+    let request = mint.render(&values).unwrap();
+    assert_eq!(request.url.expose(), b"http://127.0.0.1:9/users/7/tokens");
+    let body: Value = serde_json::from_slice(request.body.unwrap().expose()).unwrap();
+    let whole = serde_json::json!(
+        { "name": "stanch-1", "scopes": ["a", "b\"c"], "until": null, "note": "of 7", "list": [null] }
+    );
+    assert_eq!(body, whole);
+    let mut names: Vec<_> = mint.names().collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names, ["authority", "base", "label", "token"], "what it finds out itself need not be known");
+}
+
+#[test]
+fn what_can_be_done_follows_from_what_is_given() {
+    use crate::model::Class;
+    let checked = check(COPIES).unwrap();
+    let all = checked.abilities(&|_| true);
+    assert_eq!((all.class, all.mint, all.list, all.revoke), (Class::Overlap, true, true, true));
+    let alone = checked.abilities(&|name| name == "base");
+    assert_eq!((alone.class, alone.mint, alone.list, alone.revoke), (Class::Replace, true, false, true));
+    assert!(!alone.scopes, "what was replaced is dead");
+    let (before, rest) = COPIES.split_once("replace:").unwrap();
+    let (_, after) = rest.split_once("list:").unwrap();
+    let sample = "  - { of: replace, status: 200, body: { id: b, secret: c }, means: done, token: b }\n";
+    let without = check(&format!("{before}list:{}", after.replace(sample, "")));
+    let person = without.unwrap().abilities(&|name| name == "base");
+    assert_eq!((person.class, person.mint), (Class::Console, false));
+    assert_eq!(checked.by_hand(Act::Mint).unwrap().steps.len(), 2);
+}
+
+#[test]
+fn a_page_says_how_much_it_held_before_the_filter() {
+    let checked = check(COPIES).unwrap();
+    let list = &checked.ways(Act::List)[0];
+    let page = Secret::new(br#"[{"id":1,"name":"a"},{"id":2,"name":"b"}]"#.to_vec());
+    let (meaning, held) = list.read_page(200, &page, &|_| None);
+    assert_eq!((meaning.taken().len(), held, list.pages()), (1, 2, Some(9)));
+    assert_eq!(list.read_page(200, &Secret::new(b"[]".to_vec()), &|_| None).1, 0);
+}
+
+#[test]
+fn mistakes_in_what_is_new_are_named() {
+    let wrong = r"
+verify:
+  first: { send: { method: GET, url: '{{base}}/x' }, status: [200], keep: { a: /a } }
+  send: { method: GET, url: '{{base}}/me', bearer: '{{secret}}' }
+  live: { status: [200] }
+mint:
+  - first: { send: { method: POST, url: '{{base}}/x' }, status: [], keep: { token: a } }
+    send: { method: POST, url: '{{base}}/tokens' }
+    done: { status: [201], take: { token: /id, secret: /secret } }
+  - by_hand: { page: 'docs', steps: [] }
+  - by_hand: { page: 'https://acme.example', steps: [one] }
+  - by_hand: { page: 'https://acme.example', steps: [two] }
+replace:
+  send: { method: POST, url: '{{base}}/rotate' }
+  done: { status: [200], take: { token: /id } }
+list:
+  pages: 3
+  send: { method: GET, url: '{{base}}/tokens' }
+  done: { status: [200], items: '', take: { token: /id } }
+find:
+  send: { method: GET, url: '{{base}}/tokens?page={{page}}' }
+  done: { status: [200], items: '', take: { token: /id } }
+";
+    let problems = check(wrong).unwrap_err().join("\n");
+    for part in [
+        "verify: whether a token works is one question",
+        "mint: what is asked first changes nothing",
+        "mint: `first` needs `status: [...]`",
+        "mint: `first`: `a` is not a JSON pointer",
+        "mint: `first` cannot keep `token`",
+        "mint: `page` of `by_hand` is no address",
+        "mint: `steps` of `by_hand` are no list of lines",
+        "mint: there are two ways `by_hand`",
+        "replace: `done` takes no secret",
+        "list: `pages` says how many",
+        "find: `pages` says how many",
+    ] {
+        assert!(problems.contains(part), "{part} is not in:\n{problems}");
+    }
 }

@@ -140,7 +140,7 @@ impl<'a> Reading<'a> {
     }
 
     /// What is named besides commits: messages of tags, and files and trees without a commit.
-    fn named_by(&mut self, starts: Starts) -> ControlFlow<()> {
+    pub(super) fn named_by(&mut self, starts: Starts) -> ControlFlow<()> {
         starts.gaps.into_iter().try_for_each(|gap| self.readers.gap(gap))?;
         starts.named.into_iter().try_for_each(|(name, id)| self.named(id, &name))
     }

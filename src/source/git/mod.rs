@@ -2,19 +2,23 @@
 //! except notes of who went past a hook and why.
 
 mod blobs;
+mod by_git;
 mod commits;
 pub mod message;
 mod place;
 mod push;
+mod since;
 pub mod skips;
 mod staged;
 mod starts;
+mod tracking;
 mod walk;
 
 pub use commits::{History, Range};
 pub use message::Draft;
 pub use place::{Kept, file_of_commit};
 pub use push::{Known, Push, RefUpdate};
+pub use since::{Since, Tips, changed_files, default_branch, file_at, tips};
 pub use staged::{Staged, staged_blobs};
 
 use super::SourceError;

@@ -5,17 +5,14 @@ use super::blobs::{Readers, read_all};
 use super::commits::{Against, Reading};
 use super::starts::Starts;
 use super::walk::Commits;
-use super::{Whereabouts, unread};
+use super::{Whereabouts, tracking};
 use crate::model::Place;
 use crate::source::{Blob, Limits, Source, SourceError, Visit};
-use git2::{Direction, Oid, Repository};
+use git2::{Oid, Repository};
 use std::ops::ControlFlow;
 
 /// Hexadecimal digits of an object's name.
 const DIGITS: usize = 40;
-
-/// Remote references are kept here; anywhere else they could be anybody's.
-const TRACKING: &str = "refs/remotes/";
 
 /// A reference that a push moves, makes or deletes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,54 +157,15 @@ fn groups(repository: &Repository, updates: &[RefUpdate], known: &Known) -> Resu
     let moved = Group { tips: moved.into_iter().filter_map(tip).collect(), known: there.clone() };
     let mut new = Group { tips: new.into_iter().filter_map(tip).collect(), known: there };
     if !new.tips.is_empty() {
-        new.known.extend(seen_of(repository, remote)?);
+        let missing = updates.iter().filter(|update| update.old.is_none() && update.new.is_some());
+        let missing: Vec<&str> = missing.map(|update| update.name.as_str()).collect();
+        new.known.extend(tracking::seen_of(repository, remote, &missing)?);
     }
     Ok([moved, new].into_iter().filter(|group| !group.tips.is_empty()).collect())
 }
 
 fn commit_of(repository: &Repository, id: Oid) -> Option<Oid> {
     Some(repository.find_object(id, None).ok()?.peel_to_commit().ok()?.id())
-}
-
-/// The commits to which the remote-tracking references of one remote lead. A remote that is pushed to elsewhere than it
-/// is fetched from says nothing of that place, and neither does an address that is no remote.
-fn seen_of(repository: &Repository, name: &str) -> Result<Vec<Oid>, SourceError> {
-    let names = repository.remotes().map_err(|source| unread("the remotes", source))?;
-    let names = names.iter().filter_map(|name| name.ok().flatten());
-    let remotes: Vec<_> = names.filter_map(|name| repository.find_remote(name).ok()).collect();
-    let (meant, others): (Vec<_>, Vec<_>) =
-        remotes.into_iter().partition(|remote| remote.name().ok().flatten() == Some(name));
-    let Some(remote) = meant.first().filter(|_| one_place(repository, name)) else { return Ok(Vec::new()) };
-    let fetched = |remote: &git2::Remote<'_>, name: &str| {
-        remote.refspecs().any(|spec| spec.direction() == Direction::Fetch && spec.dst_matches(name))
-    };
-    let mut seen = Vec::new();
-    for reference in repository.references().map_err(|source| unread("the references", source))?.flatten() {
-        let tracked = reference.name().ok().is_some_and(|name| {
-            name.starts_with(TRACKING) && fetched(remote, name) && !others.iter().any(|other| fetched(other, name))
-        });
-        if tracked {
-            seen.extend(reference.peel_to_commit().ok().map(|commit| commit.id()));
-        }
-    }
-    Ok(seen)
-}
-
-/// True when a remote has one address, for both directions.
-fn one_place(repository: &Repository, name: &str) -> bool {
-    let Ok(config) = repository.config() else { return false };
-    let all = |key: &str| {
-        let mut values: Vec<String> = Vec::new();
-        if let Ok(entries) = config.multivar(&format!("remote.{name}.{key}"), None) {
-            let kept = entries.for_each(|entry| values.extend(entry.value().ok().map(str::to_owned)));
-            if kept.is_err() {
-                return None;
-            }
-        }
-        Some(values)
-    };
-    let (Some(fetched), Some(pushed)) = (all("url"), all("pushurl")) else { return false };
-    fetched.len() == 1 && pushed.iter().all(|url| fetched.contains(url))
 }
 
 #[cfg(test)]

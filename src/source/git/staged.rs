@@ -1,7 +1,7 @@
 //! What the next commit would add or change: the index that git names, against `HEAD`.
 
-use super::Whereabouts;
 use super::blobs::{Wanted, read_all};
+use super::{Whereabouts, by_git};
 use crate::model::Place;
 use crate::source::{Limits, Source, SourceError, Visit};
 use git2::{Delta, DiffOptions, ErrorCode, FileMode, Index, Oid, Repository, Tree};
@@ -57,7 +57,10 @@ fn staged(repository: &Repository) -> Result<Vec<Wanted>, SourceError> {
         move |source| SourceError::Object { what, source }
     };
     let head = head_tree(repository)?;
-    let index = repository.index().map_err(unread("the index"))?;
+    let index = match repository.index() {
+        Err(error) if by_git::is_needed(&error) => return by_git::staged(repository, head.map(|head| head.id())),
+        index => index.map_err(unread("the index"))?,
+    };
     let mut options = DiffOptions::new();
     options.ignore_submodules(true).include_typechange(true).skip_binary_check(true);
     let diff = repository

@@ -54,8 +54,8 @@ fn a_push_is_what_was_not_there_before() {
         let range = format!("{}..{}", ten(from), ten(&site.head));
         assert!(first_line(&ran).contains(&range), "{service}: {}", first_line(&ran));
     }
-    // What came before is nobody's new leak.
-    for service in SERVICES.into_iter().filter(|service| knows_before(service)) {
+    // What came before is nobody's new leak, if the service says so itself.
+    for service in ["github", "gitlab", "jenkins", "travis"] {
         let said = site.said(service, &Happening::push(&site.head, &site.head));
         site.ci(&job, &said, &[]).expect(0).says("no leaks");
     }
@@ -113,6 +113,51 @@ fn a_forced_push_leaves_what_was_there_behind() {
             let line = first_line(&ran);
             assert!(!knows_before(service) || line.contains("forced push"), "{service}: {line}");
         }
+    }
+}
+
+#[test]
+fn a_base_that_holds_the_tip_already_says_nothing() {
+    let site = Site::new(true);
+    let job = site.job(&site.base, None);
+    // On main, where a shell compares with origin/main; and a pipeline by the clock.
+    let tip_of = |site: &Site, base: &str| site.git_in(&job, &["rev-parse", base]).stdout[..10].to_owned();
+    for base in ["origin/main", "HEAD", &site.base, "origin/topic"] {
+        let said = [("STANCH_BASE", base.to_owned())];
+        site.ci(&job, &said, &["--format", "lines"])
+            .expect(1)
+            .says("old.env@")
+            .says(&format!("{} holds it already", tip_of(&site, base)));
+        let circle =
+            [("CIRCLECI", "true".to_owned()), ("CIRCLE_SHA1", site.base.clone()), ("CIRCLE_BRANCH", "main".to_owned())];
+        site.ci(&job, &[&circle[..], &said].concat(), &["--format", "lines"]).expect(1).says("old.env@");
+    }
+    // A change request of which the target is checked out.
+    let request = site.said("jenkins", &Happening::request(&site.base, &site.head));
+    site.ci(&job, &request, &["--format", "lines"]).expect(1).says("old.env@").says("holds it already");
+    // A custom pipeline of Bitbucket names neither branch nor tag.
+    let custom = [("BITBUCKET_BUILD_NUMBER", "1".to_owned()), ("BITBUCKET_COMMIT", site.base.clone())];
+    site.ci(&job, &custom, &["--format", "lines"]).expect(1).says("old.env@").says("the whole history");
+}
+
+#[test]
+fn a_clone_without_content_is_never_clean() {
+    let site = Site::new(false);
+    let origin = site.world.outside("origin.git");
+    site.git_in(&origin, &["config", "uploadpack.allowFilter", "true"]);
+    let job = site.world.outside("partial");
+    let url = format!("file://{}", origin.display());
+    site.world.git(&["clone", "-q", "--no-checkout", "--filter=blob:none", &url, job.to_str().unwrap()]);
+    site.git_in(&job, &["update-ref", "--no-deref", "HEAD", &site.head]);
+    for service in SERVICES {
+        let ran = site.ci(&job, &site.said(service, &Happening::request(&site.base, &site.head)), &["--exit-zero"]);
+        assert_eq!(ran.code, 3, "{service}: {ran:?}");
+        ran.says("INCOMPLETE").says(remedy(service));
+    }
+    let said = site.said("circleci", &Happening::request(&site.base, &site.head));
+    site.ci(&job, &said, &["--fetch"]).expect(0).says("git fetch --refetch");
+    for service in SERVICES {
+        site.ci(&job, &site.said(service, &Happening::request(&site.base, &site.head)), &[]).expect(0);
     }
 }
 
@@ -304,6 +349,11 @@ fn what_is_too_large_is_incomplete_and_binaries_are_read() {
         site.ci(&job, &said, &[]).expect(1).says("logo.bin");
     }
     let said = site.said("github", &Happening::push(&binary, &large));
-    site.ci(&job, &said, &["--max-size", "2kB"]).expect(3).says("large.txt").says("too large");
+    site.ci(&job, &said, &["--max-size", "2kB"]).expect(3).says("large.txt").says("too large").says("--max-size");
+    // Of a run with findings it is said as well.
+    let both = site.said("github", &Happening::request(&site.base, &large));
+    let ran = site.ci(&job, &both, &["--max-size", "2kB", "--format", "lines"]).expect(1);
+    assert!(ran.stdout.contains("\nincomplete: large.txt@"), "{}", ran.stdout);
+    site.ci(&job, &both, &["--max-size", "2kB", "--exit-zero"]).expect(3);
     site.ci(&job, &said, &[]).expect(0);
 }

@@ -6,6 +6,7 @@ mod recipes;
 mod reports;
 
 use crate::world::{Ran, World, token};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 pub(crate) const NONE: &str = "0000000000000000000000000000000000000000";
@@ -41,7 +42,8 @@ pub(crate) struct Site {
     pub(crate) base: String,
     pub(crate) first: String,
     pub(crate) head: String,
-    jobs: std::cell::Cell<u32>,
+    jobs: Cell<u32>,
+    events: Cell<u32>,
 }
 
 pub(crate) fn old() -> String {
@@ -69,7 +71,7 @@ impl Site {
         world.commit("src/new.env", line(new()), "four");
         std::fs::remove_file(world.top().join("src/new.env")).unwrap();
         let head = world.commit("src/b.py", "print(2)\n", "five");
-        let site = Self { world, base, first, head, jobs: std::cell::Cell::new(0) };
+        let site = Self { world, base, first, head, jobs: Cell::new(0), events: Cell::new(0) };
         site.publish();
         site
     }
@@ -284,7 +286,8 @@ impl Site {
         };
         let mut event = event;
         event["repository"] = repository;
-        let path = self.world.outside("event.json");
+        self.events.set(self.events.get() + 1);
+        let path = self.world.outside(&format!("event-{}.json", self.events.get()));
         std::fs::write(&path, event.to_string()).unwrap();
         vec![
             ("GITHUB_ACTIONS", "true".to_owned()),

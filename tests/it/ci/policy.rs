@@ -126,3 +126,25 @@ fn a_tag_does_not_stand_in_for_the_base() {
         assert_eq!(ran.code, 1, "{service}: {ran:?}");
     }
 }
+
+#[test]
+fn what_replaces_the_default_branch_does_not_judge_itself() {
+    let site = Site::new(false);
+    site.world.git(&["checkout", "-q", "main"]);
+    let before = site.world.commit("stanch.yaml", salt(), "policy");
+    site.publish();
+    site.world.git(&["reset", "-q", "--hard", &site.base]);
+    site.world.write("leak.env", format!("KEY = {}\n", new()));
+    let loose = format!("{}exclude: ['*']\n", salt());
+    let after = site.world.commit("stanch.yaml", loose, "rewritten");
+    site.publish();
+    let job = site.job(&after, None);
+    for service in ["github", "gitlab", "circleci", "travis"] {
+        let push = Happening::Push { before: before.clone(), after: after.clone(), branch: "main" };
+        let ran = site.ci(&job, &site.said(service, &push), &[]).expect(1).says("leak.env");
+        ran.says("the built-in policy counts");
+    }
+    // Where the service never says what was there, the branch goes by its own, and that is said.
+    let push = Happening::Push { before, after, branch: "main" };
+    site.ci(&job, &site.said("bitbucket", &push), &[]).expect(0).says("went by its own policy").says("excluded");
+}

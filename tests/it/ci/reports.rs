@@ -6,7 +6,10 @@ use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// What a run of `stanch ci` wrote.
 struct Written {
@@ -25,7 +28,7 @@ fn written(site: &Site, job: &Path, said: &[(&'static str, String)], code: i32) 
         forms.iter().flat_map(|form| ["--output".to_owned(), format!("{form}={}", path(form).display())]).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ran = site.ci(job, said, &arguments).expect(code);
-    let files = forms.into_iter().map(|form| (form, std::fs::read_to_string(path(form)).unwrap())).collect();
+    let files = forms.into_iter().map(|form| (form, fs::read_to_string(path(form)).unwrap())).collect();
     Written { ran, files }
 }
 
@@ -108,11 +111,14 @@ pub(super) fn gitlab_schema() -> Value {
     schema
 }
 
-/// The test cases of a JUnit report: name, and the element and text in it, if any.
+/// A test case of a JUnit report: its name, and the element in it with its text, if any.
+type Case = (String, Option<(String, String)>);
+
+/// The test cases of a JUnit report.
 #[track_caller]
-pub(super) fn cases(xml: &str) -> Vec<(String, Option<(String, String)>)> {
+pub(super) fn cases(xml: &str) -> Vec<Case> {
     let mut reader = Reader::from_str(xml);
-    let (mut cases, mut within): (Vec<(String, Option<(String, String)>)>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut cases, mut within): (Vec<Case>, Vec<String>) = (Vec::new(), Vec::new());
     let mut totals: Vec<BTreeMap<String, String>> = Vec::new();
     loop {
         let event = reader.read_event().unwrap();
@@ -271,7 +277,7 @@ fn findings_are_valid_in_every_form_and_hidden() {
         assert_eq!(text.lines().count(), 3, "the lines of the findings: {text}");
     }
     // The same findings have the same names when they are found again.
-    std::fs::write(site.world.top().join("stanch.yaml"), format!("salt: {}\n", "cd".repeat(32))).unwrap();
+    fs::write(site.world.top().join("stanch.yaml"), format!("salt: {}\n", "cd".repeat(32))).unwrap();
     site.world.git(&["checkout", "-q", "main"]);
     let base = site.world.commit("stanch.yaml", format!("salt: {}\n", "cd".repeat(32)), "salt");
     site.publish();
@@ -318,7 +324,7 @@ fn what_is_too_large_is_incomplete_in_every_form() {
         let output = format!("{form}={}", path(form).display());
         site.ci(&job, &said, &["--max-size", "2kB", "--output", &output]).expect(3).says("large.txt");
     }
-    let read = |form: &str| std::fs::read_to_string(path(form)).unwrap();
+    let read = |form: &str| fs::read_to_string(path(form)).unwrap();
     let sarif: Value = serde_json::from_str(&read("sarif")).unwrap();
     assert_eq!(sarif["runs"][0]["invocations"][0]["executionSuccessful"], false);
     let gitlab: Value = serde_json::from_str(&read("gitlab")).unwrap();
@@ -326,6 +332,35 @@ fn what_is_too_large_is_incomplete_in_every_form() {
     assert!(gitlab["scan"]["messages"].to_string().contains("large.txt"), "{gitlab}");
     assert!(cases(&read("junit")).iter().any(|(name, _)| name == "coverage"));
     assert!(read("summary").contains("INCOMPLETE"));
+}
+
+#[test]
+fn a_log_has_no_more_results_than_its_readers_take() {
+    let site = Site::new(false);
+    let lines: String = (0..5_200).map(|seed| format!("k{seed} = {}\n", token(20_000 + seed))).collect();
+    let head = site.world.commit("many.env", lines, "many");
+    site.publish();
+    let job = site.job(&head, None);
+    let run = written(&site, &job, &site.said("github", &Happening::request(&site.base, &head)), 1);
+    let sarif = run.json("sarif");
+    conforms(&sarif_schema(), &sarif, "many");
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 5_000);
+    let notices = &sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"];
+    assert!(notices.to_string().contains("5200 findings: only the gravest 5000 are listed"), "{notices}");
+    assert_eq!(run.json("gitlab")["vulnerabilities"].as_array().unwrap().len(), 5_200);
+    assert_eq!(run.json("bitbucket-annotations").as_array().unwrap().len(), 100);
+    assert!(run.files["summary"].len() < 1 << 20 && run.files["summary"].contains("more leaks"));
+}
+
+#[test]
+fn a_scan_without_git_is_valid_too() {
+    let world = crate::world::World::bare();
+    world.write("a/b.env", format!("K = {}\n", new()));
+    let gitlab = world.stanch(&["scan", ".", "--format", "gitlab"]).expect(1).stdout;
+    conforms(&gitlab_schema(), &serde_json::from_str(&gitlab).unwrap(), "files");
+    let sarif = world.stanch(&["scan", ".", "--format", "sarif"]).expect(1).stdout;
+    conforms(&sarif_schema(), &serde_json::from_str(&sarif).unwrap(), "files");
+    assert_eq!(cases(&world.stanch(&["scan", ".", "--format", "junit"]).expect(1).stdout).len(), 1);
 }
 
 #[test]
@@ -340,12 +375,13 @@ fn only_ten_are_marked_and_the_summary_has_them_all() {
     let marks: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("::")).collect();
     assert_eq!(commands(&marks.join("\n")).len(), 10);
     assert!(!ran.stdout.contains("add-mask") && !ran.stderr.contains("add-mask"));
-    let summary = std::fs::read_to_string(site.world.outside("summary.md")).unwrap();
+    let summary = fs::read_to_string(site.world.outside("summary.md")).unwrap();
     assert_eq!(summary.lines().filter(|line| line.starts_with("| high |")).count(), 30, "{summary}");
     (0..30).for_each(|seed| hides(&summary, &token(7_100 + seed)));
+    assert!(ran.stderr.lines().count() == 1, "{}", ran.stderr);
     // Another step adds to the page and does not take from it.
     site.ci(&job, &said, &["--format", "lines"]).expect(1);
-    assert_eq!(std::fs::read_to_string(site.world.outside("summary.md")).unwrap(), format!("{summary}{summary}"));
+    assert_eq!(fs::read_to_string(site.world.outside("summary.md")).unwrap(), format!("{summary}{summary}"));
     // A report for machines stays one: the marks go beside it.
     let ran = site.ci(&job, &said, &["--format", "sarif"]).expect(1);
     serde_json::from_str::<Value>(&ran.stdout).unwrap();
@@ -383,4 +419,46 @@ fn a_report_that_cannot_be_written_fails_the_run() {
     said.retain(|(name, _)| *name != "GITHUB_STEP_SUMMARY");
     said.push(("GITHUB_STEP_SUMMARY", "/nowhere/summary".to_owned()));
     site.ci(&job, &said, &[]).expect(4).says("/nowhere/summary");
+}
+
+#[test]
+fn a_signal_leaves_valid_reports() {
+    let site = Site::new(false);
+    site.world.git(&["config", "core.compression", "0"]);
+    let line = "let key = config.get(\"stanch_demo_key\").unwrap_or(\"sk_live_ ghp_ xoxb- AKIA eyJ hvs.\");\n";
+    (0..30).for_each(|file| site.world.write(format!("d/{file}"), format!("{file}\n{}", line.repeat(12_000))));
+    let head = site.world.commit("x", "x", "much");
+    site.publish();
+    let job = site.job(&head, None);
+    let path = |form: &str| site.world.outside(&format!("cut.{form}"));
+    let mut command = site.world.command(env!("CARGO_BIN_EXE_stanch"));
+    command
+        .current_dir(&job)
+        .args(["ci", "--jobs", "1"])
+        .envs(site.said("gitlab", &Happening::request(&site.base, &head)));
+    for form in ["sarif", "gitlab", "junit"] {
+        command.arg("--output").arg(format!("{form}={}", path(form).display()));
+    }
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let caught = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        u64::from_str_radix(&mask, 16).unwrap() & (1 << 14) != 0
+    };
+    while !caught() {
+        assert!(Instant::now() < deadline, "it does not catch signals");
+        std::thread::yield_now();
+    }
+    site.world.run_ok("kill", &["-TERM", &child.id().to_string()]);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{output:?}");
+    let read = |form: &str| fs::read_to_string(path(form)).unwrap();
+    let (sarif, gitlab) =
+        (serde_json::from_str(&read("sarif")).unwrap(), serde_json::from_str(&read("gitlab")).unwrap());
+    conforms(&sarif_schema(), &sarif, "cut");
+    conforms(&gitlab_schema(), &gitlab, "cut");
+    assert_eq!(sarif["runs"][0]["invocations"][0]["executionSuccessful"], false);
+    assert_eq!(gitlab["scan"]["status"], "failure");
+    assert!(cases(&read("junit")).iter().any(|(name, _)| name == "coverage"));
 }

@@ -349,3 +349,34 @@ fn a_bare_repository_has_nothing_staged() {
     hook(&world.top(), &[("pre-commit", "pre-commit")]);
     world.stanch(&["hook", "pre-commit"]).expect(0);
 }
+
+#[test]
+fn forms_of_the_index_that_only_git_reads_are_read() {
+    let world = committing();
+    world.write("a", token(140));
+    world.git(&["add", "-A"]);
+    world.git(&["update-index", "--split-index"]);
+    stopped(&world, &[], "a:1:1");
+    world.write("a", "one\n");
+    world.write("below/b", "two\n");
+    world.write("beside/c", "three\n");
+    world.git(&["add", "-A"]);
+    passes(&world, &[]);
+    world.git(&["update-index", "--no-split-index"]);
+    world.git(&["sparse-checkout", "init", "--cone", "--sparse-index"]);
+    world.git(&["sparse-checkout", "set", "below"]);
+    let names: [&[u8]; 2] = [b"below/with\nnewline", b"below/bad\xff"];
+    for (seed, name) in (141..).zip(names) {
+        world.write(OsStr::from_bytes(name), token(seed));
+        world.git(&["add", "-A"]);
+        stopped(&world, &[], "below/");
+        std::fs::remove_file(world.top().join(OsStr::from_bytes(name))).unwrap();
+        world.git(&["rm", "-q", "--cached", "-r", "below"]);
+        world.git(&["add", "-A"]);
+    }
+    world.write("below/b", "four\n");
+    world.git(&["add", "-A"]);
+    passes(&world, &[]);
+    world.write("below/b", token(143));
+    stopped(&world, &["-a"], "below/b:1:1");
+}

@@ -300,20 +300,28 @@ fn a_merge_brings_what_none_of_its_sides_has() {
 }
 
 #[test]
-fn the_reference_that_a_framework_hands_on_is_read() {
+fn references_that_nobody_hands_on_stop_the_push() {
+    // A framework that reads git's lines itself gives the hook an empty standard input, which is no pipe.
     let world = pushing();
-    let first = world.commit("a", token(240), "leak");
-    let second = world.commit("b", "two\n", "clean");
-    let call = |environment: &[(&str, &str)]| {
-        let mut command = world.command(env!("CARGO_BIN_EXE_stanch"));
-        command.args(["hook", "pre-push"]).envs(environment.iter().copied());
-        world.run(command)
-    };
-    call(&[]).expect(2).says("nobody says what is pushed");
-    let names = [("PRE_COMMIT_REMOTE_NAME", "origin"), ("PRE_COMMIT_REMOTE_BRANCH", "refs/heads/main")];
-    let range = [("PRE_COMMIT_FROM_REF", first.as_str()), ("PRE_COMMIT_TO_REF", second.as_str())];
-    call(&[names.as_slice(), &range].concat()).expect(0);
-    call(&[names.as_slice(), &[("PRE_COMMIT_LOCAL_BRANCH", "refs/heads/main")]].concat()).expect(1).says("a@");
-    let missing = "7".repeat(40);
-    call(&[("PRE_COMMIT_TO_REF", missing.as_str())]).expect(3).says(&missing);
+    world.commit("a", token(240), "leak");
+    world.stanch(&["hook", "pre-push", "origin", "somewhere"]).expect(2).says("nobody says what is pushed");
+    world.stanch(&["hook", "pre-push"]).expect(2).says("<REMOTE>");
+}
+
+#[test]
+fn another_repository_under_the_same_name_is_known_as_such() {
+    let world = pushing();
+    world.commit("a", token(250), "leak");
+    world.git(&["branch", "side"]);
+    try_git(&world, &["push", "-q", "--no-verify", "origin", "main", "side"]).expect(0);
+    // A branch that somebody has deleted there may come again.
+    world.git(&["remote", "set-head", "origin", "main"]);
+    git_in(&world, &world.outside("remote.git"), &["update-ref", "-d", "refs/heads/side"]);
+    passes(&world, &["origin", "side"]);
+    // What was private so far is pushed to a new place.
+    world.git(&["remote", "set-url", "origin", bare(&world, "public.git").to_str().unwrap()]);
+    stopped(&world, &["origin", "main"]).says("1 leak");
+    stopped(&world, &["origin", "side", "main"]).says("1 leak");
+    world.git(&["remote", "set-head", "origin", "--delete"]);
+    stopped(&world, &["origin", "side"]).says("1 leak");
 }

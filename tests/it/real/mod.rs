@@ -8,7 +8,9 @@ mod aws;
 mod kill;
 mod postgres;
 mod proxy;
+mod redis;
 mod service;
+mod sinks;
 mod site;
 mod vault;
 

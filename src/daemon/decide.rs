@@ -1,0 +1,258 @@
+//! What is done about findings: each is known again, held against what is managed, decided upon, and the decision is
+//! durable before the next one.
+
+use super::chain_of;
+use super::house::{House, News};
+use super::queue::Job;
+use crate::clock::Clock as _;
+use crate::config::policy::When;
+use crate::database::DatabaseError;
+use crate::journal::{Journal as _, JournalError};
+use crate::ledger::{Leak, Leaks, Seen};
+use crate::model::{
+    Credential, Digest, Finding, FingerprintKey, KindId, Place, RotationId, Sighting, Timestamp, Verdict,
+};
+use crate::rotation::{Outcome, Stage};
+use crate::runner::{self, RunError};
+use crate::triage::{self, Decision, Earlier, Why};
+use crate::wiring::candidates::{Candidate, Candidates};
+use crate::wiring::mending::Mending;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Two processes that open a case at the same time draw the same number, and one of them draws again.
+const DRAWS: u32 = 8;
+
+/// Why nothing could be decided.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DecideError {
+    #[error("the ledger does not work")]
+    Ledger(#[from] DatabaseError),
+    #[error("the journal does not work")]
+    Journal(#[source] JournalError),
+    #[error("'{credential}' could not be read, and it may be the leaked one: {why}")]
+    Unread { credential: String, why: String },
+    #[error("a case could not be opened")]
+    Open(#[source] RunError),
+    #[error("the daemon ends")]
+    Stopped,
+}
+
+/// Which findings are decided about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Every one.
+    All,
+    /// Those that a managed credential holds now, and those of which that is not known.
+    Managed,
+}
+
+/// Decides about findings.
+pub(super) struct Judge {
+    house: Arc<House>,
+    leaks: Leaks,
+    key: FingerprintKey,
+}
+
+/// One finding of one source.
+struct Found<'a> {
+    sighting: &'a Sighting,
+    finding: &'a Finding,
+    seen: Seen<'a>,
+}
+
+impl Judge {
+    pub(super) fn new(house: Arc<House>, leaks: Leaks, key: FingerprintKey) -> Self {
+        Self { house, leaks, key }
+    }
+
+    /// Decides about all of them.
+    pub(super) async fn all(
+        &self,
+        config: &Mending,
+        job: &Job,
+        sightings: &[Sighting],
+        findings: Vec<Finding>,
+        scope: Scope,
+    ) -> Result<(), DecideError> {
+        let mut candidates: BTreeMap<KindId, Candidates> = BTreeMap::new();
+        for (sighting, finding) in sightings.iter().zip(findings) {
+            if self.house.stopping.load(Ordering::SeqCst) {
+                return Err(DecideError::Stopped);
+            }
+            if !candidates.contains_key(&finding.kind) {
+                candidates.insert(finding.kind.clone(), config.candidates(&finding.kind, None).await);
+            }
+            let Some(of_kind) = candidates.get(&finding.kind) else { continue };
+            if scope == Scope::Managed && of_kind.find(&finding.secret).is_none() && of_kind.unread().is_empty() {
+                continue;
+            }
+            let digest = self.key.digest("leak", &finding.secret);
+            let place = sighting.place.to_string();
+            let seen = Seen {
+                source: &job.source,
+                fingerprint: &finding.fingerprint,
+                digest: &digest,
+                kind: &finding.kind,
+                place: &place,
+                at: self.house.clock.now(),
+            };
+            let found = Found { sighting, finding: &finding, seen };
+            if self.one(config, &found, &digest, of_kind).await? {
+                // What its store holds is about to change.
+                candidates.remove(&finding.kind);
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides about one; true when a case was opened.
+    async fn one(
+        &self,
+        config: &Mending,
+        found: &Found<'_>,
+        digest: &Digest,
+        candidates: &Candidates,
+    ) -> Result<bool, DecideError> {
+        let before = self.leaks.note(found.seen).await?;
+        let earlier = self.earlier(config, &self.leaks.of(digest).await?).await?;
+        let secret = &found.finding.secret;
+        let holder = candidates.find(secret);
+        if earlier == Earlier::None
+            && holder.is_none()
+            && let Some((credential, error)) = candidates.unread().first()
+        {
+            return Err(DecideError::Unread { credential: credential.clone(), why: chain_of(error) });
+        }
+        let when = holder.map_or(When::Report, |one| when_of(config, one));
+        let decision = triage::decide(earlier, candidates.holders(secret).len(), when);
+        let leaked = holder.map(|one| triage::leaked(one.token.clone(), secret, &found.finding.companions));
+        match (&decision, holder, leaked) {
+            (Decision::Open, Some(one), Some(leaked)) => {
+                let case = self.open(config, found, one, &leaked).await?;
+                let words = Decision::Attach(case.clone()).words();
+                self.leaks.decide(found.seen, None, &words, Some(&case)).await?;
+                self.tell(found, &decision, None, Some(&one.managed.name), Some(&case)).await;
+                return Ok(true);
+            }
+            (Decision::Report(Why::Policy), Some(one), Some(leaked)) => {
+                let verdict = triage::verify(&one.managed, &leaked).await;
+                self.settle(found, &decision, Some(&verdict), Some(&one.managed.name), before.as_deref()).await?;
+            }
+            _ => {
+                let name = holder.map(|one| one.managed.name.as_str());
+                self.settle(found, &decision, None, name, before.as_deref()).await?;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Notes a decision after which nothing is opened, and tells of it what is news.
+    async fn settle(
+        &self,
+        found: &Found<'_>,
+        decision: &Decision,
+        verdict: Option<&Verdict>,
+        credential: Option<&str>,
+        before: Option<&str>,
+    ) -> Result<(), DecideError> {
+        let (word, case) = match decision {
+            Decision::Dead(case) => (Some("dead"), Some(case)),
+            Decision::Attach(case) | Decision::Report(Why::Ended(case)) => (None, Some(case)),
+            Decision::Open | Decision::Report(_) => (verdict.map(Verdict::word), None),
+        };
+        let words = decision.words();
+        self.leaks.decide(found.seen, word, &words, case).await?;
+        if before != Some(words.as_str()) && !matches!(decision, Decision::Dead(_)) {
+            self.tell(found, decision, verdict, credential, case).await;
+        }
+        Ok(())
+    }
+
+    async fn tell(
+        &self,
+        found: &Found<'_>,
+        decision: &Decision,
+        verdict: Option<&Verdict>,
+        credential: Option<&str>,
+        case: Option<&RotationId>,
+    ) {
+        let (source, sighting) = (found.seen.source, found.sighting);
+        self.house.leak(&News { source, sighting, decision, verdict, credential, case }).await;
+    }
+
+    /// What became of the case that this secret had, in whatever source it was seen.
+    async fn earlier(&self, config: &Mending, known: &[Leak]) -> Result<Earlier, DecideError> {
+        let mut cases: Vec<RotationId> = known.iter().filter_map(|leak| leak.rotation.clone()).collect();
+        if cases.is_empty() {
+            cases = self.begun(config, known).await?;
+        }
+        let Some(case) = cases.into_iter().max_by_key(|case| (case.as_str().len(), case.as_str().to_owned())) else {
+            return Ok(Earlier::None);
+        };
+        let state = match runner::replay(&config.journal, &case).await {
+            Ok(state) => state,
+            Err(RunError::Journal(error)) => return Err(DecideError::Journal(error)),
+            // A case that cannot be read is not one that ended well.
+            Err(_) => return Ok(Earlier::Alive(case)),
+        };
+        Ok(match &state.stage {
+            Stage::Closed(Outcome::Rotated | Outcome::AlreadyDead) => Earlier::Dead(case),
+            Stage::Closed(_) => Earlier::Alive(case),
+            _ => Earlier::Open(case),
+        })
+    }
+
+    /// The case that was being opened when the process died before it could note which.
+    async fn begun(&self, config: &Mending, known: &[Leak]) -> Result<Vec<RotationId>, DecideError> {
+        let mut begun = known.iter().filter_map(|leak| Some((leak, leak.decision.as_deref()?.strip_prefix(OPENING)?)));
+        let Some((leak, credential)) = begun.next_back() else { return Ok(Vec::new()) };
+        let all = config.journal.list().await.map_err(DecideError::Journal)?;
+        let fits =
+            |listed: &&crate::journal::Listed| listed.credential == credential && listed.opened >= leak.first_seen;
+        Ok(all.iter().filter(fits).map(|listed| listed.rotation.clone()).collect())
+    }
+
+    /// Opens a case; the loop carries it. One that is open for the credential already is this leak's too.
+    async fn open(
+        &self,
+        config: &Mending,
+        found: &Found<'_>,
+        holder: &Candidate,
+        leaked: &Credential,
+    ) -> Result<RotationId, DecideError> {
+        let intent = format!("{OPENING}{}", holder.managed.name);
+        self.leaks.decide(found.seen, None, &intent, None).await?;
+        let since = since_of(&found.finding.place, self.house.clock.now());
+        let told = |state: &crate::rotation::State, event: &crate::rotation::Event| self.house.event(state, event);
+        let runner = config.runner(&holder.managed, &told, None, &self.house.stopping);
+        let mut draws = 0;
+        loop {
+            let id = config.journal.next_id().await.map_err(DecideError::Journal)?;
+            match runner.open(holder.managed.plan(id, since, false), leaked).await {
+                Ok(case) | Err(RunError::Journal(JournalError::Active { rotation: case })) => return Ok(case),
+                Err(RunError::Journal(JournalError::Fenced { .. })) if draws < DRAWS => draws += 1,
+                Err(error) => return Err(DecideError::Open(error)),
+            }
+        }
+    }
+}
+
+/// What the ledger holds of a leak while its case is being opened.
+const OPENING: &str = "opening a case of ";
+
+/// Since when a token is out: since its commit says, which may say anything, but not later than now.
+fn since_of(place: &Place, now: Timestamp) -> Timestamp {
+    match place {
+        Place::Commit { time, .. } => match u64::try_from(*time) {
+            Ok(seconds) if seconds > 0 => Timestamp(seconds.saturating_mul(1000)).min(now),
+            _ => now,
+        },
+        _ => now,
+    }
+}
+
+fn when_of(config: &Mending, one: &Candidate) -> When {
+    config.operator.credentials.get(&one.managed.name).map_or(When::Report, |entry| entry.value.policy.when)
+}

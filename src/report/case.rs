@@ -1,0 +1,241 @@
+//! A case at one moment: what is live, what happens next and when, what can be stopped and what that would do.
+
+use super::timeline::{short, standing, step_words, time_of_day};
+use crate::model::{Reason, Severity, Timestamp};
+use crate::rotation::{self, Due, Old, Order, Outcome, Pace, Plan, Stage, State};
+use std::time::Duration;
+
+/// Something a person may type now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The command, whole.
+    pub command: String,
+    /// What would come of it.
+    pub consequence: String,
+}
+
+/// The first lines: what it is, how bad, how long it has been open, what is live, what the stores hold.
+#[must_use]
+pub fn head(state: &State, severity: Option<Severity>, now: Timestamp) -> String {
+    let plan = &state.plan;
+    let severity = severity.map(|severity| format!("  {}", severity.to_string().to_uppercase())).unwrap_or_default();
+    let old = match &state.old {
+        Old::Unasked => "not asked",
+        Old::Live(_) => "live",
+        Old::Ending(_) => "ending",
+        Old::Dead(_) => "dead",
+    };
+    let (word, until) = match &state.stage {
+        Stage::Closed(Outcome::Rotated | Outcome::AlreadyDead) => ("was exposed", state.entered),
+        _ => ("exposed", now),
+    };
+    let exposed = span(until.since(plan.leaked));
+    format!(
+        "{}  {}{severity}  old token {old}   '{}'\n{word} {exposed}   plan {}   {}\n",
+        plan.rotation,
+        plan.kind,
+        plan.credential,
+        super::timeline::class(plan),
+        standing(state)
+    )
+}
+
+/// What happens next by itself, or whom the case waits for; nothing once it is over.
+#[must_use]
+pub fn next(state: &State, now: Timestamp) -> Option<String> {
+    if let Pace::Running { step, .. } = state.pace {
+        let words = step_words(&state.plan, step);
+        return Some(format!("begun: {words}; what came of it is not recorded yet"));
+    }
+    let due = rotation::due(state, now);
+    let again = match &due {
+        Due::Wait(until) => format!("next try {}", time_of_day(*until)),
+        _ => "next try now".to_owned(),
+    };
+    let policy = &state.plan.policy;
+    let deadline = |within| time_of_day(state.entered.after(within));
+    Some(match &state.stage {
+        Stage::Closed(_) => return None,
+        Stage::AwaitingApproval(digest) => {
+            format!("waiting for approval of plan {}; nothing has been changed yet", short(digest.as_str()))
+        }
+        Stage::AwaitingRevokeApproval => {
+            "waiting for a yes to the revoke; old and new token both work meanwhile".to_owned()
+        }
+        Stage::Held { at, why } => format!("held while {}: {why}", doing(at)),
+        Stage::Minting if rotation::takes_value(state) => match due {
+            Due::Ask(why) => format!("waiting for a token: {why}"),
+            _ => format!("waiting for a token: {}", Reason::ByHand),
+        },
+        Stage::Proving => {
+            let end = end(state, "back to OLD (no outage)");
+            format!("the new token must work, {again}; deadline {}, then {end}", deadline(policy.prove_within))
+        }
+        Stage::Checking => {
+            let (who, end) = (unproved(state).join(", "), end(state, "back to OLD (no outage)"));
+            let who = if who.is_empty() { "the dependents".to_owned() } else { who };
+            format!("waiting on {who}, {again}; deadline {}, then {end}", deadline(policy.check_within))
+        }
+        Stage::Soaking { until } => {
+            format!("watching the old token's use until {}, then the revoke", time_of_day(*until))
+        }
+        Stage::Confirming => confirming(state, &again),
+        Stage::Revoking if state.pivoted() => format!("the old token is being ended, {again}; there is no way back"),
+        Stage::Watching { until } => {
+            format!("the old token is dead; watching the new one until {}, then closed", time_of_day(*until))
+        }
+        Stage::RollingBack(why) => format!("going back to OLD ({why}), {again}"),
+        stage => format!("{}, {again}", doing(stage)),
+    })
+}
+
+fn confirming(state: &State, again: &str) -> String {
+    let since = state.ending.since.map_or_else(String::new, |at| format!(" {}", time_of_day(at)));
+    let sent = if state.ending.unsure.is_some() {
+        format!("revoke sent{since}, answer lost. OLD may be dead")
+    } else {
+        format!("revoke sent{since}. Accepted is not dead")
+    };
+    let seen = match state.streak {
+        0 => String::new(),
+        seen => format!(", refused {seen} of {} times", state.plan.policy.confirms.max(1)),
+    };
+    format!("{sent}. The provider is asked until it refuses OLD{seen}, {again}. Abort is no longer possible")
+}
+
+/// What a deadline leads to: before the pivot the way back, after it a person.
+fn end(state: &State, back: &str) -> String {
+    if state.pivoted() { "a person must choose: there is no way back".to_owned() } else { back.to_owned() }
+}
+
+/// Required dependents that were not seen on the version that the stage asks for.
+fn unproved(state: &State) -> Vec<String> {
+    let dependents = state.plan.dependents.iter().zip(&state.dependents);
+    let open = dependents.filter(|(plan, one)| plan.required && !one.proved);
+    open.map(|(plan, one)| match one.tried {
+        0 => plan.name.clone(),
+        tried => format!("{} (try {tried})", plan.name),
+    })
+    .collect()
+}
+
+fn doing(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Assessing => "asking whether the old token lives",
+        Stage::Planning => "writing the plan",
+        Stage::Preflighting => "checking stores and dependents before anything is changed",
+        Stage::Minting => "making the new token",
+        Stage::Seeking => "looking for what a mint left, which must die",
+        Stage::Proving => "proving the new token",
+        Stage::Staging => "staging the new value",
+        Stage::Promoting => "making the new value current",
+        Stage::Checking => "proving the dependents",
+        Stage::Soaking { .. } => "watching the old token's use",
+        Stage::Revoking => "ending the old token",
+        Stage::Confirming => "seeing that the old token is dead",
+        Stage::Watching { .. } => "watching the new token",
+        Stage::RollingBack(_) => "going back to the old token",
+        _ => "waiting for a person",
+    }
+}
+
+/// All that a person may do now, with what would come of it.
+#[must_use]
+pub fn choices(state: &State) -> Vec<Choice> {
+    let id = &state.plan.rotation;
+    let mut all = Vec::new();
+    let mut offer = |verb: &str, more: &str, consequence: String| {
+        all.push(Choice { command: format!("stanch case {verb} {id}{more}"), consequence });
+    };
+    if rotation::takes_value(state) {
+        offer("provide", " --secret -", "hands over the token that you made, on standard input".to_owned());
+    }
+    match &state.stage {
+        Stage::AwaitingApproval(_) => offer("approve", "", "carries the plan out".to_owned()),
+        Stage::AwaitingRevokeApproval => offer("approve", "", "revokes the old token: no way back".to_owned()),
+        _ => {}
+    }
+    for order in rotation::allowed(state) {
+        match order {
+            Order::Resume if matches!(state.stage, Stage::AwaitingRevokeApproval) => {}
+            Order::Resume => offer("resume", "", resumed(state)),
+            Order::Pause => offer("pause", "", "stops before the next step; resume goes on".to_owned()),
+            Order::Abort => offer("abort", "", aborted(state).to_owned()),
+            Order::RevokeNow => offer("revoke-now", "", revoked(state)),
+            Order::Abandon => offer("abandon", " --reason …", "the leak stays open, on the exposure list".to_owned()),
+        }
+    }
+    all
+}
+
+fn resumed(state: &State) -> String {
+    let Stage::Held { at, why } = &state.stage else { return "goes on".to_owned() };
+    let names = |fallback: &str| {
+        let names = unproved(state);
+        if names.is_empty() { fallback.to_owned() } else { names.join(", ") }
+    };
+    match why {
+        Reason::InUse => format!("revokes although {} still uses the old token", state.explained.join(", ")),
+        Reason::Unprobeable => format!("goes on without proof of {}", names("a dependent")),
+        Reason::NoDependents => "goes on although no dependent proves anything".to_owned(),
+        Reason::ByHand => "you have done it: the provider is asked".to_owned(),
+        Reason::StillLive => "revokes once more, and asks again".to_owned(),
+        Reason::Ordered => "goes on from where it was paused".to_owned(),
+        _ => format!("tries again: {}", doing(at)),
+    }
+}
+
+fn aborted(state: &State) -> &'static str {
+    if state.successor.is_some() {
+        "the new token dies, the old one stays in use; the leak stays open"
+    } else if state.pending.is_some() {
+        "what the mint left is looked for and dies, the old token stays; the leak stays open"
+    } else {
+        "nothing was made, the old token stays in use; the leak stays open"
+    }
+}
+
+fn revoked(state: &State) -> String {
+    let required = state.plan.dependents.iter().zip(&state.dependents).filter(|(plan, _)| plan.required);
+    let failing: Vec<_> = required.filter(|(_, one)| !one.proved).map(|(plan, _)| plan.name.as_str()).collect();
+    match (state.successor.is_some(), failing.as_slice()) {
+        (true, []) => "the old token dies at once; no way back".to_owned(),
+        (true, names) => {
+            format!("the old token dies at once, and {} fail until they have the new one", names.join(", "))
+        }
+        (false, []) => "the old token dies before there is a new one: whoever uses it fails".to_owned(),
+        (false, names) => format!("the old token dies before there is a new one: {} fail until then", names.join(", ")),
+    }
+}
+
+/// One line of a list: where it stands, for how long it has been open, and what it waits for.
+#[must_use]
+pub fn line(plan: &Plan, state: &State, stage: &str, now: Timestamp) -> String {
+    let open = match &state.stage {
+        Stage::Closed(_) => String::new(),
+        _ => span(now.since(plan.leaked)),
+    };
+    let waits = match rotation::due(state, now) {
+        Due::Ask(why) => why.to_string(),
+        _ => String::new(),
+    };
+    let line =
+        format!("{}  {:<24} {:<28} {stage:<22} {open:>8}  {waits}", plan.rotation, plan.credential, plan.kind.as_str());
+    line.trim_end().to_owned()
+}
+
+/// `14s`, `41m12s`, `3h07m`, `2d04h`.
+#[must_use]
+pub fn span(of: Duration) -> String {
+    let seconds = of.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, minutes) => format!("{minutes}m{:02}s", seconds % 60),
+        (0, hours, minutes) => format!("{hours}h{minutes:02}m"),
+        (days, hours, _) => format!("{days}d{hours:02}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! What came into a repository since it was last read: everything that its references reach now and did not reach then.
+
+use super::blobs::read_all;
+use super::commits::{Against, Reading};
+use super::starts::Starts;
+use super::walk::Commits;
+use super::{Whereabouts, unread};
+use crate::source::{Limits, Source, SourceError, Visit};
+use git2::{ErrorCode, Oid, Repository, Status, StatusOptions};
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// Where the references and heads of a repository stand, by name.
+pub type Tips = BTreeMap<String, String>;
+
+/// Where they stand now. References that cannot be read are not among them; whoever reads the history meets them as gaps.
+///
+/// # Errors
+/// When there is no repository, or its references cannot be listed at all.
+pub fn tips(whereabouts: &Whereabouts) -> Result<Tips, SourceError> {
+    let starts = Starts::of(&whereabouts.open()?)?;
+    // Several work trees have a head each.
+    let name = |name: String, id: Oid| if name == "HEAD" { format!("HEAD {id}") } else { name };
+    Ok(starts.named.into_iter().map(|(called, id)| (name(called, id), id.to_string())).collect())
+}
+
+/// The name of the branch that `HEAD` stands for, and the commit that it is at; none of a repository without commits.
+///
+/// # Errors
+/// When there is no repository, or its head cannot be read.
+pub fn default_branch(whereabouts: &Whereabouts) -> Result<Option<(String, String)>, SourceError> {
+    let repository = whereabouts.open()?;
+    match repository.head() {
+        Ok(head) => {
+            let name = String::from_utf8_lossy(head.name_bytes()).into_owned();
+            let commit = head.peel_to_commit().map_err(|source| unread("HEAD", source))?;
+            Ok(Some((name, commit.id().to_string())))
+        }
+        Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => Ok(None),
+        Err(source) => Err(unread("HEAD", source)),
+    }
+}
+
+/// A file as a commit has it; none if it has no such file, or one of more bytes than `largest`.
+///
+/// # Errors
+/// When the commit or the file cannot be read.
+pub fn file_at(
+    whereabouts: &Whereabouts,
+    commit: &str,
+    path: &str,
+    largest: usize,
+) -> Result<Option<Vec<u8>>, SourceError> {
+    let repository = whereabouts.open()?;
+    let failed = |source| unread(&format!("{path} at {commit}"), source);
+    let id = Oid::from_str(commit).map_err(failed)?;
+    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(failed)?;
+    let entry = match tree.get_path(Path::new(path)) {
+        Ok(entry) => entry,
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+        Err(source) => return Err(failed(source)),
+    };
+    match repository.find_blob(entry.id()) {
+        Ok(blob) if blob.size() <= largest => Ok(Some(blob.content().to_vec())),
+        Ok(_) => Ok(None),
+        Err(_) if entry.kind() != Some(git2::ObjectType::Blob) => Ok(None),
+        Err(source) => Err(failed(source)),
+    }
+}
+
+/// The plain files of a work tree that are not as the last commit has them, and that git does not ignore.
+///
+/// # Errors
+/// When there is no repository, or git cannot compare it.
+pub fn changed_files(whereabouts: &Whereabouts) -> Result<Vec<PathBuf>, SourceError> {
+    let repository = whereabouts.open()?;
+    let Some(top) = repository.workdir() else { return Ok(Vec::new()) };
+    let mut options = StatusOptions::new();
+    options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false).exclude_submodules(true);
+    let statuses = repository.statuses(Some(&mut options)).map_err(|source| unread("the work tree", source))?;
+    let gone = Status::WT_DELETED | Status::INDEX_DELETED;
+    let differs = statuses.iter().filter(|entry| !entry.status().is_empty() && !entry.status().intersects(gone));
+    let paths = differs.map(|entry| top.join(path_of(entry.path_bytes())));
+    Ok(paths.filter(|path| std::fs::symlink_metadata(path).is_ok_and(|about| about.is_file())).collect())
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+/// Everything that some tips reach and others do not. What is read is what stood at the tips that were given, wherever
+/// the references have moved to since.
+#[derive(Debug)]
+pub struct Since {
+    whereabouts: Whereabouts,
+    tips: Tips,
+    known: Tips,
+    limits: Limits,
+    jobs: usize,
+}
+
+impl Since {
+    /// What `tips` reach and `known` did not. Known objects that are gone hide nothing.
+    #[must_use]
+    pub fn new(whereabouts: Whereabouts, tips: Tips, known: Tips, limits: Limits, jobs: usize) -> Self {
+        Self { whereabouts, tips, known, limits, jobs }
+    }
+
+    fn starts(&self, repository: &Repository) -> Result<Starts, SourceError> {
+        let known: HashSet<&String> = self.known.values().collect();
+        let fresh = self.tips.iter().filter(|(_, object)| !known.contains(object));
+        let named = fresh.map(|(name, object)| {
+            let id = Oid::from_str(object).map_err(|source| unread(name, source))?;
+            Ok((name.clone(), id))
+        });
+        // What cannot be read now is a gap, whatever it was then.
+        let gaps = Starts::of(repository)?.gaps;
+        Ok(Starts { named: named.collect::<Result<_, SourceError>>()?, gaps })
+    }
+}
+
+impl Source for Since {
+    fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
+        let repository = self.whereabouts.open()?;
+        let starts = self.starts(&repository)?;
+        let commit = |text: &String| {
+            let object = repository.find_object(Oid::from_str(text).ok()?, None).ok()?;
+            Some(object.peel_to_commit().ok()?.id())
+        };
+        let bases: Vec<Oid> = self.known.values().filter_map(commit).collect();
+        let commits = Commits::between(&repository, &bases, &starts.commits(&repository));
+        let against = if bases.is_empty() { Against::Nothing } else { Against::Parents };
+        read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
+            let mut reading = Reading::new(&repository, readers, against);
+            let _wanted = reading.commits(commits).is_continue() && reading.named_by(starts).is_continue();
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Missed;
+    use std::collections::BTreeSet;
+    use std::ops::ControlFlow;
+    use std::process::Command;
+    use std::sync::Mutex;
+
+    struct World(tempfile::TempDir);
+
+    impl World {
+        fn new() -> Self {
+            let world = Self(tempfile::tempdir().unwrap());
+            world.git(&["init", "-q", "-b", "main"]);
+            world
+        }
+
+        fn git(&self, arguments: &[&str]) -> String {
+            let who = ["-c", "user.name=kim", "-c", "user.email=kim@example.invalid"];
+            let ran = Command::new("git").args(who).args(arguments).current_dir(self.0.path()).output().unwrap();
+            assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+            String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+        }
+
+        fn commit(&self, name: &str, text: &str) -> String {
+            std::fs::write(self.0.path().join(name), text).unwrap();
+            self.git(&["add", "-A"]);
+            self.git(&["commit", "-qm", &format!("message of {text}")]);
+            self.git(&["rev-parse", "HEAD"])
+        }
+
+        fn at(&self) -> Whereabouts {
+            Whereabouts::Holding(self.0.path().to_owned())
+        }
+
+        fn read(&self, tips: &Tips, known: &Tips) -> BTreeSet<String> {
+            let seen = Mutex::new(BTreeSet::new());
+            let since = Since::new(self.at(), tips.clone(), known.clone(), Limits::default(), 2);
+            since
+                .walk(&|item| {
+                    let text = match item {
+                        Ok(blob) => String::from_utf8_lossy(blob.bytes).trim().to_owned(),
+                        Err(Missed::Unread(error)) => format!("gap: {error}"),
+                        Err(Missed::Skipped { place, .. }) => format!("skipped: {place}"),
+                    };
+                    seen.lock().unwrap().insert(text);
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+            seen.into_inner().unwrap()
+        }
+    }
+
+    fn set(texts: &[&str]) -> BTreeSet<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_came_since_is_read_on_every_branch_and_tag() {
+        let world = World::new();
+        assert!(tips(&world.at()).unwrap().is_empty() && default_branch(&world.at()).unwrap().is_none());
+        world.commit("a", "one");
+        let known = tips(&world.at()).unwrap();
+        assert_eq!(world.read(&known, &Tips::new()), set(&["one", "message of one"]));
+        assert_eq!(world.read(&known, &known), set(&[]));
+        world.git(&["switch", "-qc", "side"]);
+        world.commit("b", "two");
+        world.git(&["tag", "-am", "words of a tag", "v1"]);
+        world.git(&["switch", "-q", "main"]);
+        world.commit("c", "three");
+        let now = tips(&world.at()).unwrap();
+        let fresh = ["two", "message of two", "words of a tag", "three", "message of three"];
+        assert_eq!(world.read(&now, &known), set(&fresh));
+        world.commit("d", "four");
+        assert_eq!(world.read(&now, &known), set(&fresh), "what came after the tips is for the next time");
+    }
+
+    #[test]
+    fn a_branch_that_was_set_back_or_cut_off_hides_nothing() {
+        let world = World::new();
+        let first = world.commit("a", "one");
+        world.commit("a", "two");
+        let known = tips(&world.at()).unwrap();
+        world.git(&["reset", "-q", "--hard", &first]);
+        world.commit("a", "other");
+        world.git(&["reflog", "expire", "--expire=now", "--all"]);
+        world.git(&["gc", "-q", "--prune=now"]);
+        let now = tips(&world.at()).unwrap();
+        assert!(world.read(&now, &known).is_superset(&set(&["other", "message of other"])));
+    }
+
+    #[test]
+    fn a_file_is_read_as_a_commit_has_it() {
+        let world = World::new();
+        let first = world.commit("a", "one");
+        world.commit("a", "two");
+        let read = |path: &str, largest| file_at(&world.at(), &first, path, largest).unwrap();
+        assert_eq!(read("a", 9), Some(b"one".to_vec()));
+        assert_eq!((read("a", 2), read("b", 9), read("a/b", 9)), (None, None, None));
+        let (name, commit) = default_branch(&world.at()).unwrap().unwrap();
+        assert_eq!((name.as_str(), commit.len()), ("refs/heads/main", 40));
+    }
+
+    #[test]
+    fn files_that_are_not_committed_count_and_ignored_ones_do_not() {
+        let world = World::new();
+        world.commit(".gitignore", "hidden\n");
+        world.commit("gone", "x");
+        world.commit("same", "x");
+        let put = |name: &str| std::fs::write(world.0.path().join(name), "new").unwrap();
+        put("hidden");
+        put("fresh");
+        std::fs::create_dir(world.0.path().join("deep")).unwrap();
+        put("deep/fresh");
+        std::fs::remove_file(world.0.path().join("gone")).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", world.0.path().join("link")).unwrap();
+        let top = world.0.path().canonicalize().unwrap();
+        let changed: BTreeSet<_> = changed_files(&world.at()).unwrap().into_iter().collect();
+        assert_eq!(changed, ["deep/fresh", "fresh"].map(|name| top.join(name)).into_iter().collect());
+    }
+}

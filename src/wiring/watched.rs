@@ -1,0 +1,149 @@
+//! Puts the scan of a watched repository together. What excuses a finding is read from the default branch as it was when it
+//! was last scanned: a push cannot excuse what it brings, and nothing that was not committed excuses anything.
+
+use super::scanner::{Prepared, ScannerError};
+use crate::clock::Clock;
+use crate::config::installation::{self, Kept};
+use crate::config::repository::{NAMES, RepositoryConfig};
+use crate::engine::Engine;
+use crate::model::FingerprintKey;
+use crate::rules::Catalogue;
+use crate::scan::Scanner;
+use crate::source::files::Files;
+use crate::source::git::{self, Since, Tips, Whereabouts};
+use crate::source::{Exclusions, Limits, Source};
+use crate::suppress::{FILE_NAME, IgnoreFile, Suppressions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file of exceptions or settings that is larger is none, in bytes.
+const LARGEST: usize = 4 << 20;
+
+/// What is scanned of a repository.
+#[derive(Clone, Debug)]
+pub enum Fresh {
+    /// What these tips reach and the known ones did not.
+    Commits(Tips),
+    /// These files of its work tree.
+    Files(Vec<PathBuf>),
+}
+
+/// A scan of a watched repository.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    /// Where it lies.
+    pub path: &'a Path,
+    /// What was scanned of it before.
+    pub known: &'a Tips,
+    /// What is scanned now.
+    pub fresh: Fresh,
+    /// Where a key of fingerprints is kept if the repository has none.
+    pub state: &'a Path,
+    /// Threads.
+    pub jobs: usize,
+    /// Whether a remark beside a finding may excuse it.
+    pub remarks: bool,
+}
+
+/// Puts it together. A file of the repository that cannot be understood excuses and excludes nothing.
+///
+/// # Errors
+/// When there is no repository, or the kinds cannot be looked for.
+pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Result<Prepared, ScannerError> {
+    let whereabouts = Whereabouts::Holding(request.path.to_owned());
+    let top = whereabouts.open().map_err(ScannerError::Source)?.workdir().map(Path::to_owned);
+    let commit = settled(&whereabouts, request.known).map_err(ScannerError::Source)?;
+    let (config, exceptions) = match &commit {
+        Some(commit) => said_at(&whereabouts, commit),
+        None => (RepositoryConfig::default(), IgnoreFile::default()),
+    };
+    let exclusions = Exclusions::new(&config.exclude).unwrap_or_else(|error| {
+        tracing::warn!(%error, "an exclusion of the repository is no glob: nothing is excluded");
+        Exclusions::none()
+    });
+    let limits = Limits { exclusions, ..Limits::default() };
+    let source: Arc<dyn Source> = match request.fresh {
+        Fresh::Commits(tips) => Arc::new(Since::new(whereabouts, tips, request.known.clone(), limits, request.jobs)),
+        Fresh::Files(files) => {
+            let small = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|about| about.len() <= limits.largest_bytes);
+            let files = files.into_iter().filter(small).collect();
+            let files = Files::new(files, limits.clone(), request.jobs).map_err(ScannerError::Source)?;
+            Arc::new(match &top {
+                Some(top) => files.below(top),
+                None => files,
+            })
+        }
+    };
+    let (key, passing_key) = key(config.salt, request.state)?;
+    let suppressions = Suppressions::new(exceptions, clock.now());
+    let scanner = Arc::new(Scanner {
+        engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
+        key,
+        suppressions: if request.remarks && !config.no_remarks { suppressions } else { suppressions.without_remarks() },
+        keep_findings: true,
+    });
+    Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
+}
+
+/// The key by which one secret is known in every source of this installation.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn key_of_installation(state: &Path) -> Result<FingerprintKey, ScannerError> {
+    key(None, state).map(|(key, _)| key)
+}
+
+fn key(salt: Option<Vec<u8>>, state: &Path) -> Result<(FingerprintKey, Option<String>), ScannerError> {
+    if let Some(salt) = salt {
+        return Ok((FingerprintKey::of_repository(salt), None));
+    }
+    let directory = installation::state_directory().unwrap_or_else(|| state.to_owned());
+    let (key, kept) = installation::key(Some(&directory)).map_err(ScannerError::Key)?;
+    let passing = match kept {
+        Kept::OnDisk(_) => None,
+        Kept::ThisRunOnly { why } => Some(why),
+    };
+    Ok((FingerprintKey::of_installation(key), passing))
+}
+
+/// The default branch as it was when it was last scanned; as it is now, if it never was.
+fn settled(whereabouts: &Whereabouts, known: &Tips) -> Result<Option<String>, crate::source::SourceError> {
+    let now = match git::default_branch(whereabouts)? {
+        Some(now) => Some(now),
+        None => of_mirror(&git::tips(whereabouts)?),
+    };
+    Ok(now.map(|(name, commit)| known.get(&name).cloned().unwrap_or(commit)))
+}
+
+/// A mirror has no branch of its own: the usual name of the remote's, or its only branch.
+fn of_mirror(tips: &Tips) -> Option<(String, String)> {
+    let branches: Vec<_> = tips.iter().filter(|(name, _)| name.starts_with("refs/mirror/heads/")).collect();
+    let usual = ["main", "master", "trunk", "develop"].map(|name| format!("refs/mirror/heads/{name}"));
+    let called = usual.iter().find_map(|name| tips.get_key_value(name));
+    let only = || branches.first().copied().filter(|_| branches.len() == 1);
+    called.or_else(only).map(|(name, commit)| (name.clone(), commit.clone()))
+}
+
+/// What the repository's files say at a commit.
+fn said_at(whereabouts: &Whereabouts, commit: &str) -> (RepositoryConfig, IgnoreFile) {
+    let text = |name: &str| match git::file_at(whereabouts, commit, name, LARGEST) {
+        Ok(bytes) => bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
+        Err(error) => {
+            tracing::warn!(
+                name,
+                error = error.in_words(),
+                "a file of the repository cannot be read: it counts for nothing"
+            );
+            None
+        }
+    };
+    let config = NAMES.iter().find_map(|name| {
+        let parsed = RepositoryConfig::parse(&text(name)?, Path::new(name));
+        parsed.inspect_err(|error| tracing::warn!(%error, "the settings of the repository count for nothing")).ok()
+    });
+    let exceptions = text(FILE_NAME).and_then(|text| {
+        let parsed = IgnoreFile::parse(&text, FILE_NAME);
+        parsed.inspect_err(|error| tracing::warn!(%error, "the exceptions of the repository count for nothing")).ok()
+    });
+    (config.unwrap_or_default(), exceptions.unwrap_or_default())
+}
