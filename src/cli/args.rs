@@ -130,15 +130,9 @@ pub struct ScanArguments {
     /// Scan every commit that any reference reaches
     #[arg(long)]
     pub history: bool,
-    /// The form of the report on standard output
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Form,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
-    /// Write a report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
-    #[arg(long, value_name = "[FORM=]FILE")]
-    pub output: Vec<String>,
+    /// Where the report goes
+    #[command(flatten)]
+    pub report: ReportArguments,
     /// What the run comes to
     #[command(flatten)]
     pub verdict: VerdictArguments,
@@ -152,22 +146,16 @@ pub struct ScanArguments {
 pub struct ImportArguments {
     /// The report, or - for standard input
     #[arg(value_name = "REPORT")]
-    pub report: PathBuf,
+    pub from_file: PathBuf,
     /// Whose it is: gitleaks, trufflehog, kingfisher, betterleaks, ggshield or sarif [default: seen from its keys]
     #[arg(long, value_name = "SCANNER")]
     pub from: Option<crate::import::Scanner>,
     /// The repository or directory that the report is about
     #[arg(long, value_name = "PATH", default_value = ".")]
     pub repo: PathBuf,
-    /// The form of our report on standard output
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Form,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
-    /// Write our report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
-    #[arg(long, value_name = "[FORM=]FILE")]
-    pub output: Vec<String>,
+    /// Where the report goes
+    #[command(flatten)]
+    pub report: ReportArguments,
     /// What the run comes to
     #[command(flatten)]
     pub verdict: VerdictArguments,
@@ -200,6 +188,28 @@ pub struct CiArguments {
     /// Leave out what is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArguments {
+    /// The form of the report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Form,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Write a report to a file, as FORM=FILE (repeatable); without FORM it takes the place of standard output
+    #[arg(long, value_name = "[FORM=]FILE")]
+    pub output: Vec<String>,
+}
+
+impl ReportArguments {
+    /// The form on standard output.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        if self.json { Form::Json } else { self.format }
+    }
 }
 
 /// What the run comes to.

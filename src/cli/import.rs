@@ -8,7 +8,7 @@ use super::scan::{Judge, processors};
 use crate::clock::Clock;
 use crate::import::{self, ImportError, Scanner};
 use crate::model::{Secret, Severity};
-use crate::report::{Format, Scope};
+use crate::report::Scope;
 use crate::scan::Outcome;
 use crate::wiring::imports;
 use crate::wiring::scanner::{Prepared, Request, Target, prepare};
@@ -25,12 +25,11 @@ const LARGEST: u64 = 512 << 20;
 /// # Errors
 /// When the report cannot be read, or ours cannot be written.
 pub(super) fn run(arguments: &ImportArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
-    let format = if arguments.json { Format::Json } else { arguments.format.into() };
-    let outputs = Outputs::new(format, &arguments.output)?;
+    let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
     let start = clock.monotonic();
     let (prepared, tool, outcome) = followed(
         &Given {
-            report: &arguments.report,
+            report: &arguments.from_file,
             from: arguments.from,
             root: &arguments.repo,
             isolated: arguments.isolated,

@@ -7,7 +7,7 @@ use super::interruption;
 use super::output::{Outputs, style_of};
 use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
-use crate::report::{About, Format, Report, Scope};
+use crate::report::{About, Report, Scope};
 use crate::scan::Outcome;
 use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
@@ -36,9 +36,8 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         isolated: reading.isolated,
         keep_findings: false,
     };
-    let format = if arguments.json { Format::Json } else { arguments.format.into() };
     let prepared = prepare(request, crate::rules::builtin(), clock)?;
-    let outputs = Outputs::new(format, &arguments.output)?;
+    let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);
     let judge = Judge { gate, strict: verdict.strict, exit_zero: verdict.exit_zero, stops_commit: false };

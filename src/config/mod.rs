@@ -8,6 +8,8 @@ pub mod operator;
 pub mod policy;
 pub mod repository;
 #[cfg(feature = "rotate")]
+mod secret;
+#[cfg(feature = "rotate")]
 pub mod service;
 
 use std::io::{self, Read as _};

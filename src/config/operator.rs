@@ -7,6 +7,7 @@ mod provider;
 pub use provider::{AwsAuthority, PostgresAuthority, Provider, RedisAuthority, Tls};
 
 use super::policy::{PolicyEntry, Span};
+pub use super::secret::SecretSource;
 use super::service::{Alert, Service, Watched};
 use serde::Deserialize;
 use serde_yaml::{Location, Spanned};
@@ -40,18 +41,6 @@ pub struct Operator {
     /// Where the daemon listens, and how patient it is.
     #[serde(default)]
     pub daemon: Service,
-}
-
-/// Where a secret that stanch itself needs comes from: never the file itself.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SecretSource {
-    /// The first line of a file.
-    File(PathBuf),
-    /// An environment variable, because this file names it.
-    Env(String),
-    /// A file in the directory that the service manager hands over in `CREDENTIALS_DIRECTORY`.
-    Credential(String),
 }
 
 /// A secrets manager.

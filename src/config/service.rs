@@ -1,6 +1,6 @@
 //! What the daemon is told by the operator's file: where it listens, which repositories it watches, whom it alerts.
 
-use super::operator::SecretSource;
+use super::secret::SecretSource;
 use super::policy::Span;
 use serde::Deserialize;
 use std::net::SocketAddr;

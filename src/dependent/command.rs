@@ -7,6 +7,7 @@
 use super::expect::Expectation;
 use super::reload::Reload;
 use super::{Dependent, DependentError, Expected};
+use crate::egress::Group;
 use crate::model::Health;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -161,30 +162,6 @@ async fn beginning(mut from: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
     (&mut from).take(OUTPUT).read_to_end(&mut kept).await?;
     tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
     Ok(kept)
-}
-
-/// The processes that a program has started, itself among them; they end when this is dropped.
-struct Group(Option<rustix::process::Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(id.and_then(rustix::process::Pid::from_raw))
-    }
-
-    /// The program has ended by itself: what it left behind (a service that it restarted) stays.
-    fn release(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let Some(group) = self.0 else { return };
-        if let Err(error) = rustix::process::kill_process_group(group, rustix::process::Signal::KILL) {
-            tracing::debug!(%error, "a program's processes could not be ended");
-        }
-    }
 }
 
 /// The exit code or the signal, for messages.

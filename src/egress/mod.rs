@@ -6,9 +6,11 @@
 //! system's certificate store; `SSL_CERT_FILE` adds the authority of a self-hosted instance.
 
 mod client;
+mod group;
 mod policy;
 
 pub use client::Egress;
+pub use group::Group;
 pub use policy::{Allowed, Endpoint, endpoint};
 
 use crate::model::{Happened, Secret};

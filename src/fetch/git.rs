@@ -1,6 +1,7 @@
 //! Running git: a clean environment, a limit on time, output and room, and an end to everything that it started.
 
 use super::{FetchError, Remote};
+use crate::egress::Group;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
@@ -223,29 +224,6 @@ async fn outgrown(repository: &Path, room: u64) {
 pub(super) fn packed(repository: &Path) -> u64 {
     let entries = std::fs::read_dir(repository.join("objects/pack")).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.metadata().ok()).fold(0, |sum, entry| sum.saturating_add(entry.len()))
-}
-
-/// git and what it has started; they end when this is dropped.
-struct Group(Option<rustix::process::Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(id.and_then(rustix::process::Pid::from_raw))
-    }
-
-    fn release(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let Some(group) = self.0 else { return };
-        if let Err(error) = rustix::process::kill_process_group(group, rustix::process::Signal::KILL) {
-            tracing::debug!(%error, "git's processes could not be ended");
-        }
-    }
 }
 
 impl Said {

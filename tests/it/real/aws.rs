@@ -329,7 +329,7 @@ async fn a_user_with_two_keys_is_held_and_nothing_is_deleted() {
     let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).made().await;
     let second = leak.aws.key(&leak.user).await;
     let ran = leak.site.rotate(&leak.fingerprint()).expect(22).hides(&leak.old.secret).hides(&second.secret);
-    ran.says("held: the provider has no room for another token").says("stanch case resume C-0001");
+    ran.says("held while making the new token: the provider has no room for another token").says("stanch case resume C-0001");
     assert_eq!(leak.keys().await, [(leak.old.name.clone(), true), (second.name.clone(), true)]);
     leak.service.never_failed().await;
     // Somebody makes room, and it goes on.
@@ -389,7 +389,7 @@ async fn a_key_that_may_be_disabled_but_not_deleted_is_held_until_it_may() {
     aws.allow(&rotator, &rights).await;
     let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).authority(authority, "1s").made().await;
     let ran = leak.site.rotate(&leak.fingerprint()).expect(22).hides(&leak.old.secret);
-    ran.says("delete an access key: AccessDenied").says("held: the other side refused");
+    ran.says("delete an access key: AccessDenied").says("held while ending the old token: the other side refused");
     assert_eq!(leak.aws.asks_who_it_is(&leak.old).await, Err(403), "the old key is disabled");
     let new = leak.leak.places[0].pair(&leak.aws).await;
     assert_eq!(leak.keys().await, [(leak.old.name.clone(), false), (new.name.clone(), true)]);

@@ -323,7 +323,7 @@ async fn a_declared_session_that_stays_on_the_old_role_holds_the_revoke() {
     let mut lingering = connect(&leak.old, &format!("legacy-{}", leak.run)).await.unwrap();
     lingering.ping().await.unwrap();
     let ran = leak.site.rotate(&leak.fingerprint()).expect(22).hides(&leak.old.secret);
-    ran.says("explained by billing").says("held: ").says("stanch case resume C-0001");
+    ran.says("explained by billing").says("held while ").says("stanch case resume C-0001");
     lingering.ping().await.unwrap();
     connect(&leak.old, "looks").await.unwrap().close().await.unwrap();
     // A person decides.
