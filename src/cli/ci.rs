@@ -29,11 +29,16 @@ const PARDONS: usize = 20;
 pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     let stop = interruption::stop()?; // from here on a signal ends the run with a report
     let occasion = Occasion::of(&|name| std::env::var(name).ok())?;
-    let whereabouts = Whereabouts::Environment;
+    let (whereabouts, masking) = (Whereabouts::Environment, bypass::masking()?);
+    let plain = |words: &str| masking.without_secrets(words);
     if arguments.fetch {
-        changes::deepen(&occasion, &whereabouts, stop, &mut |words| tell(&format!("stanch: {words}")))?;
+        changes::deepen(&occasion, &whereabouts, stop, &mut |words| tell(&format!("stanch: {}", plain(words))))?;
     }
-    let changes = changes::choose(&occasion, &whereabouts)?;
+    let mut changes = changes::choose(&occasion, &whereabouts)?;
+    // They name branches and tags, which may be called like a token.
+    changes.words = plain(&changes.words);
+    changes.notices.iter_mut().for_each(|notice| *notice = plain(notice));
+    changes.gaps.iter_mut().for_each(|gap| gap.what = plain(&gap.what));
     tell(&format!("stanch: {}", changes.words));
     let request = Request {
         target: changes.target.clone(),

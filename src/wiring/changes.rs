@@ -120,7 +120,7 @@ impl Clone<'_> {
     ) -> Result<Changes, SourceError> {
         let judge = policy.iter().find_map(|point| self.find(point));
         match (self.find(base), self.find(tip)) {
-            (Some(from), Some(to)) if *tip == Point::Head && self.holds(from, to) => {
+            (Some(from), Some(to)) if (*tip == Point::Head || self.occasion.is_told) && self.holds(from, to) => {
                 Ok(self.nothing_new(from, to, judge.unwrap_or(from)))
             }
             (Some(from), Some(to)) => {
@@ -136,17 +136,17 @@ impl Clone<'_> {
 
     fn pushed(&self, before: &Point, tip: &Point, branch: Option<&str>) -> Result<Changes, SourceError> {
         let to_where = branch.map_or_else(String::new, |name| format!(" to {}", Point::Revision(name.to_owned())));
+        // A branch could else loosen the policy by one push and use that by the next. A base that a person names counts.
+        let named = self.occasion.is_told && matches!(before, Point::Revision(_));
+        let judge = self.default_beside(branch).filter(|_| !named);
         match (self.find(before), self.find(tip)) {
             (Some(from), Some(to)) if self.occasion.is_told && self.holds(from, to) => {
-                Ok(self.nothing_new(from, to, from))
+                Ok(self.nothing_new(from, to, judge.unwrap_or(from)))
             }
             (Some(from), Some(to)) => {
                 let straight = self.holds(to, from);
                 let push = if straight || self.cut { "pushed" } else { "forced push" };
-                // A branch could else loosen the policy by one push and use that by the next.
-                let named = self.occasion.is_told && matches!(before, Point::Revision(_));
-                let judge = self.default_beside(branch).filter(|_| !named).unwrap_or(from);
-                Ok(self.between(from, to, Some(judge), &format!("{push}{to_where}")))
+                Ok(self.between(from, to, Some(judge.unwrap_or(from)), &format!("{push}{to_where}")))
             }
             // A clone that has every branch whole lacks a commit only when no branch has it any more.
             (None, Some(_)) if !self.cut && matches!(before, Point::Commit(_)) => {

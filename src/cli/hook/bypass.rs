@@ -28,20 +28,22 @@ pub(super) fn note(
     contents: impl FnOnce(&Repository) -> Vec<Oid>,
 ) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let reason = without_secrets(reason)?;
+    let reason = masking()?.without_secrets(reason);
     let contents = contents(&repository);
     Skip { at: clock.now().to_string(), hook: hook.to_owned(), contents, reason: reason.clone() }.note(&repository)?;
     tracing::warn!(reason, hook, "nothing is scanned: the reason is noted, and the next hook scans again");
     Ok(Code::Clean)
 }
 
-/// Some write the token itself into the reason.
-fn without_secrets(reason: &str) -> Result<String, Failure> {
+/// Masks tokens in words of others: some write the token itself into a reason, or into the name of a branch.
+///
+/// # Errors
+/// When the kinds cannot be looked for.
+pub(in crate::cli) fn masking() -> Result<Scanner, Failure> {
     let engine = Engine::new(crate::rules::builtin()).map_err(|error| Failure::of(Code::Outside, &error))?;
-    // Nothing that is named by this key leaves this function.
+    // Nothing is named by this key.
     let key = FingerprintKey::of_installation(Vec::new());
-    let scanner = Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false };
-    Ok(scanner.without_secrets(reason))
+    Ok(Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false })
 }
 
 /// Says of each finding how it went past the hooks before, or that nobody noted it.

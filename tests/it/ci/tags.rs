@@ -63,3 +63,21 @@ fn a_tag_that_is_not_there_as_it_was_pushed_is_missing() {
         }
     }
 }
+
+#[test]
+fn the_name_of_a_branch_or_tag_is_masked_where_it_is_a_token() {
+    let site = Site::new(false);
+    let job = site.job(&site.head, None);
+    let said = |service: &str, happening: &Happening, variable: &'static str| {
+        let mut said = site.said(service, happening);
+        said.retain(|(name, _)| *name != variable);
+        said.push((variable, secret()));
+        site.ci(&job, &said, &["--fetch", "--format", "json"]).hides(&secret())
+    };
+    let push = Happening::push(&site.first, &site.head);
+    said("gitlab", &push, "CI_COMMIT_BRANCH").expect(0);
+    let request = Happening::request(&site.base, &site.head);
+    said("buildkite", &request, "BUILDKITE_PULL_REQUEST_BASE_BRANCH").expect(3);
+    let tag = Happening::Tag { after: site.head.clone() };
+    said("gitlab", &tag, "CI_COMMIT_TAG").expect(3);
+}
