@@ -124,6 +124,15 @@ pub enum Change {
     Everything,
 }
 
+/// A tag that was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Its name, without `refs/tags/`.
+    pub name: String,
+    /// What it names: itself where it has a message. None where the service does not say.
+    pub object: Option<String>,
+}
+
 /// Why a service runs us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occasion {
@@ -133,6 +142,8 @@ pub struct Occasion {
     pub event: String,
     /// What is new.
     pub change: Change,
+    /// The tag that was pushed, if it was one.
+    pub tag: Option<Tag>,
     /// The default branch, where the service names it.
     pub default_branch: Option<String>,
     /// The file that takes a summary for the page of the run.

@@ -1,7 +1,7 @@
 //! One function a service: its variables, as its documentation describes them, become an occasion.
 
 use super::event::{self, Event};
-use super::{Change, CiError, Occasion, Point, Service, Variables};
+use super::{Change, CiError, Occasion, Point, Service, Tag, Variables};
 use std::path::Path;
 
 /// What overrides a service's own idea of what is new.
@@ -39,11 +39,17 @@ impl Said<'_> {
         self.commit(name).ok().flatten().unwrap_or(Point::Head)
     }
 
+    /// The tag that this variable names, of which the service says no more.
+    fn tag(&self, name: &str) -> Option<Tag> {
+        self.value(name).map(|name| Tag { name, object: None })
+    }
+
     fn occasion(&self, event: impl Into<String>, change: Change) -> Occasion {
         Occasion {
             service: self.service,
             event: event.into(),
             change,
+            tag: None,
             default_branch: None,
             summary: None,
             is_told: false,
@@ -163,6 +169,8 @@ fn github(said: &Said<'_>) -> Result<Occasion, CiError> {
         _ => (Event::default(), Change::Everything),
     };
     let mut occasion = said.occasion(name, change);
+    let tag = event.reference.as_deref().and_then(|reference| reference.strip_prefix("refs/tags/"));
+    occasion.tag = tag.map(|name| Tag { name: name.to_owned(), object: event.after });
     occasion.default_branch = event.repository.and_then(|repository| repository.default_branch);
     occasion.summary = said.value("GITHUB_STEP_SUMMARY").map(Into::into);
     Ok(occasion)
@@ -228,6 +236,7 @@ fn gitlab(said: &Said<'_>) -> Result<Occasion, CiError> {
         }
     };
     let mut occasion = said.occasion(source, change);
+    occasion.tag = said.tag("CI_COMMIT_TAG");
     occasion.default_branch = said.value("CI_DEFAULT_BRANCH");
     Ok(occasion)
 }
@@ -248,15 +257,16 @@ fn bitbucket(said: &Said<'_>) -> Result<Occasion, CiError> {
         };
         (event, pushed(None, tip, moved(branch, tagged)))
     };
-    Ok(said.occasion(event, change))
+    Ok(Occasion { tag: said.tag("BITBUCKET_TAG"), ..said.occasion(event, change) })
 }
 
 /// The base revision is a value of the pipeline and no variable: the job hands it on as `STANCH_BASE`.
 fn circleci(said: &Said<'_>) -> Result<Occasion, CiError> {
     let tip = said.needed_commit("CIRCLE_SHA1")?;
-    let tagged = said.value("CIRCLE_TAG").is_some();
-    let moved = moved(said.value("CIRCLE_BRANCH"), tagged);
-    Ok(said.occasion(if tagged { "tag" } else { "push" }, pushed(None, tip, moved)))
+    let tag = said.tag("CIRCLE_TAG");
+    let moved = moved(said.value("CIRCLE_BRANCH"), tag.is_some());
+    let event = if tag.is_some() { "tag" } else { "push" };
+    Ok(Occasion { tag, ..said.occasion(event, pushed(None, tip, moved)) })
 }
 
 /// What is checked out for a change request is its head or the merge of it: in both cases HEAD.
@@ -273,6 +283,7 @@ fn jenkins(said: &Said<'_>) -> Result<Occasion, CiError> {
     let primary = said.is_true("BRANCH_IS_PRIMARY");
     let event = if tagged { "tag" } else { "build" };
     let mut occasion = said.occasion(event, pushed(before, Point::Head, moved(branch.clone(), tagged)));
+    occasion.tag = said.tag("TAG_NAME");
     occasion.default_branch = branch.filter(|_| primary);
     Ok(occasion)
 }
@@ -309,7 +320,7 @@ fn travis(said: &Said<'_>) -> Result<Occasion, CiError> {
     } else {
         pushed(left, said.built("TRAVIS_COMMIT"), moved(branch, said.value("TRAVIS_TAG").is_some()))
     };
-    Ok(said.occasion(event, change))
+    Ok(Occasion { tag: said.tag("TRAVIS_TAG"), ..said.occasion(event, change) })
 }
 
 /// `BUILDKITE_COMMIT` is the word `HEAD` for builds that were started by hand.
@@ -327,6 +338,7 @@ fn buildkite(said: &Said<'_>) -> Result<Occasion, CiError> {
         None => ("build", pushed(None, tip, moved(said.value("BUILDKITE_BRANCH"), false))),
     };
     let mut occasion = said.occasion(event, change);
+    occasion.tag = said.tag("BUILDKITE_TAG");
     occasion.default_branch = said.value("BUILDKITE_PIPELINE_DEFAULT_BRANCH");
     Ok(occasion)
 }

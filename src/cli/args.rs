@@ -315,7 +315,7 @@ pub enum HookCommand {
     /// Scan every commit that a push brings and stop the push if one holds a token
     PrePush {
         /// The remote
-        remote: OsString,
+        remote: Option<OsString>,
         /// Its address
         url: Option<OsString>,
     },

@@ -4,6 +4,7 @@
 use super::args::{CiArguments, Common, Form};
 use super::exit::Code;
 use super::failure::Failure;
+use super::hook::bypass;
 use super::interruption;
 use super::output::{Outputs, print, style_of};
 use super::scan::{Judge, processors};
@@ -26,13 +27,18 @@ const PARDONS: usize = 20;
 /// # Errors
 /// When nothing could be scanned or a report could not be written.
 pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
-    interruption::stop()?; // from here on a signal ends the run with a report
+    let stop = interruption::stop()?; // from here on a signal ends the run with a report
     let occasion = Occasion::of(&|name| std::env::var(name).ok())?;
-    let whereabouts = Whereabouts::Environment;
+    let (whereabouts, masking) = (Whereabouts::Environment, bypass::masking()?);
+    let plain = |words: &str| masking.without_secrets(words);
     if arguments.fetch {
-        changes::deepen(&occasion, &whereabouts, &mut |words| tell(&format!("stanch: {words}")))?;
+        changes::deepen(&occasion, &whereabouts, stop, &mut |words| tell(&format!("stanch: {}", plain(words))))?;
     }
-    let changes = changes::choose(&occasion, &whereabouts)?;
+    let mut changes = changes::choose(&occasion, &whereabouts)?;
+    // They name branches and tags, which may be called like a token.
+    changes.words = plain(&changes.words);
+    changes.notices.iter_mut().for_each(|notice| *notice = plain(notice));
+    changes.gaps.iter_mut().for_each(|gap| gap.what = plain(&gap.what));
     tell(&format!("stanch: {}", changes.words));
     let request = Request {
         target: changes.target.clone(),
@@ -46,7 +52,8 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     let prepared = prepare_by(&changes.policy, request, crate::rules::builtin(), clock)?;
     let outputs = Outputs::new(arguments.format.into(), &arguments.output)?;
     let start = clock.monotonic();
-    let mut outcome = prepared.scanner.run_until(&prepared.source, interruption::stop()?)?;
+    let mut outcome = prepared.scanner.run_until(&prepared.source, stop)?;
+    bypass::mark_noted(&mut outcome); // a runner may use its clone again, or be where somebody commits
     let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
     let (about, scope) = complete(&mut outcome, changes, &occasion);
     let judge = Judge {

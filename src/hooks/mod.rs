@@ -212,13 +212,15 @@ pub fn take_out(place: &Place, form: Option<Form>, hooks: &[Hook]) -> Result<Don
         Err(error) => trouble = trouble.take().or(Some(error)),
     };
     let wanted = |which: &[Form]| form.is_none_or(|form| which.contains(&form));
-    if wanted(&[Form::Husky]) {
+    // What is for all repositories is in git's configuration, or where that leads. What is in this one stays.
+    let (here, scripts) = (!place.global, !place.global || place.said == Said::Everywhere);
+    if here && wanted(&[Form::Husky]) {
         collect(husky::take_out(place, hooks));
     }
-    if wanted(&[Form::Lefthook]) {
+    if here && wanted(&[Form::Lefthook]) {
         collect(lefthook::take_out(place, hooks));
     }
-    if wanted(&[Form::PreCommit, Form::Prek]) {
+    if here && wanted(&[Form::PreCommit, Form::Prek]) {
         collect(pre_commit::take_out(place, hooks));
     }
     if wanted(&[Form::Config]) {
@@ -226,7 +228,8 @@ pub fn take_out(place: &Place, form: Option<Form>, hooks: &[Hook]) -> Result<Don
     }
     for hook in hooks {
         // What came with the entry of a framework goes with it.
-        if wanted(&[Form::Git]) || (*hook == Hook::PrePush && wanted(&[Form::PreCommit, Form::Prek])) {
+        let of_framework = here && *hook == Hook::PrePush && wanted(&[Form::PreCommit, Form::Prek]);
+        if scripts && (wanted(&[Form::Git]) || of_framework) {
             collect(plain::take_out(place, *hook));
         }
     }

@@ -3,14 +3,22 @@
 
 use super::policy;
 use super::scanner::{Policy, Target, Whereabouts};
-use crate::ci::{Change, Occasion, Point};
-use crate::scan::Gap;
+use crate::ci::{Change, Occasion, Point, Tag};
+use crate::scan::{Gap, Stop};
 use crate::source::SourceError;
 use git2::{Oid, Reference, Repository};
-use std::process::{Command, Stdio};
+use std::io;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 /// The remote that jobs clone from.
 const REMOTE: &str = "origin";
+
+/// How often a signal is looked for while git fetches.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How many times the end of a git that was asked to end is awaited.
+const PATIENCE: u32 = 10;
 
 /// A range begins with this when it excludes nothing.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
@@ -36,6 +44,9 @@ pub struct Changes {
     pub cut: bool,
 }
 
+/// Said where nothing could be read that was accepted before.
+const NO_BASE: &str = "no base to read stanch.yaml and .stanchignore from: the built-in policy counts";
+
 /// A clone, and what is asked of it.
 struct Clone<'a> {
     repository: Repository,
@@ -52,12 +63,16 @@ pub fn choose(occasion: &Occasion, whereabouts: &Whereabouts) -> Result<Changes,
     let repository = whereabouts.open()?;
     let cut = is_cut(&repository);
     let clone = Clone { repository, whereabouts, occasion, cut };
-    match &occasion.change {
+    let changes = match &occasion.change {
         Change::Everything => clone.everything(),
         Change::Proposed { base, tip, target, policy } => clone.proposed(base, tip, target.as_deref(), policy),
         Change::Pushed { before, tip, branch } => clone.pushed(before, tip, branch.as_deref()),
         Change::Begun { tip, branch } => clone.begun(tip, branch.as_deref(), None),
-    }
+    }?;
+    Ok(match &occasion.tag {
+        Some(tag) => clone.tagged(tag, changes),
+        None => changes,
+    })
 }
 
 /// True for a clone without old commits, or without the content of some.
@@ -74,7 +89,16 @@ impl Clone<'_> {
     fn everything(&self) -> Result<Changes, SourceError> {
         let head = self.find(&Point::Head);
         let words = self.words("the whole history", "nothing was pushed or proposed");
-        let policy = head.map_or(Policy::BuiltIn, |head| Policy::Of(head.to_string()));
+        // Whoever may start a run by hand could else have his own branch excuse itself.
+        let judge = self.default_branch().map(|(_, id)| id);
+        let policy = judge.map_or(Policy::BuiltIn, |id| Policy::Of(id.to_string()));
+        let notices = match (judge, head) {
+            (Some(judge), Some(head)) => {
+                let since = self.repository.merge_base(judge, head).unwrap_or(judge);
+                self.changed_policy(Some(judge), since, head)
+            }
+            _ => vec![NO_BASE.to_owned()],
+        };
         Ok(Changes {
             target: Target::History(self.whereabouts.clone()),
             range: None,
@@ -82,7 +106,7 @@ impl Clone<'_> {
             words,
             policy,
             gaps: Vec::new(),
-            notices: Vec::new(),
+            notices,
             cut: self.cut,
         })
     }
@@ -96,7 +120,7 @@ impl Clone<'_> {
     ) -> Result<Changes, SourceError> {
         let judge = policy.iter().find_map(|point| self.find(point));
         match (self.find(base), self.find(tip)) {
-            (Some(from), Some(to)) if *tip == Point::Head && self.holds(from, to) => {
+            (Some(from), Some(to)) if (*tip == Point::Head || self.occasion.is_told) && self.holds(from, to) => {
                 Ok(self.nothing_new(from, to, judge.unwrap_or(from)))
             }
             (Some(from), Some(to)) => {
@@ -112,23 +136,24 @@ impl Clone<'_> {
 
     fn pushed(&self, before: &Point, tip: &Point, branch: Option<&str>) -> Result<Changes, SourceError> {
         let to_where = branch.map_or_else(String::new, |name| format!(" to {}", Point::Revision(name.to_owned())));
+        // A branch could else loosen the policy by one push and use that by the next. A base that a person names counts.
+        let named = self.occasion.is_told && matches!(before, Point::Revision(_));
+        let judge = self.default_beside(branch).filter(|_| !named);
         match (self.find(before), self.find(tip)) {
             (Some(from), Some(to)) if self.occasion.is_told && self.holds(from, to) => {
-                Ok(self.nothing_new(from, to, from))
+                Ok(self.nothing_new(from, to, judge.unwrap_or(from)))
             }
             (Some(from), Some(to)) => {
                 let straight = self.holds(to, from);
                 let push = if straight || self.cut { "pushed" } else { "forced push" };
-                Ok(self.between(from, to, Some(from), &format!("{push}{to_where}")))
+                Ok(self.between(from, to, Some(judge.unwrap_or(from)), &format!("{push}{to_where}")))
             }
             // A clone that has every branch whole lacks a commit only when no branch has it any more.
             (None, Some(_)) if !self.cut && matches!(before, Point::Commit(_)) => {
                 self.begun(tip, branch, Some(&format!("forced push{to_where}, which left {before} behind")))
             }
             (from, to) => {
-                let judge = from.or_else(|| {
-                    self.default_branch().filter(|(name, _)| Some(name.as_str()) != branch).map(|(_, id)| id)
-                });
+                let judge = self.default_beside(branch).or(from);
                 self.snapshot(&[(before, from), (tip, to)], judge)
             }
         }
@@ -181,11 +206,15 @@ impl Clone<'_> {
         let words = self.words(&format!("{}..{}", short(from), short(to)), why);
         let mut changes = self.range(from.to_string(), to, policy, words);
         let since = self.repository.merge_base(judge.unwrap_or(from), to).unwrap_or(from);
-        changes.notices.extend(policy::changed(&self.repository, since, to).into_iter().map(|name| {
-            let read = judge.map_or_else(|| "the built-in policy".to_owned(), |id| format!("that of {}", short(id)));
-            format!("{name} is changed here, which counts once it is merged: this run went by {read}")
-        }));
+        changes.notices.extend(self.changed_policy(judge, since, to));
         changes
+    }
+
+    /// Says which files of the policy differ between two commits, and which counted.
+    fn changed_policy(&self, judge: Option<Oid>, from: Oid, to: Oid) -> Vec<String> {
+        let read = judge.map_or_else(|| "the built-in policy".to_owned(), |id| format!("that of {}", short(id)));
+        let said = |name| format!("{name} is changed here, which counts once it is merged: this run went by {read}");
+        policy::changed(&self.repository, from, to).into_iter().map(said).collect()
     }
 
     /// What was asked for is not there: everything that is there is scanned, and is not enough.
@@ -207,11 +236,36 @@ impl Clone<'_> {
         Ok(Changes { gaps, ..self.range(NOTHING.to_owned(), to, policy, words) })
     }
 
+    /// A tag may have a message, which is read with the commits; the history has the tags of the clone already.
+    fn tagged(&self, tag: &Tag, mut changes: Changes) -> Changes {
+        let (Target::Range(_, range), Some(tip)) = (&changes.target, &changes.tip) else { return changes };
+        match (self.object_of(tag, tip), range.split_once("..")) {
+            (Some(object), Some((from, _))) => {
+                changes.target = Target::Range(self.whereabouts.clone(), format!("{from}..{object}"));
+            }
+            _ => changes.gaps.push(Gap {
+                what: format!("the tag {}, as it was pushed, is not in this clone", Point::Revision(tag.name.clone())),
+                remedy: Some(self.occasion.service.remedy().to_owned()),
+            }),
+        }
+        changes
+    }
+
+    /// What a tag names, where that leads to the commit that is judged.
+    fn object_of(&self, tag: &Tag, tip: &str) -> Option<Oid> {
+        let id = match &tag.object {
+            Some(object) => Oid::from_str(object).ok(),
+            None => self.repository.find_reference(&format!("refs/tags/{}", tag.name)).ok()?.target(),
+        }?;
+        let commit = self.repository.find_object(id, None).and_then(|object| object.peel_to_commit()).ok()?;
+        (commit.id().to_string() == tip).then_some(id)
+    }
+
     fn range(&self, from: String, to: Oid, policy: Policy, words: String) -> Changes {
         let range = format!("{from}..{to}");
         let notices = match policy {
             Policy::BuiltIn => {
-                vec!["no base to read stanch.yaml and .stanchignore from: the built-in policy counts".to_owned()]
+                vec![NO_BASE.to_owned()]
             }
             _ => Vec::new(),
         };
@@ -254,6 +308,13 @@ impl Clone<'_> {
         commit.ok().map(|commit| commit.id())
     }
 
+    /// The tip of the default branch, for another branch than that, and for tags.
+    fn default_beside(&self, branch: Option<&str>) -> Option<Oid> {
+        let (name, id) = self.default_branch()?;
+        let is_other = branch.map_or(self.occasion.tag.is_some(), |branch| branch != name);
+        is_other.then_some(id)
+    }
+
     /// The default branch and its tip: as the service says, else as the remote said when it was cloned, else by custom.
     fn default_branch(&self) -> Option<(String, Oid)> {
         let with_tip = |name: String| self.find(&Point::Branch(name.clone())).map(|id| (name, id));
@@ -283,7 +344,13 @@ fn short(id: Oid) -> String {
 ///
 /// # Errors
 /// When there is no repository.
-pub fn deepen(occasion: &Occasion, whereabouts: &Whereabouts, say: &mut dyn FnMut(&str)) -> Result<(), SourceError> {
+pub fn deepen(
+    occasion: &Occasion,
+    whereabouts: &Whereabouts,
+    stop: &Stop,
+    say: &mut dyn FnMut(&str),
+) -> Result<(), SourceError> {
+    let fetch = |arguments: &[&str], say: &mut dyn FnMut(&str)| fetch(arguments, stop, say);
     let open = || -> Result<Clone<'_>, SourceError> {
         let repository = whereabouts.open()?;
         Ok(Clone { repository, whereabouts, occasion, cut: false })
@@ -317,11 +384,30 @@ pub fn deepen(occasion: &Occasion, whereabouts: &Whereabouts, say: &mut dyn FnMu
             _ => fetch(&[REMOTE, &every_branch], say),
         }
     }
+    if let Some(tag) = &occasion.tag {
+        let name = format!("refs/tags/{}", tag.name);
+        let is_here =
+            clone.find(tip_of(&occasion.change)).is_some_and(|id| clone.object_of(tag, &id.to_string()).is_some());
+        if !is_here && Reference::is_valid_name(&name) {
+            fetch(&[REMOTE, &format!("+{name}:{name}")], say);
+        }
+    }
     Ok(())
 }
 
-/// What git says is not repeated: it may name an address with a password in it.
-fn fetch(arguments: &[&str], say: &mut dyn FnMut(&str)) {
+fn tip_of(change: &Change) -> &Point {
+    match change {
+        Change::Everything => &Point::Head,
+        Change::Proposed { tip, .. } | Change::Pushed { tip, .. } | Change::Begun { tip, .. } => tip,
+    }
+}
+
+/// What git says is not repeated: it may name an address with a password in it. A signal ends the waiting, and what was
+/// not fetched is a gap.
+fn fetch(arguments: &[&str], stop: &Stop, say: &mut dyn FnMut(&str)) {
+    if stop.asked().is_some() {
+        return;
+    }
     let shown = Point::Revision(arguments.join(" "));
     say(&format!("git fetch {shown}"));
     let ran = Command::new("git")
@@ -331,10 +417,39 @@ fn fetch(arguments: &[&str], say: &mut dyn FnMut(&str)) {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status();
+        .spawn()
+        .and_then(|child| ended(child, stop));
     match ran {
-        Ok(status) if status.success() => {}
-        Ok(status) => say(&format!("git fetch failed ({status})")),
+        Ok(Some(status)) if status.success() => {}
+        Ok(Some(status)) => say(&format!("git fetch failed ({status})")),
+        Ok(None) => say("git fetch was stopped by a signal"),
         Err(error) => say(&format!("git fetch did not start: {error}")),
     }
+}
+
+/// How a child ends; none where a signal comes first.
+fn ended(mut child: Child, stop: &Stop) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if stop.asked().is_some() {
+            end(&mut child)?;
+            return Ok(None);
+        }
+        std::thread::sleep(TICK);
+    }
+}
+
+/// Asks git to end, which takes its locks away, before it is made to.
+fn end(child: &mut Child) -> io::Result<()> {
+    let asked = Command::new("kill").arg(child.id().to_string()).stderr(Stdio::null()).status();
+    for _ in 0..PATIENCE {
+        if asked.is_err() || child.try_wait()?.is_some() {
+            break;
+        }
+        std::thread::sleep(TICK);
+    }
+    child.kill()?;
+    child.wait().map(drop)
 }

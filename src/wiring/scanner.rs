@@ -43,6 +43,8 @@ pub enum Policy {
     WorkTree,
     /// In a commit.
     Of(String),
+    /// Where `HEAD` stands in a repository that receives: a push cannot excuse itself.
+    Accepted,
     /// Nowhere.
     BuiltIn,
 }
@@ -131,10 +133,8 @@ pub fn prepare_by(
     let top = top_of(&request.target).map_err(ScannerError::Source)?;
     let (config, exceptions) = match (policy, top.as_deref()) {
         _ if request.isolated => (RepositoryConfig::default(), IgnoreFile::default()),
-        _ if matches!(request.target, Target::Push(_, Known::Here)) => {
-            accepted_policy().map_err(ScannerError::Source)?
-        }
         (Policy::Of(commit), _) => super::policy::of(&open(&request.target)?, commit)?,
+        (Policy::Accepted, _) => super::policy::accepted_by(&open(&request.target)?),
         (Policy::WorkTree, Some(top)) => {
             (RepositoryConfig::discover(top).map_err(ScannerError::Config)?, exceptions_of(top)?)
         }
@@ -185,21 +185,6 @@ fn key_of(salt: Option<Vec<u8>>) -> Result<(FingerprintKey, Option<String>), Sca
         Kept::ThisRunOnly { why } => Some(why),
     };
     Ok((FingerprintKey::of_installation(key), passing))
-}
-
-/// What a repository that receives has accepted before, on the branch of its `HEAD`: a push cannot excuse itself. What
-/// is refused there counts for nothing, which makes the run stricter, so that the push that mends it is not stopped by
-/// it. Exclusions do not count: everything that is received is read.
-fn accepted_policy() -> Result<(RepositoryConfig, IgnoreFile), SourceError> {
-    let repository = Whereabouts::Environment.open()?;
-    // On a branch without commits nothing was accepted.
-    let Ok(head) = repository.head().and_then(|head| head.peel_to_commit()) else { return Ok(Default::default()) };
-    let (mut config, exceptions) = super::policy::of(&repository, &head.id().to_string()).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the files on the default branch do not count");
-        Default::default()
-    });
-    config.exclude.clear();
-    Ok((config, exceptions))
 }
 
 fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {

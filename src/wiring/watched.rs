@@ -1,10 +1,11 @@
 //! Puts the scan of a watched repository together. What excuses a finding is read from the default branch as it was when it
 //! was last scanned: a push cannot excuse what it brings, and nothing that was not committed excuses anything.
 
+use super::policy;
 use super::scanner::{Prepared, ScannerError};
 use crate::clock::Clock;
 use crate::config::installation::{self, Kept};
-use crate::config::repository::{NAMES, RepositoryConfig};
+use crate::config::repository::RepositoryConfig;
 use crate::engine::Engine;
 use crate::model::FingerprintKey;
 use crate::rules::Catalogue;
@@ -12,12 +13,9 @@ use crate::scan::Scanner;
 use crate::source::files::Files;
 use crate::source::git::{self, Since, Tips, Whereabouts};
 use crate::source::{Exclusions, Limits, Source};
-use crate::suppress::{FILE_NAME, IgnoreFile, Suppressions};
+use crate::suppress::{IgnoreFile, Suppressions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// A file of exceptions or settings that is larger is none, in bytes.
-const LARGEST: usize = 4 << 20;
 
 /// What is scanned of a repository.
 #[derive(Clone, Debug)]
@@ -51,10 +49,11 @@ pub struct Watched<'a> {
 /// When there is no repository, or the kinds cannot be looked for.
 pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Result<Prepared, ScannerError> {
     let whereabouts = Whereabouts::Holding(request.path.to_owned());
-    let top = whereabouts.open().map_err(ScannerError::Source)?.workdir().map(Path::to_owned);
+    let repository = whereabouts.open().map_err(ScannerError::Source)?;
+    let top = repository.workdir().map(Path::to_owned);
     let commit = settled(&whereabouts, request.known).map_err(ScannerError::Source)?;
     let (config, exceptions) = match &commit {
-        Some(commit) => said_at(&whereabouts, commit),
+        Some(commit) => policy::accepted(&repository, commit),
         None => (RepositoryConfig::default(), IgnoreFile::default()),
     };
     let exclusions = Exclusions::new(&config.exclude).unwrap_or_else(|error| {
@@ -122,28 +121,4 @@ fn of_mirror(tips: &Tips) -> Option<(String, String)> {
     let called = usual.iter().find_map(|name| tips.get_key_value(name));
     let only = || branches.first().copied().filter(|_| branches.len() == 1);
     called.or_else(only).map(|(name, commit)| (name.clone(), commit.clone()))
-}
-
-/// What the repository's files say at a commit.
-fn said_at(whereabouts: &Whereabouts, commit: &str) -> (RepositoryConfig, IgnoreFile) {
-    let text = |name: &str| match git::file_at(whereabouts, commit, name, LARGEST) {
-        Ok(bytes) => bytes.and_then(|bytes| String::from_utf8(bytes).ok()),
-        Err(error) => {
-            tracing::warn!(
-                name,
-                error = error.in_words(),
-                "a file of the repository cannot be read: it counts for nothing"
-            );
-            None
-        }
-    };
-    let config = NAMES.iter().find_map(|name| {
-        let parsed = RepositoryConfig::parse(&text(name)?, Path::new(name));
-        parsed.inspect_err(|error| tracing::warn!(%error, "the settings of the repository count for nothing")).ok()
-    });
-    let exceptions = text(FILE_NAME).and_then(|text| {
-        let parsed = IgnoreFile::parse(&text, FILE_NAME);
-        parsed.inspect_err(|error| tracing::warn!(%error, "the exceptions of the repository count for nothing")).ok()
-    });
-    (config.unwrap_or_default(), exceptions.unwrap_or_default())
 }

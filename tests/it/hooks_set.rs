@@ -455,3 +455,19 @@ fn git_of_old_is_not_told_by_its_configuration() {
     world_wide(&["hook", "uninstall", "--global"]).expect(0);
     assert!(!world.outside(".gitconfig").exists());
 }
+
+#[test]
+fn what_is_taken_out_everywhere_leaves_this_repository_alone() {
+    let world = World::new();
+    world.stanch(&["hook", "install", "--via", "git"]).expect(0);
+    world.write("lefthook.yml", "pre-commit:\n  commands:\n    other:\n      run: true\n");
+    world.stanch(&["hook", "install", "--via", "lefthook"]).expect(0);
+    let state = || (world.git_files(), std::fs::read(world.top().join("lefthook.yml")).unwrap());
+    let before = state();
+    for via in [&[][..], &["--via", "git"], &["--via", "lefthook"]] {
+        world.stanch(&[&["hook", "uninstall", "--global"], via].concat()).expect(0).says("nothing of ours is here");
+        assert_eq!(state(), before);
+    }
+    world.stanch(&["hook", "uninstall"]).expect(0);
+    assert_ne!(state(), before);
+}

@@ -28,24 +28,36 @@ pub(super) fn note(
     contents: impl FnOnce(&Repository) -> Vec<Oid>,
 ) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let reason = without_secrets(reason)?;
+    let reason = masking()?.without_secrets(reason);
     let contents = contents(&repository);
     Skip { at: clock.now().to_string(), hook: hook.to_owned(), contents, reason: reason.clone() }.note(&repository)?;
     tracing::warn!(reason, hook, "nothing is scanned: the reason is noted, and the next hook scans again");
     Ok(Code::Clean)
 }
 
-/// Some write the token itself into the reason.
-fn without_secrets(reason: &str) -> Result<String, Failure> {
+/// Masks tokens in words of others: some write the token itself into a reason, or into the name of a branch.
+///
+/// # Errors
+/// When the kinds cannot be looked for.
+pub(in crate::cli) fn masking() -> Result<Scanner, Failure> {
     let engine = Engine::new(crate::rules::builtin()).map_err(|error| Failure::of(Code::Outside, &error))?;
-    // Nothing that is named by this key leaves this function.
+    // Nothing is named by this key.
     let key = FingerprintKey::of_installation(Vec::new());
-    let scanner = Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false };
-    Ok(scanner.without_secrets(reason))
+    Ok(Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false })
 }
 
-/// Says of each finding how it went past the hooks before.
+/// Says of each finding how it went past the hooks before, or that nobody noted it.
 pub(super) fn mark(outcome: &mut Outcome) {
+    mark_with(outcome, Some("local hook bypassed or not installed"));
+}
+
+/// Says of those findings how they went past a hook of which that was noted here. Elsewhere than where somebody commits
+/// nothing follows from the lack of a note.
+pub(in crate::cli) fn mark_noted(outcome: &mut Outcome) {
+    mark_with(outcome, None);
+}
+
+fn mark_with(outcome: &mut Outcome, unnoted: Option<&str>) {
     let Ok(repository) = Whereabouts::Environment.open() else { return };
     let skips = Skips::of(&repository).unwrap_or_else(|error| {
         tracing::warn!("{}", error.in_words());
@@ -54,9 +66,10 @@ pub(super) fn mark(outcome: &mut Outcome) {
     for sighting in &outcome.sightings {
         let places = std::iter::once(&sighting.place).chain(&sighting.also);
         let skip = places.into_iter().find_map(|place| skips.behind(&repository, place));
-        let note = match skip {
-            Some(skip) => format!("local hook bypassed: {} ({}, {})", skip.reason, skip.hook, skip.at),
-            None => "local hook bypassed or not installed".to_owned(),
+        let note = match (skip, unnoted) {
+            (Some(skip), _) => format!("local hook bypassed: {} ({}, {})", skip.reason, skip.hook, skip.at),
+            (None, Some(unnoted)) => unnoted.to_owned(),
+            (None, None) => continue,
         };
         let notes = outcome.notes.entry(sighting.fingerprint.clone());
         notes.and_modify(|other| *other = format!("{other}; {note}")).or_insert(note);

@@ -15,6 +15,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 pub(super) fn run(file: &Path, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
+    if !file.exists() {
+        return Err(Failure::new(Code::Incomplete, format!("cannot read {}: it is not there", file.display()))
+            .hint("git gives the hook the file as its argument: stanch hook commit-msg \"$1\""));
+    }
     if let Some(reason) = bypass::reason() {
         return bypass::note("commit-msg", &reason, clock, |repository| {
             let mut draft = Vec::new();

@@ -1,6 +1,6 @@
 //! `stanch hook`: what git calls, and putting it where git looks. No network, and no configuration is needed.
 
-mod bypass;
+pub(super) mod bypass;
 mod commit_msg;
 mod doctor;
 mod framework;
@@ -36,13 +36,13 @@ pub(super) fn run(command: &HookCommand, common: &Common, clock: &dyn Clock) -> 
     match command {
         HookCommand::PreCommit => pre_commit::run(common, clock),
         HookCommand::CommitMsg { file } => commit_msg::run(file, common, clock),
-        HookCommand::PrePush { remote, .. } => pre_push::run(remote, common, clock),
+        HookCommand::PrePush { remote, .. } => pre_push::run(remote.as_deref(), common, clock),
         HookCommand::PreReceive => receive::pre_receive(clock),
         HookCommand::Update { reference, old, new } => receive::update(reference, old, new, clock),
         HookCommand::Framework { hook, file } => match (*hook).into() {
             Hook::PreCommit => pre_commit::run(common, clock),
             Hook::CommitMsg => commit_msg::run(&framework::message(file.as_deref())?, common, clock),
-            Hook::PrePush => framework::push(),
+            Hook::PrePush => pre_push::of_framework(common, clock),
             hook => Err(framework::unknown(hook)),
         },
         HookCommand::Install(arguments) => install::install(arguments),

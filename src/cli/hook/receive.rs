@@ -12,7 +12,7 @@ use crate::report::{Format, Report, Scope, Style};
 use crate::scan::{Cut, Outcome};
 use crate::source::Limits;
 use crate::source::git::{Known, RefUpdate};
-use crate::wiring::scanner::{Request, Target, Whereabouts, prepare};
+use crate::wiring::scanner::{Policy, Request, Target, Whereabouts, prepare_by};
 use git2::{ErrorCode, Repository};
 use std::cell::Cell;
 use std::ffi::OsStr;
@@ -74,7 +74,7 @@ fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, F
         isolated: false,
         keep_findings: false,
     };
-    let prepared = prepare(request, crate::rules::builtin(), clock)?;
+    let prepared = prepare_by(&Policy::Accepted, request, crate::rules::builtin(), clock)?;
     let judge = Judge { gate: None, strict: true, exit_zero: false, stops_commit: true };
     let found = Cell::new(0);
     let shorten = |outcome: &mut Outcome| {

@@ -48,7 +48,8 @@ impl Source for History {
     }
 }
 
-/// The commits of `A..B`: what each of them adds to or changes in its parents.
+/// The commits of `A..B`: what each of them adds to or changes in its parents. Where `B` is a tag, its message is read
+/// too.
 #[derive(Debug)]
 pub struct Range {
     whereabouts: Whereabouts,
@@ -78,14 +79,20 @@ impl Source for Range {
         let repository = self.whereabouts.open()?;
         let new_branch = self.base.len() >= 40 && self.base.bytes().all(|byte| byte == b'0');
         let base = if new_branch { None } else { Some(commit_id(&repository, &self.base)?) };
+        let named = object_of(&repository, &self.tip)?;
         let tip = commit_id(&repository, &self.tip)?;
         let commits = Commits::between(&repository, base.as_slice(), &[tip]);
         read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Parents);
-            let _wanted = reading.commits(commits).is_continue();
+            let _wanted = reading.commits(commits).is_continue() && reading.named(named, &self.tip).is_continue();
             Ok(())
         })
     }
+}
+
+fn object_of(repository: &Repository, revision: &str) -> Result<Oid, SourceError> {
+    let missing = |source| SourceError::MissingRevision { revision: revision.to_owned(), source };
+    Ok(repository.revparse_single(revision).map_err(missing)?.id())
 }
 
 fn commit_id(repository: &Repository, revision: &str) -> Result<Oid, SourceError> {

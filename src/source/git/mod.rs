@@ -18,7 +18,7 @@ pub use commits::{History, Range};
 pub use message::Draft;
 pub use place::{Kept, file_of_commit};
 pub use push::{Known, Push, RefUpdate};
-pub use since::{Since, Tips, changed_files, default_branch, file_at, tips};
+pub use since::{Since, Tips, changed_files, default_branch, tips};
 pub use staged::{Staged, staged_blobs};
 
 use super::SourceError;

@@ -8,7 +8,7 @@ use super::{Whereabouts, unread};
 use crate::source::{Limits, Source, SourceError, Visit};
 use git2::{ErrorCode, Oid, Repository, Status, StatusOptions};
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where the references and heads of a repository stand, by name.
 pub type Tips = BTreeMap<String, String>;
@@ -38,33 +38,6 @@ pub fn default_branch(whereabouts: &Whereabouts) -> Result<Option<(String, Strin
         }
         Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => Ok(None),
         Err(source) => Err(unread("HEAD", source)),
-    }
-}
-
-/// A file as a commit has it; none if it has no such file, or one of more bytes than `largest`.
-///
-/// # Errors
-/// When the commit or the file cannot be read.
-pub fn file_at(
-    whereabouts: &Whereabouts,
-    commit: &str,
-    path: &str,
-    largest: usize,
-) -> Result<Option<Vec<u8>>, SourceError> {
-    let repository = whereabouts.open()?;
-    let failed = |source| unread(&format!("{path} at {commit}"), source);
-    let id = Oid::from_str(commit).map_err(failed)?;
-    let tree = repository.find_commit(id).and_then(|commit| commit.tree()).map_err(failed)?;
-    let entry = match tree.get_path(Path::new(path)) {
-        Ok(entry) => entry,
-        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-        Err(source) => return Err(failed(source)),
-    };
-    match repository.find_blob(entry.id()) {
-        Ok(blob) if blob.size() <= largest => Ok(Some(blob.content().to_vec())),
-        Ok(_) => Ok(None),
-        Err(_) if entry.kind() != Some(git2::ObjectType::Blob) => Ok(None),
-        Err(source) => Err(failed(source)),
     }
 }
 
@@ -232,15 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_as_a_commit_has_it() {
+    fn the_default_branch_is_that_of_the_head() {
         let world = World::new();
         let first = world.commit("a", "one");
-        world.commit("a", "two");
-        let read = |path: &str, largest| file_at(&world.at(), &first, path, largest).unwrap();
-        assert_eq!(read("a", 9), Some(b"one".to_vec()));
-        assert_eq!((read("a", 2), read("b", 9), read("a/b", 9)), (None, None, None));
-        let (name, commit) = default_branch(&world.at()).unwrap().unwrap();
-        assert_eq!((name.as_str(), commit.len()), ("refs/heads/main", 40));
+        let branch = default_branch(&world.at()).unwrap().unwrap();
+        assert_eq!(branch, ("refs/heads/main".to_owned(), first));
     }
 
     #[test]

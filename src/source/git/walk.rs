@@ -4,6 +4,7 @@ use super::unread;
 use crate::source::SourceError;
 use git2::{Oid, Repository, Sort};
 use std::collections::HashSet;
+use std::io;
 
 /// Commits, oldest first, so that a blob is named by the commit that brought it.
 pub(super) struct Commits {
@@ -16,17 +17,27 @@ pub(super) struct Commits {
 impl Commits {
     /// What `tips` reach and `bases` do not.
     pub(super) fn between(repository: &Repository, bases: &[Oid], tips: &[Oid]) -> Self {
+        let mut gaps: Vec<SourceError> = grafted(repository).into_iter().collect();
         if let Ok(ids) = walked(repository, bases, tips) {
-            return Self { ids, gaps: Vec::new() };
+            return Self { ids, gaps };
         }
         // The walk stops for good at a commit that it cannot read; this one goes round it.
         // What cannot be read on the side of the bases only means that more is read on the other.
         let hidden = reached(repository, bases, &HashSet::new(), &mut Vec::new());
         let hidden: HashSet<Oid> = hidden.into_iter().map(|(_, id)| id).collect();
-        let mut gaps = Vec::new();
         let mut found = reached(repository, tips, &hidden, &mut gaps);
         found.sort_unstable();
         Self { ids: found.into_iter().map(|(_, id)| id).collect(), gaps }
+    }
+}
+
+/// The old way to put other parents in the place of a commit's own, which the library that reads follows.
+fn grafted(repository: &Repository) -> Option<SourceError> {
+    let path = repository.commondir().join("info").join("grafts");
+    match std::fs::read(&path) {
+        Ok(text) => (!text.trim_ascii().is_empty()).then_some(SourceError::Grafted { path }),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+        Err(source) => Some(SourceError::Read { place: path.display().to_string(), source }),
     }
 }
 

@@ -310,6 +310,33 @@ fn fetch_closes_the_gap_and_says_so() {
 }
 
 #[test]
+fn a_base_that_a_person_names_and_that_holds_the_proposal_says_nothing() {
+    let site = Site::new(true);
+    let job = site.job(&site.head, None);
+    for service in SERVICES {
+        let mut said = site.said(service, &Happening::request(&site.base, &site.head));
+        said.retain(|(name, _)| *name != "STANCH_BASE");
+        said.push(("STANCH_BASE", "HEAD".to_owned()));
+        let ran = site.ci(&job, &said, &["--format", "lines"]);
+        assert_eq!(ran.code, 1, "{service}: {ran:?}");
+        assert!(ran.stdout.contains("src/new.env@"), "{service}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn parents_that_are_put_in_the_place_of_others_are_never_clean() {
+    let site = Site::new(true);
+    let job = site.job(&site.head, None);
+    let said = site.said("github", &Happening::request(&site.base, &site.head));
+    let grafts = job.join(".git/info/grafts");
+    finds_the_new_one(site.ci(&job, &said, &["--format", "lines"]), "no grafts");
+    // The head is said to come right after the base, so that what is between is not seen.
+    std::fs::write(&grafts, format!("{} {}\n", site.head, site.base)).unwrap();
+    let ran = site.ci(&job, &said, &["--exit-zero"]).expect(3);
+    ran.says("info/grafts gives commits other parents").says("git replace --convert-graft-file");
+}
+
+#[test]
 fn nobody_who_says_nothing_is_clean() {
     let site = Site::new(false);
     let job = site.job(&site.head, None);

@@ -4,6 +4,8 @@ mod choice;
 mod policy;
 mod recipes;
 mod reports;
+mod stopped;
+mod tags;
 
 use crate::world::{Ran, World, token};
 use std::cell::Cell;

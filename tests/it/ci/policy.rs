@@ -148,3 +148,54 @@ fn what_replaces_the_default_branch_does_not_judge_itself() {
     let push = Happening::Push { before, after, branch: "main" };
     site.ci(&job, &site.said("bitbucket", &push), &[]).expect(0).says("went by its own policy").says("excluded");
 }
+
+#[test]
+fn a_branch_does_not_loosen_its_gate_in_two_pushes() {
+    let loose = format!("{}exclude: ['*']\n", salt());
+    let leak = format!("KEY = {}\n", new());
+    let (site, base, loosened) = site(&[("stanch.yaml", &salt())], &[("stanch.yaml", &loose)]);
+    let head = site.world.commit("leak.env", &leak, "leak");
+    site.publish();
+    let job = site.job(&head, None);
+    for service in ["github", "gitlab", "circleci", "jenkins", "travis"] {
+        let push = Happening::push(&loosened, &head);
+        let ran = site.ci(&job, &site.said(service, &push), &[]);
+        assert_eq!(ran.code, 1, "{service}: {ran:?}");
+        ran.says("leak.env").says(&format!("went by that of {}", &base[..10]));
+    }
+    // Neither does a run of the branch that somebody starts by hand.
+    let by_hand: [&[(&'static str, &str)]; 2] = [
+        &[("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "workflow_dispatch")],
+        &[("GITLAB_CI", "true"), ("CI_PIPELINE_SOURCE", "web"), ("CI_COMMIT_SHA", &head)],
+    ];
+    for said in by_hand {
+        let mut said: Vec<_> = said.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        said.push((
+            "GITHUB_EVENT_PATH",
+            site.said("github", &Happening::Schedule { after: head.clone() })[2].1.clone(),
+        ));
+        site.ci(&job, &said, &[]).expect(1).says("leak.env").says("stanch.yaml is changed here");
+    }
+}
+
+#[test]
+fn a_policy_that_is_not_in_the_clone_is_missed() {
+    let (site, base, head) = site(&[(".config/stanch.yaml", &salt())], &[]);
+    let job = site.job(&head, None);
+    let said = site.said("github", &Happening::request(&base, &head));
+    site.ci(&job, &said, &[]).expect(0);
+    site.git_in(&job, &["config", "gc.auto", "0"]);
+    let pack = std::fs::read_dir(job.join(".git/objects/pack")).unwrap().map(|entry| entry.unwrap().path());
+    let packs: Vec<_> = pack.filter(|path| path.extension().is_some_and(|end| end == "pack")).collect();
+    for pack in packs {
+        let moved = site.world.outside("moved.pack");
+        std::fs::rename(&pack, &moved).unwrap();
+        std::fs::remove_file(pack.with_extension("idx")).unwrap();
+        let mut command = site.world.command("git");
+        command.current_dir(&job).args(["unpack-objects", "-q"]).stdin(std::fs::File::open(&moved).unwrap());
+        site.world.run(command).expect(0);
+    }
+    let tree = site.git_in(&job, &["rev-parse", &format!("{base}:.config")]).stdout.trim().to_owned();
+    std::fs::remove_file(job.join(".git/objects").join(&tree[..2]).join(&tree[2..])).unwrap();
+    site.ci(&job, &said, &[]).expect(4).says(".config/stanch.yaml@");
+}

@@ -305,7 +305,7 @@ fn references_that_nobody_hands_on_stop_the_push() {
     let world = pushing();
     world.commit("a", token(240), "leak");
     world.stanch(&["hook", "pre-push", "origin", "somewhere"]).expect(2).says("nobody says what is pushed");
-    world.stanch(&["hook", "pre-push"]).expect(2).says("<REMOTE>");
+    world.stanch(&["hook", "pre-push"]).expect(2).says("nobody says what is pushed");
 }
 
 #[test]
@@ -324,4 +324,34 @@ fn another_repository_under_the_same_name_is_known_as_such() {
     stopped(&world, &["origin", "side", "main"]).says("1 leak");
     world.git(&["remote", "set-head", "origin", "--delete"]);
     stopped(&world, &["origin", "side"]).says("1 leak");
+}
+
+#[test]
+fn a_framework_that_keeps_the_references_is_asked_for_them() {
+    let world = pushing();
+    world.commit("a", token(260), "leak");
+    let new = world.git(&["rev-parse", "HEAD"]).stdout.trim().to_owned();
+    let hook = |arguments: &[&str], said: &[(&str, &str)]| {
+        let mut command = world.command(env!("CARGO_BIN_EXE_stanch"));
+        command.args(["hook", "pre-push"]).args(arguments).envs(said.iter().copied()).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdin.take());
+        Ran::of(child.wait_with_output().unwrap())
+    };
+    let told = [
+        ("PRE_COMMIT", "1"),
+        ("PRE_COMMIT_REMOTE_NAME", "origin"),
+        ("PRE_COMMIT_LOCAL_BRANCH", "refs/heads/main"),
+        ("PRE_COMMIT_REMOTE_BRANCH", "refs/heads/main"),
+    ];
+    // With and without the arguments, of the first commit and of a later one.
+    let ends = [("PRE_COMMIT_FROM_REF", ZERO), ("PRE_COMMIT_TO_REF", &new)];
+    for arguments in [&[][..], &["origin"]] {
+        hook(arguments, &told).expect(1).says("push stopped").hides(&token(260));
+        hook(arguments, &[&told[..], &ends].concat()).expect(1).says("push stopped");
+        hook(arguments, &told[..1]).expect(2).says("nothing was scanned").says("PRE_COMMIT_LOCAL_BRANCH");
+    }
+    // Without a framework nothing is pushed, unless nobody says where to either.
+    hook(&["origin"], &[]).expect(0);
+    hook(&[], &[]).expect(2).says("nothing was scanned");
 }

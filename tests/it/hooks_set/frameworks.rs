@@ -46,6 +46,7 @@ fn a_framework_that_hands_over_little_is_understood() {
     world.stanch(&["hook", "framework", "commit-msg"]).expect(1);
     world.write("message", "nothing\n");
     world.stanch(&["hook", "framework", "commit-msg", "message"]).expect(0);
+    world.stanch(&["hook", "commit-msg", "nowhere"]).expect(3).says("cannot read nowhere").says("\"$1\"");
     // The first push of all: the framework names the reference, and neither of its ends.
     world.commit("leak", token(412), "first");
     let mut command = world.command(env!("CARGO_BIN_EXE_stanch"));
