@@ -1,13 +1,11 @@
 //! A person may go past a hook with a reason, which is noted, and which pre-push and all later scans see again.
 
+use crate::cli::discretion;
 use crate::cli::exit::Code;
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
-use crate::engine::Engine;
-use crate::model::FingerprintKey;
-use crate::scan::{Outcome, Scanner};
+use crate::scan::Outcome;
 use crate::source::git::skips::{Skip, Skips};
-use crate::suppress::Suppressions;
 use crate::wiring::scanner::Whereabouts;
 use git2::{Oid, Repository};
 
@@ -28,20 +26,12 @@ pub(super) fn note(
     contents: impl FnOnce(&Repository) -> Vec<Oid>,
 ) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let reason = without_secrets(reason)?;
+    // Some write the token itself into the reason.
+    let reason = discretion::without_tokens(reason)?;
     let contents = contents(&repository);
     Skip { at: clock.now().to_string(), hook: hook.to_owned(), contents, reason: reason.clone() }.note(&repository)?;
     tracing::warn!(reason, hook, "nothing is scanned: the reason is noted, and the next hook scans again");
     Ok(Code::Clean)
-}
-
-/// Some write the token itself into the reason.
-fn without_secrets(reason: &str) -> Result<String, Failure> {
-    let engine = Engine::new(crate::rules::builtin()).map_err(|error| Failure::of(Code::Outside, &error))?;
-    // Nothing that is named by this key leaves this function.
-    let key = FingerprintKey::of_installation(Vec::new());
-    let scanner = Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false };
-    Ok(scanner.without_secrets(reason))
 }
 
 /// Says of each finding how it went past the hooks before.
