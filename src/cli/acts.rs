@@ -238,11 +238,15 @@ pub struct Health {
     #[arg(long)]
     pub ready: bool,
     /// Where it listens, instead of what the operator's file says
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_address)]
     pub address: Option<std::net::SocketAddr>,
     /// Where the operator's file is
     #[command(flatten)]
     pub config: Configured,
+}
+
+fn parse_address(text: &str) -> Result<std::net::SocketAddr, String> {
+    text.parse().map_err(|_| "write a number address and a port, for instance 127.0.0.1:8481".to_owned())
 }
 
 /// The whole loop in a scratch directory: issuer, service and repository are real, and local.

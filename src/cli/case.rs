@@ -1,5 +1,6 @@
 //! `stanch case`: what is open, what happened, and what a person may do about it.
 
+use super::discretion;
 use super::exit::Code;
 use super::failure::Failure;
 use super::follow::{Followed, follow, leave};
@@ -28,25 +29,31 @@ pub(super) fn run(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
 async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
     let mending = Mending::open(given.config.as_deref()).await.map_err(Failure::from)?;
     let screen = Screen::new(verbose);
+    // A reason is kept in the journal.
+    let said = |reason: &str| discretion::without_tokens(reason);
     match &given.verb {
         acts::CaseVerb::List { json } => list(&mending, &screen, *json).await,
         acts::CaseVerb::Show { id, json } => show(&mending, &screen, &rotation_id(id), *json).await,
         acts::CaseVerb::Watch { id } => watch(&mending, &screen, &rotation_id(id)).await,
-        acts::CaseVerb::Deny { id, reason } => deny(&mending, &screen, &rotation_id(id), reason).await,
+        acts::CaseVerb::Deny { id, reason } => deny(&mending, &screen, &rotation_id(id), &said(reason)?).await,
         acts::CaseVerb::Approve { id, plan } => approve(&mending, &screen, &rotation_id(id), plan.as_deref()).await,
         acts::CaseVerb::Provide { id, secret: acts::Stdin::Stdin } => {
             provide(&mending, &screen, &rotation_id(id)).await
         }
         acts::CaseVerb::Resume { id, reason } => {
-            order(&mending, &screen, &rotation_id(id), Order::Resume, reason).await
+            order(&mending, &screen, &rotation_id(id), Order::Resume, &said(reason)?).await
         }
-        acts::CaseVerb::Abort { id, reason } => order(&mending, &screen, &rotation_id(id), Order::Abort, reason).await,
-        acts::CaseVerb::Pause { id, reason } => order(&mending, &screen, &rotation_id(id), Order::Pause, reason).await,
+        acts::CaseVerb::Abort { id, reason } => {
+            order(&mending, &screen, &rotation_id(id), Order::Abort, &said(reason)?).await
+        }
+        acts::CaseVerb::Pause { id, reason } => {
+            order(&mending, &screen, &rotation_id(id), Order::Pause, &said(reason)?).await
+        }
         acts::CaseVerb::Abandon { id, reason } => {
-            order(&mending, &screen, &rotation_id(id), Order::Abandon, reason).await
+            order(&mending, &screen, &rotation_id(id), Order::Abandon, &said(reason)?).await
         }
         acts::CaseVerb::RevokeNow { id, reason } => {
-            order(&mending, &screen, &rotation_id(id), Order::RevokeNow, reason).await
+            order(&mending, &screen, &rotation_id(id), Order::RevokeNow, &said(reason)?).await
         }
     }
 }

@@ -2,6 +2,7 @@
 //! base's word, and what cannot be read is never taken for clean.
 
 use super::args::{CiArguments, Common, Form};
+use super::discretion;
 use super::exit::Code;
 use super::failure::Failure;
 use super::hook::bypass;
@@ -29,7 +30,7 @@ const PARDONS: usize = 20;
 pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     let stop = interruption::stop()?; // from here on a signal ends the run with a report
     let occasion = Occasion::of(&|name| std::env::var(name).ok())?;
-    let (whereabouts, masking) = (Whereabouts::Environment, bypass::masking()?);
+    let (whereabouts, masking) = (Whereabouts::Environment, discretion::masking()?);
     let plain = |words: &str| masking.without_secrets(words);
     if arguments.fetch {
         changes::deepen(&occasion, &whereabouts, stop, &mut |words| tell(&format!("stanch: {}", plain(words))))?;
@@ -55,7 +56,8 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     let mut outcome = prepared.scanner.run_until(&prepared.source, stop)?;
     bypass::mark_noted(&mut outcome); // a runner may use its clone again, or be where somebody commits
     let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
-    let (about, scope) = complete(&mut outcome, changes, &occasion);
+    let plain = |text: &str| prepared.scanner.without_secrets(text);
+    let (about, scope) = complete(&mut outcome, changes, &occasion, &plain);
     let judge = Judge {
         gate: arguments.gate.map(Severity::from),
         strict: false,
@@ -69,12 +71,19 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     Ok(code)
 }
 
-/// Adds what the clone does not have to what could not be read, and says what a reviewer should know.
-fn complete(outcome: &mut Outcome, changes: Changes, occasion: &Occasion) -> (About, Scope) {
+/// Adds what the clone does not have to what could not be read, and says what a reviewer should know. Names of branches,
+/// settings of the job and reasons of exceptions may hold tokens.
+fn complete(
+    outcome: &mut Outcome,
+    changes: Changes,
+    occasion: &Occasion,
+    plain: &dyn Fn(&str) -> String,
+) -> (About, Scope) {
     let unread = unread(outcome);
     let gaps = &mut outcome.coverage.gaps;
     let read = gaps.count;
     for gap in changes.gaps.into_iter().chain(unread) {
+        let gap = Gap { what: plain(&gap.what), remedy: gap.remedy.as_deref().map(plain) };
         gaps.count += u64::from(gaps.first.insert(gap));
     }
     let mut notices = changes.notices;
@@ -83,7 +92,8 @@ fn complete(outcome: &mut Outcome, changes: Changes, occasion: &Occasion) -> (Ab
     }
     notices.extend(pardons(&outcome.pardons));
     let scope = changes.range.map_or(Scope::History, Scope::Range);
-    (About { words: Some(changes.words), notices, commit: changes.tip }, scope)
+    let notices = notices.iter().map(|notice| plain(notice)).collect();
+    (About { words: Some(plain(&changes.words)), notices, commit: changes.tip }, scope)
 }
 
 /// What was excused is named, so that nobody excuses himself unseen.
@@ -148,6 +158,7 @@ fn append(path: &Path, report: &Report<'_>, style: Style) -> io::Result<()> {
 
 /// Says something to whoever reads the job's log. Where that is closed, the exit code still tells.
 fn tell(line: &str) {
+    let line = discretion::without_tokens(line).unwrap_or_default();
     let mut out = io::stderr().lock();
     let _told = writeln!(out, "{line}").is_ok();
 }

@@ -1,5 +1,6 @@
 //! A command that could not do its work: what happened, and what to do about it.
 
+use super::discretion;
 use super::exit::Code;
 use crate::config::repository::RepositoryError;
 use crate::source::{SourceError, Trouble};
@@ -48,14 +49,13 @@ impl Failure {
         self
     }
 
-    /// Prints it to standard error. Where that is closed, the exit code still tells.
+    /// Prints it to standard error, a token in it masked. Where that is closed, the exit code still tells.
     pub fn print(&self) {
+        let hints: String = self.hints.iter().map(|hint| format!("  hint: {hint}\n")).collect();
+        let said = format!("stanch: {}\n{hints}", self.message);
+        let said = discretion::without_tokens(&said).unwrap_or_else(|_| "stanch: failed\n".to_owned());
         let mut out = std::io::stderr().lock();
-        let mut written = writeln!(out, "stanch: {}", self.message);
-        for hint in &self.hints {
-            written = written.and(writeln!(out, "  hint: {hint}"));
-        }
-        drop(written);
+        drop(out.write_all(said.as_bytes()));
     }
 }
 

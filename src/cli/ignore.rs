@@ -1,6 +1,7 @@
 //! `stanch ignore`: writes an exception.
 
 use super::args::IgnoreArguments;
+use super::discretion;
 use super::exit::Code;
 use super::failure::Failure;
 use super::output::print;
@@ -25,13 +26,15 @@ pub(super) fn run(arguments: &IgnoreArguments, clock: &dyn Clock) -> Result<Code
         return Err(wrong(format!("--until {} has passed: the exception would excuse nothing", arguments.until))
             .hint("give a day to come, as YYYY-MM-DD"));
     }
+    // The file is committed.
+    let reason = discretion::without_tokens(&arguments.reason)?;
     let by = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let entry = NewEntry {
         print: &arguments.fingerprint,
         kind: &arguments.kind,
         path: &arguments.path,
         until: arguments.until,
-        reason: &arguments.reason,
+        reason: &reason,
         by: by.as_deref().unwrap_or("unknown"),
     };
     let path = work_tree_above(Path::new(".")).unwrap_or_else(|| PathBuf::from(".")).join(FILE_NAME);

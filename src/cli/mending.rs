@@ -2,6 +2,7 @@
 
 use super::exit::Code;
 use super::failure::Failure;
+use crate::config::operator::OperatorError;
 use crate::demo::DemoError;
 use crate::inventory::InventoryError;
 use crate::journal::{AuditError, JournalError};
@@ -31,6 +32,13 @@ impl From<MendingError> for Failure {
             MendingError::NoConfiguration { .. } => failure
                 .hint("name the operator's file with --config FILE; the README shows one")
                 .hint("stanch demo needs none"),
+            MendingError::Operator(OperatorError::Read { .. }) => {
+                failure.hint("name the operator's file with --config FILE; the README shows one")
+            }
+            MendingError::Operator(_) => failure.hint("nothing was begun; the README shows such a file"),
+            MendingError::Secret { .. } => {
+                failure.hint("put it there, or name another place in the operator's file: file, env or credential")
+            }
             MendingError::Database(_) => failure.hint("nothing was begun: a rotation needs its journal first"),
             _ => failure,
         }
@@ -95,6 +103,9 @@ impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::Journal(error) => error.into(),
+            error @ (AuditError::Read { .. } | AuditError::Line { .. } | AuditError::Empty { .. }) => {
+                Self::of(Code::Outside, &error).hint("name a copy of the journal, or what stanch audit export wrote")
+            }
             error => Self::of(Code::Outside, &error),
         }
     }

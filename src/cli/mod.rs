@@ -15,6 +15,7 @@ pub mod credential;
 mod daemon;
 #[cfg(feature = "rotate")]
 mod demo;
+mod discretion;
 #[cfg(feature = "rotate")]
 mod dump;
 pub mod exit;
@@ -62,8 +63,12 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let code = if error.use_stderr() { Code::Usage } else { Code::Clean };
-            // With its output closed there is nobody to tell; the code still does.
-            let _printed = error.print().is_ok();
+            if error.use_stderr() {
+                discretion::print(&error);
+            } else {
+                // With its output closed there is nobody to tell.
+                let _printed = error.print().is_ok();
+            }
             return code.into();
         }
     };

@@ -3,6 +3,7 @@
 //! It is never the scanned repository's own file. What stands here is plain data; `wiring` makes adapters of it.
 
 mod provider;
+mod words;
 
 pub use provider::{AwsAuthority, PostgresAuthority, Provider, RedisAuthority, Tls};
 
@@ -288,8 +289,7 @@ impl Operator {
         let options = serde_yaml::options! { with_snippet: false, strict_booleans: true };
         let operator: Self = serde_yaml::from_str_with_options(text, options).map_err(|error| {
             let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-            let message = error.without_snippet().to_string();
-            let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+            let message = words::without_values(&error.without_snippet().to_string());
             OperatorError::Mistake { path: path.to_owned(), line, column, message }
         })?;
         operator.check(path)?;
@@ -303,17 +303,27 @@ impl Operator {
             column: at.column(),
             message,
         };
+        for (name, source) in &self.sources {
+            if let Some(problem) = source.value.problem(self.daemon.listen.is_some()) {
+                return Err(mistake(source.defined, format!("source '{name}' {problem}")));
+            }
+        }
         let mut places = BTreeMap::new();
         for (name, managed) in &self.credentials {
             let at = managed.defined;
             let paired = managed.value.provider.is_paired();
+            if !words::may_be_kind(&managed.value.kind.value) {
+                let message = "this is no kind: write one as stanch rules list shows it".to_owned();
+                return Err(mistake(managed.value.kind.defined, message));
+            }
             if managed.value.stores.is_empty() {
                 return Err(mistake(at, format!("credential '{name}' has no store: name at least one under 'stores'")));
             }
             for entry in &managed.value.stores {
                 let Some(store) = self.stores.get(&entry.value.store) else {
                     let known = self.stores.keys().cloned().collect::<Vec<_>>().join(", ");
-                    let message = format!("there is no store '{}'; the file names: {known}", entry.value.store);
+                    let named = words::shown(&entry.value.store);
+                    let message = format!("there is no store {named}; the file names: {known}");
                     return Err(mistake(entry.defined, message));
                 };
                 if entry.value.export.is_some() && !matches!(store.value, Store::Local { .. }) {

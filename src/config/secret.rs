@@ -1,11 +1,9 @@
 //! Where the secrets that the operator's file names come from: never from the file itself.
 
-use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Where a secret that stanch itself needs comes from: never the file itself.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Debug)]
 pub enum SecretSource {
     /// The first line of a file.
     File(PathBuf),

@@ -1,7 +1,7 @@
 //! What the daemon is told by the operator's file: where it listens, which repositories it watches, whom it alerts.
 
-use super::secret::SecretSource;
 use super::policy::Span;
+use super::secret::SecretSource;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -82,6 +82,29 @@ pub enum Watched {
 }
 
 impl Watched {
+    /// What is wrong with it; `is_listening` says whether calls can arrive.
+    pub(super) fn problem(&self, is_listening: bool) -> Option<&'static str> {
+        let (address, calls) = match self {
+            Self::Path { .. } => return None,
+            Self::Git { url, webhook, .. } => (Some(url), webhook.is_some()),
+            Self::Forge { base, webhook, .. } => (base.as_ref(), webhook.is_some()),
+        };
+        let parts = address.and_then(|address| address.split_once("://"));
+        let user = parts.and_then(|(_, rest)| rest.split('/').next()).and_then(|host| host.rsplit_once('@'));
+        // The user of ssh is a name; over HTTP it is a token as often as not.
+        let is_secret =
+            user.is_some_and(|(user, _)| user.contains(':') || parts.is_some_and(|(scheme, _)| scheme != "ssh"));
+        if address.is_some() && parts.is_none() {
+            Some("has an address that is none: begin it with https://, ssh://, http:// or file://")
+        } else if is_secret {
+            Some("has a user or a password in its address: use 'user' and 'token'")
+        } else if calls && !is_listening {
+            Some("has a webhook, but nothing listens: write daemon: { listen: '127.0.0.1:8480' }")
+        } else {
+            None
+        }
+    }
+
     /// The paths in it.
     pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         match self {

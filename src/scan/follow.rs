@@ -42,8 +42,10 @@ impl<'s> Following<'s> {
         Self { scanner, tool: tool.to_owned(), tally, scratch, notes }
     }
 
-    /// Something could not be followed up.
+    /// Something could not be followed up. What is said of it may hold a token.
     pub fn miss(&mut self, gap: Gap) {
+        let what = self.scanner.masked(&gap.what, &mut self.scratch).unwrap_or(gap.what);
+        let gap = Gap { what, remedy: gap.remedy };
         self.tally.add(Err(Unread::Gap(gap)));
     }
 
@@ -69,7 +71,8 @@ impl<'s> Following<'s> {
                 }
             }
             let own = exact.or_else(|| cut(&text, &lines, lead).filter(|_| lead.secret.is_none()));
-            match own.and_then(|span| pin(&text, span, lead)) {
+            let told = self.told(lead);
+            match own.and_then(|span| pin(&text, span, lead, &told)) {
                 _ if found => {}
                 Some(taken) => {
                     self.note(lead, &taken.secret);
@@ -110,7 +113,8 @@ impl<'s> Following<'s> {
         let whole = lead.secret.as_ref().filter(|_| pins).and_then(|secret| place_of(text, secret, None));
         let meant = |taken: &Taken| whole.is_none_or(|whole| overlap(taken.span, whole));
         if !all.taken.iter().any(meant) {
-            all.taken = whole.and_then(|span| pin(text, span, lead)).into_iter().collect();
+            let told = self.told(lead);
+            all.taken = whole.and_then(|span| pin(text, span, lead, &told)).into_iter().collect();
         }
         for taken in &all.taken {
             self.note(lead, &taken.secret);
@@ -152,25 +156,45 @@ impl<'s> Following<'s> {
         }
     }
 
+    /// The other scanner's words. Some put the value itself into them.
+    fn told(&mut self, lead: &Lead) -> Told {
+        let mut plain = |text: &str| {
+            let text = self.scanner.masked(text, &mut self.scratch).unwrap_or_else(|| text.to_owned());
+            #[expect(clippy::disallowed_methods, reason = "the value is taken out of the words about it")]
+            match lead.secret.as_ref().map(|secret| std::str::from_utf8(secret.expose())) {
+                Some(Ok(value)) if !value.is_empty() => text.replace(value, "\u{2026}"),
+                _ => text,
+            }
+        };
+        Told { rule: plain(&lead.rule), title: plain(&lead.title) }
+    }
+
     fn note(&mut self, lead: &Lead, secret: &Secret) {
         let says = match lead.live {
             Some(true) => ", which says that it is live",
             Some(false) => ", which says that it is not live",
             None => "",
         };
-        let note = format!("found by {} as {}{says}", self.tool, lead.rule);
+        let rule = self.told(lead).rule;
+        let note = format!("found by {} as {rule}{says}", self.tool);
         self.notes.entry(self.scanner.key.fingerprint(secret)).or_insert(note);
     }
 }
 
+/// Rule and title without the value.
+struct Told {
+    rule: String,
+    title: String,
+}
+
 /// The value under the other scanner's name.
-fn pin(text: &[u8], span: Span, lead: &Lead) -> Option<Taken> {
+fn pin(text: &[u8], span: Span, lead: &Lead, told: &Told) -> Option<Taken> {
     let secret = Secret::new(text.get(span.start..span.end).filter(|value| !value.is_empty())?.to_vec());
     let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let rule: String = lead.rule.chars().take(60).map(word).collect();
+    let rule: String = told.rule.chars().take(60).map(word).collect();
     Some(Taken {
         kind: KindId::new(format!("{IMPORTED}{rule}")),
-        title: lead.title.chars().take(200).collect(),
+        title: told.title.chars().take(200).collect(),
         severity: if lead.live == Some(true) { Severity::Critical } else { Severity::High },
         confidence: Confidence::Medium,
         span,

@@ -5,7 +5,7 @@
 
 use crate::world::Ran;
 use crate::world::http::{Answer, Asked, Reply, Server};
-use crate::world::shop::{Running, Shop, run};
+use crate::world::shop::{Running, Shop, run, until};
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -183,6 +183,20 @@ fn canaries(shop: &Shop, wild: &Wild) -> Vec<Canary> {
 const OFFICES: [&str; 8] =
     ["repository", "demonstration", "authority", "wild.authority", "shop.token", "wild.token", "given", "envelope.key"];
 
+/// Every form of a report.
+const FORMS: [&str; 10] = [
+    "text",
+    "lines",
+    "json",
+    "sarif",
+    "gitlab",
+    "junit",
+    "github",
+    "summary",
+    "bitbucket-report",
+    "bitbucket-annotations",
+];
+
 /// With everything in the log, as text or as JSON.
 fn loud(mut command: Command, form: &str) -> Command {
     command.args(["-vvv", "--log-format", form]).env("STANCH_LOG", "trace");
@@ -193,7 +207,6 @@ fn loud(mut command: Command, form: &str) -> Command {
 fn no_scan_says_what_it_found() {
     let shop = Shop::open();
     let fingerprint = shop.leak();
-    let canaries = [Canary::new("the leaked token", &shop.leaked)];
     let top = shop.at("repository");
     // A name, a message and a line of text around it are no hiding places either.
     std::fs::write(top.join("more.py"), format!("a = '{0}' # {0}\nb = \"{0}\"\n", shop.leaked)).unwrap();
@@ -205,10 +218,30 @@ fn no_scan_says_what_it_found() {
         run(command).expect(0);
     };
     git(&["add", "-A"]);
+    // Another scanner tells whole secrets, also where nobody looks for one.
+    let told = json!([{
+        "RuleID": shop.leaked, "Description": shop.leaked, "StartLine": 1, "EndLine": 1, "StartColumn": 6,
+        "EndColumn": 60, "Match": shop.leaked, "Secret": shop.leaked, "File": named, "Commit": "", "Entropy": 4.0,
+        "Author": shop.leaked, "Email": "", "Date": "", "Message": shop.leaked, "Tags": [shop.leaked],
+        "Fingerprint": shop.leaked
+    }]);
+    // No rule of ours knows this one.
+    let opaque = format!("opaque{}value{}", 4711, 0x00c0_ffee);
+    std::fs::write(top.join("opaque.ini"), format!("word = {opaque}\n")).unwrap();
+    let words = format!("a word {opaque} was found");
+    let other = json!({
+        "RuleID": words, "Description": words, "StartLine": 1, "EndLine": 1, "StartColumn": 8, "EndColumn": 30,
+        "Match": opaque, "Secret": opaque, "File": "opaque.ini", "Commit": "", "Message": words, "Tags": [],
+        "Fingerprint": words
+    });
+    let told = json!([told[0], other]);
+    let canaries = [Canary::new("the leaked token", &shop.leaked), Canary::new("the other value", &opaque)];
+    std::fs::write(top.join("report"), told.to_string()).unwrap();
+    std::fs::write(top.join("message"), format!("a message\n\nwith {}\n", shop.leaked)).unwrap();
     let mut runs: Vec<Vec<String>> = Vec::new();
     let targets: [&[&str]; 5] = [&["."], &["--staged"], &["--history"], &["--range", "HEAD~1..HEAD"], &["-"]];
     for target in targets {
-        for form in ["text", "lines", "json", "sarif"] {
+        for form in FORMS {
             let words = [&["scan"][..], target, &["--format", form, "--color", "always"]].concat();
             runs.push(words.into_iter().map(str::to_owned).collect());
         }
@@ -219,8 +252,23 @@ fn no_scan_says_what_it_found() {
                 .concat(),
         );
     }
-    let more: [&[&str]; 7] = [
+    for form in FORMS {
+        for words in [["ci", "--format", form].as_slice(), &["import", "report", "--format", form]] {
+            runs.push(words.iter().map(|word| (*word).to_owned()).collect());
+        }
+    }
+    let more: [&[&str]; 17] = [
         &["hook", "pre-commit"],
+        &["hook", "commit-msg", "message"],
+        &["hook", "pre-push", "origin", &shop.leaked],
+        &["hook", "pre-receive"],
+        &["hook", "update", &shop.leaked, "1", "2"],
+        &["hook", "install"],
+        &["hook", "status"],
+        &["hook", "uninstall"],
+        &["import", "-"],
+        &["import", "--from", "sarif", "report"],
+        &["ignore", &fingerprint, "--reason", &shop.leaked, "--until", "2099-01-01"],
         &["scan", "no/such/path"],
         &["ignore", &shop.leaked, "--reason", "pasted by mistake", "--until", "2099-01-01"],
         &["scan", "--range", "nothing..HEAD"],
@@ -232,7 +280,7 @@ fn no_scan_says_what_it_found() {
     for words in &runs {
         for form in ["text", "json"] {
             let mut command = shop.program(&words.iter().map(String::as_str).collect::<Vec<_>>());
-            command.current_dir(&top);
+            command.current_dir(&top).env("STANCH_BASE", if form == "json" { "HEAD~1" } else { &shop.leaked });
             std::fs::write(shop.at("given"), format!("x = '{}'\n", shop.leaked)).unwrap();
             command.stdin(Stdio::from(std::fs::File::open(shop.at("given")).unwrap()));
             let ran = run(loud(command, form));
@@ -350,4 +398,81 @@ fn the_demonstration_keeps_its_secrets() {
     assert_silent(&ran, "demo", &canaries);
     let offices = ["repository", "authority", "shop.token", "envelope.key"];
     assert!(assert_clean_below(&directory, &canaries, &offices) >= 3);
+}
+
+#[test]
+fn the_daemon_tells_everybody_everything_but_the_token() {
+    let shop = Shop::open();
+    let told: Arc<Mutex<Vec<Asked>>> = Arc::default();
+    let heard = Arc::clone(&told);
+    let desk = Server::start(move |asked| {
+        heard.lock().unwrap().push(asked);
+        Answer::Reply(Reply::of(204, ""))
+    });
+    let key = "the \"key\" of 100% \\ webhooks/+=";
+    std::fs::write(shop.at("alert-url"), format!("http://{}/desk", desk.address)).unwrap();
+    std::fs::write(shop.at("alert-secret"), key).unwrap();
+    let health = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    shop.configure(|text| {
+        let more = format!(
+            "sources:
+  shop: {{ driver: path, path: repository }}
+alerts:
+  desk: {{ to: {{ driver: webhook, url: {{ file: alert-url }}, secret: {{ file: alert-secret }} }} }}
+daemon: {{ poll: 300ms, health: '{health}' }}
+"
+        );
+        text.replace("when: ask", "when: automatic") + &more
+    });
+    shop.leak();
+    let daemon = Running::start(loud(shop.program(&["daemon"]), "json"));
+    until("the case is closed", || shop.stanch(&["case", "list", "--json"]).stdout.contains("\"stage\":\"Closed\""));
+    let heard = |text: &str| {
+        let told = told.lock().unwrap();
+        told.iter().any(|asked| String::from_utf8_lossy(&asked.body).contains(text))
+    };
+    until("the end is told", || heard("\"moment\":\"done\""));
+    shop.assert_rotated();
+    let fresh = String::from_utf8(shop.stored()).unwrap();
+    let canaries = [
+        Canary::new("the leaked token", &shop.leaked),
+        Canary::new("the new token", &fresh),
+        Canary::new("the shop's authority", &shop.authority),
+        Canary::new("the key of the webhook", key),
+    ];
+    let absent = |place: &str, bytes: &[u8]| canaries.iter().for_each(|canary| canary.assert_absent(place, bytes));
+
+    for path in ["/metrics", "/readyz", "/livez", &format!("/{}", shop.leaked)] {
+        let reply = Asked::new("GET", path, b"").send(health).unwrap();
+        assert!(reply.status == 404 || !reply.body.is_empty(), "{path}");
+        absent("an answer of the health listener", &reply.body);
+        reply.headers.iter().for_each(|(_, value)| absent("its headers", value.as_bytes()));
+    }
+    for own in ["cmdline", "environ"] {
+        let bytes = std::fs::read(format!("/proc/{}/{own}", daemon.child.id())).unwrap();
+        assert!(memchr(&bytes, if own == "cmdline" { b"daemon" } else { b"STANCH_LOG" }));
+        absent(own, &bytes);
+    }
+    for asked in told.lock().unwrap().iter() {
+        absent("the body of a message", &asked.body);
+        asked.headers.iter().for_each(|(_, value)| absent("the headers of a message", value));
+        assert!(asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("stanch-signature")));
+    }
+    for words in [&["case", "show", "C-0001", "--json"][..], &["case", "show", "C-0001"], &["audit", "export"]] {
+        assert_silent(&run(loud(shop.program(words), "json")).expect(0), &words.join(" "), &canaries);
+    }
+    // Words of people are kept: one that holds a token is not kept as it was typed.
+    shop.overwrite(&fresh);
+    let mut paused = shop.program(&["case", "abandon", "C-0001", "--reason"]);
+    paused.arg(&shop.leaked);
+    assert_silent(&run(loud(paused, "json")), "a reason", &canaries);
+    let files = ["journal.db", "journal.db-wal"].map(|name| std::fs::read(shop.at(name)).unwrap());
+    assert!(memchr(&files.concat(), b"stanch.demo-token"), "there is something to search");
+    files.iter().for_each(|bytes| absent("the journal", bytes));
+    shop.stanch(&["drain"]).expect(0);
+    let ran = daemon.end().expect(0);
+    assert!(ran.stderr.contains("Minted"), "there is a log to search: {}", ran.stderr);
+    assert_silent(&ran, "the daemon", &canaries);
+    let offices = [&OFFICES[..], &["alert-secret"]].concat();
+    assert!(assert_clean_below(shop.at(".").as_path(), &canaries, &offices) >= 3);
 }

@@ -115,3 +115,44 @@ fn every_decision_has_a_number_of_its_own() {
     }
     assert_eq!(seen.len(), usize::from(seen.last().copied().unwrap_or_default()), "a number is missing");
 }
+
+/// The blocks of a page in this language.
+#[cfg(feature = "rotate")]
+fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+    let fence = format!("```{language}\n");
+    page.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect()
+}
+
+#[cfg(feature = "rotate")]
+#[test]
+fn the_operators_files_on_the_pages_are_taken() {
+    let readme = read(&root().join("README.md"));
+    let alerts = read(&root().join("docs/alerts.md"));
+    for (page, least, text) in [("README.md", 3, &readme), ("docs/alerts.md", 1, &alerts)] {
+        let blocks = blocks(text, "yaml");
+        assert!(blocks.len() >= least, "{page}");
+        let world = crate::world::World::bare();
+        world.write("o.yaml", blocks.concat());
+        world.stanch(&["drain", "--config", "o.yaml"]).expect(0).says("no daemon runs here");
+    }
+}
+
+#[cfg(feature = "rotate")]
+#[test]
+fn the_commands_on_the_first_page_are_commands() {
+    let readme = read(&root().join("README.md"));
+    let lines = blocks(&readme, "sh").into_iter().flat_map(str::lines);
+    let mut seen = 0;
+    for line in lines {
+        let command = line.split(" #").next().unwrap_or_default().split(" < ").next().unwrap_or_default();
+        let Some(words) = command.strip_prefix("STANCH_BASE=origin/main ").unwrap_or(command).strip_prefix("stanch ")
+        else {
+            continue;
+        };
+        seen += 1;
+        let words: Vec<&str> = words.split_whitespace().chain(["--help"]).collect();
+        let ran = crate::world::World::bare().stanch(&words);
+        assert_eq!(ran.code, 0, "{line}: {}", ran.stderr);
+    }
+    assert!(seen >= 8, "only {seen} commands were read");
+}

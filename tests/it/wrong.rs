@@ -172,9 +172,290 @@ fn wrong_files() -> Vec<Wrong> {
     ]
 }
 
+/// An operator's file; without mistakes but for what is put in or changed.
+#[cfg(feature = "rotate")]
+fn operator(more: &str) -> String {
+    format!(
+        "stores:
+  local: {{ driver: local, directory: secrets }}
+credentials:
+  shop:
+    kind: stanch.demo-token
+    provider: {{ driver: http, base: 'http://127.0.0.1:1', authority: {{ file: authority }} }}
+    stores:
+      - {{ store: local, path: a }}
+{more}"
+    )
+}
+
+#[cfg(feature = "rotate")]
+fn wrong_operators() -> Vec<Wrong> {
+    const DAEMON: &[&str] = &["daemon", "--config", "c.yaml"];
+    const ROTATE: &[&str] = &["rotate", "--credential", "shop", "--config", "c.yaml"];
+    const SHOWS: &str = "hint: nothing was begun; the README shows such a file";
+    let adding = |more: &str, place, remedy| file("c.yaml", operator(more), DAEMON, place, remedy);
+    let changed = |right: &str, wrong: &str, place, remedy| {
+        let text = operator("");
+        assert_eq!(text.matches(right).count(), 1, "{right}");
+        file("c.yaml", text.replace(right, wrong), ROTATE, place, remedy)
+    };
+    vec![
+        file("c.yaml", "stores: [", DAEMON, "c.yaml:1:9: ", SHOWS),
+        file("c.yaml", "storse: {}", DAEMON, "c.yaml:1:1: unknown field `storse`", "expected one of journal, rules"),
+        adding("sources: { a: { driver: path } }\n", "c.yaml:9:", "missing field `path`"),
+        adding("sources: { a: { driver: svn, path: x } }\n", "c.yaml:9:17: unknown variant `svn`", "one of path, git"),
+        adding("sources: { a: { driver: git, url: 'ftp:x' } }\n", "c.yaml:9:", "begin it with https://, ssh://"),
+        adding("sources: { a: { driver: git, url: 'https://tok@h/x' } }\n", "c.yaml:9:", "use 'user' and 'token'"),
+        adding("sources: { a: { driver: git, url: 'https://h/x', every: soon } }\n", "c.yaml:9:", "30s, 15m, 2h"),
+        adding("sources: { a: { driver: git, url: 'https://h/x', token: x } }\n", "c.yaml:9:", "{ file: PATH }"),
+        adding(
+            "sources: { a: { driver: forge, forge: github, organisation: x, webhook: { file: x } } }\n",
+            "c.yaml:9:",
+            "write daemon: { listen: '127.0.0.1:8480' }",
+        ),
+        adding(
+            "sources: { a: { driver: forge, forge: cvs, organisation: x } }\n",
+            "unknown variant `cvs`",
+            "expected one of github, gitlab, bitbucket, gitea",
+        ),
+        adding("alerts: { a: { to: { driver: pigeon } } }\n", "c.yaml:9:22: ", "expected one of webhook, slack, teams"),
+        adding(
+            "alerts: { a: { from: never, to: { driver: slack, url: { file: x } } } }\n",
+            "c.yaml:9:22: ",
+            "info, warning, error, critical",
+        ),
+        adding(
+            "alerts: { a: { to: { driver: slack, url: { file: x } } } }\n",
+            "that a needs from x",
+            "hint: put it there",
+        ),
+        adding(
+            "alerts: { a: { to: { driver: slack, url: { file: x, env: X } } } }\n",
+            "c.yaml:9:",
+            "write one of file, env",
+        ),
+        adding(
+            "alerts: { a: { to: { driver: syslog, address: 'smoke://x' } } }\n",
+            "a cannot be set up: 'smoke://x'",
+            "write udp://host:port",
+        ),
+        adding("daemon: { listen: here }\n", "c.yaml:9:19: ", "write one such as 127.0.0.1:8480"),
+        adding("daemon: { poll: soon }\n", "c.yaml:9:17: 'soon'", "30s, 15m, 2h"),
+        adding("daemon: { pool: 60s }\n", "c.yaml:9:11: unknown field `pool`", "listen, health, poll, drain, link"),
+        changed("store: local", "store: lokal", "c.yaml:8:9: there is no store 'lokal'", "the file names: local"),
+        changed("kind: stanch.demo-token", "kind: no.kind", "'no.kind'", "stanch rules list"),
+        changed("kind: stanch.demo-token", "kind: token", "c.yaml:5:11: ", "stanch rules list"),
+        changed(
+            "driver: http",
+            "driver: gopher",
+            "c.yaml:6:17: unknown variant `gopher`",
+            "http, aws-iam, postgres, redis",
+        ),
+        changed("authority: { file: authority }", "authority: x", "c.yaml:6:", "write where it is"),
+        changed("authority: { file: authority }", "values: x", "c.yaml:6:", "write a map"),
+        changed("path: a", "path: a, value: x", "c.yaml:8:9: ", "does not hold '{{secret}}'"),
+        changed("path: a", "pat: a", "c.yaml:8:", "store, path, value, export"),
+        changed(
+            "driver: http, base: 'http://127.0.0.1:1', authority",
+            "driver: redis, host: 127.0.0.1, user: u, autority",
+            "unknown field `autority`",
+            "host, port, user, authority, end_sessions",
+        ),
+        file(
+            "c.yaml",
+            operator("    policy: { when: perhaps }\n"),
+            ROTATE,
+            "c.yaml:9:",
+            "report, ask, ask-twice, automatic",
+        ),
+        file(
+            "c.yaml",
+            operator("    dependents: [{ name: a }]\n"),
+            ROTATE,
+            "c.yaml:9:18: ",
+            "one of http, command and postgres",
+        ),
+        file("c.yaml", operator(""), ROTATE, "the secret that shop needs from authority", "hint: put it there"),
+        file("c.yaml", operator(""), &["rotate", "--credential", "no", "--config", "c.yaml"], "'no'", "it names: shop"),
+        file(
+            "c.yaml",
+            operator(""),
+            &["rotate", "--config", "c.yaml"],
+            "name what to rotate",
+            "hint: write stanch rotate",
+        ),
+        file("c.yaml", operator(""), &["rotate", "x", "--config", "c.yaml"], "not a fingerprint", "write st1:"),
+        file(
+            "c.yaml",
+            operator(""),
+            &["case", "show", "C-9", "--config", "c.yaml"],
+            "C-0009",
+            "hint: stanch case list",
+        ),
+        file(
+            "c.yaml",
+            operator(""),
+            &["case", "watch", "../x", "--config", "c.yaml"],
+            "../x",
+            "hint: stanch case list",
+        ),
+        file(
+            "c.yaml",
+            operator(""),
+            &["notify", "test", "x", "--config", "c.yaml"],
+            "'x' under 'alerts'",
+            "it names: none",
+        ),
+        file("c.yaml", operator(""), &["health", "--config", "c.yaml"], "c.yaml does not say", "hint: write daemon: {"),
+        Wrong {
+            code: 4,
+            ..file("c.yaml", operator(""), &["reload", "--config", "c.yaml"], "no daemon", "stanch daemon starts")
+        },
+    ]
+}
+
+#[cfg(feature = "rotate")]
+fn wrong_uses() -> Vec<Wrong> {
+    let typed = |arguments, place, remedy| flags(arguments, 2, place, remedy);
+    let set =
+        |environment, arguments, code, place, remedy| Wrong { environment, ..flags(arguments, code, place, remedy) };
+    let acme = |right: &str, wrong: &str, place, remedy| file("acme.yaml", rules(right, wrong), CHECK, place, remedy);
+    const CI: &[&str] = &["ci"];
+    const HEALTH: &[&str] = &["health", "--address", "here"];
+    vec![
+        typed(CI, "STANCH_BASE is not set", "hint: for instance STANCH_BASE=origin/main"),
+        typed(&["ci", "--format", "xml"], "'--format <FORMAT>'", "possible values: text"),
+        set(&[("STANCH_BASE", "gone")], CI, 3, "'HEAD' is not in this clone", "hint: fetch it"),
+        set(&[("GITHUB_ACTIONS", "true")], CI, 2, "GITHUB_EVENT_NAME", "hint: nothing was scanned"),
+        set(&[("GITLAB_CI", "true")], CI, 2, "CI_PIPELINE_SOURCE", "set STANCH_BASE"),
+        set(&[("TRAVIS", "true"), ("TRAVIS_COMMIT_RANGE", "x")], CI, 2, "TRAVIS_COMMIT_RANGE", "set STANCH_BASE"),
+        typed(&["hook", "install", "--via", "make"], "'--via <FORM>'", "possible values: git, config, pre-commit"),
+        typed(
+            &["hook", "install", "--hook", "post-commit"],
+            "'--hook <HOOK>'",
+            "possible values: pre-commit, commit-msg",
+        ),
+        typed(&["hook", "install", "--global", "--server"], "'--global' cannot be used with '--server'", "Usage: "),
+        typed(&["hook", "pre-push", "origin"], "nobody says what is pushed", "hint: standard input must be the one"),
+        typed(&["hook", "update", "a", "b", "c"], "REFERENCE OLD NEW", "hint: both objects"),
+        typed(&["hook", "pre-receive"], "standard input", "hint: git names them"),
+        typed(&["import", "nowhere"], "cannot read nowhere", "hint: name the file"),
+        file("r.json", "{}", &["import", "r.json"], "r.json: ", "hint: say whose it is with --from"),
+        file("r.json", "{}", &["import", "--from", "gitleaks", "r.json"], "r.json: 1:", "hint: let the scanner write"),
+        typed(&["import", "--from", "grep", "r.json"], "'--from <SCANNER>'", "gitleaks, trufflehog"),
+        typed(&["rotate", "--report", "r.json"], "<FINGERPRINT>", "Usage: stanch rotate --report"),
+        typed(&["rotate", "--credential", "x"], "there is no configuration", "hint: name the operator's file"),
+        typed(&["daemon", "--config", "none.yaml"], "could not read none.yaml", "hint: name the operator's file"),
+        typed(&["drain", "--config", "none.yaml"], "could not read none.yaml", "hint: name the operator's file"),
+        typed(&["case", "provide", "C-1"], "--secret <->", "Usage: stanch case provide"),
+        typed(&["case", "deny", "C-1"], "--reason <REASON>", "Usage: stanch case deny"),
+        typed(&["notify", "test"], "<SINK>", "Usage: stanch notify test <SINK>"),
+        typed(HEALTH, "'--address <ADDRESS:PORT>'", "for instance 127.0.0.1:8481"),
+        flags(&["audit", "verify", "nowhere"], 4, "could not read nowhere", "hint: name a copy of the journal"),
+        Wrong {
+            code: 4,
+            ..file("r.json", "{}", &["audit", "verify", "r.json"], "line 1 of r.json", "hint: name a copy")
+        },
+        acme(
+            "    detect:",
+            "    mint: { by_hand: { page: 'https://docs.acme.example/', steps: [] } }\n    detect:",
+            "acme.yaml:9:",
+            "step",
+        ),
+        acme(
+            "    detect:",
+            "    mint: { by_hand: { page: 'ftp://x', steps: [Press] } }\n    detect:",
+            "acme.yaml:9:",
+            "https://",
+        ),
+        acme(
+            "    detect:",
+            "    replace: { by_hand: { page: 'https://x', step: [Press] } }\n    detect:",
+            "acme.yaml:9:",
+            "did you mean `steps`?",
+        ),
+    ]
+}
+
+/// A token in every place where it does not belong: wherever it is refused, it is not repeated.
+#[cfg(feature = "rotate")]
+#[test]
+fn a_token_in_the_wrong_place_is_not_repeated() {
+    let token = crate::world::token(11);
+    let token = token.as_str();
+    let typed: [&[&str]; 22] = [
+        &[token],
+        &["scan", "--format", token],
+        &["scan", "--gate", token],
+        &["scan", token],
+        &["scan", "--range", token],
+        &["scan", "--max-size", token],
+        &["ci", "--output", token],
+        &["hook", token],
+        &["hook", "pre-push", "origin", token],
+        &["import", token],
+        &["import", "--from", token, "x"],
+        &["rules", "show", token],
+        &["ignore", token, "--reason", "x", "--until", "2999-01-01"],
+        &["ignore", "st1:abcd", "--reason", "x", "--until", token],
+        &["rotate", token, "--config", "c.yaml"],
+        &["rotate", "--credential", token, "--config", "c.yaml"],
+        &["rotate", "--credential", "shop", "--secret", token],
+        &["case", "show", token, "--config", "c.yaml"],
+        &["case", "deny", "C-1", "--reason", token, "--config", "c.yaml"],
+        &["case", "provide", "C-1", "--secret", token],
+        &["notify", "test", token, "--config", "c.yaml"],
+        &["health", "--address", token],
+    ];
+    for words in typed {
+        let world = World::new();
+        world.write("c.yaml", operator(""));
+        let ran = world.stanch(words);
+        assert!((1..=4).contains(&ran.code), "{}: {}", words[0], ran.code);
+        ran.hides(token);
+    }
+    // What no rule knows is not repeated either where only a secret can stand.
+    for secret in ["hunter2 by heart", token] {
+        let ran = World::new().stanch(&["case", "provide", "C-1", "--secret", secret]).expect(2);
+        ran.says("--secret").says("standard input is the only place").hides(secret);
+    }
+    let files = [
+        operator(&format!("sources: {{ a: {{ driver: git, url: 'https://x', token: {token} }} }}\n")),
+        operator(&format!("sources: {{ a: {{ driver: {token} }} }}\n")),
+        operator(&format!("sources: {{ {token}: {{ driver: path }} }}\n")),
+        operator(&format!("sources: {{ a: {{ driver: git, url: 'https://x:{token}@h/x' }} }}\n")),
+        operator(&format!("alerts: {{ a: {{ to: {{ driver: slack, url: 'https://x/{token}' }} }} }}\n")),
+        operator(&format!("alerts: {{ a: {{ to: {{ driver: slack, url: {{ env: {token} }} }} }} }}\n")),
+        operator(&format!("alerts: {{ a: {{ to: {{ driver: syslog, address: '{token}' }} }} }}\n")),
+        operator(&format!("daemon: {{ listen: {token} }}\n")),
+        operator(&format!("daemon: {{ poll: {token} }}\n")),
+        operator(&format!("    policy: {{ when: {token} }}\n")),
+        operator("").replace("store: local", &format!("store: {token}")),
+        operator("").replace("stanch.demo-token", token),
+        operator("").replace("driver: http", &format!("driver: {token}")),
+        operator("").replace("{ file: authority }", token),
+    ];
+    for text in files {
+        let world = World::new();
+        world.write("c.yaml", &text);
+        let ran = world.stanch(&["daemon", "--config", "c.yaml"]);
+        assert_eq!(ran.code, 2, "{text}\n{}", ran.stderr);
+        ran.hides(token);
+    }
+    // A reason is written down: without the token that somebody put into it.
+    let world = World::new();
+    let words = ["ignore", "st1:abcd", "--until", "2999-01-01", "--reason", &format!("it was {token}, a sample")];
+    world.stanch(&words).expect(0).hides(token).says("a sample");
+    crate::world::hides(&std::fs::read_to_string(world.top().join(".stanchignore")).unwrap(), token);
+}
+
 #[test]
 fn every_wrong_input_is_answered_with_its_place_and_a_remedy() {
-    let all: Vec<Wrong> = wrong_flags().into_iter().chain(wrong_files()).collect();
+    #[cfg(feature = "rotate")]
+    let more = wrong_operators().into_iter().chain(wrong_uses());
+    #[cfg(not(feature = "rotate"))]
+    let more = std::iter::empty();
+    let all: Vec<Wrong> = wrong_flags().into_iter().chain(wrong_files()).chain(more).collect();
     assert!(all.len() >= 40);
     let complaints: Vec<String> = all.iter().filter_map(complaint).collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));

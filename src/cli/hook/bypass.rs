@@ -1,13 +1,11 @@
 //! A person may go past a hook with a reason, which is noted, and which pre-push and all later scans see again.
 
+use crate::cli::discretion;
 use crate::cli::exit::Code;
 use crate::cli::failure::Failure;
 use crate::clock::Clock;
-use crate::engine::Engine;
-use crate::model::FingerprintKey;
-use crate::scan::{Outcome, Scanner};
+use crate::scan::Outcome;
 use crate::source::git::skips::{Skip, Skips};
-use crate::suppress::Suppressions;
 use crate::wiring::scanner::Whereabouts;
 use git2::{Oid, Repository};
 
@@ -28,22 +26,12 @@ pub(super) fn note(
     contents: impl FnOnce(&Repository) -> Vec<Oid>,
 ) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let reason = masking()?.without_secrets(reason);
+    // Some write the token itself into the reason.
+    let reason = discretion::without_tokens(reason)?;
     let contents = contents(&repository);
     Skip { at: clock.now().to_string(), hook: hook.to_owned(), contents, reason: reason.clone() }.note(&repository)?;
     tracing::warn!(reason, hook, "nothing is scanned: the reason is noted, and the next hook scans again");
     Ok(Code::Clean)
-}
-
-/// Masks tokens in words of others: some write the token itself into a reason, or into the name of a branch.
-///
-/// # Errors
-/// When the kinds cannot be looked for.
-pub(in crate::cli) fn masking() -> Result<Scanner, Failure> {
-    let engine = Engine::new(crate::rules::builtin()).map_err(|error| Failure::of(Code::Outside, &error))?;
-    // Nothing is named by this key.
-    let key = FingerprintKey::of_installation(Vec::new());
-    Ok(Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false })
 }
 
 /// Says of each finding how it went past the hooks before, or that nobody noted it.

@@ -329,7 +329,8 @@ async fn a_user_with_two_keys_is_held_and_nothing_is_deleted() {
     let leak = Leak::of_a_key(&[Place::Aws(format!("ci/{}", unique()))]).made().await;
     let second = leak.aws.key(&leak.user).await;
     let ran = leak.site.rotate(&leak.fingerprint()).expect(22).hides(&leak.old.secret).hides(&second.secret);
-    ran.says("held while making the new token: the provider has no room for another token").says("stanch case resume C-0001");
+    ran.says("held while making the new token: the provider has no room for another token")
+        .says("stanch case resume C-0001");
     assert_eq!(leak.keys().await, [(leak.old.name.clone(), true), (second.name.clone(), true)]);
     leak.service.never_failed().await;
     // Somebody makes room, and it goes on.
