@@ -157,6 +157,26 @@ pub enum CaseVerb {
     },
 }
 
+/// The sealed local store.
+#[derive(Debug, Subcommand)]
+pub enum StoreVerb {
+    /// Puts the first value of a credential into its local stores; replaces nothing
+    Fill {
+        /// The credential of the operator's file
+        #[arg(value_name = "CREDENTIAL")]
+        credential: String,
+        /// Takes the value from standard input
+        #[arg(long, value_name = "-")]
+        secret: Stdin,
+        /// Its public handle, where the stored value holds it: a key id, a role, a user
+        #[arg(long, value_name = "HANDLE")]
+        token: Option<String>,
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
+    },
+}
+
 /// The journal as evidence.
 #[derive(Args, Debug)]
 pub struct Audit {

@@ -84,6 +84,10 @@ pub enum Command {
     /// Open and closed cases, and what a person may do about them
     #[cfg(feature = "rotate")]
     Case(super::acts::Case),
+    /// The first value of a credential that the local store keeps
+    #[cfg(feature = "rotate")]
+    #[command(subcommand)]
+    Store(super::acts::StoreVerb),
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),

@@ -45,6 +45,8 @@ mod scan;
 mod screen;
 #[cfg(feature = "rotate")]
 mod signals;
+#[cfg(feature = "rotate")]
+mod store;
 
 use crate::clock::SystemClock;
 use crate::telemetry::{self, LogFormat, Logging};
@@ -101,6 +103,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
         Command::Case(arguments) => case::run(arguments, common.verbose > 0),
+        #[cfg(feature = "rotate")]
+        Command::Store(verb) => store::run(verb),
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
         #[cfg(feature = "rotate")]

@@ -110,7 +110,7 @@ mod tests {
         afar.found("other", vec![remote("other", "https://forge.invalid/acme/shop")]);
         let named = Named { name: "Acme/Shop".into(), urls: Vec::new(), objects: vec!["ab".into(); 3] };
         let shop = Job { source: "shop".into(), repository: "acme/shop".into() };
-        assert_eq!(afar.named("shop", &named), [shop.clone()]);
+        assert_eq!(afar.named("shop", &named), std::slice::from_ref(&shop));
         assert_eq!(afar.known()[&shop].wanted.len(), 1);
         afar.found("shop", vec![remote("shop", "https://forge.invalid/acme/shop")]);
         assert_eq!(afar.known()[&shop].wanted.len(), 1, "what was named is still wanted");

@@ -206,8 +206,8 @@ impl Judge {
 
     /// The case that was being opened when the process died before it could note which.
     async fn begun(&self, config: &Mending, known: &[Leak]) -> Result<Vec<RotationId>, DecideError> {
-        let begun = known.iter().filter_map(|leak| Some((leak, leak.decision.as_deref()?.strip_prefix(OPENING)?)));
-        let Some((leak, credential)) = begun.last() else { return Ok(Vec::new()) };
+        let mut begun = known.iter().filter_map(|leak| Some((leak, leak.decision.as_deref()?.strip_prefix(OPENING)?)));
+        let Some((leak, credential)) = begun.next_back() else { return Ok(Vec::new()) };
         let all = config.journal.list().await.map_err(DecideError::Journal)?;
         let fits =
             |listed: &&crate::journal::Listed| listed.credential == credential && listed.opened >= leak.first_seen;

@@ -4,6 +4,8 @@
 //! the numbers. It answers GET and HEAD, and only to who calls it by its own address: a web page that a browser on this
 //! machine shows must not read it under another name.
 
+mod door;
+
 use super::metrics::{CONTENT_TYPE, Metrics};
 use crate::clock::Clock;
 use axum::Router;
@@ -162,7 +164,7 @@ impl Health {
             .layer(limit)
             .layer(guard)
             .with_state(self);
-        axum::serve(listener, routes).with_graceful_shutdown(stop).await
+        axum::serve(door::Door::new(listener, door::LASTS), routes).with_graceful_shutdown(stop).await
     }
 
     async fn ready(&self) -> (bool, serde_json::Value) {

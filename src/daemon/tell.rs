@@ -23,6 +23,10 @@ pub(super) const MOST: usize = 1024;
 /// How often it is looked for what waits for a person, who is reminded.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// A case that ended since then is told of again at a start, and so many of the last ones are looked at.
+const SHORTLY: Duration = Duration::from_secs(3600);
+const LAST: usize = 50;
+
 /// The sinks in force, and how the ones before them are ended.
 pub(super) struct Voices {
     now: RwLock<Option<(Arc<Delivery>, watch::Sender<bool>)>>,
@@ -117,7 +121,7 @@ impl Teller {
     /// What is open now was told of by the process before, or is now, and is not counted as news.
     pub(super) async fn begin(house: Arc<House>, leaks: Leaks, mut news: mpsc::Receiver<RotationId>) {
         let mut this = Self { house, leaks, told: BTreeMap::new() };
-        for case in this.open().await {
+        for case in this.recent().await {
             this.story(&case, false).await;
         }
         let mut looks = tokio::time::interval(LOOK);
@@ -140,6 +144,20 @@ impl Teller {
                 Vec::new()
             }
         }
+    }
+
+    /// What is open, and what ended so shortly ago that the process before may not have told of it any more.
+    async fn recent(&self) -> Vec<RotationId> {
+        let mut cases = self.open().await;
+        let now = self.house.clock.now();
+        let all = self.house.journal.list().await.unwrap_or_default();
+        for ended in all.into_iter().rev().filter(|listed| !listed.open).take(LAST) {
+            let last = self.records(&ended.rotation).await.last().map(|record| record.event.at);
+            if last.is_some_and(|last| now.since(last) < SHORTLY) {
+                cases.push(ended.rotation);
+            }
+        }
+        cases
     }
 
     async fn records(&self, case: &RotationId) -> Vec<Record> {

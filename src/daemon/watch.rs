@@ -246,7 +246,7 @@ fn counts(event: &notify::Event) -> bool {
                 .windows(2)
                 .any(|pair| pair.first().is_some_and(|a| *a == ".git") && pair.get(1).is_some_and(|b| *b == "objects"))
     };
-    changes && !(event.paths.iter().all(is_noise) && !event.paths.is_empty())
+    changes && (event.paths.is_empty() || !event.paths.iter().all(is_noise))
 }
 
 #[cfg(test)]

@@ -61,6 +61,8 @@ pub enum Fault {
     After,
     /// It is refused.
     Refused,
+    /// It did happen, and is said to be refused: it arrived twice.
+    Disowned,
     /// It asks to wait.
     Throttled(Duration),
     /// It says that it has no room.
@@ -228,6 +230,9 @@ impl MemoryProvider {
             Some(Fault::Before) => Err(lost(Happened::No)),
             Some(Fault::Unsure) => Err(lost(Happened::Perhaps)),
             Some(Fault::After) => run(&mut inner).and(Err(lost(Happened::Perhaps))),
+            Some(Fault::Disowned) => {
+                run(&mut inner).and(Err(ProviderError::Refused { act: word, code: "ordered".to_owned() }))
+            }
             Some(Fault::Refused) => Err(ProviderError::Refused { act: word, code: "ordered".to_owned() }),
             Some(Fault::Throttled(after)) => Err(ProviderError::Throttled { act: word, after }),
             Some(Fault::Quota) => Err(ProviderError::Quota),

@@ -92,6 +92,8 @@ fn mint_failed(state: &mut State, failure: Failure, at: Timestamp) -> Option<()>
     if state.plan.abilities.chooser == Chooser::Server {
         if perhaps {
             state.go(Stage::Seeking, at);
+        } else if replace::once(&state.plan) {
+            replace::refused(state, failure.again, failure.why, at);
         } else {
             surely_not_minted(state, failure, at);
         }

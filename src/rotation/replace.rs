@@ -1,7 +1,7 @@
 //! Replacement in place: the new token's making is the old one's end, so the mint is the pivot. It is never sent again
 //! after an unknown outcome: whoever detects reuse would end the new token as well.
 
-use super::machine::overdue_since;
+use super::machine::{overdue_since, tries};
 use super::{Ending, Old, Plan, Stage, State, back, hand, revoke};
 use crate::model::{Chooser, Class, Reason, Timestamp, Verdict};
 
@@ -55,7 +55,8 @@ pub(super) fn old_answered(state: &mut State, verdict: &Verdict, at: Timestamp) 
     let (lives, deaths) = (std::mem::take(&mut state.lives), std::mem::take(&mut state.streak));
     // A request that nobody answered may still arrive, but not for ever.
     let begun = state.ending.since.unwrap_or(state.entered);
-    let settled = state.pending.is_none() || overdue_since(state, begun, at);
+    let is_open = state.pending.as_ref().is_some_and(|pending| pending.perhaps);
+    let settled = !is_open || overdue_since(state, begun, at);
     match verdict {
         Verdict::Live(_) | Verdict::Restricted(..) => {
             state.lives = lives.saturating_add(1);
@@ -63,8 +64,10 @@ pub(super) fn old_answered(state: &mut State, verdict: &Verdict, at: Timestamp) 
                 state.ready(at.after(pause), 0);
             } else if state.returning {
                 give_back(state, at)?;
-            } else {
+            } else if is_open {
                 state.hold(Reason::StillLive, at);
+            } else {
+                again(state, at);
             }
         }
         Verdict::Dead if deaths.saturating_add(1) < confirms => {
@@ -76,6 +79,26 @@ pub(super) fn old_answered(state: &mut State, verdict: &Verdict, at: Timestamp) 
         Verdict::Unknown(why) => unanswered(state, *why, at),
     }
     Some(())
+}
+
+/// It was refused. Whatever passed the request on may have done so twice, and the refusal may be of the second one: the old
+/// token is seen alive before another is sent.
+pub(super) fn refused(state: &mut State, again: bool, why: Reason, at: Timestamp) {
+    state.go(Stage::Seeking, at);
+    state.ready(at.after(state.plan.policy.pause), 0);
+    if !again {
+        state.hold(why, at);
+    }
+}
+
+/// It was refused and the old token lives, so it did not happen: another may be sent.
+fn again(state: &mut State, at: Timestamp) {
+    (state.pending, state.counted) = (None, None);
+    let spent = state.mints.saturating_sub(state.mints_resumed) >= tries(&state.plan.policy);
+    state.go(Stage::Minting, at);
+    if spent {
+        state.hold(Reason::Unexpected, at);
+    }
 }
 
 /// It cannot be asked: not being able to ask is neither life nor death.

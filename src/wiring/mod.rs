@@ -7,6 +7,8 @@ mod attended;
 #[cfg(feature = "rotate")]
 pub mod candidates;
 pub mod changes;
+#[cfg(feature = "rotate")]
+pub mod filling;
 pub mod imports;
 #[cfg(feature = "rotate")]
 pub mod mending;

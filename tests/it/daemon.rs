@@ -48,7 +48,7 @@ fn people_decide_through_it_with_the_same_words_and_codes() {
     approving.reads("ok, attests");
     signal(&approving, Signal::INT);
     approving.end().expect(130).says("the daemon goes on with it");
-    shop.case("pause").expect(22).says("a person said so");
+    shop.case("pause").expect(22).says(": a person said so");
     shop.case("pause").expect(2).says("pause is not possible now");
     shop.stanch(&["case", "abandon", "C-0001", "--reason", "a test"]).expect(22).says("STILL OPEN");
     shop.case("resume").expect(22);

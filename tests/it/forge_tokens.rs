@@ -173,6 +173,21 @@ fn a_token_that_can_only_replace_itself_is_left_to_a_person() {
     assert!(gitlab.find(&old).lives());
 }
 
+/// Whoever runs it accepts the outage: the token is asked once to replace itself, and its user works again afterwards.
+#[test]
+fn a_token_replaces_itself_where_the_policy_accepts_an_outage() {
+    let gitlab = Gitlab::start();
+    let (_, old) = gitlab.issue(7, "deploy", &["api"], Some(in_days(60)));
+    let provider = format!("base: '{}'", gitlab.at.base());
+    let desk = Desk::new(PERSONAL, &old, &provider, "", gitlab.at.address(), reads_projects);
+    desk.configure(|text| text.replace("when: automatic", "when: automatic, accept_outage: true"));
+    desk.rotate().expect(0).hides(&desk.stored());
+    let (old, new) = (gitlab.find(&old), gitlab.find(&desk.stored()));
+    assert!(!old.lives() && new.lives(), "{old:?} {new:?}");
+    assert_eq!((&new.scopes, new.expires, new.user), (&old.scopes, old.expires, old.user));
+    assert_eq!(gitlab.at.count("POST "), 1);
+}
+
 #[test]
 fn a_token_replaces_itself_for_as_long_as_it_had_and_a_second_time_ends_the_family() {
     let gitlab = Gitlab::start();

@@ -107,3 +107,20 @@ async fn a_check_holds_for_a_while_and_a_bad_one_is_named() {
     }
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
+
+#[tokio::test]
+async fn who_connects_and_says_nothing_keeps_nobody_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let door = door::Door::new(listener, Duration::from_millis(300));
+    let routes = Router::new().route("/livez", get(|| async { "alive" }));
+    let serving = tokio::spawn(async move { axum::serve(door, routes).await });
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(TcpStream::connect(at).await.unwrap());
+    }
+    let asked = ask(at, "GET", "/livez", "host: localhost\r\n");
+    let (status, _) = tokio::time::timeout(Duration::from_secs(30), asked).await.unwrap();
+    assert_eq!(status, 200);
+    serving.abort();
+}

@@ -184,20 +184,50 @@ fn a_lost_value_is_a_persons_to_replace_and_what_nobody_can_read_is_ended_once_t
 }
 
 #[test]
-fn one_that_surely_did_not_happen_may_be_sent_again_and_then_waits_for_a_person() {
+fn one_that_was_refused_is_sent_again_only_once_the_old_token_was_seen_alive() {
     let mut fold = accepted(&replacing()).until(Step::Mint);
     fold.begin();
     fold.fail(Happened::No, true, Reason::Throttled);
+    for _ in 0..2 {
+        assert!(matches!(fold.due(), Due::Act(Step::AskOld, _)));
+        fold.answer(live());
+    }
     let mut fold = fold.until(Step::Mint);
     fold.begin();
     fold.fail(Happened::No, false, Reason::Rejected);
     assert_eq!(fold.due(), Due::Ask(Reason::Rejected));
     assert_eq!(allowed(&fold.state), [Order::Resume, Order::Abort, Order::Abandon]);
+    let mut twice = fold.clone();
+    twice.order(Order::Resume);
+    for _ in 0..2 {
+        assert!(matches!(twice.due(), Due::Act(Step::AskOld, _)));
+        twice.answer(Verdict::Dead);
+    }
+    assert_eq!(twice.due(), Due::Ask(Reason::Lost), "it had arrived twice, and the refusal was of the second");
     fold.order(Order::Abort);
-    fold.answer(live());
-    fold.due();
-    fold.answer(live());
+    for _ in 0..2 {
+        fold.due();
+        fold.answer(live());
+    }
     assert_eq!(fold.due(), Due::Rest(Outcome::RolledBack(Reason::Ordered)));
+}
+
+#[test]
+fn refusals_are_bounded() {
+    let mut fold = accepted(&replacing());
+    let mut sent = 0;
+    while !matches!(fold.due(), Due::Ask(_)) {
+        let (step, effect) = fold.begin();
+        match step {
+            Step::Mint => {
+                sent += 1;
+                fold.fail(Happened::No, true, Reason::Throttled);
+            }
+            Step::AskOld => fold.fact(Fact::Verified(live())),
+            _ => fold.fact(fold.success(&effect)),
+        }
+    }
+    assert_eq!((sent, fold.due()), (3, Due::Ask(Reason::Unexpected)));
 }
 
 #[test]

@@ -89,6 +89,8 @@ enum Act {
     Arrive,
     /// It happens twice.
     Twice,
+    /// It happens, and a second delivery of it is refused: that is the answer.
+    Disown,
     /// A person hands a token over: the right one, or something else.
     Provide(bool),
     /// A person makes a token, and keeps it.
@@ -195,6 +197,11 @@ impl Node {
                     self.world.twin(&pending.label);
                 }
                 self.record(fact);
+            }
+            Act::Disown => {
+                self.perform();
+                self.world.crash();
+                self.failed(Happened::No, true);
             }
             Act::Provide(right) => {
                 let sealed = self.world.provide(&self.state.plan, right);
@@ -363,6 +370,9 @@ impl Model for Small {
                     if matches!(node.effect, Some(Effect::Mint { .. })) && can_double(&node.state.plan) {
                         acts.push(Act::Twice);
                     }
+                    if node.replacing().is_some() {
+                        acts.push(Act::Disown);
+                    }
                     if node.delay().is_some() || node.replacing().is_some() {
                         acts.push(Act::Delay);
                     }
@@ -401,6 +411,7 @@ impl Model for Small {
             | Act::Vanish
             | Act::Delay
             | Act::Twice
+            | Act::Disown
             | Act::Doubt
             | Act::Relapse
             | Act::Spoil => {

@@ -292,6 +292,18 @@ async fn a_lost_replacement_is_never_sent_again_and_a_person_brings_the_service_
 }
 
 #[tokio::test]
+async fn a_replacement_that_was_refused_but_happened_is_not_sent_again() {
+    let world = World::new(replaced(true));
+    let (mut desk, ..) = Desk::open(&world).await;
+    world.provider.order(Act::Mint, Told::Disowned);
+    let (_, rest) = desk.order(Order::Resume).await.unwrap();
+    assert_eq!(rest, Rest::Asks(Reason::Rejected));
+    let (_, rest) = desk.order(Order::Resume).await.unwrap();
+    assert_eq!(rest, Rest::Asks(Reason::Lost));
+    assert_eq!((world.provider.calls(Act::Mint), world.provider.reused()), (1, 0));
+}
+
+#[tokio::test]
 async fn a_replacement_that_did_not_happen_is_a_persons_to_give_up() {
     let world = World::new(replaced(true));
     let (mut desk, ..) = Desk::open(&world).await;
