@@ -124,7 +124,6 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Self {
         let failure = Self::of(Code::Outside, &error);
         match error {
-            DaemonError::Alerts(error) => error.into(),
             DaemonError::Attended(_) => failure
                 .hint("one daemon runs at a time: stanch drain ends it, stanch reload has it read its file again"),
             _ => failure,

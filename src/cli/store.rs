@@ -1,5 +1,6 @@
 //! `stanch store`: the first value of a credential that the sealed local store keeps.
 
+use super::discretion;
 use super::exit::Code;
 use super::failure::Failure;
 use super::rotate::from_standard_input;
@@ -12,6 +13,12 @@ use crate::wiring::mending::Mending;
 /// Runs the command on a runtime of its own.
 pub(super) fn run(given: &acts::StoreVerb) -> Result<Code, Failure> {
     let acts::StoreVerb::Fill { credential, secret: acts::Stdin::Stdin, token, config } = given;
+    if let Some(text) = token.as_ref()
+        && discretion::without_tokens(text)? != *text
+    {
+        return Err(Failure::new(Code::Usage, "what --token names is the token itself, not its handle")
+            .hint("the handle is public, as the provider lists it; the token comes on standard input"));
+    }
     signals::runtime()?.block_on(async {
         let mending = Mending::open(config.config.as_deref()).await.map_err(Failure::from)?;
         let secret = from_standard_input()?;

@@ -414,6 +414,10 @@ fn a_token_in_the_wrong_place_is_not_repeated() {
         assert!((1..=4).contains(&ran.code), "{}: {}", words[0], ran.code);
         ran.hides(token);
     }
+    let world = World::new();
+    world.write("c.yaml", operator(""));
+    let fill = ["store", "fill", "shop", "--secret", "-", "--token", token, "--config", "c.yaml"];
+    world.stanch(&fill).expect(2).says("not its handle").hides(token);
     // What no rule knows is not repeated either where only a secret can stand.
     for secret in ["hunter2 by heart", token] {
         let ran = World::new().stanch(&["case", "provide", "C-1", "--secret", secret]).expect(2);
