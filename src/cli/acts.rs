@@ -101,6 +101,9 @@ pub enum CaseVerb {
         /// Where the token is read from: standard input, and nowhere else
         #[arg(long, value_name = "-")]
         secret: Stdin,
+        /// Its public handle, where the provider takes both: a site id, a key id
+        #[arg(long, value_name = "HANDLE")]
+        token: Option<String>,
     },
     /// Prints what happens in a case until it is over; Ctrl-C stops the looking alone
     Watch {

@@ -9,7 +9,7 @@ use super::screen::Screen;
 use super::{acts, person, signals};
 use crate::clock::Clock as _;
 use crate::journal::{Journal as _, JournalError, Record};
-use crate::model::{Class, Reason, RotationId, Severity};
+use crate::model::{Class, Reason, RotationId, Severity, TokenId};
 use crate::report::{case as lines, timeline};
 use crate::rotation::{self, Due, Fact, Order, Stage, State};
 use crate::rules::exchange::Act;
@@ -37,8 +37,8 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
         acts::CaseVerb::Watch { id } => watch(&mending, &screen, &rotation_id(id)).await,
         acts::CaseVerb::Deny { id, reason } => deny(&mending, &screen, &rotation_id(id), &said(reason)?).await,
         acts::CaseVerb::Approve { id, plan } => approve(&mending, &screen, &rotation_id(id), plan.as_deref()).await,
-        acts::CaseVerb::Provide { id, secret: acts::Stdin::Stdin } => {
-            provide(&mending, &screen, &rotation_id(id)).await
+        acts::CaseVerb::Provide { id, secret: acts::Stdin::Stdin, token } => {
+            provide(&mending, &screen, &rotation_id(id), token.as_deref()).await
         }
         acts::CaseVerb::Resume { id, reason } => {
             order(&mending, &screen, &rotation_id(id), Order::Resume, &said(reason)?).await
@@ -206,7 +206,7 @@ async fn approve(mending: &Mending, screen: &Screen, id: &RotationId, plan: Opti
 }
 
 /// Hands a token over that a person made. It is read only where the case takes one, and sealed before anything else.
-async fn provide(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<Code, Failure> {
+async fn provide(mending: &Mending, screen: &Screen, id: &RotationId, token: Option<&str>) -> Result<Code, Failure> {
     let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
     if !rotation::takes_value(&state) {
         let message = match &state.stage {
@@ -215,10 +215,16 @@ async fn provide(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<
         };
         return Err(Failure::new(Code::Usage, message).hint(format!("stanch case show {id} says what it waits for")));
     }
+    if token.is_none() && is_pair(mending, &state) {
+        let message = format!("{} is a pair: its public half is missing", state.plan.kind);
+        return Err(
+            Failure::new(Code::Usage, message).hint(format!("stanch case provide {id} --token HANDLE --secret -"))
+        );
+    }
     let secret = from_standard_input()?;
     let sealed = runner::seal_provided(&mending.sealer, id, &secret).map_err(Failure::from)?;
     drop(secret);
-    let word = Word::provided(person::current(), sealed);
+    let word = Word::provided(person::current(), sealed, token.map(TokenId::new));
     match go_on(mending, screen, id, Some(word.clone())).await? {
         Err(RunError::Journal(JournalError::Held { .. })) => {
             leave(mending, id, &word).await?;
@@ -234,6 +240,12 @@ pub(super) fn by_hand(mending: &Mending, screen: &Screen, state: &State) {
     let Some((act, what)) = hand_of(state) else { return };
     let mut text = format!("  by hand:  {what}\n");
     let kind = mending.catalogue.find(&state.plan.kind);
+    if rotation::takes_value(state) && is_pair(mending, state) {
+        text.push_str(&format!(
+            "    its public half goes with it: --token HANDLE --secret - of case provide {}\n",
+            state.plan.rotation
+        ));
+    }
     if let Some(how) = kind.and_then(|kind| kind.exchanges().by_hand(act)) {
         for (number, step) in how.steps.iter().enumerate() {
             text.push_str(&format!("    {}. {step}\n", number + 1));
@@ -243,25 +255,49 @@ pub(super) fn by_hand(mending: &Mending, screen: &Screen, state: &State) {
     screen.text(&text);
 }
 
-fn hand_of(state: &State) -> Option<(Act, &'static str)> {
+/// True when the provider takes the token as two halves, which both change.
+fn is_pair(mending: &Mending, state: &State) -> bool {
+    let Some(kind) = mending.catalogue.find(&state.plan.kind) else { return false };
+    kind.exchanges().ways(Act::Verify).iter().any(|way| way.names().any(|part| part == "token"))
+}
+
+/// The token that must die, so that nobody ends the one in use instead.
+fn end_unused(state: &State) -> String {
+    let unused = state.orphans.first().filter(|orphan| orphan.is_named).map(|orphan| format!(" {}", orphan.token));
+    let unused = unused.unwrap_or_default();
+    match &state.successor {
+        Some(new) => format!(
+            "end the token{unused} in the provider's console that was handed over or made and is NOT used (the new \
+             one in use is {}), then resume: the provider is asked",
+            new.token
+        ),
+        None => format!(
+            "end the NEW token{unused} in the provider's console, leave the old one alone, then resume: the provider \
+             is asked"
+        ),
+    }
+}
+
+fn hand_of(state: &State) -> Option<(Act, String)> {
     let replaces = state.plan.abilities.class == Class::Replace;
     match &state.stage {
         _ if rotation::takes_value(state) && replaces => Some((
             Act::Replace,
             "replace the token in the provider's console (the old one ends with that), then hand the new one over on \
-             standard input",
+             standard input"
+                .to_owned(),
         )),
         _ if rotation::takes_value(state) => Some((
             Act::Mint,
-            "make a token with the same rights in the provider's console, leave the old one alone, and hand the new one \
-             over on standard input",
+            "make a token with the same rights in the SAME account in the provider's console (which account it is of \
+             cannot be seen from here), leave the old one alone, and hand the new one over on standard input"
+                .to_owned(),
         )),
-        Stage::Held { at, why: Reason::ByHand } if **at == Stage::Revoking => {
-            Some((Act::Revoke, "end the OLD token in the provider's console, then resume: the provider is asked"))
-        }
-        Stage::Held { why: Reason::ByHand, .. } => {
-            Some((Act::Revoke, "end the NEW token in the provider's console, then resume: the provider is asked"))
-        }
+        Stage::Held { at, why: Reason::ByHand } if **at == Stage::Revoking => Some((
+            Act::Revoke,
+            "end the OLD token in the provider's console, then resume: the provider is asked".to_owned(),
+        )),
+        Stage::Held { why: Reason::ByHand, .. } => Some((Act::Revoke, end_unused(state))),
         _ => None,
     }
 }

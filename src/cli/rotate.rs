@@ -142,10 +142,16 @@ pub(super) fn from_standard_input() -> Result<Secret, Failure> {
     let secret = Secret::new(bytes);
     read.map_err(|error| Failure::because(Code::Outside, "could not read the secret from standard input", &error))?;
     let trimmed = crate::wiring::mending::trimmed(&secret);
-    if trimmed.is_empty() {
+    if is_blank(&trimmed) {
         return Err(Failure::new(Code::Usage, "standard input holds no secret"));
     }
     Ok(trimmed)
+}
+
+/// White space alone is no secret, however much of it there is.
+#[expect(clippy::disallowed_methods, reason = "it is told whether there is anything; nothing leaves")]
+fn is_blank(secret: &Secret) -> bool {
+    secret.expose().trim_ascii().is_empty()
 }
 
 fn show_plan(screen: &Screen, plan: &Plan) -> Code {

@@ -1,7 +1,7 @@
 //! A case at one moment: what is live, what happens next and when, what can be stopped and what that would do.
 
 use super::timeline::{short, standing, step_words, time_of_day};
-use crate::model::{Reason, Severity, Timestamp};
+use crate::model::{Class, Reason, Severity, Timestamp};
 use crate::rotation::{self, Due, Old, Order, Outcome, Pace, Plan, Stage, State};
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub fn next(state: &State, now: Timestamp) -> Option<String> {
         Stage::AwaitingRevokeApproval => {
             "waiting for a yes to the revoke; old and new token both work meanwhile".to_owned()
         }
-        Stage::Held { at, why } => format!("held while {}: {why}", doing(at)),
+        Stage::Held { at, why } => format!("held while {}: {why}", doing(state, at)),
         Stage::Minting if rotation::takes_value(state) => match due {
             Due::Ask(why) => format!("waiting for a token: {why}"),
             _ => format!("waiting for a token: {}", Reason::ByHand),
@@ -85,13 +85,17 @@ pub fn next(state: &State, now: Timestamp) -> Option<String> {
             format!("the old token is dead; watching the new one until {}, then closed", time_of_day(*until))
         }
         Stage::RollingBack(why) => format!("going back to OLD ({why}), {again}"),
-        stage => format!("{}, {again}", doing(stage)),
+        stage => format!("{}, {again}", doing(state, stage)),
     })
 }
 
 fn confirming(state: &State, again: &str) -> String {
     let since = state.ending.since.map_or_else(String::new, |at| format!(" {}", time_of_day(at)));
-    let sent = if state.ending.unsure.is_some() {
+    let sent = if replaced(state) {
+        "OLD was replaced. A new token is no proof that the old one is dead".to_owned()
+    } else if state.ends_by_hand() {
+        format!("OLD was ended by hand, as a person says{since}. That is no proof")
+    } else if state.ending.unsure.is_some() {
         format!("revoke sent{since}, answer lost. OLD may be dead")
     } else {
         format!("revoke sent{since}. Accepted is not dead")
@@ -119,8 +123,16 @@ fn unproved(state: &State) -> Vec<String> {
     .collect()
 }
 
-fn doing(stage: &Stage) -> &'static str {
+/// The old token's replacement is its end, and nothing revokes it besides.
+fn replaced(state: &State) -> bool {
+    state.plan.abilities.class == Class::Replace && state.successor.is_some()
+}
+
+fn doing(state: &State, stage: &Stage) -> &'static str {
     match stage {
+        Stage::Minting if state.offered.is_some() => "asking what the token is that was handed over",
+        Stage::Minting if state.made_by_hand() => "waiting for a token that a person makes",
+        Stage::Seeking if state.asks_old() => "asking whether the old token still lives, or was replaced",
         Stage::Assessing => "asking whether the old token lives",
         Stage::Planning => "writing the plan",
         Stage::Preflighting => "checking stores and dependents before anything is changed",
@@ -179,17 +191,42 @@ fn resumed(state: &State) -> String {
         Reason::Unprobeable => format!("goes on without proof of {}", names("a dependent")),
         Reason::NoDependents => "goes on although no dependent proves anything".to_owned(),
         Reason::ByHand => "you have done it: the provider is asked".to_owned(),
+        Reason::StillLive if state.asks_old() || replaced(state) => {
+            "asks again whether the old token lives; nothing is sent".to_owned()
+        }
+        Reason::StillLive if !state.orphans.is_empty() => {
+            "revokes the unused token once more, and asks again".to_owned()
+        }
         Reason::StillLive => "revokes once more, and asks again".to_owned(),
+        Reason::Alike => "you vouch for it: this is another token than the old one".to_owned(),
+        Reason::Outage if state.made_by_hand() => {
+            "accepts the outage: then you are asked to replace the token".to_owned()
+        }
+        Reason::Outage => "accepts the outage: the old token is replaced at once, no way back".to_owned(),
+        Reason::Unsupported if looked(state, at) => "you have looked: nothing that the mint left is alive".to_owned(),
         Reason::Ordered => "goes on from where it was paused".to_owned(),
-        _ => format!("tries again: {}", doing(at)),
+        _ => format!("tries again: {}", doing(state, at)),
     }
 }
 
+/// True where nothing but a person can find what a mint may have left.
+fn looked(state: &State, at: &Stage) -> bool {
+    matches!(at, Stage::Seeking | Stage::RollingBack(_)) && state.pending.is_some() && state.orphans.is_empty()
+}
+
 fn aborted(state: &State) -> &'static str {
-    if state.successor.is_some() {
+    if state.pivoted() {
+        "the old token is asked: if it lives it stays in use, if it is dead this leads nowhere"
+    } else if state.successor.is_some() && (!state.plan.abilities.revoke || state.ends_by_hand()) {
+        "you are asked to end the new token, the old one stays in use; the leak stays open"
+    } else if state.successor.is_some() {
         "the new token dies, the old one stays in use; the leak stays open"
     } else if state.pending.is_some() {
         "what the mint left is looked for and dies, the old token stays; the leak stays open"
+    } else if state.offered.is_some() || !state.orphans.is_empty() {
+        "what was handed over must be dead or is yours to end, the old token stays; the leak stays open"
+    } else if matches!(state.stage, Stage::Minting) && state.made_by_hand() {
+        "the old token stays in use; what you made already is yours to end; the leak stays open"
     } else {
         "nothing was made, the old token stays in use; the leak stays open"
     }
@@ -198,13 +235,20 @@ fn aborted(state: &State) -> &'static str {
 fn revoked(state: &State) -> String {
     let required = state.plan.dependents.iter().zip(&state.dependents).filter(|(plan, _)| plan.required);
     let failing: Vec<_> = required.filter(|(_, one)| !one.proved).map(|(plan, _)| plan.name.as_str()).collect();
-    match (state.successor.is_some(), failing.as_slice()) {
-        (true, []) => "the old token dies at once; no way back".to_owned(),
-        (true, names) => {
-            format!("the old token dies at once, and {} fail until they have the new one", names.join(", "))
-        }
-        (false, []) => "the old token dies before there is a new one: whoever uses it fails".to_owned(),
-        (false, names) => format!("the old token dies before there is a new one: {} fail until then", names.join(", ")),
+    let replaces = state.plan.abilities.class == Class::Replace && !state.made_by_hand();
+    let how = if replaces {
+        "the old token is replaced at once"
+    } else if state.ends_by_hand() {
+        "you are asked to end the old one now"
+    } else {
+        "the old token dies at once"
+    };
+    let early = if state.successor.is_some() || replaces { "" } else { ", before there is a new one" };
+    match failing.as_slice() {
+        [] if early.is_empty() => format!("{how}; no way back"),
+        [] => format!("{how}{early}: whoever uses it fails; no way back"),
+        [name] => format!("{how}{early}: {name} fails until it has the new one; no way back"),
+        names => format!("{how}{early}: {} fail until they have the new one; no way back", names.join(", ")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A rotation in words: each durable event as a line of its timeline, each effect of a plan as a sentence.
 
-use crate::model::{Class, Health, Timestamp, Usage, Verdict};
+use crate::model::{Class, Health, Reason, Timestamp, Usage, Verdict};
 use crate::rotation::{Effect, Event, Fact, Old, Outcome, Plan, Stage, State, Step, StoreState};
 
 /// What a replacement in place means.
@@ -105,11 +105,21 @@ pub fn standing(state: &State) -> String {
     match &state.old {
         Old::Unasked => live.push("OLD (not asked)"),
         Old::Live(_) => live.push("OLD"),
+        Old::Ending(_) if waits_for_end(state) => live.push("OLD (until you end it)"),
         Old::Ending(_) => live.push("OLD (perhaps dead)"),
         Old::Dead(_) => {}
     }
     if state.successor.is_some() && !matches!(state.stage, Stage::Closed(Outcome::RolledBack(_))) {
         live.push("NEW");
+    }
+    if state.offered.is_some() {
+        live.push("the one handed over (not judged yet)");
+    }
+    if !state.orphans.is_empty() {
+        live.push("an unused one (which must die)");
+    }
+    if state.pending.as_ref().is_some_and(|pending| pending.perhaps) {
+        live.push("perhaps one whose value was lost");
     }
     let live = if live.is_empty() { "none".to_owned() } else { live.join(" and ") };
     let stores: Vec<_> = state
@@ -131,6 +141,11 @@ pub fn standing(state: &State) -> String {
     format!("live now: {live}   {}", stores.join("   "))
 }
 
+/// True while a person has been asked to end the old token and has not said that it was done.
+fn waits_for_end(state: &State) -> bool {
+    matches!(&state.stage, Stage::Held { at, why: Reason::ByHand } if **at == Stage::Revoking)
+}
+
 /// The effects of a plan as numbered sentences, from the step function that runs it.
 #[must_use]
 pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
@@ -141,6 +156,9 @@ pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
         let change = if after == live { String::new() } else { format!("  [live then: {}]", after.words()) };
         text.push_str(&format!("  {:>2}  {}{change}\n", number + 1, effect_words(plan, effect)));
         live = after;
+    }
+    if plan.abilities.class == Class::Replace && plan.abilities.sessions {
+        text.push_str("      sessions that the old token opened are NOT ended: close them by hand\n");
     }
     text
 }

@@ -124,6 +124,12 @@ pub enum Fact {
         who: Person,
         /// Digest of its sealed form.
         sealed: Digest,
+        /// Its public handle, where the person named it: the other half of a pair.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<TokenId>,
+        /// It is the value that was handed over before and is not judged yet.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     /// The provider spoke of the value that a person handed over.
     Tried(Verdict),

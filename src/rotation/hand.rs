@@ -42,15 +42,25 @@ pub fn takes_value(state: &State) -> bool {
 }
 
 /// A person handed a value over; it is sealed.
-pub(super) fn provided(state: &mut State, sealed: &Digest, at: Timestamp) -> Option<()> {
+pub(super) fn provided(
+    state: &mut State,
+    sealed: &Digest,
+    token: Option<&TokenId>,
+    again: bool,
+    at: Timestamp,
+) -> Option<()> {
     if !takes_value(state) {
         return None;
+    }
+    if again {
+        state.offered.take()?;
     }
     give_up_offer(state);
     state.mints = state.mints.saturating_add(1);
     let nonce: String = sealed.as_str().chars().take(NONCE).collect();
     let label = Label::of(&state.plan.rotation, state.mints, &nonce);
-    state.offered = Some(Offered { attempt: state.mints, label, sealed: sealed.clone(), is_another: false });
+    let (sealed, token) = (sealed.clone(), token.cloned());
+    state.offered = Some(Offered { attempt: state.mints, label, sealed, token, is_another: false });
     state.by_hand = true;
     state.refused = None;
     state.returning = false;
@@ -115,9 +125,10 @@ pub(super) fn is_another(state: &mut State) {
 
 /// A value that was never judged may be a token that lives: its death is observed, or a person's to bring about.
 pub(super) fn give_up_offer(state: &mut State) {
-    if let Some(Offered { label, sealed, .. }) = state.offered.take() {
-        let token = TokenId::new(label.as_str());
-        state.orphans.push(Orphan { token, sealed: Some(sealed), revoked: true, by_hand: true, is_named: false });
+    if let Some(Offered { label, sealed, token, .. }) = state.offered.take() {
+        let is_named = token.is_some();
+        let token = token.unwrap_or_else(|| TokenId::new(label.as_str()));
+        state.orphans.push(Orphan { token, sealed: Some(sealed), revoked: true, by_hand: true, is_named });
     }
 }
 

@@ -113,7 +113,9 @@ fn fold(state: &mut State, fact: &Fact, at: Timestamp) -> Option<()> {
         (Fact::Approved { who, digest, expires }, Pace::Ready { .. }) => {
             orders::approved(state, who, digest, *expires, at)?;
         }
-        (Fact::Provided { sealed, .. }, Pace::Ready { .. }) => hand::provided(state, sealed, at)?,
+        (Fact::Provided { sealed, token, again, .. }, Pace::Ready { .. }) => {
+            hand::provided(state, sealed, token.as_ref(), *again, at)?;
+        }
         (Fact::Ordered(order, who, _), Pace::Ready { .. }) => orders::take(state, *order, who, at)?,
         (Fact::Failed { happened, again, why, .. }, Pace::Running { step, tried }) => {
             let again = *again && tried < tries(&state.plan.policy);

@@ -62,7 +62,7 @@ fn consent(state: &State, now: Timestamp) -> Fact {
         Stage::AwaitingApproval(digest) => {
             Fact::Approved { who, digest: digest.clone(), expires: now.after(Duration::from_millis(1)) }
         }
-        _ if takes_value(state) => Fact::Provided { who, sealed: Digest::new("sealed") },
+        _ if takes_value(state) => Fact::Provided { who, sealed: Digest::new("sealed"), token: None, again: false },
         _ => Fact::Ordered(Order::Resume, who, String::new()),
     }
 }

@@ -1,6 +1,6 @@
 //! Where a rotation stands, and what is due.
 
-use super::{Plan, Step, Warrant, forward, replace};
+use super::{Plan, Step, Warrant, forward, hand, replace};
 use crate::model::{Digest, Health, Label, Person, Reason, Timestamp, TokenId, Version};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub struct Offered {
     pub label: Label,
     /// Digest of its sealed form.
     pub sealed: Digest,
+    /// The handle that the person named.
+    pub token: Option<TokenId>,
     /// A person said that it is another token, though the provider gives both the same handle.
     pub is_another: bool,
 }
@@ -245,6 +247,18 @@ impl State {
     pub fn ends_by_hand(&self) -> bool {
         let abilities = &self.plan.abilities;
         (!abilities.revoke && !abilities.disable) || self.shares_handle()
+    }
+
+    /// True when what became of a replacement in place is not known, or is to be undone: only the old token can tell.
+    #[must_use]
+    pub fn asks_old(&self) -> bool {
+        replace::asks_old(self)
+    }
+
+    /// True when the next token is a person's to make.
+    #[must_use]
+    pub fn made_by_hand(&self) -> bool {
+        hand::makes(self)
     }
 
     /// True when the provider gives the old and the new token, which live side by side, the same handle.

@@ -165,12 +165,19 @@ impl Hands<'_> {
 
     /// Asks, with a negative control, what a person handed over. Its handle is what the provider calls it.
     async fn try_offered(&self, custody: &Custody) -> Result<Fact, Failed> {
-        let offered = self.state.offered.as_ref().and_then(|offered| custody.value(&offered.sealed));
-        let secret = offered.ok_or_else(|| {
+        let offered = self.state.offered.as_ref();
+        let secret = offered.and_then(|offered| custody.value(&offered.sealed)).ok_or_else(|| {
             failed(Reason::Unreadable, Happened::No, "the value that was handed over cannot be opened")
         })?;
-        let credential = account(None, Some(secret), custody);
-        Ok(Fact::Tried(provider::ask(&*self.managed.provider, &credential).await))
+        let named = offered.and_then(|offered| offered.token.as_ref());
+        let verdict = provider::ask(&*self.managed.provider, &account(named, Some(secret), custody)).await;
+        match (named, verdict.token()) {
+            (Some(named), Some(seen)) if seen != named => {
+                let note = format!("the value lives, but its handle is {seen} and not the one that was named");
+                Err(failed(Reason::Unexpected, Happened::No, &note))
+            }
+            _ => Ok(Fact::Tried(verdict)),
+        }
     }
 
     async fn usage(&self, custody: &Custody, since: crate::model::Timestamp) -> Result<Fact, Failed> {

@@ -367,8 +367,8 @@ impl Runner<'_> {
 
     /// What a person says is recorded if the state can take it, with the value that was handed over in the same
     /// transaction. `waiting` is its number in the inbox, if it comes from there.
-    async fn told_by_a_person(&self, held: &mut Held, word: Word, waiting: Option<i64>) -> Result<(), RunError> {
-        let provided = word::examine(self.sealer, &held.state, &held.custody, &word)?;
+    async fn told_by_a_person(&self, held: &mut Held, mut word: Word, waiting: Option<i64>) -> Result<(), RunError> {
+        let provided = word::examine(self.sealer, &held.state, &held.custody, &mut word)?;
         let verb = word.verb();
         let sealed = provided.as_ref().map(|(sealed, _)| sealed).map_or(&[][..], std::slice::from_ref);
         match self.record_word(held, word.fact, sealed, waiting).await {

@@ -2,7 +2,7 @@
 
 use super::custody::{self, Custody};
 use super::{RunError, stage_word};
-use crate::model::{RotationId, Secret};
+use crate::model::{Digest, RotationId, Secret, TokenId};
 use crate::rotation::{self, Fact, Order, Stage, State};
 use crate::seal::{Sealed, Sealer};
 
@@ -22,10 +22,10 @@ impl From<Fact> for Word {
 }
 
 impl Word {
-    /// A token that a person made, sealed for this rotation.
+    /// A token that a person made, sealed for this rotation, and its public handle where that is a half of it.
     #[must_use]
-    pub fn provided(who: crate::model::Person, sealed: Sealed) -> Self {
-        Self { fact: Fact::Provided { who, sealed: sealed.digest.clone() }, sealed: Some(sealed) }
+    pub fn provided(who: crate::model::Person, sealed: Sealed, token: Option<TokenId>) -> Self {
+        Self { fact: Fact::Provided { who, sealed: sealed.digest.clone(), token, again: false }, sealed: Some(sealed) }
     }
 
     pub(super) fn verb(&self) -> &'static str {
@@ -50,7 +50,7 @@ pub(super) fn examine(
     sealer: &Sealer,
     state: &State,
     custody: &Custody,
-    word: &Word,
+    word: &mut Word,
 ) -> Result<Option<(Sealed, Secret)>, RunError> {
     let refuse = |why: &str| Err(RunError::Refused { order: word.verb().to_owned(), why: why.to_owned() });
     let (digest, sealed) = match (&word.fact, &word.sealed) {
@@ -80,7 +80,19 @@ pub(super) fn examine(
     if trimmed(&secret).len() < secret.len() {
         return refuse("there is white space around the value");
     }
-    Ok(Some((sealed.clone(), secret)))
+    let is = |digest: &Digest| custody.value(digest).is_some_and(|known| trimmed(known) == trimmed(&secret));
+    // One token under two names here would end with a person ending the one in use.
+    if state.successor.as_ref().is_some_and(|new| is(&new.sealed)) {
+        return refuse("this is the new token that the case has already");
+    }
+    if state.orphans.iter().filter_map(|orphan| orphan.sealed.as_ref()).any(is) {
+        return refuse("this value was given up before and is to be ended: make another one");
+    }
+    let sealed = sealed.clone();
+    if let Fact::Provided { again, .. } = &mut word.fact {
+        *again = state.offered.as_ref().is_some_and(|offered| is(&offered.sealed));
+    }
+    Ok(Some((sealed, secret)))
 }
 
 /// The bytes without white space around them, which many providers do not look at.

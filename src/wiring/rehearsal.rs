@@ -40,7 +40,7 @@ impl Rehearsal {
         if rotation::takes_value(state) && state.offered.is_none() && state.refused.is_none() {
             let (_, secret) = self.provider.make_by_hand(old);
             let sealed = seal_provided(sealer, &state.plan.rotation, &secret)?;
-            return Ok(Some(Word::provided(who(), sealed)));
+            return Ok(Some(Word::provided(who(), sealed, None)));
         }
         match &state.stage {
             Stage::Held { at, why: Reason::ByHand } if **at == Stage::Revoking => self.provider.end_by_hand(old),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the tests keep their own time, and use tokens as their owners do")]
 
+mod console;
 mod desk;
 mod gitlab;
 mod guided;

@@ -2,10 +2,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "the tests look at what was written")]
 
+use crate::kill::at_every_step;
 use crate::world::Ran;
 use crate::world::http::Asked;
-use crate::world::shop::{Shop, address, run};
-use std::process::Stdio;
+use crate::world::shop::{Running, Shop, address, run};
+use std::process::{Command, Stdio};
 
 /// The demonstration issuer as one without calls to mint and revoke.
 const KIND: &str = r#"
@@ -65,12 +66,16 @@ fn ended(shop: &Shop, id: &str) {
 }
 
 fn provide(shop: &Shop, value: &str) -> Ran {
+    run(given(shop, &["case", "provide", "C-0001", "--secret", "-", "-v"], value)).hides(value.trim())
+}
+
+/// A value on the standard input of a command, and nowhere else.
+fn given(shop: &Shop, arguments: &[&str], value: &str) -> Command {
     std::fs::write(shop.at("given"), value).unwrap();
-    let mut command = shop.program(&["case", "provide", "C-0001", "--secret", "-", "-v"]);
+    let mut command = shop.program(arguments);
     command.stdin(Stdio::from(std::fs::File::open(shop.at("given")).unwrap()));
-    let ran = run(command).hides(value.trim());
     std::fs::remove_file(shop.at("given")).unwrap();
-    ran
+    command
 }
 
 #[test]
@@ -113,4 +118,73 @@ fn a_rehearsal_plays_the_person_too() {
     let shop = shop();
     shop.rotate(&["--rehearse"]).expect(0).says("this was a rehearsal").says("Handed over");
     assert_eq!(shop.door.requests(), 0);
+}
+
+/// Whatever was killed, the person hands the same value over again where it is asked for, and ends the old one when told.
+#[test]
+fn a_case_killed_after_any_event_since_a_token_was_handed_over_comes_to_its_end() {
+    let steps = at_every_step(|step| {
+        let shop = shop();
+        shop.rotate(&["--yes"]).expect(20);
+        let value = made(&shop);
+        let mut running = Running::start(given(&shop, &["case", "provide", "C-0001", "--secret", "-", "-v"], &value));
+        let killed = running.reads_events(step);
+        if killed {
+            running.kill();
+        }
+        running.child.wait().unwrap();
+        let mut ran = shop.case("resume");
+        for _ in 0..6 {
+            if ran.stdout.contains("case provide C-0001") {
+                ran = provide(&shop, &value);
+            } else if ran.stdout.contains("end the OLD token") {
+                ended(&shop, "tok_0001");
+                break;
+            } else {
+                ran = shop.case("resume");
+            }
+        }
+        assert_eq!(shop.case("resume").code, 0, "killed after event {step}:\n{}", ran.stdout);
+        shop.assert_rotated();
+        killed
+    });
+    assert!(steps > 12, "only {steps} steps were seen");
+}
+
+#[test]
+fn a_first_value_is_filled_in_once_and_replaces_nothing() {
+    let shop = Shop::open();
+    let fill = |more: &[&str], value: &str| {
+        let arguments = [&["store", "fill", "shop-api", "--secret", "-"], more].concat();
+        run(given(&shop, &arguments, value)).hides(value.trim())
+    };
+    let taken = fill(&[], "another-value").expect(2).says("holds a value already").says("nothing was written");
+    assert!(taken.stdout.is_empty(), "{}", taken.stdout);
+    assert_eq!(shop.stored(), shop.leaked.as_bytes());
+
+    shop.configure(|text| {
+        text.replace(
+            "shop/api-token, export: shop.token",
+            "shop/fresh, export: fresh.token, value: '{{token}}:{{secret}}'",
+        )
+    });
+    fill(&[], "first-value").expect(2).says("say what it is with --token");
+    fill(&["--token", "id-1"], " \n").expect(2).says("standard input holds no secret");
+    assert!(!shop.at("fresh.token").exists());
+    fill(&["--token", "id-1"], "first-value\n").expect(0).says("nothing was asked of the provider");
+    assert_eq!(shop.exported("fresh.token"), "id-1:first-value");
+    fill(&["--token", "id-2"], "second-value").expect(2).says("holds a value already");
+    assert_eq!(shop.exported("fresh.token"), "id-1:first-value");
+    assert_eq!(shop.door.requests(), 0);
+
+    let unknown = run(given(&shop, &["store", "fill", "shop-apu", "--secret", "-"], "x")).expect(2);
+    assert!(unknown.stderr.contains("shop-apu"), "{}", unknown.stderr);
+    shop.configure(|text| {
+        text.replace(
+            "{ driver: local, directory: secrets }",
+            "{ driver: vault, address: 'http://127.0.0.1:9', token: { file: authority } }",
+        )
+        .replace(", export: fresh.token", "")
+    });
+    fill(&["--token", "id-1"], "first-value").expect(2).says("no store of 'shop-api' is a local one");
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Runs the trial for 1, 2, … on two threads, until one of them says that there was nothing left to kill.
-fn at_every_step(trial: impl Fn(usize) -> bool + Sync) -> usize {
+pub(crate) fn at_every_step(trial: impl Fn(usize) -> bool + Sync) -> usize {
     let (next, over) = (AtomicUsize::new(1), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for _ in 0..2 {

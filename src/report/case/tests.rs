@@ -89,7 +89,7 @@ fn a_dependent_that_is_waited_for_is_named_with_its_deadline() {
         [
             "stanch case pause C-0142: stops before the next step; resume goes on",
             "stanch case abort C-0142: the new token dies, the old one stays in use; the leak stays open",
-            "stanch case revoke-now C-0142: the old token dies at once, and report-cron fail until they have the new one",
+            "stanch case revoke-now C-0142: the old token dies at once: report-cron fails until it has the new one; no way back",
         ]
     );
 }
@@ -135,7 +135,11 @@ fn whoever_must_choose_is_told_what_comes_of_it() {
     let told = commands(&state);
     assert!(told[0].contains("tries again: checking stores"), "{told:?}");
     assert!(told.iter().any(|choice| choice.contains("abort C-0142: nothing was made")), "{told:?}");
-    assert!(told.iter().any(|choice| choice.contains("billing, report-cron fail until then")), "{told:?}");
+    assert!(
+        told.iter().any(|choice| choice
+            .contains("before there is a new one: billing, report-cron fail until they have the new one")),
+        "{told:?}"
+    );
     assert!(told.last().unwrap().starts_with("stanch case abandon C-0142 --reason …"), "{told:?}");
 }
 
@@ -173,4 +177,51 @@ fn every_stage_says_something_and_a_closed_one_nothing() {
 fn spans_are_short() {
     let told: Vec<_> = [14, 2472, 11_220, 187_200].into_iter().map(|s| span(Duration::from_secs(s))).collect();
     assert_eq!(told, ["14s", "41m12s", "3h07m", "2d04h"]);
+}
+
+#[test]
+fn what_must_die_is_told_apart_from_what_is_in_use() {
+    let mut state = moved(Stage::RollingBack(Reason::Ordered));
+    state.orphans = vec![rotation::Orphan {
+        token: TokenId::new("t3"),
+        sealed: None,
+        revoked: false,
+        by_hand: false,
+        is_named: true,
+    }];
+    assert!(head(&state, None, at(61)).contains("live now: OLD and NEW and an unused one (which must die)"));
+    let mut state = moved(Stage::Held { at: Box::new(Stage::Revoking), why: Reason::ByHand });
+    state.old = Old::Ending(TokenId::new("t1"));
+    assert!(head(&state, None, at(61)).contains("live now: OLD (until you end it) and NEW"));
+}
+
+#[test]
+fn a_replacement_is_not_called_a_revoke_and_nothing_is_promised_of_the_old_token() {
+    let mut state = case(Stage::Held { at: Box::new(Stage::Seeking), why: Reason::StillLive });
+    state.plan.abilities.class = Class::Replace;
+    state.old = Old::Ending(TokenId::new("t1"));
+    state.pending =
+        Some(rotation::Pending { attempt: 1, label: Label::new("l"), sealed: None, perhaps: true, lost: false });
+    let told = commands(&state);
+    assert!(told[0].ends_with("asks again whether the old token lives; nothing is sent"), "{told:?}");
+    assert!(told.iter().any(|choice| choice.contains("if it lives it stays in use")), "{told:?}");
+    assert!(next(&state, at(61)).unwrap().starts_with("held while asking whether the old token still lives"));
+    assert!(head(&state, None, at(61)).contains("OLD (perhaps dead) and perhaps one whose value was lost"));
+    let mut state = moved(Stage::Confirming);
+    state.plan.abilities.class = Class::Replace;
+    state.old = Old::Ending(TokenId::new("t1"));
+    assert!(next(&state, at(61)).unwrap().starts_with("OLD was replaced"));
+    let outage = case(Stage::Held { at: Box::new(Stage::Preflighting), why: Reason::Outage });
+    assert!(commands(&outage)[0].contains("accepts the outage"));
+}
+
+#[test]
+fn who_must_click_is_not_told_that_it_happens_by_itself() {
+    let mut state = moved(Stage::Soaking { until: at(90) });
+    (state.plan.abilities.mint, state.plan.abilities.revoke) = (false, false);
+    let told = commands(&state).join("\n");
+    assert!(told.contains("you are asked to end the new token, the old one stays in use"), "{told}");
+    assert!(told.contains("you are asked to end the old one now: report-cron fails"), "{told}");
+    state.stage = Stage::Confirming;
+    assert!(next(&state, at(61)).unwrap().starts_with("OLD was ended by hand, as a person says"));
 }

@@ -83,6 +83,29 @@ fn what_is_refused_or_cannot_be_judged_is_asked_for_again_with_the_reason() {
 }
 
 #[test]
+fn the_same_value_once_more_is_no_second_token() {
+    let mut fold = asked(&console());
+    let word = |sealed: &str, again| {
+        let token = Some(TokenId::new("site"));
+        Fact::Provided { who: Person::new("dana"), sealed: Digest::new(sealed), token, again }
+    };
+    assert!(fold.clone().try_fact(word("s0", true)).is_err(), "there was none before");
+    fold.provide("s1");
+    for _ in 0..3 {
+        fold.due();
+        fold.answer(Verdict::Unknown(Reason::Throttled));
+    }
+    let mut other = fold.clone();
+    fold.fact(word("s2", true));
+    assert_eq!(fold.state.orphans, [], "nobody may be asked to end the one that will be used");
+    other.fact(word("s2", false));
+    assert_eq!(other.state.orphans.len(), 1);
+    // What is given up under the handle that was named is looked at under that.
+    other.order(Order::Abort);
+    assert!(other.state.orphans.iter().any(|orphan| orphan.is_named && orphan.token.as_str() == "site"));
+}
+
+#[test]
 fn a_token_with_too_few_rights_is_kept_and_asked_about() {
     let mut fold = asked(&console());
     fold.provide("s");
@@ -134,7 +157,7 @@ fn giving_up_before_anything_was_handed_over_changes_nothing() {
 
 #[test]
 fn a_value_is_taken_only_where_one_is_waited_for() {
-    let word = || Fact::Provided { who: Person::new("dana"), sealed: Digest::new("s") };
+    let word = || Fact::Provided { who: Person::new("dana"), sealed: Digest::new("s"), token: None, again: false };
     let mut steps = 0;
     let mut fold = Fold::new(&plan());
     while fold.step() {

@@ -186,7 +186,7 @@ impl Fold {
 
     /// A person makes a token and hands it over.
     fn provide(&mut self, sealed: &str) {
-        self.fact(Fact::Provided { who: Person::new("dana"), sealed: Digest::new(sealed) });
+        self.fact(Fact::Provided { who: Person::new("dana"), sealed: Digest::new(sealed), token: None, again: false });
     }
 
     /// Asks, and is told this.

@@ -205,7 +205,7 @@ impl Node {
             }
             Act::Provide(right) => {
                 let sealed = self.world.provide(&self.state.plan, right);
-                self.record(Fact::Provided { who: Person::new("dana"), sealed });
+                self.record(Fact::Provided { who: Person::new("dana"), sealed, token: None, again: false });
             }
             Act::Make => self.world.make_by_hand(&self.state.plan),
             Act::Done => {

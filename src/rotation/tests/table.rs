@@ -24,7 +24,7 @@ fn facts(state: &State, now: Timestamp) -> Vec<(&'static str, Fact)> {
         ("preflighted-short", Fact::Preflighted { saw_old: vec![] }),
         ("counted", Fact::Counted(vec![])),
         ("minted", Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("s") }),
-        ("provided", Fact::Provided { who: who.clone(), sealed: Digest::new("s") }),
+        ("provided", Fact::Provided { who: who.clone(), sealed: Digest::new("s"), token: None, again: false }),
         ("tried", Fact::Tried(Verdict::Dead)),
         ("sought", Fact::Sought(vec![])),
         ("proved", Fact::Proved),

@@ -178,7 +178,7 @@ impl Walk {
         }
         let right = mended || self.dice.percent(70);
         let sealed = self.world.provide(&self.state.plan.clone(), right);
-        self.record(Fact::Provided { who: Person::new("dana"), sealed });
+        self.record(Fact::Provided { who: Person::new("dana"), sealed, token: None, again: false });
     }
 
     fn ask(&mut self, mended: bool) {

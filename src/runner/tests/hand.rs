@@ -142,7 +142,7 @@ impl<'w> Desk<'w> {
 
     async fn provide(&mut self, secret: &Secret) -> Result<(State, Rest), RunError> {
         let sealed = seal_provided(&self.world.sealer, &self.rotation, secret).unwrap();
-        self.say(Some(Word::provided(crate::model::Person::new("dana"), sealed))).await
+        self.say(Some(Word::provided(crate::model::Person::new("dana"), sealed, None))).await
     }
 
     async fn records(&self) -> usize {
@@ -175,8 +175,8 @@ async fn the_leaked_value_itself_is_refused_before_it_is_recorded_however_it_is_
     refused(desk.provide(&secret("a token ")).await, "white space");
     let other = seal_provided(&world.sealer, &RotationId::new("C-0002"), &secret("a value")).unwrap();
     let person = || crate::model::Person::new("dana");
-    refused(desk.say(Some(Word::provided(person(), other))).await, "not sealed for this case");
-    let word = Fact::Provided { who: person(), sealed: crate::model::Digest::new("none") };
+    refused(desk.say(Some(Word::provided(person(), other, None))).await, "not sealed for this case");
+    let word = Fact::Provided { who: person(), sealed: crate::model::Digest::new("none"), token: None, again: false };
     refused(desk.say(Some(word.into())).await, "missing");
     assert_eq!(desk.records().await, before);
     assert_eq!(world.provider.live(), [TokenId::new(OLD)]);
@@ -223,7 +223,7 @@ async fn a_value_is_refused_where_none_is_waited_for() {
     let rotation = asks.open(world.plan(), &World::old()).await.unwrap();
     asks.run(&rotation, None).await.unwrap();
     let sealed = seal_provided(&world.sealer, &rotation, &secret("a value")).unwrap();
-    let said = asks.run(&rotation, Some(Word::provided(crate::model::Person::new("dana"), sealed))).await;
+    let said = asks.run(&rotation, Some(Word::provided(crate::model::Person::new("dana"), sealed, None))).await;
     refused(said, "it is Awaiting approval and allows: approve");
 }
 

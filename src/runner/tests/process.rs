@@ -230,7 +230,7 @@ impl Person {
             }
             let (_, secret) = self.made.as_ref()?;
             let sealed = seal_provided(&world.sealer, &state.plan.rotation, secret).unwrap();
-            return Some(Word::provided(who, sealed));
+            return Some(Word::provided(who, sealed, None));
         }
         let Stage::Held { at, why: Reason::ByHand } = &state.stage else { return None };
         if **at == Stage::Revoking {

@@ -15,6 +15,7 @@ use stanch::wiring::mending::{Mending, fill_local};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -68,7 +69,9 @@ impl Service {
                 return Answer::Reply(json(200, &object!({})));
             }
             Answer::Reply(match serving.once() {
-                Ok(held) => json(200, &object!({ "digest": data_encoding::HEXLOWER.encode(&Sha256::digest(held)) })),
+                Ok(held) => {
+                    json(200, &object!({ "digest": data_encoding::HEXLOWER.encode(&Sha256::digest(secret(&held))) }))
+                }
                 Err(error) => json(503, &object!({ "error": error })),
             })
         });
@@ -93,6 +96,11 @@ impl Drop for Service {
             client.join().unwrap();
         }
     }
+}
+
+/// What of a stored value is secret: of a pair the second half.
+fn secret(held: &str) -> &str {
+    held.rsplit(':').next().unwrap_or(held)
 }
 
 /// Everything together.
@@ -145,10 +153,44 @@ credentials:
         Self { world, kind, leaked: leaked.to_owned(), service }
     }
 
-    fn stanch(&self, arguments: &[&str]) -> Ran {
+    pub(super) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = self.world.command(env!("CARGO_BIN_EXE_stanch"));
         command.args(arguments).arg("--config").arg(self.world.outside("operator.yaml"));
-        self.world.run(command)
+        command
+    }
+
+    pub(super) fn stanch(&self, arguments: &[&str]) -> Ran {
+        self.world.run(self.program(arguments))
+    }
+
+    /// A value on the standard input of a command, and nowhere else.
+    pub(super) fn given(&self, arguments: &[&str], value: &str) -> Command {
+        let file = self.world.outside("given");
+        private(&file, value);
+        let mut command = self.program(arguments);
+        command.stdin(std::fs::File::open(&file).unwrap());
+        std::fs::remove_file(&file).unwrap();
+        command
+    }
+
+    /// Hands a token over; of a pair both halves.
+    pub(super) fn provide(&self, value: &str) -> Ran {
+        let mut arguments = vec!["case", "provide", "C-0001", "--secret", "-", "-v"];
+        if let Some((handle, _)) = value.split_once(':') {
+            arguments.extend(["--token", handle]);
+        }
+        self.world.run(self.given(&arguments, secret(value))).hides(secret(value)).hides(secret(&self.leaked))
+    }
+
+    pub(super) fn case(&self, verb: &str) -> Ran {
+        self.stanch(&["case", verb, "C-0001", "-v"]).hides(secret(&self.leaked))
+    }
+
+    /// The service works at this moment.
+    #[track_caller]
+    pub(super) fn assert_works(&self) {
+        let served = self.service.shared.once();
+        assert_eq!(served.as_deref(), Ok(self.stored().as_str()));
     }
 
     /// Finds the leak as a scan reports it, and rotates that.
