@@ -126,6 +126,7 @@ impl From<DaemonError> for Failure {
         match error {
             DaemonError::Attended(_) => failure
                 .hint("one daemon runs at a time: stanch drain ends it, stanch reload has it read its file again"),
+            DaemonError::Alerts(error) => error.into(),
             _ => failure,
         }
     }
