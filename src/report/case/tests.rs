@@ -203,7 +203,7 @@ fn a_replacement_is_not_called_a_revoke_and_nothing_is_promised_of_the_old_token
     state.pending =
         Some(rotation::Pending { attempt: 1, label: Label::new("l"), sealed: None, perhaps: true, lost: false });
     let told = commands(&state);
-    assert!(told[0].ends_with("asks again whether the old token lives; nothing is sent"), "{told:?}");
+    assert!(told[1].ends_with("asks again whether the old token lives; nothing is sent"), "{told:?}");
     assert!(told.iter().any(|choice| choice.contains("if it lives it stays in use")), "{told:?}");
     assert!(next(&state, at(61)).unwrap().starts_with("held while asking whether the old token still lives"));
     assert!(head(&state, None, at(61)).contains("OLD (perhaps dead) and perhaps one whose value was lost"));

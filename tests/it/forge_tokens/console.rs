@@ -10,17 +10,23 @@ use crate::world::http::{Asked, Reply};
 use crate::world::shop::{Running, until};
 use data_encoding::BASE64;
 use serde_json::{Value, json as object};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 const AGENT: &str = "kim@acme.example";
+
+#[derive(Clone, Copy, PartialEq)]
+enum Spreading {
+    Done,
+    Slowly,
+    OnceThenSlowly,
+}
 
 /// A provider with a console: what it accepts is what a person made there and has not ended.
 struct Console {
     at: Loopback,
     accepted: Arc<Mutex<Vec<String>>>,
-    /// While it is true the newest of them is answered with an error.
-    spreading: Arc<AtomicBool>,
+    /// The newest of them is answered with an error: not at all, always, or after the first time.
+    spreading: Arc<Mutex<Spreading>>,
     signed: fn(&str) -> String,
     draw: fn() -> String,
 }
@@ -28,14 +34,19 @@ struct Console {
 impl Console {
     fn start(path: &'static str, reply: Value, signed: fn(&str) -> String, draw: fn() -> String) -> Self {
         let accepted = Arc::new(Mutex::new(Vec::<String>::new()));
-        let spreading = Arc::new(AtomicBool::new(false));
+        let spreading = Arc::new(Mutex::new(Spreading::Done));
         let (known, not_yet) = (Arc::clone(&accepted), Arc::clone(&spreading));
         let at = Loopback::start(move |asked| {
             let sent = header(asked, "authorization").unwrap_or_default().to_owned();
             match asked.path == path {
                 false => Reply::of(404, ""),
-                true if not_yet.load(Ordering::SeqCst) && known.lock().unwrap().last() == Some(&sent) => {
-                    Reply::of(503, "")
+                true if known.lock().unwrap().last() == Some(&sent) => {
+                    let mut spreading = not_yet.lock().unwrap();
+                    let before = *spreading;
+                    if before == Spreading::OnceThenSlowly {
+                        *spreading = Spreading::Slowly;
+                    }
+                    if before == Spreading::Slowly { Reply::of(503, "") } else { json(200, &reply) }
                 }
                 true if known.lock().unwrap().contains(&sent) => json(200, &reply),
                 true => json(401, &object!({ "type": "error.list", "errors": [{ "code": "unauthorized" }] })),
@@ -196,17 +207,56 @@ fn a_value_that_is_handed_over_twice_is_one_token() {
     begin(&desk);
     desk.case("approve").expect(20);
     let new = console.make();
-    console.spreading.store(true, Ordering::SeqCst);
+    *console.spreading.lock().unwrap() = Spreading::Slowly;
     desk.provide(&new).expect(22).says("asking what the token is that was handed over");
     let shown = desk.case("show").expect(0).says("the one handed over (not judged yet)");
     assert!(shown.stdout.contains("must be dead or is yours to end"), "{}", shown.stdout);
-    console.spreading.store(false, Ordering::SeqCst);
+    *console.spreading.lock().unwrap() = Spreading::Done;
     let held = desk.provide(&new).expect(22).says("end the OLD token");
     assert!(!held.stdout.contains("NOT used"), "{}", held.stdout);
     console.end(&old);
     desk.case("resume").expect(0);
     console.assert_alone(&new);
     desk.assert_unbroken();
+}
+
+#[test]
+fn a_value_that_was_given_up_is_not_taken_again_and_its_end_is_asked_for() {
+    let (console, desk) = intercom();
+    let old = desk.stored();
+    begin(&desk);
+    desk.case("approve").expect(20);
+    *console.spreading.lock().unwrap() = Spreading::Slowly;
+    let first = console.make();
+    desk.provide(&first).expect(22);
+    let second = console.make();
+    desk.provide(&second).expect(22);
+    desk.provide(&first).expect(2).says("given up before and is to be ended");
+    *console.spreading.lock().unwrap() = Spreading::Done;
+    desk.case("abort").expect(22).says("leave the old one alone");
+    console.end(&first);
+    console.end(&second);
+    desk.case("resume").expect(21);
+    console.assert_alone(&old);
+    desk.assert_unbroken();
+}
+
+#[test]
+fn the_new_token_itself_takes_the_place_of_nothing() {
+    let (console, desk) = comm100();
+    desk.configure(|text| text.replace("prove_within: 30s", "prove_within: 100ms"));
+    begin(&desk);
+    desk.case("approve").expect(22);
+    desk.case("resume").expect(20);
+    console.end(&desk.stored());
+    let new = console.make();
+    *console.spreading.lock().unwrap() = Spreading::OnceThenSlowly;
+    desk.provide(&new).says("held while proving the new token");
+    desk.provide(&new).expect(2).says("this is the new token that the case has already");
+    *console.spreading.lock().unwrap() = Spreading::Done;
+    desk.case("resume").expect(0);
+    console.assert_alone(&new);
+    desk.assert_works();
 }
 
 #[test]
