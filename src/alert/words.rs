@@ -4,6 +4,10 @@
 //! A notice's key is the case, the moment and when that stage was entered, so whoever computes it again (after a restart,
 //! from the journal) tells nobody twice. What waits for a person is told again every [`REMINDER`], under a key of its own.
 
+mod sources;
+
+pub use sources::{many, resumed, silence};
+
 use super::{Moment, Notice, Urgency};
 use crate::model::{Health, KindId, Place, Reason, RotationId, Timestamp, Verdict};
 use crate::rotation::{Approve, Event, Fact, Old, Order, Outcome, Stage, State, StoreState};
@@ -372,6 +376,8 @@ pub struct Leak<'a> {
     pub source: &'a str,
     /// Who pushed it, if that is known.
     pub who: Option<&'a str>,
+    /// How it went past a hook, if it is known that a person let it pass.
+    pub bypass: Option<&'a str>,
     /// Who uses the credential.
     pub used_by: &'a [String],
     /// What happens next.
@@ -425,6 +431,9 @@ pub fn leak(leak: &Leak<'_>, now: Timestamp, link: Option<&str>) -> Notice {
         let names: Vec<_> = leak.used_by.iter().map(|name| clean(name, 60)).collect();
         text.push_str(&format!(" Used by {}.", clean(&names.join(", "), 400)));
     }
+    if let Some(bypass) = leak.bypass {
+        text.push_str(&format!(" A local hook was bypassed for it: {}.", clean(bypass, 300)));
+    }
     let (case, next) = match &leak.next {
         Next::Reported if dead => (None, "Nothing is to be done but to take it out of the text.".to_owned()),
         Next::Reported => (None, "The policy is to report: nothing is changed by itself.".to_owned()),
@@ -447,8 +456,9 @@ pub fn leak(leak: &Leak<'_>, now: Timestamp, link: Option<&str>) -> Notice {
     }
     text.push_str(&format!("\nFingerprint: {}", leak.fingerprint));
     let verdict = leak.verdict.map_or("unasked", Verdict::word);
+    let bypassed = if leak.bypass.is_some() { "/bypassed" } else { "" };
     Notice {
-        key: format!("leak/{}/{}/{verdict}", clean(leak.source, 120), leak.fingerprint),
+        key: format!("leak/{}/{}/{verdict}{bypassed}", clean(leak.source, 120), leak.fingerprint),
         moment: Moment::Leak,
         urgency: if live { Urgency::Critical } else { urgency },
         case: case.cloned(),
@@ -458,16 +468,6 @@ pub fn leak(leak: &Leak<'_>, now: Timestamp, link: Option<&str>) -> Notice {
         link: link.map(str::to_owned),
         at: now,
     }
-}
-
-/// Something that should happen regularly did not: `what` completes "No … for 26h", for instance `scan of acme/shop`.
-/// Told once a day.
-#[must_use]
-pub fn silence(what: &str, lasted: Duration, limit: Duration, now: Timestamp) -> Notice {
-    let what = clean(what, 200);
-    let text =
-        format!("No {what} for {} (limit {}). What was leaked since then is not known.", span(lasted), span(limit));
-    alone(format!("dead-man/{what}/{}", day(now)), Moment::DeadMan, Urgency::Error, text, now)
 }
 
 /// A message that one sink did not take, for the others. Told once a sink and day.

@@ -13,6 +13,10 @@ struct Known {
     remote: Remote,
     /// Objects that webhooks named and that were not asked for yet.
     wanted: BTreeSet<String>,
+    /// Somebody called about it since it was fetched last.
+    called: bool,
+    /// When a fetch found a change that nobody had called about, by the monotonic clock.
+    unannounced: Option<u64>,
 }
 
 /// All of them.
@@ -43,8 +47,11 @@ impl Afar {
         known.retain(|job, _| job.source != source || jobs.contains(job));
         for remote in remotes {
             let job = job_of(&remote);
-            let wanted = known.remove(&job).map(|known| known.wanted).unwrap_or_default();
-            known.insert(job, Known { remote, wanted });
+            let fresh = match known.remove(&job) {
+                Some(before) => Known { remote, ..before },
+                None => Known { remote, wanted: BTreeSet::new(), called: false, unannounced: None },
+            };
+            known.insert(job, fresh);
         }
     }
 
@@ -56,18 +63,32 @@ impl Afar {
             .map(|(job, known)| {
                 let room = MOST_OBJECTS.saturating_sub(known.wanted.len());
                 known.wanted.extend(named.objects.iter().take(room).cloned());
+                (known.called, known.unannounced) = (true, None);
                 job.clone()
             })
             .collect()
     }
 
-    /// Brings a repository here; none when it is not one of ours any more.
-    pub(super) async fn refresh(&self, job: &Job) -> Result<Option<(Remote, Mirror)>, FetchError> {
-        let taken = self.known().get_mut(job).map(|known| (known.remote.clone(), std::mem::take(&mut known.wanted)));
-        let Some((remote, wanted)) = taken else { return Ok(None) };
+    /// The repositories of a source where a fetch before this moment found what no call told of, each once.
+    pub(super) fn missed(&self, source: &str, before: u64) -> Vec<Job> {
+        let mut known = self.known();
+        let silent = known.iter_mut().filter(|(job, _)| job.source == source);
+        silent.filter_map(|(job, known)| known.unannounced.take_if(|at| *at <= before).map(|_| job.clone())).collect()
+    }
+
+    /// Brings a repository here; none when it is not one of ours any more. `now` is of the monotonic clock.
+    pub(super) async fn refresh(&self, job: &Job, now: u64) -> Result<Option<(Remote, Mirror)>, FetchError> {
+        let taken = self.known().get_mut(job).map(|known| {
+            let wanted = std::mem::take(&mut known.wanted);
+            (known.remote.clone(), wanted, std::mem::take(&mut known.called))
+        });
+        let Some((remote, wanted, called)) = taken else { return Ok(None) };
         let objects: Vec<String> = wanted.iter().cloned().collect();
         match self.mirrors.refresh(&remote, &objects).await {
             Ok(mirror) => {
+                if !called && !mirror.before.is_empty() && mirror.before != mirror.after {
+                    self.unannounced(job, now);
+                }
                 if !mirror.missing.is_empty() {
                     let missing = mirror.missing.len();
                     tracing::warn!(
@@ -80,9 +101,17 @@ impl Afar {
             Err(error) => {
                 if let Some(known) = self.known().get_mut(job) {
                     known.wanted.extend(wanted);
+                    known.called |= called;
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// A call that came while it was fetched told of it too.
+    fn unannounced(&self, job: &Job, now: u64) {
+        if let Some(known) = self.known().get_mut(job).filter(|known| !known.called) {
+            known.unannounced = known.unannounced.or(Some(now));
         }
     }
 
@@ -115,7 +144,17 @@ mod tests {
         afar.found("shop", vec![remote("shop", "https://forge.invalid/acme/shop")]);
         assert_eq!(afar.known()[&shop].wanted.len(), 1, "what was named is still wanted");
         let site = Job { source: "shop".into(), repository: "acme/site".into() };
-        assert!(afar.refresh(&site).await.unwrap().is_none());
+        assert!(afar.refresh(&site, 0).await.unwrap().is_none());
+        afar.unannounced(&shop, 7);
+        assert!(afar.missed("shop", 9).is_empty(), "it was called about");
+        afar.known().get_mut(&shop).unwrap().called = false;
+        afar.unannounced(&shop, 7);
+        assert!(afar.missed("shop", 6).is_empty() && afar.missed("other", 9).is_empty());
+        assert_eq!(afar.missed("shop", 7), std::slice::from_ref(&shop));
+        assert!(afar.missed("shop", 9).is_empty(), "counted once");
+        afar.unannounced(&shop, 7);
+        afar.named("shop", &named);
+        assert!(afar.missed("shop", 9).is_empty(), "the call came late");
         let foreign = Named { name: "evil/shop".into(), urls: Vec::new(), objects: Vec::new() };
         assert!(afar.named("shop", &foreign).is_empty());
     }

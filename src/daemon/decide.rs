@@ -4,6 +4,7 @@
 use super::chain_of;
 use super::house::{House, News};
 use super::queue::Job;
+use crate::alert::{Notice, words};
 use crate::clock::Clock as _;
 use crate::config::policy::When;
 use crate::database::DatabaseError;
@@ -23,6 +24,8 @@ use std::sync::atomic::Ordering;
 
 /// Two processes that open a case at the same time draw the same number, and one of them draws again.
 const DRAWS: u32 = 8;
+/// Leaks of one scan that are told one by one.
+const SINGLE: usize = 5;
 
 /// Why nothing could be decided.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +58,30 @@ pub(super) struct Judge {
     key: FingerprintKey,
 }
 
+/// What a scan saw.
+pub(super) struct Sighted<'a> {
+    pub(super) sightings: &'a [Sighting],
+    /// Of each, how it went past a hook; empty where none did.
+    pub(super) bypasses: &'a [Option<String>],
+}
+
+/// A decision that changes nothing but what is known. It is noted when it was told, so that whoever is killed in between
+/// tells it again, and never not at all; all of a scan are told together.
+struct Settled {
+    /// Which finding.
+    number: usize,
+    digest: Digest,
+    place: String,
+    verdict: Option<&'static str>,
+    words: String,
+    case: Option<RotationId>,
+    notice: Option<Notice>,
+}
+
 /// One finding of one source.
 struct Found<'a> {
+    number: usize,
+    bypass: Option<&'a str>,
     sighting: &'a Sighting,
     finding: &'a Finding,
     seen: Seen<'a>,
@@ -72,12 +97,55 @@ impl Judge {
         &self,
         config: &Mending,
         job: &Job,
-        sightings: &[Sighting],
+        sighted: &Sighted<'_>,
         findings: Vec<Finding>,
         scope: Scope,
     ) -> Result<(), DecideError> {
+        let mut settled = Vec::new();
+        let outcome = self.each(config, job, sighted, &findings, scope, &mut settled).await;
+        self.tell(config, job, &settled).await;
+        for one in &settled {
+            let Some(finding) = findings.get(one.number) else { continue };
+            let seen = self.seen(job, finding, &one.digest, &one.place);
+            self.leaks.decide(seen, one.verdict, &one.words, one.case.as_ref()).await?;
+        }
+        outcome
+    }
+
+    /// Each leak has its message, unless they are so many that nobody would read them.
+    async fn tell(&self, config: &Mending, job: &Job, settled: &[Settled]) {
+        let mut notices: Vec<Notice> = settled.iter().filter_map(|one| one.notice.clone()).collect();
+        if notices.len() > SINGLE {
+            let (now, link) = (self.house.clock.now(), config.operator.daemon.link.as_deref());
+            notices = vec![words::many(&job.source, &job.repository, &notices, now, link)];
+        }
+        for notice in &notices {
+            self.house.voices.tell(notice).await;
+        }
+    }
+
+    fn seen<'a>(&self, job: &'a Job, finding: &'a Finding, digest: &'a Digest, place: &'a str) -> Seen<'a> {
+        Seen {
+            source: &job.source,
+            fingerprint: &finding.fingerprint,
+            digest,
+            kind: &finding.kind,
+            place,
+            at: self.house.clock.now(),
+        }
+    }
+
+    async fn each(
+        &self,
+        config: &Mending,
+        job: &Job,
+        sighted: &Sighted<'_>,
+        findings: &[Finding],
+        scope: Scope,
+        settled: &mut Vec<Settled>,
+    ) -> Result<(), DecideError> {
         let mut candidates: BTreeMap<KindId, Candidates> = BTreeMap::new();
-        for (sighting, finding) in sightings.iter().zip(findings) {
+        for (number, (sighting, finding)) in sighted.sightings.iter().zip(findings).enumerate() {
             if self.house.stopping.load(Ordering::SeqCst) {
                 return Err(DecideError::Stopped);
             }
@@ -90,16 +158,10 @@ impl Judge {
             }
             let digest = self.key.digest("leak", &finding.secret);
             let place = sighting.place.to_string();
-            let seen = Seen {
-                source: &job.source,
-                fingerprint: &finding.fingerprint,
-                digest: &digest,
-                kind: &finding.kind,
-                place: &place,
-                at: self.house.clock.now(),
-            };
-            let found = Found { sighting, finding: &finding, seen };
-            if self.one(config, &found, &digest, of_kind).await? {
+            let seen = self.seen(job, finding, &digest, &place);
+            let bypass = sighted.bypasses.get(number).and_then(Option::as_deref);
+            let found = Found { number, bypass, sighting, finding, seen };
+            if self.one(config, &found, of_kind, settled).await? {
                 // What its store holds is about to change.
                 candidates.remove(&finding.kind);
             }
@@ -112,13 +174,17 @@ impl Judge {
         &self,
         config: &Mending,
         found: &Found<'_>,
-        digest: &Digest,
         candidates: &Candidates,
+        settled: &mut Vec<Settled>,
     ) -> Result<bool, DecideError> {
         let before = self.leaks.note(found.seen).await?;
-        let earlier = self.earlier(config, &self.leaks.of(digest).await?).await?;
+        let earlier = self.earlier(config, &self.leaks.of(found.seen.digest).await?).await?;
         let secret = &found.finding.secret;
         let holder = candidates.find(secret);
+        if holder.is_some() {
+            // It goes to its provider, whose answer may hold it. What nobody manages goes nowhere.
+            crate::telemetry::hush(secret);
+        }
         if earlier == Earlier::None
             && holder.is_none()
             && let Some((credential, error)) = candidates.unread().first()
@@ -133,53 +199,63 @@ impl Judge {
                 let case = self.open(config, found, one, &leaked).await?;
                 let words = Decision::Attach(case.clone()).words();
                 self.leaks.decide(found.seen, None, &words, Some(&case)).await?;
-                self.tell(found, &decision, None, Some(&one.managed.name), Some(&case)).await;
+                if let Some(notice) = self.news(found, &decision, None, Some(&one.managed.name), Some(&case)) {
+                    self.house.voices.tell(&notice).await;
+                }
                 return Ok(true);
             }
             (Decision::Report(Why::Policy), Some(one), Some(leaked)) => {
                 let verdict = triage::verify(&one.managed, &leaked).await;
-                self.settle(found, &decision, Some(&verdict), Some(&one.managed.name), before.as_deref()).await?;
+                let name = Some(one.managed.name.as_str());
+                settled.push(self.settle(found, &decision, Some(&verdict), name, before.as_deref()));
             }
             _ => {
                 let name = holder.map(|one| one.managed.name.as_str());
-                self.settle(found, &decision, None, name, before.as_deref()).await?;
+                settled.push(self.settle(found, &decision, None, name, before.as_deref()));
             }
         }
         Ok(false)
     }
 
     /// Notes a decision after which nothing is opened, and tells of it what is news.
-    async fn settle(
+    fn settle(
         &self,
         found: &Found<'_>,
         decision: &Decision,
         verdict: Option<&Verdict>,
         credential: Option<&str>,
         before: Option<&str>,
-    ) -> Result<(), DecideError> {
-        let (word, case) = match decision {
+    ) -> Settled {
+        let (verdict_word, case) = match decision {
             Decision::Dead(case) => (Some("dead"), Some(case)),
             Decision::Attach(case) | Decision::Report(Why::Ended(case)) => (None, Some(case)),
             Decision::Open | Decision::Report(_) => (verdict.map(Verdict::word), None),
         };
         let words = decision.words();
-        self.leaks.decide(found.seen, word, &words, case).await?;
-        if before != Some(words.as_str()) && !matches!(decision, Decision::Dead(_)) {
-            self.tell(found, decision, verdict, credential, case).await;
+        // One that was seen before it was committed is news again when somebody let it pass.
+        let is_new = before != Some(words.as_str()) || found.bypass.is_some();
+        let is_news = is_new && !matches!(decision, Decision::Dead(_));
+        Settled {
+            number: found.number,
+            digest: found.seen.digest.clone(),
+            place: found.seen.place.to_owned(),
+            verdict: verdict_word,
+            notice: is_news.then(|| self.news(found, decision, verdict, credential, case)).flatten(),
+            words,
+            case: case.cloned(),
         }
-        Ok(())
     }
 
-    async fn tell(
+    fn news(
         &self,
         found: &Found<'_>,
         decision: &Decision,
         verdict: Option<&Verdict>,
         credential: Option<&str>,
         case: Option<&RotationId>,
-    ) {
-        let (source, sighting) = (found.seen.source, found.sighting);
-        self.house.leak(&News { source, sighting, decision, verdict, credential, case }).await;
+    ) -> Option<Notice> {
+        let (source, sighting, bypass) = (found.seen.source, found.sighting, found.bypass);
+        self.house.leak(&News { source, sighting, decision, verdict, credential, case, bypass })
     }
 
     /// What became of the case that this secret had, in whatever source it was seen.

@@ -4,8 +4,7 @@
 //! the numbers. It answers GET and HEAD, and only to who calls it by its own address: a web page that a browser on this
 //! machine shows must not read it under another name.
 
-mod door;
-
+use super::door::Door;
 use super::metrics::{CONTENT_TYPE, Metrics};
 use crate::clock::Clock;
 use axum::Router;
@@ -28,6 +27,9 @@ pub const HOLDS: Duration = Duration::from_secs(30);
 const QUESTION: Duration = Duration::from_secs(5);
 /// Requests under way at once; more are sent away.
 const AT_ONCE: usize = 32;
+/// Connections at once, and how long one lasts.
+const CONNECTIONS: usize = 64;
+const LASTS: Duration = Duration::from_secs(10);
 
 /// One thing that the daemon's work needs.
 pub struct Check {
@@ -164,7 +166,7 @@ impl Health {
             .layer(limit)
             .layer(guard)
             .with_state(self);
-        axum::serve(door::Door::new(listener, door::LASTS), routes).with_graceful_shutdown(stop).await
+        axum::serve(Door::new(listener, CONNECTIONS, LASTS), routes).with_graceful_shutdown(stop).await
     }
 
     async fn ready(&self) -> (bool, serde_json::Value) {

@@ -2,6 +2,7 @@
 
 use super::afar::Afar;
 use super::chain_of;
+use super::door::Door;
 use super::house::House;
 use super::queue::Queue;
 use crate::clock::Clock as _;
@@ -11,19 +12,56 @@ use crate::ledger::Deliveries;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::routing::post;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-/// Calls whose bodies are held at the same time.
-const AT_ONCE: usize = 8;
+/// Mebibytes of bodies that are held at the same time.
+const ROOM: usize = 200;
+/// A mebibyte.
+const PART: usize = 1 << 20;
+/// How long a call waits for room: the forges wait for ten seconds and longer.
+const TURN: Duration = Duration::from_secs(5);
 /// How long a body may take to come.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Connections at once, and how long one lasts.
+const AT_ONCE: usize = 256;
+const LASTS: Duration = Duration::from_secs(30);
+
+/// Rung when a call names a repository of a source that is not known yet. Whoever was busy meanwhile hears of it later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bell {
+    rings: Arc<watch::Sender<BTreeMap<String, u64>>>,
+}
+
+impl Bell {
+    fn ring(&self, source: &str) {
+        self.rings.send_modify(|rings| {
+            let count = rings.entry(source.to_owned()).or_default();
+            *count = count.wrapping_add(1);
+        });
+    }
+
+    /// How often it was rung for a source.
+    pub(super) fn rings(&self, source: &str) -> u64 {
+        self.rings.borrow().get(source).copied().unwrap_or(0)
+    }
+
+    /// Waits until it was rung again for a source, since it had been `before` times.
+    pub(super) async fn heard(&self, source: &str, before: u64) -> u64 {
+        let count = |rings: &BTreeMap<String, u64>| rings.get(source).copied().unwrap_or(0);
+        let mut listening = self.rings.subscribe();
+        // The sender lives for as long as this does.
+        let heard = listening.wait_for(|rings| count(rings) != before).await;
+        heard.map_or(before, |rings| count(&rings))
+    }
+}
 
 /// What a call is held against.
 pub(super) struct Desk {
@@ -32,7 +70,7 @@ pub(super) struct Desk {
     pub(super) afar: Arc<Afar>,
     pub(super) deliveries: Deliveries,
     /// Rung when a call names a repository that is not known yet.
-    pub(super) unknown: Arc<Notify>,
+    pub(super) unknown: Bell,
     room: Semaphore,
 }
 
@@ -42,9 +80,9 @@ impl Desk {
         queue: Arc<Queue>,
         afar: Arc<Afar>,
         deliveries: Deliveries,
-        unknown: Arc<Notify>,
+        unknown: Bell,
     ) -> Self {
-        Self { house, queue, afar, deliveries, unknown, room: Semaphore::new(AT_ONCE) }
+        Self { house, queue, afar, deliveries, unknown, room: Semaphore::new(ROOM) }
     }
 }
 
@@ -68,7 +106,7 @@ impl Hooks {
             .layer(DefaultBodyLimit::max(webhook::LARGEST_BODY))
             .with_state(desk);
         let task = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
+            if let Err(error) = axum::serve(Door::new(listener, AT_ONCE, LASTS), router).await {
                 tracing::error!(%error, "webhooks are not received any more");
             }
         });
@@ -87,7 +125,7 @@ async fn receive(
     Path(source): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> (StatusCode, &'static str) {
+) -> (StatusCode, [(HeaderName, &'static str); 1], &'static str) {
     let (status, words) = desk.answer(&source, &headers, body).await;
     desk.house.metrics.webhook(forge_of(&desk.house, &source), outcome_of(status));
     if status.is_success() {
@@ -95,7 +133,8 @@ async fn receive(
     } else {
         tracing::warn!(source, status = status.as_u16(), words, "webhook");
     }
-    (status, words)
+    // One call a connection: one that is kept is ended at some time, and the next call on it would be lost.
+    (status, [(header::CONNECTION, "close")], words)
 }
 
 impl Desk {
@@ -108,7 +147,11 @@ impl Desk {
                 return (StatusCode::SERVICE_UNAVAILABLE, "the call cannot be proved now");
             }
         };
-        let Ok(_room) = self.room.try_acquire() else {
+        // What says how long it is takes that much room; what does not say it may be as long as any.
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let parts = length.unwrap_or(webhook::LARGEST_BODY).min(webhook::LARGEST_BODY).div_ceil(PART).max(1);
+        let room = self.room.acquire_many(u32::try_from(parts).unwrap_or(u32::MAX));
+        let Ok(Ok(_room)) = tokio::time::timeout(TURN, room).await else {
             return (StatusCode::SERVICE_UNAVAILABLE, "too many calls at once: deliver it again");
         };
         let body = match tokio::time::timeout(PATIENCE, to_bytes(body, webhook::LARGEST_BODY)).await {
@@ -137,7 +180,7 @@ impl Desk {
         let jobs = self.afar.named(source, &named);
         if jobs.is_empty() {
             // A repository that was made since they were listed.
-            self.unknown.notify_waiters();
+            self.unknown.ring(source);
             return (StatusCode::ACCEPTED, "not one that is known: they are listed again");
         }
         let now = self.house.clock.monotonic();
@@ -185,5 +228,23 @@ fn refusal(error: WebhookError) -> (StatusCode, &'static str) {
         WebhookError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the call is too large"),
         WebhookError::Secret => (StatusCode::SERVICE_UNAVAILABLE, "the secret of this webhook cannot be used"),
         _ => (StatusCode::BAD_REQUEST, "the call is not what its forge documents"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bell_is_heard_by_whoever_was_busy_and_by_nobody_else() {
+        let bell = Bell::default();
+        let before = bell.rings("shop");
+        bell.ring("shop");
+        let heard = bell.heard("shop", before).await;
+        assert_ne!(heard, before);
+        let again = tokio::time::timeout(Duration::from_millis(50), bell.heard("shop", heard)).await;
+        assert!(again.is_err(), "once a ring");
+        let other = tokio::time::timeout(Duration::from_millis(50), bell.heard("other", bell.rings("other"))).await;
+        assert!(other.is_err());
     }
 }

@@ -2,7 +2,9 @@
 
 use super::chain_of;
 use super::metrics::Metrics;
+use super::silence::Silences;
 use super::tell::{self, Voices};
+use crate::alert::Notice;
 use crate::clock::{Clock as _, SystemClock};
 use crate::journal::sqlite::SqliteJournal;
 use crate::model::{RotationId, Sighting, Verdict};
@@ -23,6 +25,8 @@ pub(super) struct News<'a> {
     pub(super) verdict: Option<&'a Verdict>,
     pub(super) credential: Option<&'a str>,
     pub(super) case: Option<&'a RotationId>,
+    /// How it went past a hook, where a person let it pass.
+    pub(super) bypass: Option<&'a str>,
 }
 
 /// The parts that outlive a reload, and the configuration, which does not.
@@ -36,6 +40,8 @@ pub(super) struct House {
     pub(super) voices: Voices,
     /// Cases of which there is something to tell.
     news: mpsc::Sender<RotationId>,
+    /// What is not scanned any more.
+    pub(super) silences: Silences,
     /// Why the configuration was not reloaded, if it was not.
     pub(super) refused: Mutex<Option<String>>,
     /// Set when everything is to come to a record.
@@ -56,6 +62,7 @@ impl House {
             metrics: Arc::new(Metrics::new(mending.clock.now())),
             voices: Voices::none(),
             news,
+            silences: Silences::default(),
             refused: Mutex::default(),
             journal: mending.journal.clone(),
             clock: mending.clock,
@@ -88,8 +95,8 @@ impl House {
         }
     }
 
-    /// A leak that nobody knew of, and what is done about it.
-    pub(super) async fn leak(&self, news: &News<'_>) {
+    /// A leak that nobody knew of, and what is done about it; what is to be told, if its case does not tell.
+    pub(super) fn leak(&self, news: &News<'_>) -> Option<Notice> {
         self.metrics.found(news.sighting.severity, news.verdict);
         tracing::warn!(
             source = news.source,
@@ -100,11 +107,10 @@ impl House {
             credential = news.credential,
             case = news.case.map(RotationId::as_str),
             decision = news.decision.words(),
+            bypass = news.bypass,
             "leak"
         );
-        if let Some(notice) = tell::of_leak(news, &self.config(), self.clock.now()) {
-            self.voices.tell(&notice).await;
-        }
+        tell::of_leak(news, &self.config(), self.clock.now())
     }
 
     /// This process runs nothing here any more.

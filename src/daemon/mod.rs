@@ -4,6 +4,7 @@ mod afar;
 mod carry;
 mod decide;
 pub mod delivery;
+mod door;
 pub mod health;
 mod hooks;
 mod house;
@@ -12,6 +13,7 @@ pub mod metrics;
 mod outline;
 mod queue;
 mod scan;
+mod silence;
 mod tell;
 mod watch;
 
@@ -29,7 +31,7 @@ use carry::Carrier;
 use decide::Judge;
 use delivery::Delivery;
 use health::{Check, Health};
-use hooks::{Desk, Hooks};
+use hooks::{Bell, Desk, Hooks};
 use house::House;
 use outline::Outline;
 use queue::Queue;
@@ -40,7 +42,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tell::Teller;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use watch::Watch;
@@ -147,7 +149,7 @@ struct Daemon {
 
 impl Daemon {
     async fn begin(house: Arc<House>, outline: Outline, news: mpsc::Receiver<RotationId>) -> Result<Self, DaemonError> {
-        let (config, queue, unknown) = (house.config(), Arc::new(Queue::default()), Arc::new(Notify::new()));
+        let (config, queue, unknown) = (house.config(), Arc::new(Queue::default()), Bell::default());
         let key = watched::key_of_installation(config.state()).map_err(DaemonError::Scan)?;
         let database = config.journal.database();
         // Git calls this program for the tokens of remotes.

@@ -3,14 +3,16 @@
 
 use super::afar::Afar;
 use super::chain_of;
-use super::decide::{DecideError, Judge, Scope};
+use super::decide::{DecideError, Judge, Scope, Sighted};
 use super::house::House;
 use super::queue::{Job, Queue};
 use crate::clock::Clock as _;
 use crate::config::service;
 use crate::fetch::{FetchError, Mirror, Remote};
 use crate::ledger::Tips as Scanned;
+use crate::model::Sighting;
 use crate::scan::{Excuse, Outcome};
+use crate::source::git::skips::Skips;
 use crate::source::git::{self, Tips, Whereabouts};
 use crate::source::{Source, SourceError, Visit};
 use crate::wiring::mending::Mending;
@@ -105,12 +107,14 @@ impl Scans {
 
     async fn run(&self, job: &Job) {
         let config = self.house.config();
+        self.house.silences.begun(job);
         let outcome = match self.reach(&config, job).await {
-            Ok(None) => return,
+            Ok(None) => Err(ScanError::Stopped),
             Ok(Some(reached)) => self.scan(&config, job, &reached).await,
             Err(error) => Err(error),
         };
         let now = self.house.clock.monotonic();
+        self.house.silences.ended(job, outcome.is_ok(), now);
         let mut memory = self.memory();
         let known = memory.entry(job.clone()).or_default();
         match outcome {
@@ -150,7 +154,7 @@ impl Scans {
                 if self.memory().get(job).is_some_and(unfetched) {
                     return Ok(None);
                 }
-                let Some((remote, mirror)) = self.afar.refresh(job).await? else { return Ok(None) };
+                let Some((remote, mirror)) = self.afar.refresh(job, now).await? else { return Ok(None) };
                 Ok(Some(Reached { path: mirror.path.clone(), mirror: Some((remote, mirror)) }))
             }
             None => Ok(None),
@@ -208,16 +212,38 @@ impl Scans {
         let reasons = BTreeMap::from([("unread", gaps)]);
         self.house.metrics.scanned(Duration::from_millis(took), bytes, &reasons, self.house.clock.now());
         let findings = std::mem::take(&mut outcome.findings);
-        self.judge.all(config, job, &outcome.sightings, findings, Scope::All).await?;
+        let bypasses = self.bypasses(config, job, path, &outcome.sightings).await;
+        let seen = Sighted { sightings: &outcome.sightings, bypasses: &bypasses };
+        self.judge.all(config, job, &seen, findings, Scope::All).await?;
         if outcome.excused.keys().any(|excuse| matches!(excuse, Excuse::Inline | Excuse::Foreign)) {
             // Whoever can push a token can push a remark beside it: it excuses samples, and nothing that is in use.
             let mut whole = self.find(config, path, known, fresh, false).await?;
             let findings = std::mem::take(&mut whole.findings);
-            self.judge.all(config, job, &whole.sightings, findings, Scope::Managed).await?;
+            let bypasses = self.bypasses(config, job, path, &whole.sightings).await;
+            let seen = Sighted { sightings: &whole.sightings, bypasses: &bypasses };
+            self.judge.all(config, job, &seen, findings, Scope::Managed).await?;
         }
         match outcome.coverage.gaps.first.first() {
             Some(gap) => Err(ScanError::Gaps { count: gaps, first: gap.what.clone() }),
             None => Ok(()),
+        }
+    }
+
+    /// Of each sighting, how it went past the hooks, where a person here let it pass.
+    async fn bypasses(&self, config: &Mending, job: &Job, path: &Path, found: &[Sighting]) -> Vec<Option<String>> {
+        let watched = config.operator.sources.get(&job.source).map(|watched| &watched.value);
+        if found.is_empty() || !matches!(watched, Some(service::Watched::Path { .. })) {
+            return Vec::new();
+        }
+        let (path, found) = (path.to_owned(), found.to_vec());
+        let looking = move || bypasses_of(path, &found);
+        match tokio::task::spawn_blocking(looking).await {
+            Ok(Ok(bypasses)) => bypasses,
+            Ok(Err(error)) => {
+                tracing::warn!(error = error.in_words(), "who went past a hook is not known");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
         }
     }
 
@@ -256,6 +282,17 @@ async fn look(path: PathBuf) -> Result<(Tips, Stamps), ScanError> {
         Ok((tips, stamps.collect()))
     };
     tokio::task::spawn_blocking(looking).await.map_err(|_| ScanError::Thread)?
+}
+
+fn bypasses_of(path: PathBuf, found: &[Sighting]) -> Result<Vec<Option<String>>, SourceError> {
+    let repository = Whereabouts::Holding(path).open()?;
+    let skips = Skips::of(&repository)?;
+    let of = |sighting: &Sighting| {
+        let mut places = std::iter::once(&sighting.place).chain(&sighting.also);
+        let skip = places.find_map(|place| skips.behind(&repository, place))?;
+        Some(format!("{} ({}, {})", skip.reason, skip.hook, skip.at))
+    };
+    Ok(found.iter().map(of).collect())
 }
 
 fn own(pair: (&PathBuf, &(u64, i64, i64))) -> (PathBuf, (u64, i64, i64)) {

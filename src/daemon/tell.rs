@@ -4,6 +4,7 @@
 use super::chain_of;
 use super::delivery::Delivery;
 use super::house::{House, News};
+use super::silence::Change;
 use crate::alert::{Notice, words};
 use crate::clock::Clock as _;
 use crate::config::operator::{Operator, Provider};
@@ -22,6 +23,9 @@ use tokio::sync::{mpsc, watch};
 pub(super) const MOST: usize = 1024;
 /// How often it is looked for what waits for a person, who is reminded.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How often it is looked for sources that are not scanned any more.
+const PULSE: Duration = Duration::from_secs(1);
 
 /// A case that ended since then is told of again at a start, and so many of the last ones are looked at.
 const SHORTLY: Duration = Duration::from_secs(3600);
@@ -96,6 +100,7 @@ pub(super) fn of_leak(news: &News<'_>, config: &Mending, now: crate::model::Time
         place: &news.sighting.place,
         source: news.source,
         who: None,
+        bypass: news.bypass,
         used_by: &used_by,
         next,
         seen: now,
@@ -125,6 +130,8 @@ impl Teller {
             this.story(&case, false).await;
         }
         let mut looks = tokio::time::interval(LOOK);
+        let mut pulse = tokio::time::interval(PULSE);
+        pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 case = news.recv() => match case {
@@ -132,7 +139,21 @@ impl Teller {
                     None => return,
                 },
                 _ = looks.tick() => this.remind().await,
+                _ = pulse.tick() => this.silences().await,
             }
+        }
+    }
+
+    /// Tells which sources are not scanned any more, and which are again.
+    async fn silences(&self) {
+        for change in self.house.silences.look(self.house.clock.monotonic()) {
+            let now = self.house.clock.now();
+            let notice = match change {
+                Change::Silent { source, what, lasted, limit } => words::silence(&source, &what, lasted, limit, now),
+                Change::Back { source, lasted } => words::resumed(&source, lasted, now),
+            };
+            tracing::warn!(what = notice.text, "dead man");
+            self.house.voices.tell(&notice).await;
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::afar::{Afar, job_of};
 use super::chain_of;
+use super::hooks::Bell;
 use super::house::House;
 use super::queue::{Job, Queue};
 use crate::clock::Clock as _;
@@ -25,6 +26,8 @@ const SETTLING: Duration = Duration::from_millis(150);
 
 /// How often what lies elsewhere is fetched where the configuration does not say.
 const EVERY: Duration = Duration::from_secs(300);
+/// A webhook may come so much later than the change that it tells of.
+const CALLED: Duration = Duration::from_secs(60);
 /// The least and the most that is waited after a list that was not whole.
 const SOON: Duration = Duration::from_secs(5);
 const LATEST: Duration = Duration::from_secs(3600);
@@ -36,16 +39,19 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Begins to watch what the configuration names.
-    pub(super) fn begin(house: &Arc<House>, queue: &Arc<Queue>, afar: &Arc<Afar>, unknown: &Arc<Notify>) -> Self {
+    pub(super) fn begin(house: &Arc<House>, queue: &Arc<Queue>, afar: &Arc<Afar>, unknown: &Bell) -> Self {
         let config = house.config();
         let poll = config.operator.daemon.poll().max(Duration::from_millis(100));
+        let now = house.clock.monotonic();
+        house.silences.keep(|source| config.operator.sources.contains_key(source));
         let mut tasks = JoinSet::new();
         for (source, watched) in &config.operator.sources {
             let far = |every: Option<Span>| Far {
                 house: Arc::clone(house),
                 queue: Arc::clone(queue),
                 afar: Arc::clone(afar),
-                unknown: Arc::clone(unknown),
+                unknown: unknown.clone(),
+                is_called: is_called(&watched.value),
                 source: source.clone(),
                 every: every.map_or(EVERY, |Span(every)| every.max(Duration::from_millis(100))),
             };
@@ -53,10 +59,13 @@ impl Watch {
                 service::Watched::Path { path } => {
                     let (house, queue, path) = (Arc::clone(house), Arc::clone(queue), path.clone());
                     let job = Job { source: source.clone(), repository: path.display().to_string() };
+                    house.silences.expect(source, poll, Some(&job.repository), now);
                     tasks.spawn(Place { house, queue, job, path, poll }.watch());
                 }
                 service::Watched::Git { every, .. } | service::Watched::Forge { every, .. } => {
-                    tasks.spawn(far(*every).watch());
+                    let far = far(*every);
+                    house.silences.expect(source, far.every, None, now);
+                    tasks.spawn(far.watch());
                 }
             }
         }
@@ -136,20 +145,27 @@ struct Far {
     house: Arc<House>,
     queue: Arc<Queue>,
     afar: Arc<Afar>,
-    unknown: Arc<Notify>,
+    unknown: Bell,
+    /// Somebody calls us when something was pushed there.
+    is_called: bool,
     source: String,
     every: Duration,
 }
 
 impl Far {
     async fn watch(self) {
-        let mut failures = 0_u32;
+        let (mut failures, mut rings) = (0_u32, self.unknown.rings(&self.source));
         loop {
             let wait = match self.list().await {
                 Ok(remotes) => {
                     failures = 0;
                     let jobs: Vec<Job> = remotes.iter().map(job_of).collect();
+                    let now = self.house.clock.monotonic();
+                    self.house.silences.listed(&jobs, &self.source, now);
                     self.afar.found(&self.source, remotes);
+                    if self.is_called {
+                        self.missed(now);
+                    }
                     for job in jobs {
                         self.call(job).await;
                     }
@@ -172,8 +188,24 @@ impl Far {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 // Not at once for every call about something foreign.
-                () = self.unknown.notified(), if failures == 0 => tokio::time::sleep(SOON).await,
+                heard = self.unknown.heard(&self.source, rings), if failures == 0 => {
+                    rings = heard;
+                    tokio::time::sleep(SOON).await;
+                }
             }
+        }
+    }
+
+    /// What a look found a while ago, and nobody has called about since.
+    fn missed(&self, now: u64) {
+        let patience = u64::try_from((self.every / 2).min(CALLED).as_millis()).unwrap_or(u64::MAX);
+        for job in self.afar.missed(&self.source, now.saturating_sub(patience)) {
+            self.house.metrics.webhook_missed();
+            tracing::warn!(
+                source = job.source,
+                repository = job.repository,
+                "what changed there was found by the poll: no webhook came"
+            );
         }
     }
 
@@ -193,6 +225,15 @@ impl Far {
         while self.queue.call(job.clone(), self.house.clock.monotonic()).is_err() {
             tokio::time::sleep(SOON).await;
         }
+    }
+}
+
+/// True when somebody calls us about a source.
+fn is_called(watched: &service::Watched) -> bool {
+    match watched {
+        service::Watched::Path { .. } => false,
+        service::Watched::Git { webhook, .. } => webhook.is_some(),
+        service::Watched::Forge { webhook, .. } => webhook.is_some(),
     }
 }
 

@@ -28,7 +28,7 @@ struct Forge {
     token: String,
 }
 
-const USER: &str = "reader";
+pub(crate) const USER: &str = "reader";
 
 fn backend() -> PathBuf {
     let path = Command::new("git").arg("--exec-path").output().unwrap().stdout;
@@ -36,7 +36,7 @@ fn backend() -> PathBuf {
 }
 
 /// Runs git's own server for one request.
-fn served(root: &Path, asked: &Asked) -> Reply {
+pub(crate) fn served(root: &Path, asked: &Asked) -> Reply {
     let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
     let header = |name: &str| {
         let value = asked.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
@@ -79,12 +79,12 @@ fn served(root: &Path, asked: &Asked) -> Reply {
     reply
 }
 
-fn authorised(asked: &Asked, token: &str) -> bool {
+pub(crate) fn authorised(asked: &Asked, token: &str) -> bool {
     let pair = data_encoding::BASE64.encode(format!("{USER}:{token}").as_bytes());
     asked.headers.iter().any(|(name, value)| name == "authorization" && *value == format!("Basic {pair}").into_bytes())
 }
 
-fn unauthorised() -> Reply {
+pub(crate) fn unauthorised() -> Reply {
     let mut reply = Reply::of(401, "who are you?");
     reply.headers.push(("www-authenticate".to_owned(), "Basic realm=\"forge\"".to_owned()));
     reply

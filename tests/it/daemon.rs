@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A daemon under way, which answers.
-fn start(shop: &Shop) -> Running {
+pub(crate) fn start(shop: &Shop) -> Running {
     let running = Running::start(shop.program(&["daemon"]));
     until("the daemon answers", || shop.stanch(&["reload"]).code == 0);
     running
@@ -22,7 +22,7 @@ fn signal(running: &Running, signal: Signal) {
 }
 
 #[track_caller]
-fn drained(shop: &Shop, running: Running) -> Ran {
+pub(crate) fn drained(shop: &Shop, running: Running) -> Ran {
     shop.stanch(&["drain"]).expect(0).says("has ended");
     running.end().expect(0).hides(&shop.leaked).hides(&shop.authority)
 }
@@ -145,14 +145,14 @@ fn a_reload_takes_the_file_whole_or_not_at_all_and_a_broken_case_is_tried_again(
 }
 
 /// A shop whose daemon watches a bare repository; a clone of it to push from.
-struct Watched {
-    shop: Shop,
+pub(crate) struct Watched {
+    pub(crate) shop: Shop,
     daemon: Option<Running>,
 }
 
 impl Watched {
     /// Watches `pushed.git`, with this policy.
-    fn open(settings: Settings, poll: &str) -> Self {
+    pub(crate) fn open(settings: Settings, poll: &str) -> Self {
         let shop = settings.open();
         let watched = Self { shop, daemon: None };
         watched.git(".", &["init", "-q", "--bare", "-b", "main", "pushed.git"]);
@@ -165,12 +165,12 @@ impl Watched {
         watched
     }
 
-    fn started(mut self) -> Self {
+    pub(crate) fn started(mut self) -> Self {
         self.daemon = Some(start(&self.shop));
         self
     }
 
-    fn git(&self, at: &str, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, at: &str, arguments: &[&str]) -> String {
         let mut command = self.shop.command("git");
         command.current_dir(self.shop.at(at)).env("GIT_CONFIG_NOSYSTEM", "1");
         command.args(["-c", "user.name=kim", "-c", "user.email=kim@example.invalid"]).args(arguments);
@@ -179,31 +179,31 @@ impl Watched {
         String::from_utf8(ran.stdout).unwrap().trim().to_owned()
     }
 
-    fn commit(&self, name: &str, text: &str) {
+    pub(crate) fn commit(&self, name: &str, text: &str) {
         std::fs::write(self.shop.at("clone").join(name), text).unwrap();
         self.git("clone", &["add", "-A"]);
         self.git("clone", &["commit", "-qm", "a commit"]);
     }
 
-    fn push(&self) {
+    pub(crate) fn push(&self) {
         self.git("clone", &["push", "-q", "origin", "HEAD"]);
     }
 
-    fn leak(&self) {
+    pub(crate) fn leak(&self) {
         self.commit("settings.py", &format!("token = '{}'\n", self.shop.leaked));
     }
 
-    fn cases(&self) -> serde_json::Value {
+    pub(crate) fn cases(&self) -> serde_json::Value {
         let listed = self.shop.stanch(&["case", "list", "--json"]).expect(0);
         serde_json::from_str::<serde_json::Value>(&listed.stdout).unwrap()["cases"].clone()
     }
 
-    fn until_stage(&self, stage: &str) {
+    pub(crate) fn until_stage(&self, stage: &str) {
         until(&format!("a case is {stage}"), || self.cases()[0]["stage"] == stage);
     }
 
     /// What the ledger holds of leaks: decision and verdict.
-    fn leaks(&self) -> Vec<(Option<String>, Option<String>)> {
+    pub(crate) fn leaks(&self) -> Vec<(Option<String>, Option<String>)> {
         let script = "import sqlite3,json;print(json.dumps(sqlite3.connect('file:journal.db?mode=ro',uri=True)\
                       .execute('SELECT decision, verdict FROM leaks ORDER BY first_seen').fetchall()))";
         let ran = self.shop.command("python3").args(["-c", script]).output().unwrap();
@@ -211,7 +211,7 @@ impl Watched {
     }
 
     /// Ends the daemon; what it logged.
-    fn log(mut self) -> String {
+    pub(crate) fn log(mut self) -> String {
         drained(&self.shop, self.daemon.take().unwrap()).stderr
     }
 }
@@ -312,7 +312,7 @@ fn a_push_cannot_excuse_what_it_brings_and_a_value_that_nobody_manages_is_told()
 
 impl Watched {
     /// References whose history was scanned.
-    fn tips(&self) -> usize {
+    pub(crate) fn tips(&self) -> usize {
         let script = "import sqlite3;print(sqlite3.connect('file:journal.db?mode=ro',uri=True)\
                       .execute('SELECT count(*) FROM tips').fetchone()[0])";
         let ran = self.shop.command("python3").args(["-c", script]).output().unwrap();
@@ -385,10 +385,10 @@ fn a_work_tree_is_watched_with_the_files_that_are_not_committed_yet_and_without_
     watched.log();
 }
 
-const SIGNED_WITH: &str = "what the forge signs with";
+pub(crate) const SIGNED_WITH: &str = "what the forge signs with";
 
 /// The same repository as one elsewhere, of which a forge calls us at this address.
-fn called(settings: Settings, every: &str) -> (Watched, SocketAddr) {
+pub(crate) fn called(settings: Settings, every: &str) -> (Watched, SocketAddr) {
     let watched = Watched::open(settings, "1h");
     // Free a moment ago, and nobody else asks for it.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -405,7 +405,7 @@ fn called(settings: Settings, every: &str) -> (Watched, SocketAddr) {
 }
 
 /// A push as GitHub tells of it; the status of the answer.
-fn deliver(to: SocketAddr, source: &str, id: &str, body: &str, signed_with: &str) -> u16 {
+pub(crate) fn deliver(to: SocketAddr, source: &str, id: &str, body: &str, signed_with: &str) -> u16 {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(signed_with.as_bytes()).unwrap();
     mac.update(body.as_bytes());
     let signature = format!("sha256={}", data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes()));
@@ -423,7 +423,7 @@ fn deliver(to: SocketAddr, source: &str, id: &str, body: &str, signed_with: &str
 
 impl Watched {
     /// What the forge says of the push: a commit list that leaves the leak out, because nobody should believe it.
-    fn payload(&self) -> String {
+    pub(crate) fn payload(&self) -> String {
         let url = format!("file://{}", self.shop.at("pushed.git").canonicalize().unwrap().display());
         serde_json::json!({
             "ref": "refs/heads/main", "after": self.git("clone", &["rev-parse", "HEAD"]), "commits": [],

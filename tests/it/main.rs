@@ -21,6 +21,8 @@ mod ci;
 #[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
+mod daemon_afar;
+#[cfg(feature = "rotate")]
 mod demo;
 mod dependencies;
 mod deploy;

@@ -253,6 +253,7 @@ fn leaks() {
         place: &place,
         source: "acme/shop",
         who: Some("sam"),
+        bypass: None,
         used_by: &used_by,
         next: Next::Asks(RotationId::new("C-0142")),
         seen: at(0),
@@ -281,15 +282,42 @@ fn leaks() {
 #[test]
 fn silence_and_what_was_not_delivered() {
     let hours = |count: u64| Duration::from_secs(count * 3600);
-    let notice = silence("scan of acme/shop", hours(26), hours(24), at(0));
+    let notice = silence("acme", "scan of acme/shop", hours(26), hours(24), at(0));
     assert_eq!(notice.text, "No scan of acme/shop for 1d2h (limit 1d). What was leaked since then is not known.");
-    assert_eq!(notice.key, "dead-man/scan of acme/shop/2023-11-14");
+    assert_eq!(notice.key, "dead-man/acme/1700000000000");
+    let notice = resumed("acme", hours(26), at(1));
+    assert_eq!(notice.text, "acme is scanned whole again, after 1d2h: what came in between was read.");
+    assert_eq!((notice.key.as_str(), notice.urgency), ("dead-man/acme/1700000001000/over", Urgency::Info));
     let notice = undelivered("pager", "C-1 is held", "pager refused the message: status 404", at(0));
     assert_eq!(
         notice.text,
         "'pager' was not told, and will not be: pager refused the message: status 404. The message was: C-1 is held\n\
          Try it: stanch notify test pager"
     );
+}
+
+#[test]
+fn many_leaks_are_one_message_with_the_worst_of_them() {
+    let one = |number: u32, urgency| {
+        let text = format!("acme.key {number} is there.\nFingerprint: print{number}");
+        alone(format!("leak/shop/{number}/x"), Moment::Leak, urgency, text, at(0))
+    };
+    let mut all: Vec<_> = (0..8).map(|number| one(number, Urgency::Error)).collect();
+    all.push(one(8, Urgency::Info));
+    all.push(one(9, Urgency::Critical));
+    let notice = many("shop", "/srv/shop.git", &all, at(0), None);
+    assert_eq!(
+        notice.text,
+        "10 leaks were found at once in shop (/srv/shop.git): 1 are live, 8 may be, 1 are dead.\n\
+         - acme.key 9 is there. (print9)\n- acme.key 0 is there. (print0)\n- acme.key 1 is there. (print1)\n\
+         - acme.key 2 is there. (print2)\n- acme.key 3 is there. (print3)\n\
+         And 5 more: each is in the log of the daemon."
+    );
+    assert_eq!((notice.urgency, notice.moment), (Urgency::Critical, Moment::Leak));
+    all.reverse();
+    assert_eq!(many("shop", "x", &all, at(9), None).key, notice.key, "the same ones are told once");
+    all.pop();
+    assert_ne!(many("shop", "x", &all, at(9), None).key, notice.key);
 }
 
 #[test]

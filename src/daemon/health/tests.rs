@@ -112,7 +112,7 @@ async fn a_check_holds_for_a_while_and_a_bad_one_is_named() {
 async fn who_connects_and_says_nothing_keeps_nobody_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    let door = door::Door::new(listener, Duration::from_millis(300));
+    let door = Door::new(listener, CONNECTIONS, Duration::from_millis(300));
     let routes = Router::new().route("/livez", get(|| async { "alive" }));
     let serving = tokio::spawn(async move { axum::serve(door, routes).await });
     let mut silent = Vec::new();

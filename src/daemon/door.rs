@@ -1,5 +1,5 @@
-//! The door of the health listener: so many may stand in it, and nobody for long. Whoever connects and says nothing must
-//! not keep the watchdog's question out.
+//! The door of a listener: so many may stand in it, and nobody for long. Whoever connects and says nothing must not keep
+//! the watchdog's question out, nor a webhook.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,10 +12,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
-/// Connections at once; the next one waits until one of them ends.
-const AT_ONCE: usize = 64;
-/// How long a connection lasts, whatever is said on it.
-pub(super) const LASTS: Duration = Duration::from_secs(10);
 /// The wait after the system gave no connection, for instance because too many files are open.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -27,8 +23,9 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(listener: TcpListener, lasts: Duration) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(AT_ONCE)), lasts }
+    /// `at_once` connections; the next one waits until one of them ends, and each `lasts` so long, whatever is said on it.
+    pub(super) fn new(listener: TcpListener, at_once: usize, lasts: Duration) -> Self {
+        Self { listener, places: Arc::new(Semaphore::new(at_once)), lasts }
     }
 }
 
@@ -45,7 +42,7 @@ impl axum::serve::Listener for Door {
                     return (Visit { stream, over: Box::pin(sleep(self.lasts)), _place: place }, from);
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "a question about health could not be taken");
+                    tracing::debug!(%error, "a connection could not be taken");
                     sleep(PAUSE).await;
                 }
             }
