@@ -160,6 +160,9 @@ fn path_of(repository: &Repository) -> PathBuf {
 }
 
 fn read_end(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")); // a pipe would be waited for
+    }
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(READ_BYTES)))?;

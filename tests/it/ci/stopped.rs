@@ -122,4 +122,8 @@ fn what_went_past_a_hook_where_the_job_runs_is_marked() {
     std::fs::write(job.join(".git/stanch-skips.log"), line).unwrap();
     let ran = site.ci(&job, &said, &[]).expect(1).hides(&new());
     ran.says("local hook bypassed: the vendor's sample (pre-commit, 2026-11-22T08:00:00Z)");
+    // What is in its place is not waited for.
+    std::fs::remove_file(job.join(".git/stanch-skips.log")).unwrap();
+    site.world.run_ok("mkfifo", &[job.join(".git/stanch-skips.log").to_str().unwrap()]);
+    site.ci(&job, &said, &[]).expect(1).says("it is no plain file");
 }
