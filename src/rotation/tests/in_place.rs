@@ -300,3 +300,12 @@ fn the_plan_tells_the_outage_and_what_a_person_does() {
         "ReadUsage Verify Preflight Try Prove Stage Stage Promote Promote Check Check Check Confirm Watch"
     );
 }
+
+#[test]
+fn who_turns_back_already_is_not_asked_to_turn_back_and_the_count_does_not_start_anew() {
+    let mut fold = accepted(&by_hand()).finish();
+    assert!(takes_value(&fold.state) && allowed(&fold.state).contains(&Order::Abort));
+    fold.order(Order::Abort);
+    assert_eq!(fold.state.stage, Stage::Seeking);
+    assert!(!allowed(&fold.state).contains(&Order::Abort), "{:?}", allowed(&fold.state));
+}
