@@ -23,11 +23,11 @@ use std::time::Duration;
 /// Findings that are shown; all are counted.
 const SHOWN: usize = 5;
 
-/// Seconds for the whole run; servers end a hook soon after.
-const TIME_LIMIT: u64 = 4;
+/// For the whole run; servers end a hook soon after.
+const TIME_LIMIT: Duration = Duration::from_secs(4);
 
 /// How long the limit may be set.
-const LONGEST_TIME_LIMIT: u64 = 3600;
+const LONGEST_TIME_LIMIT: Duration = Duration::from_secs(3600);
 
 /// What is left of the limit for saying so.
 const LAST_WORDS: Duration = Duration::from_millis(150);
@@ -63,7 +63,7 @@ fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, F
     if updates.iter().all(|update| update.new.is_none()) {
         return Ok(Code::Clean); // a deletion brings nothing
     }
-    let limit = Duration::from_secs(settings.seconds);
+    let limit = settings.limit;
     start_timer(limit.saturating_sub(LAST_WORDS), clock)?;
     let request = Request {
         target: Target::Push(updates, Known::Here),
@@ -90,7 +90,7 @@ fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, F
 fn reject(report: &Report<'_>, count: usize, settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
     let outcome = report.outcome;
     let what = match (count, outcome.cut) {
-        (0, Some(Cut::OutOfTime)) => format!("the time limit of {} s ran out", settings.seconds),
+        (0, Some(Cut::OutOfTime)) => format!("the time limit of {:?} ran out", settings.limit),
         (0, _) => "not all of it could be read".to_owned(),
         (1, _) => "it holds 1 leaked token".to_owned(),
         (count, _) => format!("it holds {count} leaked tokens"),
@@ -118,9 +118,9 @@ fn advice(outcome: &Outcome, settings: &Settings) -> Vec<String> {
         advice.push("no secret? an exception in .stanchignore counts once it is on the default branch".to_owned());
     }
     if outcome.cut == Some(Cut::OutOfTime) {
-        let seconds = settings.seconds;
         advice.push("nothing is accepted unscanned: push fewer commits at once (git push REMOTE COMMIT:BRANCH)".into());
-        advice.push(format!("the operator may raise the limit: git config stanch.receiveTimeLimit {}", seconds * 2));
+        let more = (settings.limit * 2).as_secs().max(1);
+        advice.push(format!("the operator may raise the limit: git config stanch.receiveTimeLimit {more}"));
     }
     if !settings.break_glass.is_empty() {
         advice.push("some may pass with a reason, which is noted: git push -o stanch.skip=REASON".to_owned());
@@ -143,7 +143,7 @@ fn start_timer(limit: Duration, clock: &dyn Clock) -> Result<(), Failure> {
 /// What the operator has set in git's configuration.
 #[derive(Debug)]
 struct Settings {
-    seconds: u64,
+    limit: Duration,
     break_glass: Vec<String>,
 }
 
@@ -152,17 +152,18 @@ impl Settings {
         let refused = |what: String| Failure::new(Code::Usage, format!("git's configuration is refused: {what}"));
         let unread = |error: git2::Error| refused(error.message().to_owned());
         let config = repository.config().and_then(|mut config| config.snapshot()).map_err(unread)?;
-        let seconds = match config.get_string("stanch.receiveTimeLimit") {
+        let limit = match config.get_string("stanch.receiveTimeLimit") {
             Err(error) if error.code() == ErrorCode::NotFound => TIME_LIMIT,
             Err(error) => return Err(unread(error)),
             Ok(text) => {
-                let seconds = text.parse().ok().filter(|seconds| (1..=LONGEST_TIME_LIMIT).contains(seconds));
                 let wrong = || {
                     let what = format!("stanch.receiveTimeLimit is {text:?}, which is no number of seconds");
-                    refused(what)
-                        .hint(format!("set it from 1 to {LONGEST_TIME_LIMIT}: git config stanch.receiveTimeLimit 4"))
+                    refused(what).hint(format!(
+                        "set it from 1 to {}, or to milliseconds as 500ms: git config stanch.receiveTimeLimit 4",
+                        LONGEST_TIME_LIMIT.as_secs()
+                    ))
                 };
-                seconds.ok_or_else(wrong)?
+                span(&text).ok_or_else(wrong)?
             }
         };
         let mut break_glass = Vec::new();
@@ -173,8 +174,17 @@ impl Settings {
                 entries.for_each(|entry| break_glass.extend(entry.value().ok().map(str::to_owned))).map_err(unread)?
             }
         }
-        Ok(Self { seconds, break_glass })
+        Ok(Self { limit, break_glass })
     }
+}
+
+/// `4`, or `500ms`; never nothing.
+fn span(text: &str) -> Option<Duration> {
+    let span = match text.strip_suffix("ms") {
+        Some(millis) => Duration::from_millis(millis.parse().ok()?),
+        None => Duration::from_secs(text.parse().ok()?),
+    };
+    (!span.is_zero() && span <= LONGEST_TIME_LIMIT).then_some(span)
 }
 
 /// The reason of `git push -o stanch.skip=REASON`, if the push has that option.
