@@ -2,7 +2,7 @@
 
 use super::post::{Clear, Post};
 use super::wire::{Protocol, Wire};
-use super::{AlertError, Notice, Sink, clipped};
+use super::{AlertError, Notice, Sink, clipped, level};
 use crate::egress::Egress;
 use crate::model::Secret;
 use async_trait::async_trait;
@@ -91,7 +91,7 @@ fn message(notice: &Notice, host: &str) -> Value {
     put("full_message", json!(clipped(&notice.text, LONGEST)));
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age have all their digits")]
     put("timestamp", json!(notice.at.0 as f64 / 1000.0));
-    put("level", json!(notice.urgency.level()));
+    put("level", json!(level(notice.urgency)));
     put("_case", json!(notice.case));
     put("_moment", json!(notice.moment));
     put("_urgency", json!(notice.urgency));

@@ -11,6 +11,8 @@ pub mod webhook;
 mod wire;
 pub mod words;
 
+pub use crate::model::Urgency;
+
 use crate::model::{KindId, RotationId, Timestamp};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -65,40 +67,13 @@ impl Moment {
     }
 }
 
-/// How urgent, for filters and severities of others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Urgency {
-    /// News.
-    Info,
-    /// Something waits.
-    Warning,
-    /// Something failed.
-    Error,
-    /// Somebody must act.
-    Critical,
-}
-
-impl Urgency {
-    /// As it is written everywhere.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The number that syslog has for it.
-    fn level(self) -> u8 {
-        match self {
-            Self::Info => 6,
-            Self::Warning => 4,
-            Self::Error => 3,
-            Self::Critical => 2,
-        }
+/// The number that syslog has for an urgency.
+fn level(of: Urgency) -> u8 {
+    match of {
+        Urgency::Info => 6,
+        Urgency::Warning => 4,
+        Urgency::Error => 3,
+        Urgency::Critical => 2,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Syslog as RFC 5424 has it, with structured data: a datagram each, or octet-counted over TCP (RFC 6587).
 
 use super::wire::{Protocol, Wire};
-use super::{AlertError, Notice, Sink, clipped};
+use super::{AlertError, Notice, Sink, clipped, level};
 use async_trait::async_trait;
 
 /// Facility `authpriv`: it is about credentials.
@@ -45,7 +45,7 @@ impl Sink for Syslog {
 }
 
 fn line(notice: &Notice, host: &str) -> String {
-    let priority = FACILITY * 8 + notice.urgency.level();
+    let priority = FACILITY * 8 + level(notice.urgency);
     let mut data = format!("[{DATA}");
     let case = notice.case.as_ref().map(|case| case.as_str());
     let kind = notice.kind.as_ref().map(|kind| kind.as_str());

@@ -3,12 +3,12 @@
 use super::discretion;
 use super::exit::Code;
 use super::failure::Failure;
-use super::follow::{Followed, follow, leave};
+use super::follow::{Followed, follow, leave, told};
 use super::rotate::{VALID, conclude, from_standard_input};
 use super::screen::Screen;
 use super::{acts, person, signals};
 use crate::clock::Clock as _;
-use crate::journal::{Journal as _, JournalError, Record};
+use crate::journal::{Journal as _, JournalError};
 use crate::model::{Class, Reason, RotationId, Severity, TokenId};
 use crate::report::{case as lines, timeline};
 use crate::rotation::{self, Due, Fact, Order, Stage, State};
@@ -123,33 +123,22 @@ fn severity(mending: &Mending, state: &State) -> Option<Severity> {
     mending.catalogue.find(&state.plan.kind).map(|kind| kind.severity)
 }
 
-/// Prints records that follow a state; the state after them.
-fn told(screen: &Screen, records: &[Record], before: Option<State>) -> Result<Option<State>, Failure> {
-    let mut state = before;
-    for record in records {
-        let next = match &state {
-            None => rotation::open(&record.event),
-            Some(state) => rotation::apply(state, &record.event),
-        };
-        let next = next.map_err(RunError::Illegal).map_err(Failure::from)?;
-        screen.event(&next, &record.event);
-        state = Some(next);
-    }
-    Ok(state)
-}
-
 /// Prints what happens until the case is over, whoever runs it.
 async fn watch(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<Code, Failure> {
     let stopping = signals::watch()?;
     let (mut state, mut shown, mut stood) = (None, 0, 0);
     loop {
-        let records = mending.journal.replay(id).await.map_err(Failure::from)?;
-        if state.is_none() {
-            let now = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
-            screen.head_now(&now, severity(mending, &now));
+        // The whole chain is read and checked only when there is something new in it.
+        let standing = mending.journal.standing(id).await.map_err(Failure::from)?;
+        if standing.listed.records > shown as u64 {
+            let records = mending.journal.replay(id).await.map_err(Failure::from)?;
+            if state.is_none() {
+                let now = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
+                screen.head_now(&now, severity(mending, &now));
+            }
+            state = told(screen, records.get(shown..).unwrap_or_default(), state)?;
+            shown = records.len();
         }
-        state = told(screen, records.get(shown..).unwrap_or_default(), state)?;
-        shown = records.len();
         let Some(now) = &state else { return Ok(Code::Clean) };
         let rests = matches!(rotation::due(now, mending.clock.now()), Due::Ask(_) | Due::Rest(_));
         if rests && stood != shown {

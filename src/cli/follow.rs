@@ -124,12 +124,26 @@ impl Seen {
     /// Shows what came since; the records there are.
     async fn show(&mut self, mending: &Mending, screen: &Screen, rotation: &RotationId) -> Result<u64, Failure> {
         let records = mending.journal.replay(rotation).await.map_err(Failure::from)?;
-        for record in records.iter().skip(self.records) {
-            let next = rotation::apply(&self.state, &record.event).map_err(RunError::Illegal).map_err(Failure::from)?;
-            screen.event(&next, &record.event);
-            self.state = next;
+        let new = records.get(self.records..).unwrap_or_default();
+        if let Some(state) = told(screen, new, Some(self.state.clone()))? {
+            self.state = state;
         }
         self.records = records.len();
         Ok(records.len() as u64)
     }
+}
+
+/// Prints records that follow a state; the state after them.
+pub(super) fn told(screen: &Screen, records: &[Record], before: Option<State>) -> Result<Option<State>, Failure> {
+    let mut state = before;
+    for record in records {
+        let next = match &state {
+            None => rotation::open(&record.event),
+            Some(state) => rotation::apply(state, &record.event),
+        };
+        let next = next.map_err(RunError::Illegal).map_err(Failure::from)?;
+        screen.event(&next, &record.event);
+        state = Some(next);
+    }
+    Ok(state)
 }

@@ -2,6 +2,7 @@
 
 use super::policy::Span;
 use super::secret::SecretSource;
+use crate::model::Urgency;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -159,21 +160,6 @@ pub struct Alert {
     pub from: Urgency,
     /// How.
     pub to: AlertSink,
-}
-
-/// How urgent a notice is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Urgency {
-    /// Good news, and news.
-    #[default]
-    Info,
-    /// Something waits.
-    Warning,
-    /// Something failed.
-    Error,
-    /// Somebody must act.
-    Critical,
 }
 
 /// How somebody is told.

@@ -4,7 +4,7 @@ use super::memory::MemoryJournal;
 use super::sqlite::SqliteJournal;
 use super::{Journal, JournalError, Lease, Position, Record, verify};
 use crate::database::Database;
-use crate::model::{Abilities, Chooser, Class, Digest, KindId, Label, Person, Quota, RotationId, Timestamp, TokenId};
+use crate::model::{Abilities, Digest, KindId, Label, Person, Quota, RotationId, Timestamp, TokenId};
 use crate::rotation::{Event, Fact, Order, Plan, Policy, Step};
 use crate::seal::Sealed;
 use std::sync::Arc;
@@ -31,19 +31,8 @@ pub(super) fn rotation(number: u64) -> RotationId {
 }
 
 pub(super) fn opened(number: u64) -> Event {
-    let abilities = Abilities {
-        class: Class::Overlap,
-        chooser: Chooser::Server,
-        quota: Quota::AtMost(2),
-        mint: true,
-        list: true,
-        find: true,
-        disable: false,
-        revoke: true,
-        sessions: false,
-        usage: true,
-        scopes: false,
-    };
+    let abilities =
+        Abilities { quota: Quota::AtMost(2), disable: false, sessions: false, scopes: false, ..Abilities::EVERYTHING };
     let plan = Plan {
         rotation: rotation(number),
         credential: format!("shop-{number}"),

@@ -4,6 +4,7 @@
 //! that ends between the two hands it over once more, so "once" is "at least once" in that instant alone. What it holds
 //! is text to this room.
 
+use super::signed;
 use crate::database::{Database, DatabaseError, Transaction};
 use crate::model::Timestamp;
 use sqlx::Row as _;
@@ -237,10 +238,6 @@ fn waiting(row: &SqliteRow) -> Result<Waiting, sqlx::Error> {
         tried: u32::try_from(row.try_get::<i64, _>("tried")?).unwrap_or(u32::MAX),
         not_before: Timestamp(count(row.try_get("not_before")?)),
     })
-}
-
-fn signed(at: Timestamp) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
 }
 
 fn count(number: i64) -> u64 {

@@ -64,3 +64,20 @@ pub struct Abilities {
     /// Reads the rights of a token.
     pub scopes: bool,
 }
+
+impl Abilities {
+    /// Of a provider that can do everything, chooses the values itself and has no quota.
+    pub const EVERYTHING: Self = Self {
+        class: Class::Overlap,
+        chooser: Chooser::Server,
+        quota: Quota::Unlimited,
+        mint: true,
+        list: true,
+        find: true,
+        disable: true,
+        revoke: true,
+        sessions: true,
+        usage: true,
+        scopes: true,
+    };
+}

@@ -8,6 +8,7 @@ mod place;
 mod secret;
 mod sighting;
 mod time;
+mod urgency;
 mod verdict;
 
 pub use abilities::{Abilities, Chooser, Class, Quota};
@@ -18,4 +19,5 @@ pub use place::Place;
 pub use secret::Secret;
 pub use sighting::{Confidence, LineColumn, Masked, Severity, Sighting};
 pub use time::Timestamp;
+pub use urgency::Urgency;
 pub use verdict::{Happened, Health, Limit, Reason, Usage, Use, Verdict};

@@ -104,19 +104,7 @@ struct Token {
 impl Default for MemoryProvider {
     /// One that can do everything, chooses the values itself and has no quota.
     fn default() -> Self {
-        Self::new(Abilities {
-            class: Class::Overlap,
-            chooser: Chooser::Server,
-            quota: Quota::Unlimited,
-            mint: true,
-            list: true,
-            find: true,
-            disable: true,
-            revoke: true,
-            sessions: true,
-            usage: true,
-            scopes: true,
-        })
+        Self::new(Abilities::EVERYTHING)
     }
 }
 

@@ -8,10 +8,10 @@ use crate::alert::slack::Slack;
 use crate::alert::syslog::Syslog;
 use crate::alert::teams::Teams;
 use crate::alert::webhook::Webhook;
-use crate::alert::{AlertError, Route, Sink, Urgency};
+use crate::alert::{AlertError, Route, Sink};
 use crate::clock::Clock;
 use crate::config::operator::{Operator, SecretSource};
-use crate::config::service::{self, AlertSink, MailTls};
+use crate::config::service::{AlertSink, MailTls};
 use crate::egress::Egress;
 use crate::model::Secret;
 use std::sync::Arc;
@@ -59,13 +59,7 @@ pub fn route(
         let known = if known.is_empty() { "none".to_owned() } else { known };
         return Err(AlertsError::Missing { name: name.to_owned(), known });
     };
-    let from = match entry.value.from {
-        service::Urgency::Info => Urgency::Info,
-        service::Urgency::Warning => Urgency::Warning,
-        service::Urgency::Error => Urgency::Error,
-        service::Urgency::Critical => Urgency::Critical,
-    };
-    Ok(Route { from, sink: sink(name, &entry.value.to, egress, clock)? })
+    Ok(Route { from: entry.value.from, sink: sink(name, &entry.value.to, egress, clock)? })
 }
 
 fn sink(

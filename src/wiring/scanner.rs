@@ -145,7 +145,7 @@ pub fn prepare_by(
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
     let limits = Limits { largest_bytes: request.largest_bytes, binary: request.binary, exclusions };
     let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
-    let (key, passing_key) = key_of(config.salt)?;
+    let (key, passing_key) = key_of(config.salt, installation::state_directory().as_deref())?;
     let suppressions = Suppressions::new(exceptions, clock.now());
     let scanner = Arc::new(Scanner {
         engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
@@ -174,12 +174,15 @@ fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) ->
     })
 }
 
-/// The key stays with the repository; where there is none, with the installation.
-fn key_of(salt: Option<Vec<u8>>) -> Result<(FingerprintKey, Option<String>), ScannerError> {
+/// The key stays with the repository; where there is none, with the installation, in its state directory.
+pub(super) fn key_of(
+    salt: Option<Vec<u8>>,
+    state: Option<&Path>,
+) -> Result<(FingerprintKey, Option<String>), ScannerError> {
     if let Some(salt) = salt {
         return Ok((FingerprintKey::of_repository(salt), None));
     }
-    let (key, kept) = installation::key(installation::state_directory().as_deref()).map_err(ScannerError::Key)?;
+    let (key, kept) = installation::key(state).map_err(ScannerError::Key)?;
     let passing = match kept {
         Kept::OnDisk(_) => None,
         Kept::ThisRunOnly { why } => Some(why),

@@ -2,9 +2,9 @@
 //! was last scanned: a push cannot excuse what it brings, and nothing that was not committed excuses anything.
 
 use super::policy;
-use super::scanner::{Prepared, ScannerError};
+use super::scanner::{Prepared, ScannerError, key_of};
 use crate::clock::Clock;
-use crate::config::installation::{self, Kept};
+use crate::config::installation;
 use crate::config::repository::RepositoryConfig;
 use crate::engine::Engine;
 use crate::model::FingerprintKey;
@@ -93,16 +93,8 @@ pub fn key_of_installation(state: &Path) -> Result<FingerprintKey, ScannerError>
 }
 
 fn key(salt: Option<Vec<u8>>, state: &Path) -> Result<(FingerprintKey, Option<String>), ScannerError> {
-    if let Some(salt) = salt {
-        return Ok((FingerprintKey::of_repository(salt), None));
-    }
     let directory = installation::state_directory().unwrap_or_else(|| state.to_owned());
-    let (key, kept) = installation::key(Some(&directory)).map_err(ScannerError::Key)?;
-    let passing = match kept {
-        Kept::OnDisk(_) => None,
-        Kept::ThisRunOnly { why } => Some(why),
-    };
-    Ok((FingerprintKey::of_installation(key), passing))
+    key_of(salt, Some(&directory))
 }
 
 /// The default branch as it was when it was last scanned; as it is now, if it never was.

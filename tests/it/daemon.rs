@@ -2,7 +2,7 @@
 
 use crate::world::Ran;
 use crate::world::http::{Answer, Asked, Reply, Server};
-use crate::world::shop::{Running, Settings, Shop, until};
+use crate::world::shop::{Running, Settings, Shop, dice, seed, until};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
@@ -78,14 +78,8 @@ fn a_second_one_is_refused_and_one_that_was_killed_is_taken_over() {
 
 #[test]
 fn killed_again_and_again_it_finishes_what_was_open() {
-    let seed = std::env::var("STANCH_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122);
-    let mut state: u64 = seed | 1;
-    let mut draw = |below: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 20) % below
-    };
+    let seed = seed();
+    let mut draw = dice(seed);
     for run in 0..8 {
         let shop = Settings::default().policy("when", "automatic").open();
         let mut rotating = shop.start_rotating();
@@ -342,13 +336,7 @@ fn what_cannot_be_read_whole_is_done_again_until_it_can() {
 
 #[test]
 fn killed_between_a_push_and_the_end_the_daemon_finds_and_finishes() {
-    let mut state: u64 = 20_261_123;
-    let mut draw = |below: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 20) % below
-    };
+    let mut draw = dice(20_261_123);
     for run in 0..6 {
         let watched = Watched::open(Settings::default().policy("when", "automatic"), "1h");
         watched.leak();

@@ -212,25 +212,13 @@ fn the_image_has_no_shell_no_root_and_no_secret() {
 /// A case that was just opened.
 #[cfg(feature = "rotate")]
 fn case() -> (stanch::rotation::Event, stanch::rotation::State) {
-    use stanch::model::{Abilities, Chooser, Class, KindId, Quota, RotationId, Timestamp};
+    use stanch::model::{Abilities, KindId, RotationId, Timestamp};
     use stanch::rotation::{Event, Fact, Plan, Policy, Staging, StorePlan, open};
     let plan = Plan {
         rotation: RotationId::new("C-0001"),
         credential: "shop".to_owned(),
         kind: KindId::new("stanch.demo-token"),
-        abilities: Abilities {
-            class: Class::Overlap,
-            chooser: Chooser::Server,
-            quota: Quota::Unlimited,
-            mint: true,
-            list: true,
-            find: true,
-            disable: true,
-            revoke: true,
-            sessions: true,
-            usage: true,
-            scopes: true,
-        },
+        abilities: Abilities::EVERYTHING,
         stores: vec![StorePlan { name: "local".to_owned(), staging: Staging::None }],
         dependents: Vec::new(),
         policy: Policy::default(),

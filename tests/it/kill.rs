@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the tests keep their own time")]
 
-use crate::world::shop::{ATTESTING, Running, Settings, Shop};
+use crate::world::shop::{ATTESTING, Running, Settings, Shop, dice, seed};
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -66,14 +66,8 @@ fn a_way_back_killed_after_any_of_its_events_is_carried_to_its_end() {
 
 #[test]
 fn a_rotation_killed_again_and_again_at_any_moment_is_carried_to_its_end() {
-    let seed = std::env::var("STANCH_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122);
-    let mut state: u64 = seed | 1;
-    let mut draw = |below: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 20) % below
-    };
+    let seed = seed();
+    let mut draw = dice(seed);
     for run in 0..15 {
         let shop = Shop::open();
         let mut running = shop.start_rotating();

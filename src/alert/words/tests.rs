@@ -1,7 +1,7 @@
 //! The text of every moment, word for word.
 
 use super::*;
-use crate::model::{Abilities, Chooser, Class, Digest, Label, Person, Quota, TokenId, Version};
+use crate::model::{Abilities, Digest, Label, Person, TokenId, Version};
 use crate::rotation::{self, DependentPlan, DependentState, Plan, Policy, Staged, Staging, StorePlan, Successor};
 
 const OPENED: u64 = 1_700_000_000_000;
@@ -11,19 +11,7 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn abilities() -> Abilities {
-    Abilities {
-        class: Class::Overlap,
-        chooser: Chooser::Server,
-        quota: Quota::Unlimited,
-        mint: true,
-        list: true,
-        find: true,
-        disable: false,
-        revoke: true,
-        sessions: false,
-        usage: false,
-        scopes: false,
-    }
+    Abilities { disable: false, sessions: false, usage: false, scopes: false, ..Abilities::EVERYTHING }
 }
 
 /// A case of one credential with one store and three dependents, before anything happened.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Abilities, Chooser, Class, Digest, Health, KindId, Label, Quota, RotationId, TokenId, Version};
+use crate::model::{Abilities, Class, Digest, Health, KindId, Label, RotationId, TokenId, Version};
 use crate::rotation::{
     DependentPlan, DependentState, Event, Fact, Policy, Staged, Staging, Step, StorePlan, StoreState, Successor,
 };
@@ -15,19 +15,7 @@ fn case(stage: Stage) -> State {
         rotation: RotationId::new("C-0142"),
         credential: "shop".to_owned(),
         kind: KindId::new("intercom.access-token"),
-        abilities: Abilities {
-            class: Class::Overlap,
-            chooser: Chooser::Server,
-            quota: Quota::Unlimited,
-            mint: true,
-            list: true,
-            find: true,
-            disable: false,
-            revoke: true,
-            sessions: false,
-            usage: true,
-            scopes: false,
-        },
+        abilities: Abilities { disable: false, sessions: false, scopes: false, ..Abilities::EVERYTHING },
         stores: vec![StorePlan { name: "vault kv/shop".to_owned(), staging: Staging::None }],
         dependents: vec![dependent("billing"), dependent("report-cron")],
         policy: Policy::default(),

@@ -22,19 +22,7 @@ fn millis(count: u64) -> Duration {
 }
 
 fn abilities() -> Abilities {
-    Abilities {
-        class: Class::Overlap,
-        chooser: Chooser::Server,
-        quota: Quota::AtMost(6),
-        mint: true,
-        list: true,
-        find: true,
-        disable: true,
-        revoke: true,
-        sessions: true,
-        usage: true,
-        scopes: true,
-    }
+    Abilities { quota: Quota::AtMost(6), ..Abilities::EVERYTHING }
 }
 
 fn policy() -> Policy {

@@ -5,9 +5,7 @@ use crate::dependent::memory::{MemoryDependent, Turns};
 use crate::dependent::{Dependent, DependentError, Expected};
 use crate::inventory::{Dependency, StoredCopy};
 use crate::journal::memory::MemoryJournal;
-use crate::model::{
-    Abilities, Chooser, Class, Happened, Health, KindId, Quota, StorePath, TokenId, Usage, Verdict, Version,
-};
+use crate::model::{Abilities, Class, Happened, Health, KindId, StorePath, TokenId, Usage, Verdict, Version};
 use crate::provider::memory::MemoryProvider;
 use crate::provider::{self, Minted, Provider, ProviderError, Revoked, Scopes};
 use crate::rotation::{Policy, Staged, Staging, Warrant};
@@ -272,19 +270,7 @@ pub(super) fn old_value() -> Secret {
 }
 
 pub(super) fn abilities() -> Abilities {
-    Abilities {
-        class: Class::Overlap,
-        chooser: Chooser::Server,
-        quota: Quota::Unlimited,
-        mint: true,
-        list: true,
-        find: true,
-        disable: true,
-        revoke: true,
-        sessions: true,
-        usage: true,
-        scopes: true,
-    }
+    Abilities::EVERYTHING
 }
 
 /// Everything that a rotation touches.
