@@ -7,6 +7,7 @@
 
 #[cfg(feature = "rotate")]
 pub mod alert;
+pub mod archive;
 pub mod ci;
 pub mod cli;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod daemon;
 #[cfg(feature = "rotate")]
 pub mod database;
+pub mod decode;
 #[cfg(feature = "rotate")]
 pub mod demo;
 #[cfg(feature = "rotate")]
@@ -41,6 +43,7 @@ pub mod rotation;
 pub mod rules;
 #[cfg(feature = "rotate")]
 pub mod runner;
+pub mod runs;
 pub mod scan;
 #[cfg(feature = "rotate")]
 pub mod seal;

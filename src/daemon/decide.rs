@@ -320,7 +320,7 @@ const OPENING: &str = "opening a case of ";
 
 /// Since when a token is out: since its commit says, which may say anything, but not later than now.
 fn since_of(place: &Place, now: Timestamp) -> Timestamp {
-    match place {
+    match place.outermost() {
         Place::Commit { time, .. } => match u64::try_from(*time) {
             Ok(seconds) if seconds > 0 => Timestamp(seconds.saturating_mul(1000)).min(now),
             _ => now,

@@ -1,6 +1,7 @@
 //! The nouns: what every other module may mention, and nothing that acts.
 
 mod abilities;
+mod encoding;
 mod finding;
 mod fingerprint;
 mod ids;
@@ -12,6 +13,7 @@ mod urgency;
 mod verdict;
 
 pub use abilities::{Abilities, Chooser, Class, Quota};
+pub use encoding::Encoding;
 pub use finding::{Companions, Credential, Finding, Span};
 pub use fingerprint::{Fingerprint, FingerprintKey, FingerprintPrefix, NotAFingerprint};
 pub use ids::{Digest, KindId, Label, Person, RotationId, StorePath, TokenId, Version};

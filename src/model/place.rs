@@ -33,16 +33,54 @@ pub enum Place {
     },
     /// Standard input.
     Stdin,
+    /// An object of a git repository that no commit is known to hold.
+    Object {
+        /// Its name, 40 (or 64) hex digits.
+        id: String,
+    },
+    /// The name of a reference.
+    Reference {
+        /// Such as `refs/heads/main`.
+        name: String,
+    },
+    /// Something that an archive, a document or an image holds.
+    Member {
+        /// Where that one is.
+        of: Box<Place>,
+        /// What it is called in there.
+        name: String,
+    },
 }
 
 impl Place {
-    /// The path, or a word that stands for it.
+    /// The path, or a word that stands for it; of a member, that of what holds it.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
             Self::File { path } | Self::Staged { path } | Self::Commit { path, .. } => path,
             Self::Message { .. } => "<message>",
             Self::Stdin => "<stdin>",
+            Self::Object { .. } => "<object>",
+            Self::Reference { name } => name,
+            Self::Member { of, .. } => of.path(),
+        }
+    }
+
+    /// The place of what holds this one, however deep; itself if nothing does.
+    #[must_use]
+    pub fn outermost(&self) -> &Self {
+        match self {
+            Self::Member { of, .. } => of.outermost(),
+            place => place,
+        }
+    }
+
+    /// The same members, in something at another place.
+    #[must_use]
+    pub fn moved_to(&self, outermost: &Self) -> Self {
+        match self {
+            Self::Member { of, name } => Self::Member { of: Box::new(of.moved_to(outermost)), name: name.clone() },
+            _ => outermost.clone(),
         }
     }
 
@@ -53,7 +91,9 @@ impl Place {
             Self::File { .. } => Self::File { path },
             Self::Staged { .. } => Self::Staged { path },
             Self::Commit { commit, time, .. } => Self::Commit { commit, path, time },
-            Self::Message { .. } | Self::Stdin => self,
+            Self::Member { of, name } => Self::Member { of: Box::new(of.with_path(path)), name },
+            Self::Reference { .. } => Self::Reference { name: path },
+            Self::Message { .. } | Self::Stdin | Self::Object { .. } => self,
         }
     }
 
@@ -62,16 +102,56 @@ impl Place {
     pub fn commit(&self) -> Option<&str> {
         match self {
             Self::Commit { commit, .. } | Self::Message { commit } => Some(commit.as_str()).filter(|id| !id.is_empty()),
-            Self::File { .. } | Self::Staged { .. } | Self::Stdin => None,
+            Self::Member { of, .. } => of.commit(),
+            Self::File { .. } | Self::Staged { .. } | Self::Stdin | Self::Object { .. } | Self::Reference { .. } => {
+                None
+            }
         }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.commit() {
-            Some(commit) => write!(f, "{}@{}", self.path(), commit.get(..10).unwrap_or(commit)),
-            None => f.write_str(self.path()),
+        f.write_str(self.path())?;
+        self.write_members(f)?;
+        match (self.outermost(), self.commit()) {
+            (Self::Object { id }, _) => write!(f, "@{}", id.get(..10).unwrap_or(id)),
+            (_, Some(commit)) => write!(f, "@{}", commit.get(..10).unwrap_or(commit)),
+            (_, None) => Ok(()),
         }
+    }
+}
+
+impl Place {
+    fn write_members(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member { of, name } => {
+                of.write_members(f)?;
+                write!(f, "!{name}")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_shown_behind_what_holds_them() {
+        let commit = "0123456789abcdef0123456789abcdef01234567".to_owned();
+        let jar = Place::Commit { commit: commit.clone(), path: "lib/app.jar".to_owned(), time: 7 };
+        let member = |of: &Place, name: &str| Place::Member { of: Box::new(of.clone()), name: name.to_owned() };
+        let inner = member(&member(&jar, "conf.zip"), "prod.yml");
+        assert_eq!(inner.to_string(), "lib/app.jar!conf.zip!prod.yml@0123456789");
+        assert_eq!(inner.path(), "lib/app.jar");
+        assert_eq!(inner.outermost(), &jar);
+        assert_eq!(inner.commit(), Some(commit.as_str()));
+        let object = Place::Object { id: commit };
+        assert_eq!(inner.moved_to(&object).moved_to(&jar), inner);
+        assert_eq!(inner.moved_to(&object).to_string(), "<object>!conf.zip!prod.yml@0123456789");
+        let masked = inner.with_path("lib/\u{2026}".to_owned());
+        assert_eq!(masked.outermost().path(), "lib/\u{2026}");
     }
 }

@@ -1,6 +1,6 @@
 //! A finding without its secret: what reports, logs and alerts are built from.
 
-use super::{Fingerprint, KindId, Place, Secret, Span, Verdict};
+use super::{Encoding, Fingerprint, KindId, Place, Secret, Span, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -124,6 +124,9 @@ pub struct Sighting {
     pub verdict: Option<Verdict>,
     /// The other places where the same secret was found.
     pub also: Vec<Place>,
+    /// How its text was encoded, from the outside in; line, column and span are those of the encoded text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decoded: Vec<Encoding>,
 }
 
 #[cfg(test)]

@@ -171,6 +171,9 @@ fn artifact(report: &Report<'_>, place: &Place) -> Value {
         Place::Message { commit } if commit.is_empty() => json!({ "uri": "message" }),
         Place::Message { commit } => json!({ "uri": format!("commit/{commit}/message") }),
         Place::Stdin => json!({ "uri": "stdin" }),
+        Place::Object { id } => json!({ "uri": format!("object/{id}") }),
+        Place::Reference { name } => json!({ "uri": encoded(name) }),
+        Place::Member { of, .. } => artifact(report, of),
         Place::File { path } => match paths::in_repository(report, place) {
             Some(below) => relative(&below),
             None => {

@@ -19,6 +19,7 @@ fn sighting(path: &str) -> Sighting {
         length: 31,
         verdict: None,
         also: vec![Place::Staged { path: "other".to_owned() }],
+        decoded: Vec::new(),
     }
 }
 

@@ -4,7 +4,8 @@
 use super::excerpt::occurrences;
 use super::pipeline::{Collected, Seen, Taken};
 use super::tally::{Tally, Unread};
-use super::{Gap, Outcome, Scanner, decode};
+use super::{Gap, Outcome, Scanner};
+use crate::decode;
 use crate::engine::Scratch;
 use crate::import::Lead;
 use crate::model::{Companions, Confidence, Fingerprint, KindId, LineColumn, Masked, Place, Secret, Severity, Span};

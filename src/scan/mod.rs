@@ -1,6 +1,5 @@
 //! A scan: source × engine × suppress, each secret once, and what was not covered.
 
-mod decode;
 mod excerpt;
 mod follow;
 mod linehash;

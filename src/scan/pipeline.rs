@@ -2,7 +2,8 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::{Pardon, Scanner, decode, linehash};
+use super::{Pardon, Scanner, linehash};
+use crate::decode;
 use crate::engine::{Hit, Scratch};
 use crate::model::{
     Companions, Confidence, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
@@ -218,6 +219,7 @@ impl Scanner {
             length: hit.secret.len(),
             verdict: None,
             also: Vec::new(),
+            decoded: Vec::new(),
         };
         let finding = self.keep_findings.then(|| Finding {
             kind: hit.kind,

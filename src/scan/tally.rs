@@ -121,10 +121,11 @@ type Rank = (Reverse<Confidence>, Reverse<Severity>, KindId, (u8, i64), Place, S
 
 fn rank(leak: &Leak) -> Rank {
     let sighting = &leak.sighting;
-    let age = match &sighting.place {
+    let age = match sighting.place.outermost() {
         Place::Commit { time, .. } => (0, *time),
-        Place::Message { .. } => (1, 0),
-        Place::File { .. } | Place::Staged { .. } | Place::Stdin => (0, 0),
+        Place::Message { .. } | Place::Reference { .. } => (1, 0),
+        Place::Object { .. } => (2, 0),
+        _ => (0, 0),
     };
     let kind = sighting.kind.clone();
     (Reverse(sighting.confidence), Reverse(sighting.severity), kind, age, sighting.place.clone(), sighting.span)

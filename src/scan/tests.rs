@@ -10,7 +10,7 @@ struct Text(Vec<u8>);
 impl Source for Text {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let place = Place::File { path: "a".to_owned() };
-        let _wanted = visit(Ok(Blob { place, from_top: None, bytes: &self.0 })).is_continue();
+        let _wanted = visit(Ok(Blob::new(place, &self.0))).is_continue();
         Ok(())
     }
 }
@@ -61,7 +61,7 @@ proptest! {
         mark in prop_oneof![5 => Just(&b""[..]), 1 => Just(&b"\xff\xfe"[..]), 1 => Just(&b"\xfe\xff"[..])],
     ) {
         let bytes = [mark, &pieces.concat()].concat();
-        let text = decode::text(&bytes).into_owned();
+        let text = crate::decode::text(&bytes).into_owned();
         let outcome = scanner().run(&Text(bytes)).unwrap();
         prop_assert_eq!(outcome.coverage.items, 1);
         prop_assert_eq!(outcome.sightings.len(), outcome.findings.len());

@@ -85,7 +85,7 @@ impl Files {
         let mut bytes = Vec::new();
         match read_up_to(path, limit, &mut bytes) {
             Ok(()) if bytes.len() as u64 > limit => visit(over(&place)),
-            Ok(()) => visit(Ok(Blob { place, from_top: self.named(path), bytes: &bytes })),
+            Ok(()) => visit(Ok(Blob::new(place, &bytes).below(self.named(path)))),
             Err(source) => visit(Err(unread(&place, source))),
         }
     }
@@ -120,7 +120,7 @@ impl Files {
         }
         let flow = match self.limits.refuse_content(buffer) {
             Some(reason) => skip(place, reason),
-            None => visit(Ok(Blob { place, from_top, bytes: buffer })),
+            None => visit(Ok(Blob::new(place, buffer).below(from_top))),
         };
         buffer.shrink_to(KEPT_BYTES);
         flow

@@ -9,8 +9,11 @@ pub mod stdin;
 pub use limits::{Exclusions, Limits};
 
 use crate::model::Place;
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 /// One piece of content, borrowed for as long as a visit lasts.
 #[derive(Clone, Debug)]
@@ -19,11 +22,30 @@ pub struct Blob<'a> {
     pub place: Place,
     /// Its path from the top of the repository, where that is not the path of the place.
     pub from_top: Option<String>,
-    /// All of its bytes.
+    /// All of its bytes, or its start where there is a `file`.
     pub bytes: &'a [u8],
+    /// The whole of it, opened, where it is more than is read at once.
+    pub file: Option<&'a File>,
+    /// The stretches that are new, where the rest was handed out before as a part of another blob; none: all is new.
+    pub fresh: Option<&'a [Range<usize>]>,
+    /// Set when there is anything to say of it: a hit, whether excused or not, or a part that could not be read. What is
+    /// copied from such a blob must be looked at again.
+    pub loud: Option<&'a AtomicBool>,
 }
 
-impl Blob<'_> {
+impl<'a> Blob<'a> {
+    /// All of it at once.
+    #[must_use]
+    pub fn new(place: Place, bytes: &'a [u8]) -> Self {
+        Self { place, from_top: None, bytes, file: None, fresh: None, loud: None }
+    }
+
+    /// The same with its path from the top of the repository.
+    #[must_use]
+    pub fn below(self, from_top: Option<String>) -> Self {
+        Self { from_top, ..self }
+    }
+
     /// The path that exclusions and exceptions are written for.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -89,6 +111,16 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// When nothing can be walked at all: a missing path, no repository, a base that is not there.
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError>;
+
+    /// Where the objects live that were handed out by their names alone, as [`Place::Object`]: asked once, after the walk,
+    /// for those in which something was found. Those that live nowhere are left out of the answer.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn locate(&self, ids: &BTreeSet<String>) -> Result<BTreeMap<String, Vec<Place>>, SourceError> {
+        let _unknown = ids;
+        Ok(BTreeMap::new())
+    }
 }
 
 /// Reading failed, for one item or for all.

@@ -28,7 +28,7 @@ impl Source for Stdin {
             Err(source) => Err(Missed::Unread(SourceError::Read { place, source })),
             // It was asked for by name, so leaving it out is no choice of ours to make quietly.
             Ok(length) if length as u64 > limit => Err(Missed::Unread(SourceError::OverLimit { place, limit })),
-            Ok(_) => Ok(Blob { place: Place::Stdin, from_top: None, bytes: &bytes }),
+            Ok(_) => Ok(Blob::new(Place::Stdin, &bytes)),
         };
         let _wanted = visit(item).is_continue(); // there is no second item to want
         Ok(())

@@ -35,9 +35,7 @@ pub fn follow(report: &Report, root: &Path, prepared: &Prepared) -> Outcome {
     }
     for (about, leads) in by_place {
         let lost = match content(root, &about) {
-            Ok(Some((place, bytes))) => {
-                following.look(&Blob { place, from_top: about.path.clone(), bytes: &bytes }, leads)
-            }
+            Ok(Some((place, bytes))) => following.look(&Blob::new(place, &bytes).below(about.path.clone()), leads),
             Ok(None) => leads,
             Err(error) => {
                 following.miss(Gap::of(&error));

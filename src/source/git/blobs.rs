@@ -139,7 +139,7 @@ fn read_one(
         Err(source) => visit(unread(&place, source)),
         Ok(blob) => match limits.refuse_content(blob.content()) {
             Some(reason) => visit(Err(Missed::Skipped { place, reason })),
-            None => visit(Ok(Blob { place, from_top: None, bytes: blob.content() })),
+            None => visit(Ok(Blob::new(place, blob.content()))),
         },
     }
 }

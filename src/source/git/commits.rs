@@ -163,7 +163,7 @@ impl<'a> Reading<'a> {
             if let Some(tag) = object.as_tag() {
                 let place = Place::Message { commit: id.to_string() };
                 let bytes = tag.message_bytes().unwrap_or_default();
-                self.readers.visit(Ok(Blob { place, from_top: None, bytes }))?;
+                self.readers.visit(Ok(Blob::new(place, bytes)))?;
                 id = tag.target_id();
             } else if let Some(tree) = object.as_tree() {
                 return self.tree(tree, &[], &mut Vec::new(), &origin, 0);
@@ -185,7 +185,7 @@ impl<'a> Reading<'a> {
             Err(source) => return self.readers.gap(unread(&format!("commit {id}"), source)),
         };
         let place = Place::Message { commit: id.to_string() };
-        self.readers.visit(Ok(Blob { place, from_top: None, bytes: commit.message_bytes() }))?;
+        self.readers.visit(Ok(Blob::new(place, commit.message_bytes())))?;
         let mut parents = Vec::new();
         if self.against == Against::Parents {
             for parent in commit.parents() {
@@ -276,7 +276,7 @@ impl<'a> Reading<'a> {
             return CONTINUE;
         }
         let place = Place::Commit { commit: origin.commit.clone(), path, time: origin.time };
-        self.readers.visit(Ok(Blob { place, from_top: None, bytes: &[] }))
+        self.readers.visit(Ok(Blob::new(place, &[])))
     }
 
     fn blob(&mut self, id: Oid, path: &[u8], origin: &Origin) -> ControlFlow<()> {

@@ -39,7 +39,7 @@ impl Source for Draft {
         let item = if bytes.len() as u64 > limit {
             Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit }))
         } else {
-            Ok(Blob { place, from_top: None, bytes: above_scissors(&bytes) })
+            Ok(Blob::new(place, above_scissors(&bytes)))
         };
         let _wanted = visit(item).is_continue(); // there is no second item to want
         Ok(())

@@ -131,7 +131,7 @@ impl Source for Push {
 /// A branch or tag may be called like a token.
 fn name(readers: &Readers<'_>, update: &RefUpdate, new: Oid) -> ControlFlow<()> {
     let place = Place::Commit { commit: new.to_string(), path: update.name.clone(), time: 0 };
-    readers.visit(Ok(Blob { place, from_top: None, bytes: &[] }))
+    readers.visit(Ok(Blob::new(place, &[])))
 }
 
 /// Commits, and what of them is known already.

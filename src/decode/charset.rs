@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 /// The bytes as the engine reads them.
-pub(super) fn text(bytes: &[u8]) -> Cow<'_, [u8]> {
+#[must_use]
+pub fn text(bytes: &[u8]) -> Cow<'_, [u8]> {
     let wide = |unit: fn([u8; 2]) -> u16| {
         let units = bytes.chunks_exact(2).skip(1).filter_map(|pair| Some(unit([*pair.first()?, *pair.get(1)?])));
         let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();

@@ -1,0 +1,5 @@
+//! Texts in other clothes: character sets, encodings and escapes, undone within a budget.
+
+mod charset;
+
+pub use charset::text;
