@@ -1,9 +1,11 @@
 //! Finding one kind in a stretch of bytes: the pattern, what must be near it, and the filters.
 
+use super::facts::Facts;
 use super::filter::{entropy, placeholder};
-use super::pattern::{Compiled, Pattern};
+use super::pattern::{Compiled, Pattern, parse};
 use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
 use crate::model::Span;
+use regex_syntax::hir::Hir;
 use std::ops::Range;
 
 /// The group of a pattern, and the name of a companion, that is the secret.
@@ -18,6 +20,7 @@ pub(super) const WINDOW: usize = 256;
 pub struct Detect {
     literals: Vec<String>,
     pattern: Pattern,
+    facts: Facts,
     prefix: Option<String>,
     window: usize,
     entropy: f64,
@@ -59,6 +62,13 @@ impl Detect {
     /// Takes over what was typed.
     #[must_use]
     pub(super) fn new(spec: DetectSpec) -> Self {
+        let facts = Facts::of(&parse(&spec.pattern).unwrap_or_else(|_| Hir::fail()), &spec);
+        Self::with_facts(spec, facts)
+    }
+
+    /// Takes over what was typed, and what was read off the pattern.
+    #[must_use]
+    pub(super) fn with_facts(spec: DetectSpec, facts: Facts) -> Self {
         let companion = |CompanionSpec { name, pattern, within, required }| Companion {
             name,
             pattern: Pattern::new(pattern),
@@ -68,6 +78,7 @@ impl Detect {
         Self {
             literals: spec.literals,
             pattern: Pattern::new(spec.pattern),
+            facts,
             prefix: spec.prefix,
             window: spec.window.unwrap_or(WINDOW),
             entropy: spec.entropy.unwrap_or(0.0),
@@ -90,6 +101,12 @@ impl Detect {
         self.pattern.text()
     }
 
+    /// What is true of every match.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     fn compiled(&self) -> Option<&Compiled> {
         self.pattern.compiled_around(&self.literals)
     }
@@ -97,7 +114,7 @@ impl Detect {
     /// All of it but the samples, as typed.
     #[cfg(test)]
     pub(super) fn typed(&self) -> String {
-        let Self { literals, pattern, prefix, window, entropy, checksum, require, exclude, companions } = self;
+        let Self { literals, pattern, prefix, window, entropy, checksum, require, exclude, companions, .. } = self;
         let exclude: Vec<&str> = exclude.iter().map(Pattern::text).collect();
         let companion = |one: &Companion| (one.name.clone(), one.pattern.text().to_owned(), one.within, one.required);
         let companions: Vec<_> = companions.iter().map(companion).collect();

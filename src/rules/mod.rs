@@ -5,6 +5,7 @@ mod check;
 mod checksum;
 mod detect;
 pub mod exchange;
+pub mod facts;
 mod filter;
 mod kind;
 mod pattern;
