@@ -25,6 +25,8 @@ pub struct Facts {
     pub literal_within: usize,
     /// How far after the start of the match a literal starts: at least and at most.
     pub lead: (usize, usize),
+    /// What can stand right after the literal; everything can where it may end the match.
+    pub next: ByteSet,
     /// The run of token bytes in each match; none where no long one is promised.
     pub run: Option<Run>,
     /// Another text in each match.
@@ -72,10 +74,18 @@ impl ByteSet {
         self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
 
+    const ALL: Self = Self([u64::MAX; 4]);
+
     fn insert(&mut self, byte: u8) {
         if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
             *word |= 1 << (byte & 63);
         }
+    }
+
+    /// Takes a letter in both cases, any other byte as it is.
+    fn insert_letter(&mut self, byte: u8) {
+        self.insert(byte.to_ascii_lowercase());
+        self.insert(byte.to_ascii_uppercase());
     }
 
     fn join(mut self, other: Self) -> Self {
@@ -96,7 +106,7 @@ impl ByteSet {
             HirKind::Class(Class::Bytes(class)) => {
                 class.ranges().iter().flat_map(|range| range.start()..=range.end()).for_each(|byte| set.insert(byte));
             }
-            HirKind::Class(Class::Unicode(_)) => set = Self([u64::MAX; 4]),
+            HirKind::Class(Class::Unicode(_)) => set = Self::ALL,
             HirKind::Repetition(repetition) => set = Self::of(&repetition.sub),
             HirKind::Capture(group) => set = Self::of(&group.sub),
             HirKind::Concat(parts) | HirKind::Alternation(parts) => {
@@ -124,7 +134,8 @@ impl Facts {
     pub(super) fn of(hir: &Hir, spec: &DetectSpec) -> Self {
         let longest = hir.properties().maximum_len().unwrap_or(usize::MAX);
         let literal_within = literal_within(hir, &spec.literals).map_or(longest, |within| within.min(longest));
-        let blind = Self { longest, literal_within, lead: (0, literal_within), run: None, second: None };
+        let lead = (0, literal_within);
+        let blind = Self { longest, literal_within, lead, next: ByteSet::ALL, run: None, second: None };
         let literals: Vec<Vec<u8>> = spec.literals.iter().map(|text| text.to_ascii_lowercase().into_bytes()).collect();
         let filters = Filters::of(hir, spec);
         let mut branches = Branches { literals: &literals, taken: Vec::new() };
@@ -139,9 +150,7 @@ impl Facts {
             _ => None,
         });
         match joined.flatten() {
-            Some(Self { lead, run, second, literal_within: within, .. }) => {
-                Self { longest, literal_within: within.min(longest), lead, run, second }
-            }
+            Some(known) => Self { longest, literal_within: known.literal_within.min(longest), ..known },
             None => blind,
         }
     }
@@ -163,6 +172,7 @@ impl Facts {
             longest: self.longest.max(other.longest),
             literal_within: self.literal_within.max(other.literal_within),
             lead: (self.lead.0.min(other.lead.0), self.lead.1.max(other.lead.1)),
+            next: self.next.join(other.next),
             run,
             second: second.map(|(one, other)| Second { within: one.within.max(other.within), text: one.text }),
         }
@@ -280,8 +290,17 @@ struct Branch<'h> {
     pieces: Vec<Piece<'h>>,
     /// The pieces in which the literal lies.
     at: Range<usize>,
-    /// How far after the start of those pieces it starts: at least and at most.
-    inset: (usize, usize),
+    inset: Inset,
+}
+
+/// How a literal lies in a sequence.
+struct Inset {
+    /// How far after the start of the sequence it starts: at least and at most.
+    starts: (usize, usize),
+    /// What of the sequence can stand right after it.
+    next: ByteSet,
+    /// Whether it can end the sequence.
+    ends: bool,
 }
 
 impl<'h> Branches<'h, '_> {
@@ -304,7 +323,7 @@ impl<'h> Branches<'h, '_> {
                     };
                 }
             }
-            if let Some(inset) = insets(&run, self.literals) {
+            if let Some(inset) = inset(&run, self.literals) {
                 if self.taken.len() >= BRANCHES {
                     return None;
                 }
@@ -335,22 +354,29 @@ impl<'h> Branches<'h, '_> {
     }
 }
 
-/// Where the literals start in these texts, at least and at most, if each text holds one.
-fn insets(texts: &[Vec<u8>], literals: &[Vec<u8>]) -> Option<(usize, usize)> {
-    let mut found: Option<(usize, usize)> = None;
+/// How the literals lie in these texts, if each text holds one; the first in a text counts.
+fn inset(texts: &[Vec<u8>], literals: &[Vec<u8>]) -> Option<Inset> {
+    let mut inset = Inset { starts: (usize::MAX, 0), next: ByteSet::default(), ends: false };
     for text in texts {
-        let starts = literals.iter().filter_map(|part| text.windows(part.len()).position(|window| window == part));
-        let start = starts.min()?;
-        found = Some(found.map_or((start, start), |(least, most)| (least.min(start), most.max(start))));
+        let place = |part: &Vec<u8>| text.windows(part.len()).position(|window| window == part);
+        let start = literals.iter().filter_map(place).min()?;
+        inset.starts = (inset.starts.0.min(start), inset.starts.1.max(start));
+        let rest = text.get(start..)?;
+        for part in literals.iter().filter(|part| rest.starts_with(part)) {
+            match rest.get(part.len()) {
+                Some(byte) => inset.next.insert_letter(*byte),
+                None => inset.ends = true,
+            }
+        }
     }
-    found
+    (!texts.is_empty()).then_some(inset)
 }
 
 impl<'h> Branch<'h> {
     /// Pieces that lie before the literal are no place of it.
-    fn new(pieces: Vec<Piece<'h>>, mut at: Range<usize>, mut inset: (usize, usize)) -> Self {
-        while let Some(piece) = pieces.get(at.start).filter(|piece| at.len() > 1 && piece.most <= inset.0) {
-            inset = (inset.0 - piece.most, inset.1 - piece.least);
+    fn new(pieces: Vec<Piece<'h>>, mut at: Range<usize>, mut inset: Inset) -> Self {
+        while let Some(piece) = pieces.get(at.start).filter(|piece| at.len() > 1 && piece.most <= inset.starts.0) {
+            inset.starts = (inset.starts.0 - piece.most, inset.starts.1 - piece.least);
             at.start += 1;
         }
         Self { pieces, at, inset }
@@ -360,12 +386,13 @@ impl<'h> Branch<'h> {
         let least = |range: Range<usize>| -> Option<usize> {
             Some(self.pieces.get(range)?.iter().fold(0_usize, |sum, piece| sum.saturating_add(piece.least)))
         };
-        let lead = least(0..self.at.start)?.saturating_add(self.inset.0);
+        let lead = least(0..self.at.start)?.saturating_add(self.inset.starts.0);
         let literal_within = self.most(0..self.at.end)?;
         Some(Facts {
             longest: self.most(0..self.pieces.len())?,
             literal_within,
-            lead: (lead, self.most(0..self.at.start)?.saturating_add(self.inset.1)),
+            lead: (lead, self.most(0..self.at.start)?.saturating_add(self.inset.starts.1)),
+            next: self.next()?,
             run: self.run(filters),
             second: self.second(),
         })
@@ -373,6 +400,21 @@ impl<'h> Branch<'h> {
 
     fn most(&self, range: Range<usize>) -> Option<usize> {
         Some(self.pieces.get(range)?.iter().fold(0_usize, |sum, piece| sum.saturating_add(piece.most)))
+    }
+
+    /// What can stand right after the literal.
+    fn next(&self) -> Option<ByteSet> {
+        let mut set = self.inset.next;
+        if !self.inset.ends {
+            return Some(set);
+        }
+        for piece in self.pieces.get(self.at.end..)? {
+            set = set.join(piece.bytes());
+            if piece.least > 0 {
+                return Some(set);
+            }
+        }
+        Some(ByteSet::ALL)
     }
 
     /// The longest run that is promised; one that holds the literal comes first.
