@@ -188,6 +188,9 @@ pub struct CiArguments {
     /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Where a report goes.
@@ -241,6 +244,17 @@ pub struct ReadingArguments {
     /// Leave the repository's own stanch.yaml and .stanchignore unread
     #[arg(long)]
     pub isolated: bool,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
+}
+
+/// Which kinds are looked for.
+#[derive(Clone, Debug, Args)]
+pub struct KindsArguments {
+    /// Look for the kinds of this file of rules too, or of those in this directory (repeatable)
+    #[arg(long, value_name = "FILE_OR_DIR")]
+    pub rules: Vec<PathBuf>,
 }
 
 /// A form of report.
@@ -454,18 +468,29 @@ pub enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// List the kinds
-    List,
+    List(ListArguments),
     /// Show one kind
     Show {
         /// Its name
         id: String,
+        /// Which kinds
+        #[command(flatten)]
+        kinds: KindsArguments,
     },
-    /// Check files of rules
+    /// Check files of rules, and say what each kind costs
     Check {
-        /// The files
-        #[arg(required = true)]
+        /// The files, or directories of files
+        #[arg(required = true, value_name = "FILE_OR_DIR")]
         files: Vec<PathBuf>,
     },
+}
+
+/// Arguments of `stanch rules list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Arguments of `stanch ignore`.

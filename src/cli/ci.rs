@@ -15,6 +15,7 @@ use crate::model::Severity;
 use crate::report::{About, Format, Report, Scope, Style};
 use crate::scan::{Gap, Listed, Outcome, Pardon};
 use crate::wiring::changes::{self, Changes};
+use crate::wiring::kinds::gather;
 use crate::wiring::scanner::{Request, Whereabouts, prepare_by};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
         isolated: false,
         keep_findings: false,
     };
-    let prepared = prepare_by(&changes.policy, request, crate::rules::builtin(), clock)?;
+    let prepared = prepare_by(&changes.policy, request, gather(&arguments.kinds.rules)?, clock)?;
     let outputs = Outputs::new(arguments.format.into(), &arguments.output)?;
     let began = clock.now();
     let mut outcome = prepared.scanner.run_until(&prepared.source, stop)?;

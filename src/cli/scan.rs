@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
 use crate::report::{About, Report, Scope};
 use crate::scan::Outcome;
+use crate::wiring::kinds::gather;
 use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,7 +36,7 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         isolated: reading.isolated,
         keep_findings: false,
     };
-    let prepared = prepare(request, crate::rules::builtin(), clock)?;
+    let prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
     let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);

@@ -1,5 +1,6 @@
 //! Turns what was typed into kinds, or says everything that is wrong with it.
 
+use super::catalogue::Catalogue;
 use super::detect::{Detect, Match, Progress, SECRET, VALUE, WINDOW};
 use super::exchange::Exchanges;
 use super::kind::{Conversations, DRIVERS, Kind};
@@ -9,7 +10,8 @@ use super::shape::{DetectSpec, Text};
 use super::spec::{FileSpec, KindSpec, options};
 use crate::model::{Confidence, KindId};
 use regex_syntax::hir::Hir;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use Step::{At, Key};
@@ -35,11 +37,40 @@ pub fn check_file(path: &Path, text: &str) -> Result<Vec<Kind>, Vec<Problem>> {
     }
     let spec: FileSpec =
         serde_yaml::from_str_with_options(text, options()).map_err(|error| vec![Problem::of_yaml(&file, &error)])?;
-    let mut desk = Desk { file, text, places: OnceLock::new(), problems: Vec::new() };
+    let mut desk = Desk::new(path, text);
     desk.check_provider(&spec);
     let kinds: Vec<Kind> =
         spec.kinds.iter().enumerate().filter_map(|(index, kind)| desk.check_kind(&spec, index, kind)).collect();
     if desk.problems.is_empty() { Ok(kinds) } else { Err(desk.problems) }
+}
+
+/// Reads and checks rule files that are used together, and with the kinds that are `known`: all of them in one
+/// catalogue.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn check_files(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Catalogue, Vec<Problem>> {
+    let (mut kinds, mut problems) = (Vec::new(), Vec::new());
+    let mut owners: BTreeMap<KindId, &Path> = BTreeMap::new();
+    for (path, text) in files {
+        let found = check_file(path, text).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            Vec::new()
+        });
+        let mut desk = Desk::new(path, text);
+        for (index, kind) in found.iter().enumerate() {
+            let at = [Key("kinds"), At(index), Key("id")];
+            if known.find(&kind.id).is_some() {
+                desk.say(&at, format!("the program has a kind {} already", kind.id), "rename this one");
+            } else if let Some(owner) = owners.insert(kind.id.clone(), path) {
+                let message = format!("the kind {} is in {} too", kind.id, owner.display());
+                desk.say(&at, message, "rename one of them, or name one of the files");
+            }
+        }
+        problems.append(&mut desk.problems);
+        kinds.extend(found);
+    }
+    if problems.is_empty() { known.with(kinds).map_err(|_| problems) } else { Err(problems) }
 }
 
 /// The conversations of one kind of a file.
@@ -56,7 +87,11 @@ struct Desk<'t> {
     problems: Vec<Problem>,
 }
 
-impl Desk<'_> {
+impl<'t> Desk<'t> {
+    fn new(path: &Path, text: &'t str) -> Self {
+        Self { file: path.display().to_string(), text, places: OnceLock::new(), problems: Vec::new() }
+    }
+
     fn say(&mut self, at: &[Step<'_>], message: impl Into<String>, remedy: impl Into<String>) {
         let places = self.places.get_or_init(|| Places::of(self.text));
         let (line, column) = places.as_ref().map_or((1, 1), |places| places.find(at));

@@ -14,7 +14,7 @@ mod spec;
 pub mod template;
 
 pub use catalogue::{Catalogue, builtin};
-pub use check::check_file;
+pub use check::{check_file, check_files};
 pub use detect::{Detect, Match, Progress};
 pub use kind::Kind;
 pub use problem::Problem;
