@@ -1,5 +1,9 @@
 //! Bytes that hold others: archives, packages, documents and images, opened in memory and streamed, within a budget.
 
+mod image;
+
+pub use image::{open_folder, open_tar};
+
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -69,6 +73,12 @@ pub enum ArchiveError {
     Unsupported {
         /// What is not known.
         what: String,
+    },
+    /// It is named, and lies elsewhere.
+    #[error("it is not here: {why}")]
+    Absent {
+        /// Where it may be.
+        why: &'static str,
     },
     /// More than the budget allows.
     #[error("it expands to more than is allowed")]
