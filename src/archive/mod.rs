@@ -4,6 +4,7 @@ mod ar;
 mod compressed;
 mod cpio;
 mod format;
+mod image;
 mod names;
 mod outlet;
 mod region;
@@ -13,6 +14,7 @@ mod tar;
 mod zip;
 
 pub use format::{Closed, Format};
+pub use image::{open_folder, open_tar};
 
 use outlet::{Halt, Outlet};
 use region::{Feed, Region};
@@ -83,6 +85,12 @@ pub enum ArchiveError {
     Unsupported {
         /// What is not known.
         what: String,
+    },
+    /// It is named, and lies elsewhere.
+    #[error("it is not here: {why}")]
+    Absent {
+        /// Where it may be.
+        why: &'static str,
     },
     /// More than the budget allows.
     #[error("it expands to more than is allowed")]
