@@ -287,7 +287,7 @@ impl Dice {
         let letters = alphabet.as_bytes();
         let mut body: Vec<u8> = (0..length).map(|_| letters[self.below(letters.len())]).collect();
         for (at, sort) in [u8::is_ascii_digit, u8::is_ascii_uppercase, u8::is_ascii_lowercase].iter().enumerate() {
-            let sorted: Vec<u8> = letters.iter().copied().filter(|letter| sort(letter)).collect();
+            let sorted: Vec<u8> = letters.iter().copied().filter(sort).collect();
             if !sorted.is_empty() {
                 body[at + 2] = sorted[self.below(sorted.len())];
             }

@@ -50,17 +50,16 @@ fn describe(kind: &Kind, out: &mut dyn Write) -> io::Result<()> {
         Confidence::Medium => "medium",
         Confidence::Low => "low",
     };
-    let or_none = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    writeln!(out, "{}\n{} ({})\n", kind.id, kind.title, kind.provider_title)?;
+    writeln!(out, "{}\n{} ({})\n", kind.id, kind.title, kind.provider_title())?;
     writeln!(out, "severity    {}", kind.severity)?;
     writeln!(out, "confidence  {confidence}")?;
     writeln!(out, "literals    {}", or_none(kind.detect.literals()))?;
     writeln!(out, "pattern     {}", kind.detect.pattern())?;
-    writeln!(out, "sent to     {}", or_none(&kind.hosts))?;
-    if let Some(driver) = &kind.driver {
+    writeln!(out, "sent to     {}", or_none(kind.hosts()))?;
+    if let Some(driver) = kind.driver() {
         writeln!(out, "driver      {driver}")?;
     }
-    for Source { page, mark, note } in &kind.sources {
+    for Source { page, mark, note } in kind.sources() {
         let known = match mark {
             Mark::D => "documented",
             Mark::M => "measured",
@@ -73,6 +72,11 @@ fn describe(kind: &Kind, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     acts(kind.exchanges(), out)
+}
+
+fn or_none(list: &[impl AsRef<str>]) -> String {
+    let list: Vec<&str> = list.iter().map(AsRef::as_ref).collect();
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
 /// What is done without a person, once the configuration gives what it needs, and what a person does.

@@ -3,13 +3,15 @@
 use super::catalogue::Catalogue;
 use super::detect::{Detect, Match, Progress, SECRET, VALUE, WINDOW};
 use super::exchange::Exchanges;
-use super::kind::{Conversations, DRIVERS, Kind};
+use super::kind::{Background, DRIVERS, Facets, Kind};
+use super::pack::pack;
 use super::pattern::{Compiled, literal_within, parse};
 use super::problem::{Places, Problem, Step, suggestion};
 use super::shape::{DetectSpec, Text};
 use super::spec::{FileSpec, KindSpec, options};
 use crate::model::{Confidence, KindId};
 use regex_syntax::hir::Hir;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -50,6 +52,23 @@ pub fn check_file(path: &Path, text: &str) -> Result<Vec<Kind>, Vec<Problem>> {
 /// # Errors
 /// Everything that is wrong with them.
 pub fn check_files(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Catalogue, Vec<Problem>> {
+    let kinds = check_each(known, files)?;
+    known.with(kinds.into_iter().flatten().collect()).map_err(|_| Vec::new())
+}
+
+/// Reads and checks rule files and lays their kinds out as bytes, which [`unpack`](super::unpack) takes in: what the build
+/// does with the rules of the product.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn pack_files(files: &[(PathBuf, String)]) -> Result<Vec<u8>, Vec<Problem>> {
+    let kinds = check_each(&Catalogue::default(), files)?;
+    let texts = files.iter().map(|(_, text)| text.as_str());
+    Ok(pack(&texts.zip(kinds).collect::<Vec<_>>()))
+}
+
+/// The kinds of each file; no two have one name.
+fn check_each(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Vec<Vec<Kind>>, Vec<Problem>> {
     let (mut kinds, mut problems) = (Vec::new(), Vec::new());
     let mut owners: BTreeMap<KindId, &Path> = BTreeMap::new();
     for (path, text) in files {
@@ -68,15 +87,27 @@ pub fn check_files(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Cat
             }
         }
         problems.append(&mut desk.problems);
-        kinds.extend(found);
+        kinds.push(found);
     }
-    if problems.is_empty() { known.with(kinds).map_err(|_| problems) } else { Err(problems) }
+    if problems.is_empty() { Ok(kinds) } else { Err(problems) }
 }
 
-/// The conversations of one kind of a file.
-pub(super) fn exchanges_of(text: &str, index: usize) -> Option<Exchanges> {
-    let spec: FileSpec = serde_yaml::from_str_with_options(text, options()).ok()?;
-    Exchanges::check(spec.kinds.get(index)?.calls(), &spec.hosts).ok()
+/// What one kind of a file is besides its looks.
+pub(super) fn facets_of(text: &[u8], index: usize) -> Option<Facets> {
+    let spec: FileSpec = serde_yaml::from_str_with_options(std::str::from_utf8(text).ok()?, options()).ok()?;
+    let kind = spec.kinds.get(index)?;
+    let exchanges = Exchanges::check(kind.calls(), &spec.hosts).ok()?;
+    Some(facets(&spec, kind, exchanges))
+}
+
+fn facets(file: &FileSpec, kind: &KindSpec, exchanges: Exchanges) -> Facets {
+    Facets {
+        provider: file.title.clone(),
+        hosts: file.hosts.clone(),
+        sources: kind.sources.clone(),
+        driver: kind.driver.clone(),
+        exchanges,
+    }
 }
 
 /// Where problems are gathered.
@@ -145,16 +176,11 @@ impl<'t> Desk<'t> {
         });
         let kind = Kind {
             id: KindId::new(spec.id.as_str()),
-            provider: file.provider.clone(),
-            provider_title: file.title.clone(),
-            title: spec.title.clone(),
+            title: spec.title.clone().into(),
             severity: spec.severity,
             confidence: spec.confidence.unwrap_or(Confidence::High),
-            hosts: file.hosts.clone(),
-            sources: spec.sources.clone(),
-            driver: spec.driver.clone(),
             detect: Detect::new(spec.detect.clone()),
-            conversations: Conversations::Checked(exchanges.ok()?),
+            background: Background::Checked(Box::new(facets(file, spec, exchanges.ok()?))),
         };
         if self.problems.len() == before {
             self.check_samples(&below(&here, &[Key("detect")]), &spec.detect, &kind.detect);
@@ -328,7 +354,7 @@ fn matches_of(detect: &Detect, sample: &Text) -> Vec<Match> {
     let text = sample.as_str().as_bytes();
     let mut matches = Vec::new();
     let lower = text.to_ascii_lowercase();
-    let holds = |literal: &String| {
+    let holds = |literal: &Cow<'_, str>| {
         let literal = literal.to_ascii_lowercase();
         lower.windows(literal.len().max(1)).any(|part| part == literal.as_bytes())
     };

@@ -175,7 +175,7 @@ impl Scanner {
         }
         Some(Taken {
             kind: kind.id.clone(),
-            title: kind.title.clone(),
+            title: kind.title.to_string(),
             severity: kind.severity,
             confidence: kind.confidence,
             span: hit.span,

@@ -33,7 +33,9 @@ fn counted(text: &[u8], at: usize) -> (u64, u64) {
 
 /// Tokens, halves of tokens, the literals of all kinds, directives, and bytes of every sort.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
-    let literals: Vec<String> = builtin().kinds().iter().flat_map(|kind| kind.detect.literals().to_vec()).collect();
+    let kinds = builtin();
+    let literals = kinds.kinds().iter().flat_map(|kind| kind.detect.literals());
+    let literals: Vec<String> = literals.map(ToString::to_string).collect();
     let text = |class: &'static str| proptest::string::string_regex(class).expect("a pattern");
     let texts = prop_oneof![
         6 => text("stanch_demo_[0-9A-Za-z]{39,41}"),
