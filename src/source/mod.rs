@@ -11,6 +11,7 @@ pub use limits::{Exclusions, Limits};
 use crate::model::Place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -293,6 +294,13 @@ impl SourceError {
             }
             Self::Repository { .. } => Some("run it inside a repository, or scan files: stanch scan PATH"),
             Self::Object { .. } => Some("git fsck names what is damaged or missing"),
+            Self::Read { source, .. } => Some(match source.kind() {
+                ErrorKind::PermissionDenied => "let this user read it, or exclude it",
+                ErrorKind::NotFound => "it went away while the scan ran: run it again",
+                ErrorKind::OutOfMemory => "it does not fit into memory: lower --max-size, or exclude it",
+                _ => "mend it, or exclude it",
+            }),
+            Self::Walk { .. } => Some("mend it, or exclude it"),
             Self::RefLine { .. } => {
                 Some("git calls this hook; to scan by hand: stanch scan --range A..B; nothing was let through")
             }

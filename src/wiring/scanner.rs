@@ -1,5 +1,6 @@
 //! Puts a scan together: the source that was asked for, the repository's file and exceptions, the key of fingerprints.
 
+use crate::archive;
 use crate::clock::Clock;
 use crate::config::installation::{self, InstallationError, Kept};
 use crate::config::read_small;
@@ -141,7 +142,8 @@ pub fn prepare_by(
     Exclusions::new(&config.exclude).map_err(|error| ScannerError::Config(config.refuse(error.in_words())))?;
     let globs = [config.exclude, request.exclude].concat();
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
-    let limits = Limits { largest_bytes: request.largest_bytes, exclusions };
+    let streamed = |start: &[u8], name: &str| archive::sniff(start, name).is_some();
+    let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed };
     let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
     let (key, passing_key) = key_of(config.salt, installation::state_directory().as_deref())?;
     let suppressions = Suppressions::new(exceptions, clock.now());
