@@ -35,6 +35,13 @@ pub(super) struct Seen {
     pub(super) beyond: Option<(Place, u64)>,
 }
 
+impl Seen {
+    /// True when there is anything to say but that it was read.
+    pub(super) fn is_loud(&self) -> bool {
+        !self.leaks.is_empty() || !self.excused.is_empty() || self.beyond.is_some()
+    }
+}
+
 /// One secret at one place.
 #[derive(Debug)]
 pub(super) struct Leak {

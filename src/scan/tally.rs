@@ -16,6 +16,9 @@ const MOST_SECRETS: usize = 50_000;
 /// Spots of one secret that are kept.
 const MOST_SPOTS: usize = 100;
 
+/// Objects in which the first look found something that are kept until the second one.
+const MOST_PROBED: usize = 1_000;
+
 /// Names that are kept of what was skipped, and gaps that are kept.
 const MOST_NAMES: usize = 1_000;
 
@@ -125,6 +128,8 @@ fn rank(leak: &Leak) -> Rank {
         Place::Commit { time, .. } => (0, *time),
         Place::Message { .. } | Place::Reference { .. } => (1, 0),
         Place::Object { .. } => (2, 0),
+        // What git keeps for itself tells what somebody did; where it came from says more.
+        Place::File { path } if path.starts_with(".git/") || path.contains("/.git/") => (3, 0),
         _ => (0, 0),
     };
     let kind = sighting.kind.clone();
@@ -138,6 +143,26 @@ struct Entry {
     spots: BTreeSet<(Place, LineColumn)>,
 }
 
+/// Something that was met on the walk.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// What one blob gave.
+    Seen(Seen),
+    /// What a blob gave that was counted before.
+    Again(Seen),
+    /// What the first look at an object gave. It counts if there is no second one.
+    Probe(Seen),
+    /// An item that gave nothing.
+    Unread(Unread),
+    /// Items with nothing in them.
+    Quiet {
+        /// How many.
+        items: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+}
+
 /// The sum so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -146,11 +171,30 @@ pub(super) struct Tally {
     coverage: Coverage,
     excused: BTreeMap<Excuse, u64>,
     pardons: Listed<Pardon>,
+    /// What first looks gave, in case that the walk ends before the second ones.
+    probed: Vec<Seen>,
     /// Why the walk was ended before its end.
     pub(super) cut: Option<Cut>,
 }
 
 impl Tally {
+    pub(super) fn meet(&mut self, met: Met) {
+        match met {
+            Met::Seen(seen) => self.add_seen(seen),
+            Met::Again(seen) => self.add_found(seen),
+            Met::Probe(seen) => {
+                if seen.is_loud() && self.probed.len() < MOST_PROBED {
+                    self.probed.push(seen);
+                }
+            }
+            Met::Unread(unread) => self.add(Err(unread)),
+            Met::Quiet { items, bytes } => {
+                self.coverage.items += items;
+                self.coverage.bytes += bytes;
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, seen: Result<Seen, Unread>) {
         match seen {
             Ok(seen) => self.add_seen(seen),
@@ -162,6 +206,11 @@ impl Tally {
     fn add_seen(&mut self, seen: Seen) {
         self.coverage.items += 1;
         self.coverage.bytes += seen.bytes;
+        self.add_found(seen);
+    }
+
+    /// What was found, without what was read.
+    fn add_found(&mut self, seen: Seen) {
         for pardon in seen.excused {
             *self.excused.entry(pardon.excuse).or_default() += 1;
             self.pardons.add(pardon);
@@ -200,6 +249,9 @@ impl Tally {
     }
 
     pub(super) fn finish(mut self) -> Outcome {
+        if self.cut.is_some() {
+            std::mem::take(&mut self.probed).into_iter().for_each(|seen| self.add_seen(seen));
+        }
         if self.too_many {
             let what = format!("there are more than {MOST_SECRETS} different secrets: the others are not listed");
             self.coverage.gaps.add(Gap { what, remedy: Some("scan parts of it, or exclude paths".to_owned()) });
