@@ -47,6 +47,13 @@ impl<'a> Blob<'a> {
         Self { from_top, ..self }
     }
 
+    /// How many bytes it has.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let whole = self.file.and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
+        whole.unwrap_or_default().max(self.bytes.len() as u64)
+    }
+
     /// The same, counted before.
     #[must_use]
     pub fn again(self) -> Self {
@@ -71,12 +78,8 @@ impl<'a> Blob<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SkipReason {
-    /// A byte of zero near its start, and no mark of UTF-16.
-    Binary,
     /// The configuration excludes its path.
     Excluded,
-    /// More bytes than the limit.
-    TooLarge,
     /// A link, pipe, socket or device: it has no content of its own.
     NotAFile,
 }
@@ -86,9 +89,7 @@ impl SkipReason {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Binary => "binary",
             Self::Excluded => "excluded",
-            Self::TooLarge => "too large",
             Self::NotAFile => "not a file",
         }
     }
@@ -109,6 +110,8 @@ pub enum Missed {
         place: Place,
         /// Why.
         reason: SkipReason,
+        /// Its bytes, as far as they are known.
+        bytes: u64,
     },
     /// It could not be read: a gap in the coverage.
     Unread(SourceError),
@@ -166,11 +169,13 @@ pub enum SourceError {
         /// Which and why.
         source: ignore::Error,
     },
-    /// Something that was asked for by name is larger than the limit.
+    /// Something is larger than the limit.
     #[error("{place} is larger than the limit of {limit} bytes")]
     OverLimit {
         /// Which.
         place: String,
+        /// Its bytes, or how many of them were read to see that it is too large.
+        bytes: u64,
         /// The limit.
         limit: u64,
     },
@@ -292,6 +297,15 @@ impl SourceError {
         }
     }
 
+    /// The bytes that are missed by it, as far as they are known.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::OverLimit { bytes, .. } => *bytes,
+            _ => 0,
+        }
+    }
+
     /// What happened, with its causes, in one line.
     #[must_use]
     pub fn in_words(&self) -> String {
@@ -313,7 +327,7 @@ impl SourceError {
         match self {
             Self::MissingPath { .. } => Some("nothing was scanned: check the spelling, or drop the path"),
             Self::Glob { .. } => Some("write it as in .gitignore; nothing was scanned"),
-            Self::OverLimit { .. } => Some("raise the limit with --max-size"),
+            Self::OverLimit { .. } => Some("raise the limit with --max-size, or exclude it"),
             Self::Range { .. } => Some("for instance: stanch scan --range origin/main..HEAD"),
             Self::MissingRevision { .. } => {
                 Some("fetch it: in CI set fetch-depth: 0, elsewhere run git fetch --unshallow or git fetch origin")

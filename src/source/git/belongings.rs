@@ -60,16 +60,19 @@ impl Belongings<'_> {
             return (self.visit)(Ok(Blob::new(place, target.to_string_lossy().as_bytes())));
         }
         if !sort.is_file() {
-            return (self.visit)(Err(Missed::Skipped { place, reason: SkipReason::NotAFile }));
+            return (self.visit)(Err(Missed::Skipped { place, reason: SkipReason::NotAFile, bytes: 0 }));
         }
         if self.limits.exclusions.cover(place.path()) {
-            return (self.visit)(Err(Missed::Skipped { place, reason: SkipReason::Excluded }));
+            let bytes = std::fs::symlink_metadata(path).map_or(0, |about| about.len());
+            return (self.visit)(Err(Missed::Skipped { place, reason: SkipReason::Excluded, bytes }));
         }
         let mut bytes = Vec::new();
         let limit = self.limits.largest_bytes;
         let read = plain(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
         match read {
-            Ok(_) if bytes.len() as u64 > limit => self.gap(SourceError::OverLimit { place: place.to_string(), limit }),
+            Ok(_) if bytes.len() as u64 > limit => {
+                self.gap(SourceError::OverLimit { place: place.to_string(), bytes: bytes.len() as u64, limit })
+            }
             Ok(_) => (self.visit)(Ok(Blob::new(place, &bytes))),
             // Git takes files of its own away at any time.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => ControlFlow::Continue(()),

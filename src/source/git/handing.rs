@@ -119,7 +119,10 @@ impl<'a> Handing<'a> {
         let (mut handed, mut total, count) = (false, 0, places.len());
         for (number, place) in places.into_iter().enumerate() {
             if self.limits.exclusions.cover(place.path()) {
-                (self.visit)(Err(Missed::Skipped { place, reason: SkipReason::Excluded }))?;
+                if number + 1 == count && !handed {
+                    let bytes = bytes.len() as u64;
+                    (self.visit)(Err(Missed::Skipped { place, reason: SkipReason::Excluded, bytes }))?;
+                }
                 continue;
             }
             total += bytes.len() as u64;
@@ -175,15 +178,16 @@ impl<'a> Handing<'a> {
     fn large(&self, located: &Located) -> ControlFlow<()> {
         for (id, bytes) in &self.found.large {
             let places = self.places(id, located, &BTreeMap::new());
-            match places.iter().find(|place| !self.limits.exclusions.cover(place.path())) {
+            let left_out = |place: &Place| self.limits.exclusions.cover(place.path());
+            match places.iter().find(|place| !left_out(place)) {
                 Some(place) => {
-                    self.gap(SourceError::OverLimit { place: place.to_string(), limit: self.limits.largest_bytes })?
+                    let (place, limit) = (place.to_string(), self.limits.largest_bytes);
+                    self.gap(SourceError::OverLimit { place, bytes: *bytes, limit })?;
                 }
                 None => {
-                    for place in places {
-                        let _size = bytes;
-                        (self.visit)(Err(Missed::Skipped { place, reason: SkipReason::Excluded }))?;
-                    }
+                    let Some(place) = places.into_iter().next() else { continue };
+                    let reason = SkipReason::Excluded;
+                    (self.visit)(Err(Missed::Skipped { place, reason, bytes: *bytes }))?;
                 }
             }
         }
