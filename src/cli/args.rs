@@ -185,7 +185,7 @@ pub struct CiArguments {
     /// Threads [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, which is then incomplete, for instance 25MB
+    /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
     /// Which kinds
@@ -221,7 +221,7 @@ pub struct VerdictArguments {
     /// Fail on findings from this severity on [default: medium]
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub gate: Option<Gate>,
-    /// Count what is left out on purpose (size, binary, exclusion) as incomplete
+    /// Count what is left out on purpose as incomplete
     #[arg(long)]
     pub strict: bool,
     /// Let findings pass: 1 and 10 become 0, nothing else does
@@ -235,12 +235,9 @@ pub struct ReadingArguments {
     /// Threads [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, for instance 25MB
+    /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
-    /// Read binary content too
-    #[arg(long)]
-    pub binary: bool,
     /// Leave out paths, as in .gitignore (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,

@@ -2,7 +2,7 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::{Pardon, Scanner, linehash};
+use super::{Amount, Gap, Pardon, Scanner, linehash, quiet};
 use crate::decode;
 use crate::engine::{Hit, Scratch};
 use crate::model::{
@@ -33,6 +33,10 @@ pub(super) struct Seen {
     pub(super) excused: Vec<Pardon>,
     /// Hits beyond the limit, and where.
     pub(super) beyond: Option<(Place, u64)>,
+    /// What it held, if it is something that holds others.
+    pub(super) members: Amount,
+    /// What of that could not be read.
+    pub(super) undecodable: Vec<Gap>,
 }
 
 /// One secret at one place.
@@ -86,9 +90,14 @@ impl Scanner {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
-        let mut seen = Seen { bytes: blob.bytes.len() as u64, ..Seen::default() };
+        let mut seen = Seen { bytes: blob.size(), ..Seen::default() };
         let text = decode::text(blob.bytes);
-        self.report(&text, &place, blob.path(), self.collect(&text, scratch), &mut seen);
+        let mut all = self.collect(&text, scratch);
+        let doubtful = all.taken.iter().any(|hit| !quiet::counts(hit.confidence));
+        if doubtful && (quiet::place(&blob.place, blob.path()) || quiet::content(&text)) {
+            all.taken.retain(|hit| quiet::counts(hit.confidence));
+        }
+        self.report(&text, &place, blob.path(), all, &mut seen);
         if place != blob.place {
             let mut named = Seen::default();
             let collected = self.collect(name.as_bytes(), scratch);

@@ -65,7 +65,7 @@ proptest! {
         let bytes = [mark, &pieces.concat()].concat();
         let text = crate::decode::text(&bytes).into_owned();
         let outcome = scanner().run(&Text(bytes)).unwrap();
-        prop_assert_eq!(outcome.coverage.items, 1);
+        prop_assert_eq!(outcome.coverage.scanned.items, 1);
         prop_assert_eq!(outcome.sightings.len(), outcome.findings.len());
         let shown = serde_json::to_string(&(&outcome.sightings, &outcome.notes, &outcome.coverage)).unwrap();
         for (sighting, finding) in outcome.sightings.iter().zip(&outcome.findings) {
