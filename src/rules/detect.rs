@@ -1,9 +1,11 @@
 //! Finding one kind in a stretch of bytes: the pattern, what must be near it, and the filters.
 
+use super::facts::Facts;
 use super::filter::{entropy, placeholder};
-use super::pattern::{Compiled, Pattern};
+use super::pattern::{Compiled, Pattern, parse};
 use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
 use crate::model::Span;
+use regex_syntax::hir::Hir;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -19,6 +21,7 @@ pub(super) const WINDOW: usize = 256;
 pub struct Detect {
     pub(super) literals: Vec<Cow<'static, str>>,
     pub(super) pattern: Pattern,
+    pub(super) facts: Facts,
     pub(super) prefix: Option<Cow<'static, str>>,
     pub(super) window: usize,
     pub(super) entropy: f64,
@@ -60,6 +63,7 @@ impl Detect {
     /// Takes over what was typed.
     #[must_use]
     pub(super) fn new(spec: DetectSpec) -> Self {
+        let facts = Facts::of(&parse(&spec.pattern).unwrap_or_else(|_| Hir::fail()), &spec);
         let companion = |CompanionSpec { name, pattern, within, required }| Companion {
             name: name.into(),
             pattern: Pattern::new(pattern),
@@ -69,6 +73,7 @@ impl Detect {
         Self {
             literals: spec.literals.into_iter().map(Cow::Owned).collect(),
             pattern: Pattern::new(spec.pattern),
+            facts,
             prefix: spec.prefix.map(Cow::Owned),
             window: spec.window.unwrap_or(WINDOW),
             entropy: spec.entropy.unwrap_or(0.0),
@@ -89,6 +94,12 @@ impl Detect {
     #[must_use]
     pub fn pattern(&self) -> &str {
         self.pattern.text()
+    }
+
+    /// What is true of every match.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn compiled(&self) -> Option<&Compiled> {

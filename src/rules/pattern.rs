@@ -162,7 +162,7 @@ fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
 }
 
 /// Every text that the expression matches, in lower case, if they are few.
-fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+pub(super) fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let mut texts = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
         HirKind::Literal(literal) => vec![literal.0.to_ascii_lowercase()],
@@ -201,7 +201,7 @@ fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     (!texts.is_empty() && texts.len() <= 40).then_some(texts)
 }
 
-fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     if heads.len() * tails.len() > ALTERNATIVES {
         return None;
     }
