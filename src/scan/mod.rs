@@ -7,6 +7,7 @@ mod lines;
 mod pipeline;
 mod stop;
 mod tally;
+mod unfold;
 
 pub use crate::source::SkipReason;
 pub use crate::suppress::Excuse;
@@ -115,7 +116,7 @@ impl Scanner {
             let cut = stop.asked();
             let seen = match item {
                 _ if cut.is_some() => None,
-                Ok(blob) => Some(Ok(self.scan(&blob, &mut scratch))),
+                Ok(blob) => Some(Ok(self.scan(&blob, stop, &mut scratch))),
                 Err(missed) => Some(Err(self.unread(missed, &mut scratch))),
             };
             if let Ok(mut idle) = scratches.lock() {

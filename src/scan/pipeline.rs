@@ -2,18 +2,20 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::{Pardon, Scanner, linehash};
+use super::stop::Stop;
+use super::unfold::Unfolding;
+use super::{Gap, Pardon, Scanner, linehash};
 use crate::decode;
 use crate::engine::{Hit, Scratch};
 use crate::model::{
-    Companions, Confidence, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
+    Companions, Confidence, Encoding, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
 };
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
 use std::collections::BTreeSet;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
-const HITS_PER_BLOB: usize = 10_000;
+pub(super) const HITS_PER_BLOB: usize = 10_000;
 
 /// Bytes of a line in which a directive is looked for, before and after a secret.
 const DIRECTIVE_REACH: usize = 2_000;
@@ -33,6 +35,10 @@ pub(super) struct Seen {
     pub(super) excused: Vec<Pardon>,
     /// Hits beyond the limit, and where.
     pub(super) beyond: Option<(Place, u64)>,
+    /// What it holds that could not be read.
+    pub(super) undecodable: Vec<Gap>,
+    /// Whether what is copied from it must be looked at again.
+    pub(super) loud: bool,
 }
 
 /// One secret at one place.
@@ -68,6 +74,8 @@ pub(super) struct Taken {
     pub(super) shown: Masked,
     /// Characters that are not its public prefix.
     pub(super) hidden: usize,
+    /// How its text was encoded, from the outside in.
+    pub(super) decoded: Vec<Encoding>,
 }
 
 /// All secrets of a text, and the stretches of it that must not be shown.
@@ -80,15 +88,23 @@ pub(super) struct Collected {
 }
 
 impl Scanner {
-    pub(super) fn scan(&self, blob: &Blob<'_>, scratch: &mut Scratch) -> Seen {
+    /// Looks through a blob and everything in it.
+    pub(super) fn scan(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
         let place = match self.masked(name, scratch) {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
-        let mut seen = Seen { bytes: blob.bytes.len() as u64, ..Seen::default() };
-        let text = decode::text(blob.bytes);
-        self.report(&text, &place, blob.path(), self.collect(&text, scratch), &mut seen);
+        let mut unfolding = Unfolding {
+            scanner: self,
+            stop,
+            scratch,
+            path: blob.path(),
+            decoding: decode::Budget::of(blob.bytes.len()),
+            seen: Seen { bytes: blob.bytes.len() as u64, ..Seen::default() },
+        };
+        unfolding.bytes(&place, blob.bytes, blob.fresh, &[]);
+        let mut seen = unfolding.seen;
         if place != blob.place {
             let mut named = Seen::default();
             let collected = self.collect(name.as_bytes(), scratch);
@@ -152,7 +168,7 @@ impl Scanner {
     }
 
     /// Takes the bytes along, and notes what must be masked in the text around it.
-    fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken> {
+    pub(super) fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken> {
         let kind = self.engine.catalogue().find(&hit.kind.id)?;
         let secret = Secret::new(hit.secret.to_vec());
         let prefix = kind.public_prefix(hit.secret);
@@ -174,6 +190,7 @@ impl Scanner {
             secret,
             companions,
             shown,
+            decoded: Vec::new(),
         })
     }
 
@@ -219,7 +236,7 @@ impl Scanner {
             length: hit.secret.len(),
             verdict: None,
             also: Vec::new(),
-            decoded: Vec::new(),
+            decoded: hit.decoded,
         };
         let finding = self.keep_findings.then(|| Finding {
             kind: hit.kind,

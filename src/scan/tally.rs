@@ -162,6 +162,7 @@ impl Tally {
     fn add_seen(&mut self, seen: Seen) {
         self.coverage.items += 1;
         self.coverage.bytes += seen.bytes;
+        seen.undecodable.into_iter().for_each(|gap| self.coverage.gaps.add(gap));
         for pardon in seen.excused {
             *self.excused.entry(pardon.excuse).or_default() += 1;
             self.pardons.add(pardon);
