@@ -185,9 +185,12 @@ pub struct CiArguments {
     /// Threads [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, which is then incomplete, for instance 25MB
+    /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Where a report goes.
@@ -218,7 +221,7 @@ pub struct VerdictArguments {
     /// Fail on findings from this severity on [default: medium]
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub gate: Option<Gate>,
-    /// Count what is left out on purpose (size, binary, exclusion) as incomplete
+    /// Count what is left out on purpose as incomplete
     #[arg(long)]
     pub strict: bool,
     /// Let findings pass: 1 and 10 become 0, nothing else does
@@ -232,18 +235,26 @@ pub struct ReadingArguments {
     /// Threads [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, for instance 25MB
+    /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
-    /// Read binary content too
-    #[arg(long)]
-    pub binary: bool,
     /// Leave out paths, as in .gitignore (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
     /// Leave the repository's own stanch.yaml and .stanchignore unread
     #[arg(long)]
     pub isolated: bool,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
+}
+
+/// Which kinds are looked for.
+#[derive(Clone, Debug, Args)]
+pub struct KindsArguments {
+    /// Look for the kinds of this file of rules too, or of those in this directory (repeatable)
+    #[arg(long, value_name = "FILE_OR_DIR")]
+    pub rules: Vec<PathBuf>,
 }
 
 /// A form of report.
@@ -457,18 +468,29 @@ pub enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// List the kinds
-    List,
+    List(ListArguments),
     /// Show one kind
     Show {
         /// Its name
         id: String,
+        /// Which kinds
+        #[command(flatten)]
+        kinds: KindsArguments,
     },
-    /// Check files of rules
+    /// Check files of rules, and say what each kind costs
     Check {
-        /// The files
-        #[arg(required = true)]
+        /// The files, or directories of files
+        #[arg(required = true, value_name = "FILE_OR_DIR")]
         files: Vec<PathBuf>,
     },
+}
+
+/// Arguments of `stanch rules list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Arguments of `stanch ignore`.

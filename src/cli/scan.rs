@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
 use crate::report::{About, Report, Scope};
 use crate::scan::Outcome;
+use crate::wiring::kinds::gather;
 use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,13 +31,12 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
     let request = Request {
         target,
         largest_bytes: reading.max_size,
-        binary: reading.binary,
         exclude: reading.exclude.clone(),
         jobs: reading.jobs.map_or_else(processors, usize::from),
         isolated: reading.isolated,
         keep_findings: false,
     };
-    let prepared = prepare(request, crate::rules::builtin(), clock)?;
+    let prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
     let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);
@@ -73,12 +73,16 @@ pub(super) fn report_with(
     add: impl FnOnce(&mut Outcome),
     write: impl FnOnce(&Report<'_>) -> Result<(), Failure>,
 ) -> Result<Code, Failure> {
-    let start = clock.monotonic();
+    let began = clock.now();
     let mut outcome = prepared.scanner.run_until(&prepared.source, interruption::stop()?)?;
     add(&mut outcome);
-    let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
-    let (report, code) = judge.judge(prepared, &outcome, scope, elapsed, clock);
-    tracing::info!(items = outcome.coverage.items, findings = outcome.sightings.len(), code = code.number(), "scanned");
+    let (report, code) = judge.judge(prepared, &outcome, scope, began, clock);
+    tracing::info!(
+        items = outcome.coverage.scanned.items,
+        findings = outcome.sightings.len(),
+        code = code.number(),
+        "scanned"
+    );
     write(&report)?;
     Ok(code)
 }
@@ -90,7 +94,7 @@ impl Judge {
         prepared: &Prepared,
         outcome: &'o Outcome,
         scope: Scope,
-        elapsed: Duration,
+        began: Timestamp,
         clock: &dyn Clock,
     ) -> (Report<'o>, Code) {
         let gate = self.gate.or(prepared.gate).unwrap_or(GATE);
@@ -103,7 +107,7 @@ impl Judge {
             stops_commit: self.stops_commit,
             passing_key: prepared.passing_key.clone(),
             suggested_until: day_of(clock.now().after(SUGGESTED)),
-            elapsed,
+            began,
             ended: clock.now(),
             about: About::default(),
             top: prepared.top.as_ref().map(|top| top.canonicalize().unwrap_or_else(|_| top.clone())),

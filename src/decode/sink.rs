@@ -8,6 +8,13 @@ use std::ops::Range;
 /// A view is handed over when it is so large: it stays in the processor's cache.
 const FULL: usize = 96 << 10;
 
+/// What decoding may write for something of no size, and how often its own size comes on top of that.
+const LEAST: u64 = 64 << 20;
+const TIMES: u64 = 8;
+
+/// Stretches that are tried for what is compressed without saying so.
+const PACKED: u32 = 256;
+
 /// What may still be decoded out of one outermost thing; shared by everything nested in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -23,8 +30,15 @@ impl Budget {
     /// For something of this many bytes: a few times as much again, and enough for small things.
     #[must_use]
     pub fn of(bytes: usize) -> Self {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        Self { bytes: bytes.saturating_mul(8).saturating_add(64 << 20), packed: 4_096, exceeded: false }
+        let mut budget = Self { bytes: LEAST, packed: PACKED, exceeded: false };
+        budget.grow(bytes);
+        budget
+    }
+
+    /// Allows for so many more bytes that were taken out of something.
+    pub fn grow(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(TIMES));
+        self.packed = self.packed.saturating_add(16).min(PACKED);
     }
 
     /// Takes so many bytes; false where there are no more.

@@ -1,32 +1,37 @@
 //! A scan: source × engine × suppress, each secret once, and what was not covered.
 
+mod coverage;
 mod excerpt;
 mod follow;
 mod linehash;
 mod lines;
+mod members;
 mod pipeline;
+mod quiet;
 mod stop;
 mod tally;
 mod unfold;
 
 pub use crate::source::SkipReason;
 pub use crate::suppress::Excuse;
+pub use coverage::{Amount, Coverage, Gap, LeftOut, Listed};
 pub use excerpt::harmless;
 pub use follow::{Following, IMPORTED};
 pub use lines::Region;
 pub use stop::{Cut, Stop};
-pub use tally::{Coverage, Gap, Listed, Pardon};
+pub use tally::Pardon;
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
 use crate::source::{Missed, Source, SourceError};
 use crate::suppress::Suppressions;
+use coverage::Unread;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tally::{Tally, Unread};
+use tally::Tally;
 
 /// How often a run that may be stopped is looked after.
 const TICK: Duration = Duration::from_millis(10);
@@ -146,10 +151,10 @@ impl Scanner {
     fn unread(&self, missed: Missed, scratch: &mut Scratch) -> Unread {
         let mut plain = |text: String| self.masked(&text, scratch).unwrap_or(text);
         match missed {
-            Missed::Skipped { place, reason } => Unread::Skipped(reason, plain(place.to_string())),
+            Missed::Skipped { place, reason, bytes } => Unread::Skipped(reason, plain(place.to_string()), bytes),
             Missed::Unread(error) => {
                 let gap = Gap::of(&error);
-                Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy })
+                Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy }, error.bytes())
             }
         }
     }

@@ -3,9 +3,7 @@
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
 use super::stop::Stop;
-use super::unfold::Unfolding;
-use super::{Gap, Pardon, Scanner, linehash};
-use crate::decode;
+use super::{Amount, Gap, Pardon, Scanner, linehash};
 use crate::engine::{Hit, Scratch};
 use crate::model::{
     Companions, Confidence, Encoding, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
@@ -13,6 +11,7 @@ use crate::model::{
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
 pub(super) const HITS_PER_BLOB: usize = 10_000;
@@ -35,7 +34,9 @@ pub(super) struct Seen {
     pub(super) excused: Vec<Pardon>,
     /// Hits beyond the limit, and where.
     pub(super) beyond: Option<(Place, u64)>,
-    /// What it holds that could not be read.
+    /// What it held, if it is something that holds others.
+    pub(super) members: Amount,
+    /// What of that could not be read.
     pub(super) undecodable: Vec<Gap>,
     /// Whether what is copied from it must be looked at again.
     pub(super) loud: bool,
@@ -95,22 +96,17 @@ impl Scanner {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
-        let mut unfolding = Unfolding {
-            scanner: self,
-            stop,
-            scratch,
-            path: blob.path(),
-            decoding: decode::Budget::of(blob.bytes.len()),
-            seen: Seen { bytes: blob.bytes.len() as u64, ..Seen::default() },
-        };
-        unfolding.bytes(&place, blob.bytes, blob.fresh, &[]);
-        let mut seen = unfolding.seen;
+        let mut seen = self.unfold(blob, &place, stop, scratch);
         if place != blob.place {
             let mut named = Seen::default();
             let collected = self.collect(name.as_bytes(), scratch);
             self.report(name.as_bytes(), &place, blob.path(), collected, &mut named);
             seen.excused.extend(named.excused);
             seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
+            seen.loud = true;
+        }
+        if let Some(loud) = blob.loud.filter(|_| seen.loud) {
+            loud.store(true, Ordering::Relaxed);
         }
         seen
     }
@@ -149,10 +145,12 @@ impl Scanner {
             return;
         }
         if beyond > 0 {
-            seen.beyond = Some((place.clone(), beyond));
+            let (_, all) = seen.beyond.get_or_insert_with(|| (place.clone(), 0));
+            *all += beyond;
         }
         taken.sort_by(|a, b| (a.span, &a.kind).cmp(&(b.span, &b.kind)));
         let masks = Masks::new(stretches);
+        let first = seen.leaks.len();
         let mut cursor = Cursor::new(text);
         for hit in taken {
             cursor.advance(hit.span.start);
@@ -164,7 +162,7 @@ impl Scanner {
                 Ok(note) => seen.leaks.push(self.leak(text, place, &cursor, &masks, hit, note)),
             }
         }
-        add_line_hashes(text, &mut seen.leaks);
+        add_line_hashes(text, seen.leaks.get_mut(first..).unwrap_or_default());
     }
 
     /// Takes the bytes along, and notes what must be masked in the text around it.
@@ -182,7 +180,7 @@ impl Scanner {
         }
         Some(Taken {
             kind: kind.id.clone(),
-            title: kind.title.clone(),
+            title: kind.title.to_string(),
             severity: kind.severity,
             confidence: kind.confidence,
             span: hit.span,

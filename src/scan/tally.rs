@@ -1,10 +1,10 @@
 //! Adds up what the threads saw. Every sum is the same in whatever order its parts come.
 
 use super::Outcome;
+use super::coverage::{Coverage, Gap, Listed, Unread};
 use super::pipeline::{Leak, Seen};
 use super::stop::Cut;
 use crate::model::{Confidence, Fingerprint, KindId, LineColumn, Place, Severity, Span};
-use crate::source::{SkipReason, SourceError};
 use crate::suppress::Excuse;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -15,43 +15,6 @@ const MOST_SECRETS: usize = 50_000;
 
 /// Spots of one secret that are kept.
 const MOST_SPOTS: usize = 100;
-
-/// Names that are kept of what was skipped, and gaps that are kept.
-const MOST_NAMES: usize = 1_000;
-
-/// How many there were, and the first of them in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Listed<T: Ord> {
-    /// How many in all.
-    pub count: u64,
-    /// The first of them.
-    pub first: BTreeSet<T>,
-}
-
-impl<T: Ord> Default for Listed<T> {
-    fn default() -> Self {
-        Self { count: 0, first: BTreeSet::new() }
-    }
-}
-
-impl<T: Ord> Listed<T> {
-    fn add(&mut self, item: T) {
-        self.count += 1;
-        self.first.insert(item);
-        if self.first.len() > MOST_NAMES {
-            self.first.pop_last();
-        }
-    }
-}
-
-/// Something that should have been read and was not.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Gap {
-    /// What, and why not.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: Option<String>,
-}
 
 /// A hit that was excused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -64,56 +27,6 @@ pub struct Pardon {
     pub kind: KindId,
     /// By what.
     pub excuse: Excuse,
-}
-
-impl Gap {
-    /// From the error and its causes.
-    #[must_use]
-    pub fn of(error: &SourceError) -> Self {
-        Self { what: error.in_words(), remedy: error.remedy().map(ToOwned::to_owned) }
-    }
-}
-
-/// An item that gave nothing, in words that may be shown.
-#[derive(Debug)]
-pub(super) enum Unread {
-    /// Left out on purpose.
-    Skipped(SkipReason, String),
-    /// Not read.
-    Gap(Gap),
-}
-
-/// What was read, what was left out on purpose, and what could not be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    /// Files, blobs and messages that were scanned.
-    pub items: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Left out on purpose.
-    pub skipped: BTreeMap<SkipReason, Listed<String>>,
-    /// Not read.
-    pub gaps: Listed<Gap>,
-}
-
-impl Coverage {
-    /// True when everything was read, except what was left out on purpose.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.gaps.count == 0
-    }
-
-    /// True when nothing that has content was left out either.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.is_complete() && !self.skipped.keys().any(|reason| reason.hides_content())
-    }
-
-    /// How many items were left out on purpose.
-    #[must_use]
-    pub fn skipped_count(&self) -> u64 {
-        self.skipped.values().map(|listed| listed.count).sum()
-    }
 }
 
 /// Which of two leaks of one secret stands for it: the surer and graver kind, then the older place.
@@ -154,15 +67,12 @@ impl Tally {
     pub(super) fn add(&mut self, seen: Result<Seen, Unread>) {
         match seen {
             Ok(seen) => self.add_seen(seen),
-            Err(Unread::Skipped(reason, name)) => self.coverage.skipped.entry(reason).or_default().add(name),
-            Err(Unread::Gap(gap)) => self.coverage.gaps.add(gap),
+            Err(unread) => self.coverage.add(unread),
         }
     }
 
     fn add_seen(&mut self, seen: Seen) {
-        self.coverage.items += 1;
-        self.coverage.bytes += seen.bytes;
-        seen.undecodable.into_iter().for_each(|gap| self.coverage.gaps.add(gap));
+        self.coverage.add_read(seen.bytes, seen.members, seen.undecodable);
         for pardon in seen.excused {
             *self.excused.entry(pardon.excuse).or_default() += 1;
             self.pardons.add(pardon);

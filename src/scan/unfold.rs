@@ -3,7 +3,8 @@
 
 use super::pipeline::{Collected, HITS_PER_BLOB, Seen, Taken};
 use super::stop::Stop;
-use super::{Gap, Scanner};
+use super::{Scanner, members, quiet};
+use crate::archive;
 use crate::decode::{self, Budget, Piece};
 use crate::engine::{Hit, Scratch};
 use crate::model::{Confidence, Encoding, Place, Span};
@@ -11,9 +12,6 @@ use std::ops::Range;
 
 /// Zeros among so many bytes at the start of a text that says it is in UTF-16, if it is.
 const SNIFFED: usize = 4_096;
-
-/// What to do about what is not decoded.
-const BY_HAND: &str = "decode it and scan that, or exclude it";
 
 /// What is carried along while one outermost blob is looked through.
 pub(super) struct Unfolding<'s> {
@@ -24,6 +22,12 @@ pub(super) struct Unfolding<'s> {
     pub(super) path: &'s str,
     /// What may still be decoded.
     pub(super) decoding: Budget,
+    /// What may still be taken out of archives.
+    pub(super) expanding: archive::Budget,
+    /// How many archives are open, one in the other.
+    pub(super) depth: usize,
+    /// Parts that could not be read beyond those that are named.
+    pub(super) unnamed: u64,
     pub(super) seen: Seen,
 }
 
@@ -55,6 +59,8 @@ struct Gathered<'g> {
     all: Collected,
     /// What decoding gave.
     decoded: Vec<Taken>,
+    /// What decoding gave that is a file which holds others.
+    files: Vec<(Span, Vec<u8>, Vec<Encoding>)>,
     /// Encodings lie in each other deeper than they are followed.
     too_deep: bool,
 }
@@ -74,9 +80,16 @@ impl Unfolding<'_> {
     }
 
     /// Looks through a text, and reports what is in it.
-    fn text(&mut self, place: &Place, text: &[u8], fresh: Option<&[Range<usize>]>, before: &[Encoding], decodes: bool) {
+    pub(super) fn text(
+        &mut self,
+        place: &Place,
+        text: &[u8],
+        fresh: Option<&[Range<usize>]>,
+        before: &[Encoding],
+        decodes: bool,
+    ) {
         let all = self.scanner.collect(text, self.scratch);
-        let mut gathered = Gathered { before, all, decoded: Vec::new(), too_deep: false };
+        let mut gathered = Gathered { before, all, decoded: Vec::new(), files: Vec::new(), too_deep: false };
         gathered.all.taken.iter_mut().for_each(|taken| taken.decoded = before.to_vec());
         if decodes {
             let mut budget = self.decoding;
@@ -85,9 +98,10 @@ impl Unfolding<'_> {
             });
             self.decoding = budget;
         }
-        let Gathered { mut all, decoded, too_deep, .. } = gathered;
+        let Gathered { mut all, decoded, files, too_deep, .. } = gathered;
         self.seen.loud |= !all.stretches.is_empty();
         self.add_decoded(decoded, &mut all);
+        self.quieten(place, text, &mut all);
         self.scanner.report(text, place, self.path, all, &mut self.seen);
         if too_deep {
             self.miss(place, "holds more than is followed of what is encoded in what is encoded");
@@ -95,13 +109,16 @@ impl Unfolding<'_> {
         if std::mem::take(&mut self.decoding.exceeded) {
             self.miss(place, "holds more that is encoded than is decoded");
         }
+        for (span, bytes, encodings) in files {
+            self.encoded_file(place, text, span, &bytes, &encodings);
+        }
     }
 
-    fn miss(&mut self, place: &Place, what: &str) {
-        self.seen.loud = true;
-        let gap = Gap { what: format!("{place} {what}"), remedy: Some(BY_HAND.to_owned()) };
-        if !self.seen.undecodable.contains(&gap) {
-            self.seen.undecodable.push(gap);
+    /// In quiet places only kinds that are sure of themselves count.
+    fn quieten(&self, place: &Place, text: &[u8], all: &mut Collected) {
+        let doubtful = all.taken.iter().any(|hit| !quiet::counts(hit.confidence));
+        if doubtful && (quiet::place(place, self.path) || quiet::content(text)) {
+            all.taken.retain(|hit| quiet::counts(hit.confidence));
         }
     }
 
@@ -122,6 +139,11 @@ impl Unfolding<'_> {
             }
         };
         // What expands is what was meant; its packed bytes are noise.
+        let file = piece.is_one() && !piece.bytes().is_empty() && members::is_file(piece.bytes());
+        if file {
+            let span = layer.outer(Span { start: 0, end: piece.bytes().len() });
+            gathered.files.push((span, piece.bytes().to_vec(), layer.encodings(gathered.before)));
+        }
         let packed = piece.is_one()
             && decode::expand(piece.bytes(), budget, &mut |piece, budget| visit(gathered, piece, budget));
         if !packed {
@@ -206,4 +228,4 @@ fn overlap(a: Span, b: Span) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

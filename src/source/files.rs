@@ -77,14 +77,17 @@ impl Files {
     fn read_named(&self, path: &Path, visit: &Visit<'_>) -> ControlFlow<()> {
         let place = place_of(path);
         let limit = self.limits.largest_bytes;
-        let over = |place: &Place| Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit }));
+        let over = |place: &Place, bytes| {
+            Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), bytes, limit }))
+        };
         // Of a pipe or device the size is not known before it is read.
-        if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > limit) {
-            return visit(over(&place));
+        let size = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map_or(0, |about| about.len());
+        if size > limit {
+            return visit(over(&place, size));
         }
         let mut bytes = Vec::new();
         match read_up_to(path, limit, &mut bytes) {
-            Ok(()) if bytes.len() as u64 > limit => visit(over(&place)),
+            Ok(()) if bytes.len() as u64 > limit => visit(over(&place, bytes.len() as u64)),
             Ok(()) => visit(Ok(Blob::new(place, &bytes).below(self.named(path)))),
             Err(source) => visit(Err(unread(&place, source))),
         }
@@ -97,17 +100,16 @@ impl Files {
             return ControlFlow::Continue(());
         }
         let place = place_of(entry.path());
-        let skip = |place, reason| visit(Err(Missed::Skipped { place, reason }));
         if !kind.is_some_and(|kind| kind.is_file()) {
-            return skip(place, SkipReason::NotAFile);
+            return visit(Err(Missed::Skipped { place, reason: SkipReason::NotAFile, bytes: 0 }));
         }
         let size = match entry.metadata() {
             Ok(metadata) => metadata.len(),
             Err(source) => return visit(Err(Missed::Unread(SourceError::Walk { source }))),
         };
         let from_top = self.named(entry.path());
-        if let Some(reason) = self.limits.refuse(from_top.as_deref().unwrap_or(place.path()), size) {
-            return skip(place, reason);
+        if let Some(missed) = self.limits.refuse(&place, from_top.as_deref().unwrap_or(place.path()), size) {
+            return visit(Err(missed));
         }
         buffer.clear();
         // At once, instead of by growing; where that fails, so does reading, with words.
@@ -115,11 +117,9 @@ impl Files {
         if let Err(source) = read_up_to(entry.path(), self.limits.largest_bytes, buffer) {
             return visit(Err(unread(&place, source)));
         }
-        if buffer.len() as u64 > self.limits.largest_bytes {
-            return skip(place, SkipReason::TooLarge); // it grew while it was read
-        }
-        let flow = match self.limits.refuse_content(buffer) {
-            Some(reason) => skip(place, reason),
+        // It may have grown while it was read.
+        let flow = match self.limits.refuse_size(&place, buffer.len() as u64) {
+            Some(missed) => visit(Err(missed)),
             None => visit(Ok(Blob::new(place, buffer).below(from_top))),
         };
         buffer.shrink_to(KEPT_BYTES);
@@ -201,7 +201,7 @@ mod tests {
             .walk(&|item| {
                 let text = match item {
                     Ok(blob) => format!("read {} {}", blob.place, blob.bytes.len()),
-                    Err(Missed::Skipped { place, reason }) => format!("{} {place}", reason.words()),
+                    Err(Missed::Skipped { place, reason, .. }) => format!("{} {place}", reason.words()),
                     Err(Missed::Unread(error)) => format!("unread {error}"),
                 };
                 seen.lock().unwrap().insert(text);
@@ -224,23 +224,20 @@ mod tests {
         std::fs::write(at("big"), vec![b'a'; 200]).unwrap();
         std::fs::write(at("notes.lock"), "x").unwrap();
         std::os::unix::fs::symlink("big", at("link")).unwrap();
-        let limits = Limits {
-            largest_bytes: 100,
-            binary: false,
-            exclusions: crate::source::Exclusions::new(&["*.lock".to_owned()]).unwrap(),
-        };
+        let limits =
+            Limits { largest_bytes: 100, exclusions: crate::source::Exclusions::new(&["*.lock".to_owned()]).unwrap() };
         let source = Files::new(vec![world.path().to_owned()], limits, 2).unwrap();
         let root = format!("{}/", world.path().display());
         let seen: Vec<String> = walked(&source).into_iter().map(|line| line.replace(&root, "")).collect();
         assert_eq!(
             seen,
             [
-                "binary blob.bin",
                 "excluded notes.lock",
                 "not a file link",
                 "read .gitignore 5",
+                "read blob.bin 2",
                 "read deep/.hidden/env 3",
-                "too large big"
+                "unread big is larger than the limit of 100 bytes"
             ]
         );
     }

@@ -46,6 +46,13 @@ impl<'a> Blob<'a> {
         Self { from_top, ..self }
     }
 
+    /// How many bytes it has.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let whole = self.file.and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
+        whole.unwrap_or_default().max(self.bytes.len() as u64)
+    }
+
     /// The path that exclusions and exceptions are written for.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -57,12 +64,8 @@ impl<'a> Blob<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SkipReason {
-    /// A byte of zero near its start, and no mark of UTF-16.
-    Binary,
     /// The configuration excludes its path.
     Excluded,
-    /// More bytes than the limit.
-    TooLarge,
     /// A link, pipe, socket or device: it has no content of its own.
     NotAFile,
 }
@@ -72,9 +75,7 @@ impl SkipReason {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Binary => "binary",
             Self::Excluded => "excluded",
-            Self::TooLarge => "too large",
             Self::NotAFile => "not a file",
         }
     }
@@ -95,6 +96,8 @@ pub enum Missed {
         place: Place,
         /// Why.
         reason: SkipReason,
+        /// Its bytes, as far as they are known.
+        bytes: u64,
     },
     /// It could not be read: a gap in the coverage.
     Unread(SourceError),
@@ -155,11 +158,13 @@ pub enum SourceError {
         /// Which and why.
         source: ignore::Error,
     },
-    /// Something that was asked for by name is larger than the limit.
+    /// Something is larger than the limit.
     #[error("{place} is larger than the limit of {limit} bytes")]
     OverLimit {
         /// Which.
         place: String,
+        /// Its bytes, or how many of them were read to see that it is too large.
+        bytes: u64,
         /// The limit.
         limit: u64,
     },
@@ -244,6 +249,15 @@ impl SourceError {
         }
     }
 
+    /// The bytes that are missed by it, as far as they are known.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::OverLimit { bytes, .. } => *bytes,
+            _ => 0,
+        }
+    }
+
     /// What happened, with its causes, in one line.
     #[must_use]
     pub fn in_words(&self) -> String {
@@ -265,7 +279,7 @@ impl SourceError {
         match self {
             Self::MissingPath { .. } => Some("nothing was scanned: check the spelling, or drop the path"),
             Self::Glob { .. } => Some("write it as in .gitignore; nothing was scanned"),
-            Self::OverLimit { .. } => Some("raise the limit with --max-size"),
+            Self::OverLimit { .. } => Some("raise the limit with --max-size, or exclude it"),
             Self::Range { .. } => Some("for instance: stanch scan --range origin/main..HEAD"),
             Self::MissingRevision { .. } => {
                 Some("fetch it: in CI set fetch-depth: 0, elsewhere run git fetch --unshallow or git fetch origin")

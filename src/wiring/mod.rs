@@ -10,6 +10,7 @@ pub mod changes;
 #[cfg(feature = "rotate")]
 pub mod filling;
 pub mod imports;
+pub mod kinds;
 #[cfg(feature = "rotate")]
 pub mod mending;
 mod policy;

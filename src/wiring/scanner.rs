@@ -54,10 +54,8 @@ pub enum Policy {
 pub struct Request {
     /// Of what.
     pub target: Target,
-    /// Items with more bytes are left out.
+    /// Items with more bytes are not read.
     pub largest_bytes: u64,
-    /// Whether binary content is read too.
-    pub binary: bool,
     /// Paths that are left out, besides the repository's own.
     pub exclude: Vec<String>,
     /// Threads.
@@ -143,7 +141,7 @@ pub fn prepare_by(
     Exclusions::new(&config.exclude).map_err(|error| ScannerError::Config(config.refuse(error.in_words())))?;
     let globs = [config.exclude, request.exclude].concat();
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
-    let limits = Limits { largest_bytes: request.largest_bytes, binary: request.binary, exclusions };
+    let limits = Limits { largest_bytes: request.largest_bytes, exclusions };
     let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
     let (key, passing_key) = key_of(config.salt, installation::state_directory().as_deref())?;
     let suppressions = Suppressions::new(exceptions, clock.now());

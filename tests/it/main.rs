@@ -40,6 +40,7 @@ mod hooks_set;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;
+mod kinds;
 #[cfg(feature = "rotate")]
 mod oncall;
 #[cfg(feature = "rotate")]

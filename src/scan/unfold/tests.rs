@@ -14,7 +14,7 @@ use std::io::Write as _;
 
 /// A source of one text.
 #[derive(Debug)]
-pub(super) struct Text(pub(super) String, pub(super) Vec<u8>);
+struct Text(String, Vec<u8>);
 
 impl Source for Text {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
@@ -23,17 +23,20 @@ impl Source for Text {
     }
 }
 
-pub(super) fn scan(name: &str, bytes: &[u8]) -> Outcome {
-    let scanner = Scanner {
+pub(in crate::scan) fn scanner() -> Scanner {
+    Scanner {
         engine: crate::engine::Engine::new(builtin()).unwrap(),
         key: FingerprintKey::of_repository(vec![7; 32]),
         suppressions: Suppressions::default(),
         keep_findings: true,
-    };
-    scanner.run(&Text(name.to_owned(), bytes.to_vec())).unwrap()
+    }
 }
 
-pub(super) fn token() -> String {
+pub(in crate::scan) fn scan(name: &str, bytes: &[u8]) -> Outcome {
+    scanner().run(&Text(name.to_owned(), bytes.to_vec())).unwrap()
+}
+
+pub(in crate::scan) fn token() -> String {
     ["stanch", "_demo_", "oODIjcAnWsg", "zz0ANxKNlz0", "iJM259PSPxS", "WIzObl0"].concat()
 }
 
@@ -60,7 +63,7 @@ fn wrapped(text: &str, width: usize, before: &str, after: &str) -> String {
     lines.collect()
 }
 
-pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(in crate::scan) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     out.write_all(bytes).unwrap();
     out.finish().unwrap()

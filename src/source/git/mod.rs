@@ -5,6 +5,7 @@ mod blobs;
 mod by_git;
 mod commits;
 pub mod message;
+pub mod pack;
 mod place;
 mod push;
 mod since;
