@@ -81,7 +81,7 @@ impl Lane {
 }
 
 fn literals(index: usize, kind: &Kind) -> impl Iterator<Item = (&str, usize, crate::rules::facts::ByteSet)> {
-    kind.detect.literals().iter().map(move |text| (text.as_str(), index, kind.detect.facts().next))
+    kind.detect.literals().iter().map(move |text| (text.as_ref(), index, kind.detect.facts().next))
 }
 
 /// The run that each match of a kind holds, if it is worth to look for it.

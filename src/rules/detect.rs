@@ -6,6 +6,7 @@ use super::pattern::{Pattern, parse};
 use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
 use crate::model::Span;
 use regex_syntax::hir::Hir;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The group of a pattern, and the name of a companion, that is the secret.
@@ -18,23 +19,23 @@ pub(super) const WINDOW: usize = 256;
 /// What tokens of one kind look like.
 #[derive(Debug)]
 pub struct Detect {
-    literals: Vec<String>,
-    pattern: Pattern,
-    facts: Facts,
-    prefix: Option<String>,
-    entropy: f64,
-    checksum: Option<Checksum>,
-    require: Vec<Sort>,
-    exclude: Vec<Pattern>,
-    companions: Vec<Companion>,
+    pub(super) literals: Vec<Cow<'static, str>>,
+    pub(super) pattern: Pattern,
+    pub(super) facts: Facts,
+    pub(super) prefix: Option<Cow<'static, str>>,
+    pub(super) entropy: f64,
+    pub(super) checksum: Option<Checksum>,
+    pub(super) require: Vec<Sort>,
+    pub(super) exclude: Vec<Pattern>,
+    pub(super) companions: Vec<Companion>,
 }
 
 #[derive(Debug)]
-struct Companion {
-    name: String,
-    pattern: Pattern,
-    within: usize,
-    required: bool,
+pub(super) struct Companion {
+    pub(super) name: Cow<'static, str>,
+    pub(super) pattern: Pattern,
+    pub(super) within: usize,
+    pub(super) required: bool,
 }
 
 /// A match that passed the filters.
@@ -62,23 +63,17 @@ impl Detect {
     #[must_use]
     pub(super) fn new(spec: DetectSpec) -> Self {
         let facts = Facts::of(&parse(&spec.pattern).unwrap_or_else(|_| Hir::fail()), &spec);
-        Self::with_facts(spec, facts)
-    }
-
-    /// Takes over what was typed, and what was read off the pattern.
-    #[must_use]
-    pub(super) fn with_facts(spec: DetectSpec, facts: Facts) -> Self {
         let companion = |CompanionSpec { name, pattern, within, required }| Companion {
-            name,
+            name: name.into(),
             pattern: Pattern::new(pattern),
             within,
             required,
         };
         Self {
-            literals: spec.literals,
+            literals: spec.literals.into_iter().map(Cow::Owned).collect(),
             pattern: Pattern::new(spec.pattern),
             facts,
-            prefix: spec.prefix,
+            prefix: spec.prefix.map(Cow::Owned),
             entropy: spec.entropy.unwrap_or(0.0),
             checksum: spec.checksum,
             require: spec.require,
@@ -89,7 +84,7 @@ impl Detect {
 
     /// Parts of which every match holds at least one, in upper or lower case.
     #[must_use]
-    pub fn literals(&self) -> &[String] {
+    pub fn literals(&self) -> &[Cow<'static, str>] {
         &self.literals
     }
 
@@ -103,17 +98,6 @@ impl Detect {
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.facts
-    }
-
-    /// All of it but the samples, as typed.
-    #[cfg(test)]
-    pub(super) fn typed(&self) -> String {
-        let Self { literals, pattern, prefix, entropy, checksum, require, exclude, companions, .. } = self;
-        let exclude: Vec<&str> = exclude.iter().map(Pattern::text).collect();
-        let companion = |one: &Companion| (one.name.clone(), one.pattern.text().to_owned(), one.within, one.required);
-        let companions: Vec<_> = companions.iter().map(companion).collect();
-        let pattern = pattern.text();
-        format!("{literals:?} {pattern} {prefix:?} {entropy} {checksum:?} {require:?} {exclude:?} {companions:?}")
     }
 
     /// What belongs to a match is at most so many bytes away from it.
@@ -191,7 +175,7 @@ impl Detect {
             let after = if is_secret { progress.taken } else { 0 };
             match companion.nearest(haystack, whole, after, &fits, &mut progress.searched) {
                 Some(at) if is_secret => secret = at,
-                Some(at) => companions.push((companion.name.clone(), at)),
+                Some(at) => companions.push((companion.name.to_string(), at)),
                 None if companion.required => return None,
                 None => {}
             }

@@ -4,18 +4,19 @@ use crate::model::Span;
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input, PatternID};
 use regex_syntax::hir::{Class, Hir, HirKind};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A pattern that is compiled on first use.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    text: String,
+    text: Cow<'static, str>,
     compiled: OnceLock<Option<Compiled>>,
 }
 
 impl Pattern {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), compiled: OnceLock::new() }
     }
 
@@ -92,8 +93,8 @@ const ALTERNATIVES: usize = 512;
 
 /// If it can be shown that every match holds one of the literals, in upper or lower case: at most how many bytes after
 /// the start of the match such a literal ends.
-pub(super) fn literal_within(hir: &Hir, literals: &[String]) -> Option<usize> {
-    let literals: Vec<Vec<u8>> = literals.iter().map(|text| text.to_ascii_lowercase().into_bytes()).collect();
+pub(super) fn literal_within(hir: &Hir, literals: &[impl AsRef<str>]) -> Option<usize> {
+    let literals: Vec<Vec<u8>> = literals.iter().map(|text| text.as_ref().to_ascii_lowercase().into_bytes()).collect();
     guarantee(hir, &literals)
 }
 

@@ -54,7 +54,7 @@ proptest! {
         let catalogue = builtin();
         let kinds = || catalogue.kinds().iter().enumerate();
         let literals: Vec<(&str, usize)> =
-            kinds().flat_map(|(kind, rule)| rule.detect.literals().iter().map(move |text| (text.as_str(), kind))).collect();
+            kinds().flat_map(|(kind, rule)| rule.detect.literals().iter().map(move |text| (text.as_ref(), kind))).collect();
         let anchors = Anchors::new(literals.iter().map(|(text, kind)| (*text, *kind, all())));
         let mut text = String::new();
         for (pick, noise, upper) in picks {

@@ -67,17 +67,17 @@ fn facts_survive_being_written_and_read() {
 }
 
 /// The positions of all literals, in upper or lower case.
-fn places(text: &[u8], literals: &[String]) -> Vec<Range<usize>> {
+fn places(text: &[u8], literals: &[impl AsRef<str>]) -> Vec<Range<usize>> {
     let text = text.to_ascii_lowercase();
-    let places = |part: &String| {
+    let places = |part: &str| {
         let part = part.to_ascii_lowercase().into_bytes();
         (0..text.len()).filter(|at| text[*at..].starts_with(&part)).map(|at| at..at + part.len()).collect::<Vec<_>>()
     };
-    literals.iter().flat_map(places).collect()
+    literals.iter().map(AsRef::as_ref).flat_map(places).collect()
 }
 
 /// One literal and one maximal run of the text keep every promise.
-fn kept(facts: &Facts, text: &[u8], whole: Range<usize>, literals: &[String]) -> bool {
+fn kept(facts: &Facts, text: &[u8], whole: Range<usize>, literals: &[impl AsRef<str>]) -> bool {
     let mut runs = Vec::new();
     let least = facts.run.as_ref().map_or(1, |run| run.least);
     crate::runs::find(text, least, &mut |run| runs.push(run));

@@ -1,0 +1,146 @@
+//! What a thing is, by its first bytes; its name decides only where they say nothing.
+
+use super::names::ends_with;
+use super::outlet::{Outlet, Walk};
+use super::region::Feed;
+use super::{ArchiveError, ar, compressed, cpio, rpm, seven, tar, zip};
+use memchr::memmem;
+
+/// What holds others, and can be opened or named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// Zip and everything built on it: jar, war, apk, whl, nupkg, xpi, vsix, ipa, epub, and office documents.
+    Zip,
+    /// Tar, old and new.
+    Tar,
+    /// Gzip, one member or several.
+    Gzip,
+    /// Bzip2.
+    Bzip2,
+    /// Xz.
+    Xz,
+    /// What came before xz.
+    Lzma,
+    /// Lzip.
+    Lzip,
+    /// Zstandard, one frame or several.
+    Zstd,
+    /// 7z.
+    SevenZip,
+    /// Ar: Debian packages and static libraries.
+    Ar,
+    /// RPM packages.
+    Rpm,
+    /// Cpio.
+    Cpio,
+    /// Something that is known and cannot be opened here.
+    Closed(Closed),
+}
+
+/// What is known by its first bytes and cannot be opened here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Closed {
+    /// RAR.
+    Rar,
+    /// LZ4.
+    Lz4,
+    /// What compress writes.
+    Compress,
+    /// A cabinet.
+    Cabinet,
+    /// A compressed file system.
+    Squashfs,
+    /// A git bundle: references and a pack.
+    GitBundle,
+}
+
+impl Closed {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Rar => "a RAR archive",
+            Self::Lz4 => "an LZ4 stream",
+            Self::Compress => "the output of compress (.Z)",
+            Self::Cabinet => "a cabinet (.cab)",
+            Self::Squashfs => "a squashfs image",
+            Self::GitBundle => "a git bundle: clone it and scan the clone",
+        }
+    }
+}
+
+impl Format {
+    /// What these first bytes are the start of.
+    pub(super) fn of(head: &[u8], name: &str) -> Option<Self> {
+        let _names_come_later = (name, ends_with, memmem::find);
+        Self::by_magic(head).or_else(|| tar::looks_like(head).then_some(Self::Tar))
+    }
+
+    fn by_magic(head: &[u8]) -> Option<Self> {
+        let format = match head {
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, b'P', b'K', 3, 4, ..] => Self::Zip,
+            [0x1f, 0x8b, 8, ..] => Self::Gzip,
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Self::Bzip2,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            [b'L', b'Z', b'I', b'P', 1, ..] => Self::Lzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] if compressed::skippable_before_zstd(head) => Self::Zstd,
+            [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Self::SevenZip,
+            [0xed, 0xab, 0xee, 0xdb, ..] => Self::Rpm,
+            [0x5d, ..] if compressed::looks_like_lzma(head) => Self::Lzma,
+            [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Self::Closed(Closed::Rar),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Closed(Closed::Lz4),
+            [0x1f, 0x9d, ..] => Self::Closed(Closed::Compress),
+            [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Self::Closed(Closed::Cabinet),
+            [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
+            _ if head.starts_with(b"!<arch>\n") => Self::Ar,
+            _ if cpio::looks_like(head) => Self::Cpio,
+            _ if head.starts_with(b"# v2 git bundle\n") || head.starts_with(b"# v3 git bundle\n") => {
+                Self::Closed(Closed::GitBundle)
+            }
+            _ => return None,
+        };
+        Some(format)
+    }
+
+    /// True where everything in it is handed over by [`super::open`], so that its own bytes need no look of their own
+    /// unless that failed.
+    #[must_use]
+    pub fn hands_over_all(self) -> bool {
+        !matches!(self, Self::Closed(Closed::GitBundle))
+    }
+
+    /// True where it is read from front to back, so that it need not be held in memory.
+    pub(super) fn streams(self) -> bool {
+        matches!(
+            self,
+            Self::Tar
+                | Self::Gzip
+                | Self::Bzip2
+                | Self::Xz
+                | Self::Lzma
+                | Self::Lzip
+                | Self::Zstd
+                | Self::Ar
+                | Self::Rpm
+                | Self::Cpio
+        )
+    }
+
+    /// Hands over what is in it.
+    pub(super) fn walk(self, name: &str, feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
+        match self {
+            Self::Tar => tar::walk(feed, outlet),
+            Self::Cpio => cpio::walk(feed, outlet),
+            Self::Ar => ar::walk(feed, outlet),
+            Self::Rpm => rpm::walk(feed, outlet),
+            Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd => {
+                compressed::walk(self, name, feed, outlet)
+            }
+            Self::Zip => zip::walk(feed, outlet),
+            Self::SevenZip => seven::walk(feed, outlet),
+            Self::Closed(what) => Err(ArchiveError::unsupported(what.words()).into()),
+        }
+    }
+}
