@@ -1,7 +1,7 @@
 //! Adds up what the threads saw. Every sum is the same in whatever order its parts come.
 
 use super::Outcome;
-use super::coverage::{Coverage, Gap, Listed, Unread};
+use super::coverage::{Amount, Coverage, Gap, Listed, Unread};
 use super::pipeline::{Leak, Seen};
 use super::stop::Cut;
 use crate::model::{Confidence, Fingerprint, KindId, LineColumn, Place, Severity, Span};
@@ -64,6 +64,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// How much was met so far.
+    pub(super) fn met(&self) -> Amount {
+        self.coverage.in_scope()
+    }
+
     pub(super) fn add(&mut self, seen: Result<Seen, Unread>) {
         match seen {
             Ok(seen) => self.add_seen(seen),

@@ -116,6 +116,11 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// When nothing can be walked at all: a missing path, no repository, a base that is not there.
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError>;
 
+    /// How many items it will hand out or report as missed, once that is known.
+    fn total(&self) -> Option<u64> {
+        None
+    }
+
     /// Where the objects live that were handed out by their names alone, as [`Place::Object`]: asked once, after the walk,
     /// for those in which something was found. Those that live nowhere are left out of the answer.
     ///
