@@ -1,6 +1,6 @@
 //! What may be typed.
 
-use super::quantities::{parse_date, parse_jobs, parse_size, parse_time};
+use super::quantities::{parse_date, parse_jobs, parse_platform, parse_size, parse_time};
 use crate::model::{FingerprintPrefix, Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
@@ -132,6 +132,9 @@ pub struct ScanArguments {
     /// Scan every commit that any reference reaches
     #[arg(long)]
     pub history: bool,
+    /// A container image
+    #[command(flatten)]
+    pub image: ImageArguments,
     /// Where the report goes
     #[command(flatten)]
     pub report: ReportArguments,
@@ -141,6 +144,23 @@ pub struct ScanArguments {
     /// What is read
     #[command(flatten)]
     pub reading: ReadingArguments,
+}
+
+/// Which container image.
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    /// Scan a container image: one that is saved here, or one in a registry, such as ghcr.io/acme/shop:1.4
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["paths", "staged", "range", "history"])]
+    pub image: Option<String>,
+    /// Of an image in a registry, fetch what is for this platform alone, such as linux/arm64 (repeatable) [default: all]
+    #[arg(long, value_name = "OS/ARCHITECTURE", requires = "image", value_parser = parse_platform)]
+    pub platform: Vec<String>,
+    /// Fetch no image that is larger, compressed
+    #[arg(long, value_name = "SIZE", requires = "image", value_parser = parse_size, default_value = "20GB")]
+    pub image_size: u64,
+    /// Do nothing for which the network is needed
+    #[arg(long, requires = "image")]
+    pub offline: bool,
 }
 
 /// Arguments of `stanch import`.

@@ -1,4 +1,4 @@
-//! Numbers, sizes, times and days as they are typed.
+//! Numbers, sizes, times, days and platforms as they are typed.
 
 use jiff::civil::Date;
 use std::time::Duration;
@@ -24,6 +24,17 @@ pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
         _ => None,
     };
     time.filter(|time| !time.is_zero()).ok_or_else(wrong)
+}
+
+/// `linux/arm64`, `linux/arm/v7`.
+pub(super) fn parse_platform(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let plain = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if (2..=3).contains(&parts.len()) && parts.iter().all(plain) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("write it as OS/ARCHITECTURE, for instance linux/arm64".to_owned())
+    }
 }
 
 /// `25MB`, `4KiB`, `1000`.

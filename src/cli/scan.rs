@@ -3,6 +3,7 @@
 use super::args::{Common, ScanArguments};
 use super::exit::Code;
 use super::failure::Failure;
+use super::image::{self, Found};
 use super::interruption;
 use super::output::{Outputs, style_of};
 use super::progress::Progress;
@@ -29,8 +30,16 @@ const SUGGESTED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     interruption::stop()?; // from here on a signal ends the run with a report
     let reading = &arguments.reading;
-    let (target, scope) = target_of(arguments)?;
+    if let Some(limit) = reading.timeout {
+        interruption::end_after(limit, clock)?;
+    }
     let jobs = reading.jobs.map_or_else(processors, usize::from);
+    let image = arguments.image.image.as_deref().map(|name| image::find(&arguments.image, name)).transpose()?;
+    let (target, scope) = match &image {
+        Some(Found::Saved(path)) => (Target::Paths(vec![path.clone()]), Scope::Files),
+        Some(Found::Fetched(_)) => (Target::Paths(Vec::new()), Scope::Files),
+        None => target_of(arguments)?,
+    };
     let request = Request {
         target,
         largest_bytes: reading.max_size,
@@ -39,20 +48,14 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         isolated: reading.isolated,
         keep_findings: false,
     };
-    let prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
-    let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
-    if let Some(limit) = reading.timeout {
-        interruption::end_after(limit, clock)?;
+    let mut prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
+    if let Some(Found::Fetched(source)) = image {
+        prepared.source = source;
     }
+    let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
     let mut times = Times { prepared: clock.monotonic(), ..Times::default() };
     let began = clock.now();
-    // Where a log is written to the same terminal, there is no room for another line.
-    let quiet = common.verbose > 0;
-    let mut progress = if quiet { Progress::unseen(clock) } else { Progress::of(scope.item(), clock) };
-    let watch = &mut |met, total| progress.tick(met, total);
-    let outcome = prepared.scanner.run_watched(&prepared.source, interruption::stop()?, watch);
-    drop(progress);
-    let outcome = outcome?;
+    let outcome = watched(&prepared, &scope, common, clock)?;
     times.scanned = clock.monotonic();
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);
@@ -65,6 +68,15 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         stats::print(&outcome, prepared.scanner.engine.catalogue().kinds().len(), jobs, times);
     }
     Ok(code)
+}
+
+/// Scans, and shows on a terminal how far it is.
+fn watched(prepared: &Prepared, scope: &Scope, common: &Common, clock: &dyn Clock) -> Result<Outcome, Failure> {
+    // Where a log is written to the same terminal, there is no room for another line.
+    let quiet = common.verbose > 0;
+    let mut progress = if quiet { Progress::unseen(clock) } else { Progress::of(scope.item(), clock) };
+    let watch = &mut |met, total| progress.tick(met, total);
+    Ok(prepared.scanner.run_watched(&prepared.source, interruption::stop()?, watch)?)
 }
 
 fn log(outcome: &Outcome, code: Code) {

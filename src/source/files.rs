@@ -153,6 +153,18 @@ impl Files {
     }
 }
 
+impl Files {
+    /// A directory that is one thing.
+    fn image(&self, parts: &Parts<'_>, path: &Path, visit: &Visit<'_>) -> ControlFlow<()> {
+        let place = place_of(path);
+        let from_top = parts.path_from_top(path).filter(|from_top| from_top != place.path());
+        if self.limits.exclusions.cover(from_top.as_deref().unwrap_or(place.path())) {
+            return visit(Err(Missed::Skipped { place, reason: SkipReason::Excluded, bytes: 0 }));
+        }
+        visit(Ok(Blob { folder: Some(path), ..Blob::new(place, &[]).below(from_top) }))
+    }
+}
+
 impl Source for Files {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let parts = self.parts();
@@ -179,6 +191,10 @@ impl Source for Files {
                     return WalkState::Quit;
                 }
                 let flow = match entry {
+                    Ok(entry) if is_image(&entry) => match self.image(parts, entry.path(), visit) {
+                        ControlFlow::Continue(()) => return WalkState::Skip,
+                        ControlFlow::Break(()) => ControlFlow::Break(()),
+                    },
                     Ok(entry) => self.entry(parts, &entry, &mut buffer, visit),
                     Err(error) => visit(Err(Missed::Unread(not_walked(error)))),
                 };
@@ -230,6 +246,10 @@ impl Root {
 
 fn is_git_directory(entry: &DirEntry) -> bool {
     entry.depth() > 0 && entry.file_name() == ".git" && entry.file_type().is_some_and(|kind| kind.is_dir())
+}
+
+fn is_image(entry: &DirEntry) -> bool {
+    entry.file_type().is_some_and(|kind| kind.is_dir()) && super::image::is_image(entry.path())
 }
 
 fn place_of(path: &Path) -> Place {
