@@ -20,7 +20,6 @@ pub(super) struct Progress<'c> {
     clock: &'c dyn Clock,
     out: Option<Box<dyn Write>>,
     item: &'static str,
-    total: Option<u64>,
     began: u64,
     drawn: Option<u64>,
     width: usize,
@@ -47,11 +46,11 @@ impl<'c> Progress<'c> {
     }
 
     fn to(out: Option<Box<dyn Write>>, item: &'static str, clock: &'c dyn Clock) -> Self {
-        Self { clock, out, item, total: None, began: clock.monotonic(), drawn: None, width: 0 }
+        Self { clock, out, item, began: clock.monotonic(), drawn: None, width: 0 }
     }
 
-    /// So much was read, of so many things where that is known.
-    pub(super) fn tick(&mut self, read: Amount, total: Option<u64>) {
+    /// So much was read; `done` says of how many things how many are, where that is known.
+    pub(super) fn tick(&mut self, read: Amount, done: Option<(u64, u64)>) {
         if self.out.is_none() {
             return;
         }
@@ -60,9 +59,8 @@ impl<'c> Progress<'c> {
         if now < due {
             return;
         }
-        self.total = total.or(self.total);
         self.drawn = Some(now);
-        let line = line(read, self.total, self.item, now.saturating_sub(self.began));
+        let line = line(read, done, self.item, now.saturating_sub(self.began));
         self.draw(&line);
     }
 
@@ -89,14 +87,14 @@ impl Drop for Progress<'_> {
 }
 
 /// `scanning: 12 of 70 objects, 1.2 GB, 340 MB/s, 0:12 left`.
-fn line(read: Amount, total: Option<u64>, item: &str, elapsed: u64) -> String {
-    let items = match total {
-        Some(total) if total >= read.items => format!("{} of {}", read.items, counted(total, item)),
-        _ => counted(read.items, item),
+fn line(read: Amount, done: Option<(u64, u64)>, item: &str, elapsed: u64) -> String {
+    let items = match done {
+        Some((done, total)) => format!("{done} of {}", counted(total, item)),
+        None => counted(read.items, item),
     };
     let rate = per_second(read.bytes, elapsed);
-    let left = total
-        .and_then(|total| left(read.items, total, elapsed))
+    let left = done
+        .and_then(|(done, total)| left(done, total, elapsed))
         .map_or_else(String::new, |seconds| format!(", {}:{:02} left", seconds / 60, seconds % 60));
     format!("scanning: {items}, {}, {}/s{left}", size(read.bytes), size(rate))
 }
@@ -175,7 +173,7 @@ mod tests {
         progress.tick(read, None);
         assert_eq!(screen.text().matches("scanning").count(), 1, "not drawn anew so soon");
         clock.0.store(500, Ordering::SeqCst);
-        progress.tick(Amount { items: 1, bytes: 0 }, Some(2));
+        progress.tick(Amount { items: 0, bytes: 0 }, Some((1, 2)));
         drop(progress);
         let text = screen.text();
         assert!(text.contains("\rscanning: 1 of 2 files, 0 B, 0 B/s, 0:01 left"), "{text:?}");
@@ -190,9 +188,9 @@ mod tests {
         assert_eq!(left(0, 100, 1_000), None);
         assert_eq!(left(100, 100, 1_000), Some(0));
         assert_eq!(left(101, 100, 1_000), None);
-        let shown = line(Amount { items: 10, bytes: 1 << 30 }, Some(1_000), "object", 1_000);
+        let shown = line(Amount { items: 0, bytes: 1 << 30 }, Some((10, 1_000)), "object", 1_000);
         assert_eq!(shown, "scanning: 10 of 1000 objects, 1.0 GB, 1.0 GB/s, 1:39 left");
-        let over = line(Amount { items: 9, bytes: 0 }, Some(3), "object", 0);
+        let over = line(Amount { items: 9, bytes: 0 }, None, "object", 0);
         assert_eq!(over, "scanning: 9 objects, 0 B, 0 B/s");
     }
 }

@@ -75,7 +75,7 @@ fn watched(prepared: &Prepared, scope: &Scope, common: &Common, clock: &dyn Cloc
     // Where a log is written to the same terminal, there is no room for another line.
     let quiet = common.verbose > 0;
     let mut progress = if quiet { Progress::unseen(clock) } else { Progress::of(scope.item(), clock) };
-    let watch = &mut |met, total| progress.tick(met, total);
+    let watch = &mut |met, done| progress.tick(met, done);
     Ok(prepared.scanner.run_watched(&prepared.source, interruption::stop()?, watch)?)
 }
 

@@ -11,6 +11,7 @@ use crate::model::{
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
 const HITS_PER_BLOB: usize = 10_000;
@@ -37,6 +38,14 @@ pub(super) struct Seen {
     pub(super) members: Amount,
     /// What of that could not be read.
     pub(super) undecodable: Vec<Gap>,
+}
+
+impl Seen {
+    /// True when there is anything to say but that it was read.
+    pub(super) fn is_loud(&self) -> bool {
+        let held = self.members != Amount::default() || !self.undecodable.is_empty();
+        held || !self.leaks.is_empty() || !self.excused.is_empty() || self.beyond.is_some()
+    }
 }
 
 /// One secret at one place.
@@ -93,6 +102,9 @@ impl Scanner {
         let mut seen = Seen { bytes: blob.size(), ..Seen::default() };
         let text = decode::text(blob.bytes);
         let mut all = self.collect(&text, scratch);
+        if let Some(loud) = blob.loud.filter(|_| !all.taken.is_empty()) {
+            loud.store(true, Ordering::Relaxed); // what is copied from it may count elsewhere
+        }
         let doubtful = all.taken.iter().any(|hit| !quiet::counts(hit.confidence));
         if doubtful && (quiet::place(&blob.place, blob.path()) || quiet::content(&text)) {
             all.taken.retain(|hit| quiet::counts(hit.confidence));

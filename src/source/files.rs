@@ -293,6 +293,7 @@ mod tests {
                     Ok(blob) => format!("read {} {}", blob.place, blob.bytes.len()),
                     Err(Missed::Skipped { place, reason, .. }) => format!("{} {place}", reason.words()),
                     Err(Missed::Unread(error)) => format!("unread {error}"),
+                    Err(quiet @ Missed::Quiet { .. }) => format!("{quiet:?}"),
                 };
                 seen.lock().unwrap().insert(text);
                 ControlFlow::Continue(())

@@ -11,7 +11,7 @@ use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged};
+use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged, work_tree};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
@@ -216,10 +216,6 @@ fn top_of(target: &Target) -> Result<Option<PathBuf>, SourceError> {
         Target::Paths(paths) => Ok(paths.first().and_then(|path| work_tree_above(path))),
         Target::Stdin => Ok(work_tree_above(Path::new("."))),
     }
-}
-
-fn work_tree(whereabouts: &Whereabouts) -> Result<Option<PathBuf>, SourceError> {
-    Ok(whereabouts.open()?.workdir().map(Path::to_owned))
 }
 
 /// The next directory above that holds `.git`. Files can be scanned where git itself would refuse to work, so it is
