@@ -198,6 +198,49 @@ fn what_is_too_large_is_never_green_wherever_it_is_met() {
     world.stanch(&["scan", ".", "--max-size", "1kB", "--exclude", "large"]).expect(0).says("1 excluded (large)");
 }
 
+/// Packs `inner` with a program of this machine.
+fn packed(world: &World, program: &str, arguments: &[&str]) -> Vec<u8> {
+    world.run_ok(program, &[arguments, &["inner"]].concat());
+    let name = arguments.last().unwrap();
+    let bytes = std::fs::read(world.top().join(name)).unwrap();
+    std::fs::remove_file(world.top().join(name)).unwrap();
+    bytes
+}
+
+#[test]
+fn an_archive_that_is_cut_off_or_encrypted_is_never_green() {
+    let world = World::bare();
+    let text: String = (0..400).map(|number| format!("line {} of many\n", number * 7_919 % 1_009)).collect();
+    world.write("inner/text", text);
+    let scan = |arguments: &[&str]| world.stanch(arguments);
+    let check = |name: &str, bytes: &[u8], fine: bool, words: &str| {
+        world.write(name, bytes);
+        if fine {
+            let report = json(&scan(&["scan", name, "--json"]).expect(0));
+            assert_eq!(covered(&report)[1].0, 1);
+            assert!(report["coverage"]["members"]["items"].as_u64().unwrap() > 0, "{report:#}");
+        } else {
+            incomplete(&scan, &[name], name, words);
+            let report = json(&scan(&["scan", name, "--json"]).expect(3));
+            assert_eq!(covered(&report), [(1, bytes.len() as u64), (0, 0), (0, 0), (0, 0), (1, bytes.len() as u64)]);
+            assert!(report["coverage"]["gaps"][0]["remedy"].is_string(), "{report:#}");
+        }
+        std::fs::remove_file(world.top().join(name)).unwrap();
+    };
+    let zip = packed(&world, "zip", &["-qr", "whole.zip"]);
+    let tar = packed(&world, "tar", &["-czf", "whole.tar.gz"]);
+    check("whole.zip", &zip, true, "");
+    check("whole.tar.gz", &tar, true, "");
+    for part in [3, 2] {
+        check("cut.zip", &zip[..zip.len() - zip.len() / part], false, "damaged or cut off");
+        check("cut.tar.gz", &tar[..tar.len() - tar.len() / part], false, "damaged or cut off");
+    }
+    let locked = packed(&world, "zip", &["-qr", "--password", "sesame", "locked.zip"]);
+    check("locked.zip", &locked, false, "encrypted");
+    let locked = packed(&world, "7z", &["a", "-bd", "-psesame", "-mhe=on", "locked.7z"]);
+    check("locked.7z", &locked, false, "encrypted");
+}
+
 #[test]
 fn a_path_that_is_missing_among_others_stops_all() {
     let world = World::bare();
