@@ -18,6 +18,7 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 mod ci;
+mod coverage;
 #[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
