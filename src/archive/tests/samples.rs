@@ -1,5 +1,6 @@
 //! Samples: those that can be written here are, the others were written once by the real tools.
 
+use super::written;
 use data_encoding::BASE64;
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
@@ -160,6 +161,12 @@ pub(in super::super) fn every() -> Vec<(&'static str, Vec<u8>)> {
         ("encrypted.7z", encrypted_7z()),
         ("closed.7z", closed_7z()),
         ("a.deb", ar(&[("debian-binary", b"2.0\n"), ("data.tar.gz", &gzip(&tar(&[("etc/conf", b"setting=1")])))])),
+        ("a.db", written::sqlite()),
+        ("K.class", written::java_class()),
+        ("a.pyc", written::python_code()),
+        ("a.pdf", crate::archive::pdf::tests::sample()),
+        ("a.plist", written::property_list()),
+        ("document.xml", b"<w:p xmlns:w=\"http://schemas.openxmlformats.org/x\"><w:t>text</w:t></w:p>".to_vec()),
         ("a.cpio", cpio(&[("notes.txt", TEXT.as_bytes())])),
         ("a.rpm", rpm(b"a summary\0echo script\0", &gzip(&cpio(&[("etc/conf", b"setting=1")])))),
     ]
