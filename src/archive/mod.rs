@@ -5,6 +5,7 @@ mod class;
 mod compressed;
 mod cpio;
 mod format;
+mod image;
 mod lines;
 mod names;
 mod notebook;
@@ -21,6 +22,7 @@ mod tar;
 mod zip;
 
 pub use format::{Closed, Format};
+pub use image::open_folder;
 
 use outlet::{Halt, Outlet};
 use region::{Feed, Region};
@@ -92,6 +94,12 @@ pub enum ArchiveError {
         /// What is not known.
         what: String,
     },
+    /// It is named, and lies elsewhere.
+    #[error("it is not here: {why}")]
+    Absent {
+        /// Where it may be.
+        why: &'static str,
+    },
     /// More than the budget allows.
     #[error("it expands to more than is allowed")]
     OverBudget,
@@ -152,6 +160,11 @@ pub fn open(
     budget: &mut Budget,
     visit: &mut Visit<'_>,
 ) -> Result<(), ArchiveError> {
+    if format == Format::Tar
+        && let Some(walked) = image::open_tar(&input, budget, visit)
+    {
+        return walked;
+    }
     let region = Region::new(&input)?;
     match format.walk(name, Feed::Region(region), &mut Outlet::new(budget, visit)) {
         Ok(()) | Err(Halt::Stopped) => Ok(()),

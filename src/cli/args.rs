@@ -130,6 +130,9 @@ pub struct ScanArguments {
     /// Scan every commit that any reference reaches
     #[arg(long)]
     pub history: bool,
+    /// A container image
+    #[command(flatten)]
+    pub image: ImageArguments,
     /// Where the report goes
     #[command(flatten)]
     pub report: ReportArguments,
@@ -139,6 +142,23 @@ pub struct ScanArguments {
     /// What is read
     #[command(flatten)]
     pub reading: ReadingArguments,
+}
+
+/// Which container image.
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    /// Scan a container image: one that is saved here, or one in a registry, such as ghcr.io/acme/shop:1.4
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["paths", "staged", "range", "history"])]
+    pub image: Option<String>,
+    /// Of an image in a registry, fetch what is for this platform alone, such as linux/arm64 (repeatable) [default: all]
+    #[arg(long, value_name = "OS/ARCHITECTURE", requires = "image", value_parser = parse_platform)]
+    pub platform: Vec<String>,
+    /// Fetch no image that is larger, compressed
+    #[arg(long, value_name = "SIZE", requires = "image", value_parser = parse_size, default_value = "20GB")]
+    pub image_size: u64,
+    /// Do nothing for which the network is needed
+    #[arg(long, requires = "image")]
+    pub offline: bool,
 }
 
 /// Arguments of `stanch import`.
@@ -185,9 +205,12 @@ pub struct CiArguments {
     /// Threads [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, which is then incomplete, for instance 25MB
+    /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Where a report goes.
@@ -218,7 +241,7 @@ pub struct VerdictArguments {
     /// Fail on findings from this severity on [default: medium]
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub gate: Option<Gate>,
-    /// Count what is left out on purpose (size, binary, exclusion) as incomplete
+    /// Count what is left out on purpose as incomplete
     #[arg(long)]
     pub strict: bool,
     /// Let findings pass: 1 and 10 become 0, nothing else does
@@ -232,18 +255,26 @@ pub struct ReadingArguments {
     /// Threads [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, for instance 25MB
+    /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
-    /// Read binary content too
-    #[arg(long)]
-    pub binary: bool,
     /// Leave out paths, as in .gitignore (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
     /// Leave the repository's own stanch.yaml and .stanchignore unread
     #[arg(long)]
     pub isolated: bool,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
+}
+
+/// Which kinds are looked for.
+#[derive(Clone, Debug, Args)]
+pub struct KindsArguments {
+    /// Look for the kinds of this file of rules too, or of those in this directory (repeatable)
+    #[arg(long, value_name = "FILE_OR_DIR")]
+    pub rules: Vec<PathBuf>,
 }
 
 /// A form of report.
@@ -457,18 +488,29 @@ pub enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// List the kinds
-    List,
+    List(ListArguments),
     /// Show one kind
     Show {
         /// Its name
         id: String,
+        /// Which kinds
+        #[command(flatten)]
+        kinds: KindsArguments,
     },
-    /// Check files of rules
+    /// Check files of rules, and say what each kind costs
     Check {
-        /// The files
-        #[arg(required = true)]
+        /// The files, or directories of files
+        #[arg(required = true, value_name = "FILE_OR_DIR")]
         files: Vec<PathBuf>,
     },
+}
+
+/// Arguments of `stanch rules list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Arguments of `stanch ignore`.
@@ -506,6 +548,17 @@ fn parse_jobs(text: &str) -> Result<std::num::NonZeroUsize, String> {
 
 fn parse_date(text: &str) -> Result<Date, String> {
     text.parse().map_err(|_| "it is no date: write YYYY-MM-DD".to_owned())
+}
+
+/// `linux/arm64`, `linux/arm/v7`.
+fn parse_platform(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let plain = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if (2..=3).contains(&parts.len()) && parts.iter().all(plain) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("write it as OS/ARCHITECTURE, for instance linux/arm64".to_owned())
+    }
 }
 
 /// `25MB`, `4KiB`, `1000`.

@@ -20,7 +20,6 @@ pub(super) fn request(target: Target) -> Request {
     Request {
         target,
         largest_bytes: LARGEST,
-        binary: false,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,

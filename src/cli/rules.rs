@@ -1,12 +1,13 @@
 //! `stanch rules`.
 
-use super::args::RulesCommand;
+use super::args::{ListArguments, RulesCommand};
 use super::exit::Code;
 use super::failure::Failure;
 use super::output::print;
 use crate::model::{Confidence, KindId};
 use crate::rules::exchange::{Act, Exchanges};
-use crate::rules::{Kind, Mark, Source, builtin, check_file};
+use crate::rules::{Catalogue, Kind, Mark, Source, check_files};
+use crate::wiring::kinds::{KindsError, gather, read};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -16,14 +17,14 @@ use std::path::PathBuf;
 /// When a kind is not known, or a file cannot be read or is wrong.
 pub(super) fn run(command: &RulesCommand) -> Result<Code, Failure> {
     match command {
-        RulesCommand::List => list(),
-        RulesCommand::Show { id } => show(id),
+        RulesCommand::List(arguments) => list(arguments),
+        RulesCommand::Show { id, kinds } => show(id, &kinds.rules),
         RulesCommand::Check { files } => check(files),
     }
 }
 
-fn list() -> Result<Code, Failure> {
-    let catalogue = builtin();
+fn list(arguments: &ListArguments) -> Result<Code, Failure> {
+    let catalogue = gather(&arguments.kinds.rules)?;
     let width = catalogue.kinds().iter().map(|kind| kind.id.as_str().len()).max().unwrap_or(0);
     print(|out| {
         catalogue.kinds().iter().try_for_each(|kind| {
@@ -34,8 +35,8 @@ fn list() -> Result<Code, Failure> {
     Ok(Code::Clean)
 }
 
-fn show(id: &str) -> Result<Code, Failure> {
-    let catalogue = builtin();
+fn show(id: &str, rules: &[PathBuf]) -> Result<Code, Failure> {
+    let catalogue = gather(rules)?;
     let Some(kind) = catalogue.find(&KindId::new(id)) else {
         return Err(Failure::new(Code::Usage, format!("no kind is named '{id}'")).hint("stanch rules list names them"));
     };
@@ -49,17 +50,16 @@ fn describe(kind: &Kind, out: &mut dyn Write) -> io::Result<()> {
         Confidence::Medium => "medium",
         Confidence::Low => "low",
     };
-    let or_none = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    writeln!(out, "{}\n{} ({})\n", kind.id, kind.title, kind.provider_title)?;
+    writeln!(out, "{}\n{} ({})\n", kind.id, kind.title, kind.provider_title())?;
     writeln!(out, "severity    {}", kind.severity)?;
     writeln!(out, "confidence  {confidence}")?;
     writeln!(out, "literals    {}", or_none(kind.detect.literals()))?;
     writeln!(out, "pattern     {}", kind.detect.pattern())?;
-    writeln!(out, "sent to     {}", or_none(&kind.hosts))?;
-    if let Some(driver) = &kind.driver {
+    writeln!(out, "sent to     {}", or_none(kind.hosts()))?;
+    if let Some(driver) = kind.driver() {
         writeln!(out, "driver      {driver}")?;
     }
-    for Source { page, mark, note } in &kind.sources {
+    for Source { page, mark, note } in kind.sources() {
         let known = match mark {
             Mark::D => "documented",
             Mark::M => "measured",
@@ -72,6 +72,11 @@ fn describe(kind: &Kind, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     acts(kind.exchanges(), out)
+}
+
+fn or_none(list: &[impl AsRef<str>]) -> String {
+    let list: Vec<&str> = list.iter().map(AsRef::as_ref).collect();
+    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
 /// What is done without a person, once the configuration gives what it needs, and what a person does.
@@ -91,25 +96,10 @@ fn acts(exchanges: &Exchanges, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn check(files: &[PathBuf]) -> Result<Code, Failure> {
-    let (mut wrong, mut kinds) = (Vec::new(), 0);
-    for path in files {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let failure = Failure::new(Code::Usage, format!("cannot read {}: {error}", path.display()));
-            failure.hint("name files of rules, which are YAML in UTF-8: stanch rules check acme.yaml")
-        })?;
-        match check_file(path, &text) {
-            Ok(found) => kinds += found.len(),
-            Err(problems) => wrong.extend(problems),
-        }
-    }
-    let Some(first) = wrong.first() else {
-        print(|out| writeln!(out, "{kinds} kinds in {} files are right", files.len()))?;
-        return Ok(Code::Clean);
-    };
-    let failure = match wrong.len() {
-        1 => Failure::new(Code::Usage, first.to_string()),
-        count => Failure::new(Code::Usage, format!("{count} mistakes in rule files")),
-    };
-    Err(wrong.iter().filter(|_| wrong.len() > 1).fold(failure, |failure, problem| failure.hint(problem.to_string())))
+fn check(paths: &[PathBuf]) -> Result<Code, Failure> {
+    let files = read(paths)?;
+    let catalogue =
+        check_files(&Catalogue::default(), &files).map_err(|problems| Failure::from(KindsError::Wrong { problems }))?;
+    print(|out| writeln!(out, "{} kinds in {} files are right", catalogue.kinds().len(), files.len()))?;
+    Ok(Code::Clean)
 }

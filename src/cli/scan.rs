@@ -3,12 +3,14 @@
 use super::args::{Common, ScanArguments};
 use super::exit::Code;
 use super::failure::Failure;
+use super::image::{self, Found};
 use super::interruption;
 use super::output::{Outputs, style_of};
 use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
 use crate::report::{About, Report, Scope};
 use crate::scan::Outcome;
+use crate::wiring::kinds::gather;
 use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,17 +28,24 @@ const SUGGESTED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     interruption::stop()?; // from here on a signal ends the run with a report
     let reading = &arguments.reading;
-    let (target, scope) = target_of(arguments)?;
+    let image = arguments.image.image.as_deref().map(|name| image::find(&arguments.image, name)).transpose()?;
+    let (target, scope) = match &image {
+        Some(Found::Saved(path)) => (Target::Paths(vec![path.clone()]), Scope::Files),
+        Some(Found::Fetched(_)) => (Target::Paths(Vec::new()), Scope::Files),
+        None => target_of(arguments)?,
+    };
     let request = Request {
         target,
         largest_bytes: reading.max_size,
-        binary: reading.binary,
         exclude: reading.exclude.clone(),
         jobs: reading.jobs.map_or_else(processors, usize::from),
         isolated: reading.isolated,
         keep_findings: false,
     };
-    let prepared = prepare(request, crate::rules::builtin(), clock)?;
+    let mut prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
+    if let Some(Found::Fetched(source)) = image {
+        prepared.source = source;
+    }
     let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);
@@ -73,12 +82,16 @@ pub(super) fn report_with(
     add: impl FnOnce(&mut Outcome),
     write: impl FnOnce(&Report<'_>) -> Result<(), Failure>,
 ) -> Result<Code, Failure> {
-    let start = clock.monotonic();
+    let began = clock.now();
     let mut outcome = prepared.scanner.run_until(&prepared.source, interruption::stop()?)?;
     add(&mut outcome);
-    let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
-    let (report, code) = judge.judge(prepared, &outcome, scope, elapsed, clock);
-    tracing::info!(items = outcome.coverage.items, findings = outcome.sightings.len(), code = code.number(), "scanned");
+    let (report, code) = judge.judge(prepared, &outcome, scope, began, clock);
+    tracing::info!(
+        items = outcome.coverage.scanned.items,
+        findings = outcome.sightings.len(),
+        code = code.number(),
+        "scanned"
+    );
     write(&report)?;
     Ok(code)
 }
@@ -90,7 +103,7 @@ impl Judge {
         prepared: &Prepared,
         outcome: &'o Outcome,
         scope: Scope,
-        elapsed: Duration,
+        began: Timestamp,
         clock: &dyn Clock,
     ) -> (Report<'o>, Code) {
         let gate = self.gate.or(prepared.gate).unwrap_or(GATE);
@@ -103,7 +116,7 @@ impl Judge {
             stops_commit: self.stops_commit,
             passing_key: prepared.passing_key.clone(),
             suggested_until: day_of(clock.now().after(SUGGESTED)),
-            elapsed,
+            began,
             ended: clock.now(),
             about: About::default(),
             top: prepared.top.as_ref().map(|top| top.canonicalize().unwrap_or_else(|_| top.clone())),

@@ -1,7 +1,7 @@
 //! Commands by which GitHub Actions puts a mark beside a line. It shows ten errors and ten warnings of a step, so the
 //! gravest ten are given and the summary has them all. A secret is never told to it, not even to have it masked.
 
-use super::{PLAIN, Report, counted, paths};
+use super::{PLAIN, Report, counted, coverage, paths};
 use crate::model::Sighting;
 use std::io::{self, Write};
 
@@ -23,6 +23,9 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         finding(report, "error", sighting, out)?;
     }
     let notices = report.about.notices.iter().take(MOST);
+    if !report.outcome.coverage.is_whole() {
+        command(out, "notice", &[("title", "what was scanned")], &coverage::sentence(report))?;
+    }
     notices.clone().try_for_each(|notice| command(out, "warning", &[("title", "stanch")], notice))?;
     slight.iter().take(MOST - notices.len()).try_for_each(|sighting| finding(report, "warning", sighting, out))
 }

@@ -2,7 +2,7 @@
 //! documented as unsanitised, and is left out.
 
 use super::sarif::CWE_PAGE;
-use super::{PLAIN, Report, paths};
+use super::{PLAIN, Report, coverage, paths};
 use crate::model::{Severity, Sighting, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -24,13 +24,14 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         "version": env!("CARGO_PKG_VERSION"),
         "vendor": { "name": "stanch" },
     });
-    let elapsed = u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX);
-    let started = Timestamp(report.ended.0.saturating_sub(elapsed));
     let message = |level: &str, value: &str| json!({ "level": level, "value": value });
     let gaps = report.gaps(PLAIN);
     let mut messages: Vec<Value> = gaps.iter().map(|gap| message("fatal", gap)).collect();
     messages.extend(report.about.notices.iter().map(|notice| message("warn", notice)));
     messages.extend(report.about.words.iter().map(|words| message("info", words)));
+    messages.push(message("info", &coverage::sentence(report)));
+    let left_out = coverage::skipped(&report.outcome.coverage, PLAIN);
+    messages.extend(left_out.iter().map(|line| message("info", line)));
     let leaks: Vec<Value> = report.outcome.sightings.iter().map(|sighting| vulnerability(report, sighting)).collect();
     let document = json!({
         "version": SCHEMA,
@@ -38,7 +39,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             "analyzer": tool,
             "scanner": tool,
             "type": "secret_detection",
-            "start_time": moment(started),
+            "start_time": moment(report.began),
             "end_time": moment(report.ended),
             "status": if report.is_whole() { "success" } else { "failure" },
             "messages": messages,

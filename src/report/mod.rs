@@ -4,6 +4,7 @@ mod annotations;
 mod bitbucket;
 #[cfg(feature = "rotate")]
 pub mod case;
+mod coverage;
 mod gitlab;
 mod json;
 mod junit;
@@ -19,7 +20,6 @@ use crate::model::{Fingerprint, LineColumn, Place, Severity, Timestamp};
 use crate::scan::{Outcome, harmless};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,8 +129,8 @@ pub struct Report<'a> {
     pub passing_key: Option<String>,
     /// The last day of an exception that a person might make, for the hint.
     pub suggested_until: String,
-    /// How long it took.
-    pub elapsed: Duration,
+    /// When it began.
+    pub began: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
     /// What else is known.
@@ -180,9 +180,9 @@ impl Report<'_> {
         }
         if lines.is_empty() && !self.is_whole() {
             lines.extend(coverage.skipped.iter().filter(|(reason, _)| reason.hides_content()).map(
-                |(reason, listed)| {
-                    let names: Vec<_> = listed.first.iter().take(3).map(|name| escaped(name, style)).collect();
-                    format!("{} left out as {}: {}", counted(listed.count, "item"), reason.words(), names.join(", "))
+                |(reason, left_out)| {
+                    let names: Vec<_> = left_out.first.iter().take(3).map(|name| escaped(name, style)).collect();
+                    format!("{} left out as {}: {}", counted(left_out.count, "item"), reason.words(), names.join(", "))
                 },
             ));
         }

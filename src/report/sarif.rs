@@ -1,6 +1,6 @@
 //! SARIF 2.1.0, as GitHub's code scanning and other readers take it. No snippet, no author, no secret.
 
-use super::{Report, paths};
+use super::{Report, coverage as covered, paths};
 use crate::model::{Confidence, Place, Severity, Sighting, Verdict};
 use crate::scan::Region;
 use serde_json::{Map, Value, json};
@@ -57,9 +57,10 @@ fn invocation(report: &Report<'_>) -> Value {
             None => notice("error", gap.what.clone()),
         })
         .collect();
-    for (reason, listed) in &coverage.skipped {
-        notices.push(notice("note", format!("skipped on purpose: {} {}", listed.count, reason.words())));
+    for (reason, left_out) in &coverage.skipped {
+        notices.push(notice("note", format!("skipped on purpose: {} {}", left_out.count, reason.words())));
     }
+    notices.push(notice("note", covered::sentence(report)));
     if report.outcome.sightings.len() > MOST_RESULTS {
         let count = report.outcome.sightings.len();
         notices.push(notice("warning", format!("{count} findings: only the gravest {MOST_RESULTS} are listed")));
@@ -69,6 +70,7 @@ fn invocation(report: &Report<'_>) -> Value {
         "executionSuccessful": report.is_whole(),
         "exitCode": report.exit_code,
         "toolExecutionNotifications": notices,
+        "properties": { "coverage": covered::numbers(coverage) },
     })
 }
 
@@ -172,7 +174,7 @@ fn artifact(report: &Report<'_>, place: &Place) -> Value {
         Place::Message { commit } => json!({ "uri": format!("commit/{commit}/message") }),
         Place::Stdin => json!({ "uri": "stdin" }),
         Place::Object { id } => json!({ "uri": format!("object/{id}") }),
-        Place::Reference { name } => json!({ "uri": encoded(name) }),
+        Place::Reference { name: path } | Place::Image { reference: path } => json!({ "uri": encoded(path) }),
         Place::Member { of, .. } => artifact(report, of),
         Place::File { path } => match paths::in_repository(report, place) {
             Some(below) => relative(&below),

@@ -1,7 +1,7 @@
 //! Markdown for the page of a run. Everything that others wrote is spelled in entities: no name in it is a link, a
 //! picture, a mention or a tag.
 
-use super::{PLAIN, Report, counted};
+use super::{PLAIN, Report, counted, coverage};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -47,6 +47,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         }
         writeln!(out, "\nRemoving a line does not end the validity of what stood in it: replace it.\n")?;
     }
+    writeln!(out, "{}\n", spelled(&coverage::sentence(report)))?;
+    list("Left out", &coverage::skipped(&outcome.coverage, PLAIN), out)?;
     list("Not read", &report.gaps(PLAIN), out)?;
     list("To know", &report.about.notices, out)
 }

@@ -1,15 +1,19 @@
 //! Turns what was typed into kinds, or says everything that is wrong with it.
 
+use super::catalogue::Catalogue;
 use super::detect::{Detect, Match, Progress, SECRET, VALUE, WINDOW};
 use super::exchange::Exchanges;
-use super::kind::{Conversations, DRIVERS, Kind};
+use super::kind::{Background, DRIVERS, Facets, Kind};
+use super::pack::pack;
 use super::pattern::{Compiled, literal_within, parse};
 use super::problem::{Places, Problem, Step, suggestion};
 use super::shape::{DetectSpec, Text};
 use super::spec::{FileSpec, KindSpec, options};
 use crate::model::{Confidence, KindId};
 use regex_syntax::hir::Hir;
-use std::path::Path;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use Step::{At, Key};
@@ -35,17 +39,75 @@ pub fn check_file(path: &Path, text: &str) -> Result<Vec<Kind>, Vec<Problem>> {
     }
     let spec: FileSpec =
         serde_yaml::from_str_with_options(text, options()).map_err(|error| vec![Problem::of_yaml(&file, &error)])?;
-    let mut desk = Desk { file, text, places: OnceLock::new(), problems: Vec::new() };
+    let mut desk = Desk::new(path, text);
     desk.check_provider(&spec);
     let kinds: Vec<Kind> =
         spec.kinds.iter().enumerate().filter_map(|(index, kind)| desk.check_kind(&spec, index, kind)).collect();
     if desk.problems.is_empty() { Ok(kinds) } else { Err(desk.problems) }
 }
 
-/// The conversations of one kind of a file.
-pub(super) fn exchanges_of(text: &str, index: usize) -> Option<Exchanges> {
-    let spec: FileSpec = serde_yaml::from_str_with_options(text, options()).ok()?;
-    Exchanges::check(spec.kinds.get(index)?.calls(), &spec.hosts).ok()
+/// Reads and checks rule files that are used together, and with the kinds that are `known`: all of them in one
+/// catalogue.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn check_files(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Catalogue, Vec<Problem>> {
+    let kinds = check_each(known, files)?;
+    known.with(kinds.into_iter().flatten().collect()).map_err(|_| Vec::new())
+}
+
+/// Reads and checks rule files and lays their kinds out as bytes, which [`unpack`](super::unpack) takes in: what the build
+/// does with the rules of the product.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn pack_files(files: &[(PathBuf, String)]) -> Result<Vec<u8>, Vec<Problem>> {
+    let kinds = check_each(&Catalogue::default(), files)?;
+    let texts = files.iter().map(|(_, text)| text.as_str());
+    Ok(pack(&texts.zip(kinds).collect::<Vec<_>>()))
+}
+
+/// The kinds of each file; no two have one name.
+fn check_each(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Vec<Vec<Kind>>, Vec<Problem>> {
+    let (mut kinds, mut problems) = (Vec::new(), Vec::new());
+    let mut owners: BTreeMap<KindId, &Path> = BTreeMap::new();
+    for (path, text) in files {
+        let found = check_file(path, text).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            Vec::new()
+        });
+        let mut desk = Desk::new(path, text);
+        for (index, kind) in found.iter().enumerate() {
+            let at = [Key("kinds"), At(index), Key("id")];
+            if known.find(&kind.id).is_some() {
+                desk.say(&at, format!("the program has a kind {} already", kind.id), "rename this one");
+            } else if let Some(owner) = owners.insert(kind.id.clone(), path) {
+                let message = format!("the kind {} is in {} too", kind.id, owner.display());
+                desk.say(&at, message, "rename one of them, or name one of the files");
+            }
+        }
+        problems.append(&mut desk.problems);
+        kinds.push(found);
+    }
+    if problems.is_empty() { Ok(kinds) } else { Err(problems) }
+}
+
+/// What one kind of a file is besides its looks.
+pub(super) fn facets_of(text: &[u8], index: usize) -> Option<Facets> {
+    let spec: FileSpec = serde_yaml::from_str_with_options(std::str::from_utf8(text).ok()?, options()).ok()?;
+    let kind = spec.kinds.get(index)?;
+    let exchanges = Exchanges::check(kind.calls(), &spec.hosts).ok()?;
+    Some(facets(&spec, kind, exchanges))
+}
+
+fn facets(file: &FileSpec, kind: &KindSpec, exchanges: Exchanges) -> Facets {
+    Facets {
+        provider: file.title.clone(),
+        hosts: file.hosts.clone(),
+        sources: kind.sources.clone(),
+        driver: kind.driver.clone(),
+        exchanges,
+    }
 }
 
 /// Where problems are gathered.
@@ -56,7 +118,11 @@ struct Desk<'t> {
     problems: Vec<Problem>,
 }
 
-impl Desk<'_> {
+impl<'t> Desk<'t> {
+    fn new(path: &Path, text: &'t str) -> Self {
+        Self { file: path.display().to_string(), text, places: OnceLock::new(), problems: Vec::new() }
+    }
+
     fn say(&mut self, at: &[Step<'_>], message: impl Into<String>, remedy: impl Into<String>) {
         let places = self.places.get_or_init(|| Places::of(self.text));
         let (line, column) = places.as_ref().map_or((1, 1), |places| places.find(at));
@@ -110,16 +176,11 @@ impl Desk<'_> {
         });
         let kind = Kind {
             id: KindId::new(spec.id.as_str()),
-            provider: file.provider.clone(),
-            provider_title: file.title.clone(),
-            title: spec.title.clone(),
+            title: spec.title.clone().into(),
             severity: spec.severity,
             confidence: spec.confidence.unwrap_or(Confidence::High),
-            hosts: file.hosts.clone(),
-            sources: spec.sources.clone(),
-            driver: spec.driver.clone(),
             detect: Detect::new(spec.detect.clone()),
-            conversations: Conversations::Checked(exchanges.ok()?),
+            background: Background::Checked(Box::new(facets(file, spec, exchanges.ok()?))),
         };
         if self.problems.len() == before {
             self.check_samples(&below(&here, &[Key("detect")]), &spec.detect, &kind.detect);
@@ -293,7 +354,7 @@ fn matches_of(detect: &Detect, sample: &Text) -> Vec<Match> {
     let text = sample.as_str().as_bytes();
     let mut matches = Vec::new();
     let lower = text.to_ascii_lowercase();
-    let holds = |literal: &String| {
+    let holds = |literal: &Cow<'_, str>| {
         let literal = literal.to_ascii_lowercase();
         lower.windows(literal.len().max(1)).any(|part| part == literal.as_bytes())
     };

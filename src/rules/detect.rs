@@ -1,9 +1,12 @@
 //! Finding one kind in a stretch of bytes: the pattern, what must be near it, and the filters.
 
+use super::facts::Facts;
 use super::filter::{entropy, placeholder};
-use super::pattern::{Compiled, Pattern};
+use super::pattern::{Compiled, Pattern, parse};
 use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
 use crate::model::Span;
+use regex_syntax::hir::Hir;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The group of a pattern, and the name of a companion, that is the secret.
@@ -16,23 +19,24 @@ pub(super) const WINDOW: usize = 256;
 /// What tokens of one kind look like.
 #[derive(Debug)]
 pub struct Detect {
-    literals: Vec<String>,
-    pattern: Pattern,
-    prefix: Option<String>,
-    window: usize,
-    entropy: f64,
-    checksum: Option<Checksum>,
-    require: Vec<Sort>,
-    exclude: Vec<Pattern>,
-    companions: Vec<Companion>,
+    pub(super) literals: Vec<Cow<'static, str>>,
+    pub(super) pattern: Pattern,
+    pub(super) facts: Facts,
+    pub(super) prefix: Option<Cow<'static, str>>,
+    pub(super) window: usize,
+    pub(super) entropy: f64,
+    pub(super) checksum: Option<Checksum>,
+    pub(super) require: Vec<Sort>,
+    pub(super) exclude: Vec<Pattern>,
+    pub(super) companions: Vec<Companion>,
 }
 
 #[derive(Debug)]
-struct Companion {
-    name: String,
-    pattern: Pattern,
-    within: usize,
-    required: bool,
+pub(super) struct Companion {
+    pub(super) name: Cow<'static, str>,
+    pub(super) pattern: Pattern,
+    pub(super) within: usize,
+    pub(super) required: bool,
 }
 
 /// A match that passed the filters.
@@ -59,16 +63,18 @@ impl Detect {
     /// Takes over what was typed.
     #[must_use]
     pub(super) fn new(spec: DetectSpec) -> Self {
+        let facts = Facts::of(&parse(&spec.pattern).unwrap_or_else(|_| Hir::fail()), &spec);
         let companion = |CompanionSpec { name, pattern, within, required }| Companion {
-            name,
+            name: name.into(),
             pattern: Pattern::new(pattern),
             within,
             required,
         };
         Self {
-            literals: spec.literals,
+            literals: spec.literals.into_iter().map(Cow::Owned).collect(),
             pattern: Pattern::new(spec.pattern),
-            prefix: spec.prefix,
+            facts,
+            prefix: spec.prefix.map(Cow::Owned),
             window: spec.window.unwrap_or(WINDOW),
             entropy: spec.entropy.unwrap_or(0.0),
             checksum: spec.checksum,
@@ -80,7 +86,7 @@ impl Detect {
 
     /// Parts of which every match holds at least one, in upper or lower case.
     #[must_use]
-    pub fn literals(&self) -> &[String] {
+    pub fn literals(&self) -> &[Cow<'static, str>] {
         &self.literals
     }
 
@@ -90,21 +96,14 @@ impl Detect {
         self.pattern.text()
     }
 
-    fn compiled(&self) -> Option<&Compiled> {
-        self.pattern.compiled_around(&self.literals)
+    /// What is true of every match.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
-    /// All of it but the samples, as typed.
-    #[cfg(test)]
-    pub(super) fn typed(&self) -> String {
-        let Self { literals, pattern, prefix, window, entropy, checksum, require, exclude, companions } = self;
-        let exclude: Vec<&str> = exclude.iter().map(Pattern::text).collect();
-        let companion = |one: &Companion| (one.name.clone(), one.pattern.text().to_owned(), one.within, one.required);
-        let companions: Vec<_> = companions.iter().map(companion).collect();
-        let pattern = pattern.text();
-        format!(
-            "{literals:?} {pattern} {prefix:?} {window} {entropy} {checksum:?} {require:?} {exclude:?} {companions:?}"
-        )
+    fn compiled(&self) -> Option<&Compiled> {
+        self.pattern.compiled_around(&self.literals)
     }
 
     /// Where a match that holds this literal can lie. Every match lies in the surroundings of one of its literals.
@@ -169,7 +168,7 @@ impl Detect {
             let after = if is_secret { progress.taken } else { 0 };
             match companion.nearest(haystack, whole, after, &fits, &mut progress.searched) {
                 Some(at) if is_secret => secret = at,
-                Some(at) => companions.push((companion.name.clone(), at)),
+                Some(at) => companions.push((companion.name.to_string(), at)),
                 None if companion.required => return None,
                 None => {}
             }

@@ -4,18 +4,19 @@ use crate::model::Span;
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input, PatternID};
 use regex_syntax::hir::{Class, Hir, HirKind};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A pattern that is compiled on first use.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    text: String,
+    text: Cow<'static, str>,
     compiled: OnceLock<Option<Compiled>>,
 }
 
 impl Pattern {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), compiled: OnceLock::new() }
     }
 
@@ -29,7 +30,7 @@ impl Pattern {
     }
 
     /// The compiled pattern, where every match holds one of these literals. Rules are checked before they are used, so there always is one.
-    pub(super) fn compiled_around(&self, literals: &[String]) -> Option<&Compiled> {
+    pub(super) fn compiled_around(&self, literals: &[Cow<'static, str>]) -> Option<&Compiled> {
         self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?, literals).ok()).as_ref()
     }
 }
@@ -44,7 +45,7 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    pub(super) fn new(hir: &Hir, literals: &[String]) -> Result<Self, String> {
+    pub(super) fn new(hir: &Hir, literals: &[Cow<'static, str>]) -> Result<Self, String> {
         let config = Regex::config().utf8_empty(false).nfa_size_limit(Some(16 << 20));
         let regex = Regex::builder().configure(config).build_from_hir(hir).map_err(|error| error.to_string())?;
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
@@ -111,8 +112,8 @@ const ALTERNATIVES: usize = 512;
 
 /// If it can be shown that every match holds one of the literals, in upper or lower case: at most how many bytes after
 /// the start of the match such a literal ends.
-pub(super) fn literal_within(hir: &Hir, literals: &[String]) -> Option<usize> {
-    let literals: Vec<Vec<u8>> = literals.iter().map(|text| text.to_ascii_lowercase().into_bytes()).collect();
+pub(super) fn literal_within(hir: &Hir, literals: &[impl AsRef<str>]) -> Option<usize> {
+    let literals: Vec<Vec<u8>> = literals.iter().map(|text| text.as_ref().to_ascii_lowercase().into_bytes()).collect();
     guarantee(hir, &literals)
 }
 
@@ -161,7 +162,7 @@ fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
 }
 
 /// Every text that the expression matches, in lower case, if they are few.
-fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+pub(super) fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let mut texts = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
         HirKind::Literal(literal) => vec![literal.0.to_ascii_lowercase()],
@@ -200,7 +201,7 @@ fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     (!texts.is_empty() && texts.len() <= 40).then_some(texts)
 }
 
-fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     if heads.len() * tails.len() > ALTERNATIVES {
         return None;
     }

@@ -1,5 +1,4 @@
-//! The part of a rule file that says what a token looks like, as typed. The build reads it too, so this file mentions
-//! nothing else of the crate.
+//! The part of a rule file that says what a token looks like, as typed.
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use std::fmt;
@@ -57,7 +56,7 @@ pub(super) struct CompanionSpec {
 }
 
 /// A checksum whose algorithm is published or was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checksum {
     /// CRC-32 in base 62 at the end of `ghp_`, `gho_`, `ghu_`, `ghr_` and classic `ghs_` tokens.
@@ -71,7 +70,7 @@ pub enum Checksum {
 }
 
 /// A sort of character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sort {
     /// `0` to `9`.

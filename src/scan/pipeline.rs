@@ -2,7 +2,7 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::{Pardon, Scanner, linehash};
+use super::{Amount, Gap, Pardon, Scanner, linehash, quiet};
 use crate::decode;
 use crate::engine::{Hit, Scratch};
 use crate::model::{
@@ -11,6 +11,7 @@ use crate::model::{
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
 const HITS_PER_BLOB: usize = 10_000;
@@ -33,6 +34,18 @@ pub(super) struct Seen {
     pub(super) excused: Vec<Pardon>,
     /// Hits beyond the limit, and where.
     pub(super) beyond: Option<(Place, u64)>,
+    /// What it held, if it is something that holds others.
+    pub(super) members: Amount,
+    /// What of that could not be read.
+    pub(super) undecodable: Vec<Gap>,
+}
+
+impl Seen {
+    /// True when there is anything to say but that it was read.
+    pub(super) fn is_loud(&self) -> bool {
+        let held = self.members != Amount::default() || !self.undecodable.is_empty();
+        held || !self.leaks.is_empty() || !self.excused.is_empty() || self.beyond.is_some()
+    }
 }
 
 /// One secret at one place.
@@ -86,9 +99,17 @@ impl Scanner {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
-        let mut seen = Seen { bytes: blob.bytes.len() as u64, ..Seen::default() };
+        let mut seen = Seen { bytes: blob.size(), ..Seen::default() };
         let text = decode::text(blob.bytes);
-        self.report(&text, &place, blob.path(), self.collect(&text, scratch), &mut seen);
+        let mut all = self.collect(&text, scratch);
+        if let Some(loud) = blob.loud.filter(|_| !all.taken.is_empty()) {
+            loud.store(true, Ordering::Relaxed); // what is copied from it may count elsewhere
+        }
+        let doubtful = all.taken.iter().any(|hit| !quiet::counts(hit.confidence));
+        if doubtful && (quiet::place(&blob.place, blob.path()) || quiet::content(&text)) {
+            all.taken.retain(|hit| quiet::counts(hit.confidence));
+        }
+        self.report(&text, &place, blob.path(), all, &mut seen);
         if place != blob.place {
             let mut named = Seen::default();
             let collected = self.collect(name.as_bytes(), scratch);
@@ -166,7 +187,7 @@ impl Scanner {
         }
         Some(Taken {
             kind: kind.id.clone(),
-            title: kind.title.clone(),
+            title: kind.title.to_string(),
             severity: kind.severity,
             confidence: kind.confidence,
             span: hit.span,

@@ -34,12 +34,14 @@ mod field;
 mod forge_tokens;
 #[cfg(feature = "rotate")]
 mod hand;
+mod history;
 mod hook;
 mod hooks_run;
 mod hooks_set;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;
+mod kinds;
 #[cfg(feature = "rotate")]
 mod oncall;
 #[cfg(feature = "rotate")]

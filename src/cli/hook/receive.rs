@@ -68,7 +68,6 @@ fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, F
     let request = Request {
         target: Target::Push(updates, Known::Here),
         largest_bytes: Limits::LARGEST_BYTES,
-        binary: true, // strict: what is not read is not accepted
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,
