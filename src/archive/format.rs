@@ -27,6 +27,8 @@ pub enum Format {
     Lzip,
     /// Zstandard, one frame or several.
     Zstd,
+    /// LZ4.
+    Lz4,
     /// 7z.
     SevenZip,
     /// Ar: Debian packages and static libraries.
@@ -59,8 +61,6 @@ pub enum Format {
 pub enum Closed {
     /// RAR.
     Rar,
-    /// LZ4.
-    Lz4,
     /// What compress writes.
     Compress,
     /// A cabinet.
@@ -75,7 +75,6 @@ impl Closed {
     fn words(self) -> &'static str {
         match self {
             Self::Rar => "a RAR archive",
-            Self::Lz4 => "an LZ4 stream",
             Self::Compress => "the output of compress (.Z)",
             Self::Cabinet => "a cabinet (.cab)",
             Self::Squashfs => "a squashfs image",
@@ -115,7 +114,7 @@ impl Format {
             [0xed, 0xab, 0xee, 0xdb, ..] => Self::Rpm,
             [0x5d, ..] if compressed::looks_like_lzma(head) => Self::Lzma,
             [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Self::Closed(Closed::Rar),
-            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Closed(Closed::Lz4),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
             [0x1f, 0x9d, ..] => Self::Closed(Closed::Compress),
             [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Self::Closed(Closed::Cabinet),
             [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
@@ -152,6 +151,7 @@ impl Format {
                 | Self::Lzma
                 | Self::Lzip
                 | Self::Zstd
+                | Self::Lz4
                 | Self::Ar
                 | Self::Rpm
                 | Self::Cpio
@@ -165,7 +165,7 @@ impl Format {
             Self::Cpio => cpio::walk(feed, outlet),
             Self::Ar => ar::walk(feed, outlet),
             Self::Rpm => rpm::walk(feed, outlet),
-            Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd => {
+            Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
                 compressed::walk(self, name, feed, outlet)
             }
             Self::Zip => zip::walk(feed, outlet),

@@ -7,6 +7,7 @@ mod cpio;
 mod format;
 mod image;
 mod lines;
+mod lz4;
 mod names;
 mod notebook;
 mod office;

@@ -3,6 +3,7 @@
 mod attacked;
 mod documents;
 mod one_way;
+mod real;
 pub(super) mod samples;
 mod streams;
 pub(super) mod written;

@@ -32,6 +32,9 @@ pub(super) fn undo(filter: &[u8], bytes: &[u8], limit: u64) -> Option<Undone> {
 }
 
 fn inflate(bytes: &[u8], limit: u64) -> Undone {
+    if bytes.trim_ascii().is_empty() {
+        return whole(Vec::new());
+    }
     let mut inflated = Vec::new();
     let read = flate2::bufread::ZlibDecoder::new(bytes).take(limit.saturating_add(1)).read_to_end(&mut inflated);
     let mut error = read.err();

@@ -104,6 +104,10 @@ pub(in super::super) fn lzip() -> Vec<u8> {
     base64("TFpJUAEMADoaCM524o/UjXsK8Gqr2n+Wn+KAdyLxg2iQB0bsUgHz2//+/4gAbcqGNjMAAAAAAAAAQQAAAAAAAAA=")
 }
 
+pub(in super::super) fn lz4() -> Vec<u8> {
+    base64("BCJNGGRApyUAAAD/C3RoZSB0ZXh0IHRoYXQgd2FzIHBhY2tlZCwgGgABUGNrZWQKAAAAAOr5o8o=")
+}
+
 /// By the usual tool, with a checksum.
 pub(in super::super) fn real_zstd() -> Vec<u8> {
     base64("KLUv/SQzDQEA2HRoZSB0ZXh0IHRoYXQgd2FzIHBhY2tlZCwgCgEANjjH2VJBXQ==")
@@ -155,6 +159,7 @@ pub(in super::super) fn every() -> Vec<(&'static str, Vec<u8>)> {
         ("a.xz", xz()),
         ("a.lzma", lzma()),
         ("a.lz", lzip()),
+        ("a.lz4", lz4()),
         ("a.zst", real_zstd()),
         ("solid.7z", solid_7z()),
         ("ppmd.7z", ppmd_7z()),
