@@ -5,10 +5,12 @@ mod excerpt;
 mod follow;
 mod linehash;
 mod lines;
+mod members;
 mod pipeline;
 mod quiet;
 mod stop;
 mod tally;
+mod unfold;
 
 pub use crate::source::SkipReason;
 pub use crate::suppress::Excuse;
@@ -121,7 +123,7 @@ impl Scanner {
             let met = match item {
                 Err(quiet @ Missed::Quiet { .. }) => Some(self.missed(quiet, &mut scratch)),
                 _ if cut.is_some() => None,
-                Ok(blob) => Some(self.look(&blob, &mut scratch)),
+                Ok(blob) => Some(self.look(&blob, stop, &mut scratch)),
                 Err(missed) => Some(self.missed(missed, &mut scratch)),
             };
             if let Ok(mut idle) = scratches.lock() {
@@ -142,8 +144,8 @@ impl Scanner {
     }
 
     /// Scans a blob, and says so to its source when there is anything in it.
-    fn look(&self, blob: &Blob<'_>, scratch: &mut Scratch) -> Met {
-        let seen = self.scan(blob, scratch);
+    fn look(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Met {
+        let seen = self.scan(blob, stop, scratch);
         if let Some(loud) = blob.loud.filter(|_| seen.is_loud()) {
             loud.store(true, Ordering::Relaxed);
         }
