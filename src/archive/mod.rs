@@ -4,6 +4,7 @@ mod ar;
 mod compressed;
 mod cpio;
 mod format;
+mod image;
 mod names;
 mod outlet;
 mod region;
@@ -13,6 +14,7 @@ mod tar;
 mod zip;
 
 pub use format::{Closed, Format};
+pub use image::open_folder;
 
 use outlet::{Halt, Outlet};
 use region::{Feed, Region};
@@ -84,6 +86,12 @@ pub enum ArchiveError {
         /// What is not known.
         what: String,
     },
+    /// It is named, and lies elsewhere.
+    #[error("it is not here: {why}")]
+    Absent {
+        /// Where it may be.
+        why: &'static str,
+    },
     /// More than the budget allows.
     #[error("it expands to more than is allowed")]
     OverBudget,
@@ -144,6 +152,11 @@ pub fn open(
     budget: &mut Budget,
     visit: &mut Visit<'_>,
 ) -> Result<(), ArchiveError> {
+    if format == Format::Tar
+        && let Some(walked) = image::open_tar(&input, budget, visit)
+    {
+        return walked;
+    }
     let region = Region::new(&input)?;
     match format.walk(name, Feed::Region(region), &mut Outlet::new(budget, visit)) {
         Ok(()) | Err(Halt::Stopped) => Ok(()),

@@ -3,6 +3,7 @@
 
 pub mod files;
 pub mod git;
+pub mod image;
 pub mod limits;
 pub mod stdin;
 
@@ -10,8 +11,9 @@ pub use limits::{Exclusions, Limits};
 
 use crate::model::Place;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// One piece of content, borrowed for as long as a visit lasts.
@@ -25,6 +27,8 @@ pub struct Blob<'a> {
     pub bytes: &'a [u8],
     /// The whole of it, opened, where it is more than is read at once.
     pub file: Option<&'a File>,
+    /// A directory that is one thing, a container image; there are no bytes then.
+    pub folder: Option<&'a Path>,
     /// The stretches that are new, where the rest was handed out before as a part of another blob; none: all is new.
     pub fresh: Option<&'a [Range<usize>]>,
     /// Set when there is anything to say of it: a hit, whether excused or not, or a part that could not be read. What is
@@ -38,7 +42,7 @@ impl<'a> Blob<'a> {
     /// All of it at once.
     #[must_use]
     pub fn new(place: Place, bytes: &'a [u8]) -> Self {
-        Self { place, from_top: None, bytes, file: None, fresh: None, loud: None, again: false }
+        Self { place, from_top: None, bytes, file: None, folder: None, fresh: None, loud: None, again: false }
     }
 
     /// The same with its path from the top of the repository.
@@ -269,6 +273,16 @@ pub enum SourceError {
         /// Why.
         source: std::io::Error,
     },
+    /// A part of something elsewhere did not come.
+    #[error("cannot read {place}: {why}")]
+    Afar {
+        /// Which.
+        place: String,
+        /// Why.
+        why: String,
+        /// What to do about it.
+        remedy: Option<&'static str>,
+    },
     /// A thread of the walk ended without an answer.
     #[error("a reader stopped before its work was done")]
     Reader,
@@ -327,6 +341,7 @@ impl SourceError {
         match self {
             Self::MissingPath { .. } => Some("nothing was scanned: check the spelling, or drop the path"),
             Self::Glob { .. } => Some("write it as in .gitignore; nothing was scanned"),
+            Self::Afar { remedy, .. } => *remedy,
             Self::OverLimit { .. } => Some("raise the limit with --max-size, or exclude it"),
             Self::Range { .. } => Some("for instance: stanch scan --range origin/main..HEAD"),
             Self::MissingRevision { .. } => {
@@ -346,6 +361,13 @@ impl SourceError {
             Self::NoCommits { .. } => Some("commit something first, or scan the files: stanch scan PATH"),
             Self::Promised { .. } => Some("fetch the rest: git fetch --refetch --no-filter, or scan a full clone"),
             Self::Unsupported { .. } => Some("scan a clone of it in a form that is read: git clone"),
+            Self::Read { source, .. } => Some(match source.kind() {
+                ErrorKind::PermissionDenied => "let this user read it, or exclude it",
+                ErrorKind::NotFound => "it went away while the scan ran: run it again",
+                ErrorKind::OutOfMemory => "it does not fit into memory: lower --max-size, or exclude it",
+                _ => "mend it, or exclude it",
+            }),
+            Self::Walk { .. } => Some("mend it, or exclude it"),
             Self::RefLine { .. } => {
                 Some("git calls this hook; to scan by hand: stanch scan --range A..B; nothing was let through")
             }

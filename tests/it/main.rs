@@ -46,6 +46,7 @@ mod kinds;
 mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
+mod remembered;
 mod robust;
 mod sarif;
 mod scan;

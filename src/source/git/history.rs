@@ -148,7 +148,9 @@ impl<'a> Whole<'a> {
             }
         };
         let whole = found.troubles.is_empty();
-        std::mem::take(&mut found.troubles).into_iter().try_for_each(|source| self.gap(SourceError::Store { source }))?;
+        std::mem::take(&mut found.troubles)
+            .into_iter()
+            .try_for_each(|source| self.gap(SourceError::Store { source }))?;
         for tree in &found.odd {
             let why = git2::Error::from_str("it is not of the form of its kind");
             self.gap(unread(&format!("object {tree}"), why))?;

@@ -53,7 +53,13 @@ impl<'a> Recollection<'a> {
             },
             _ => None,
         };
-        let seen = Seen { found, quiet: quiet.as_deref().unwrap_or(&found.quiet), located, stock: self.stock, tips: tips_of(tips) };
+        let seen = Seen {
+            found,
+            quiet: quiet.as_deref().unwrap_or(&found.quiet),
+            located,
+            stock: self.stock,
+            tips: tips_of(tips),
+        };
         self.memory.keep(&self.common, &seen);
     }
 }
