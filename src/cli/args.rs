@@ -132,6 +132,9 @@ pub struct ScanArguments {
     /// Scan every commit that any reference reaches
     #[arg(long)]
     pub history: bool,
+    /// Of a history, look at everything anew, also at what an earlier scan by the same rules has seen
+    #[arg(long, requires = "history")]
+    pub no_cache: bool,
     /// A container image
     #[command(flatten)]
     pub image: ImageArguments,

@@ -47,6 +47,7 @@ mod kinds;
 mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
+mod remembered;
 mod robust;
 mod sarif;
 mod scan;
