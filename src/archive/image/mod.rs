@@ -26,7 +26,7 @@ const LONGEST_DOCUMENT: u64 = 16 << 20;
 
 /// Hands over everything in an image that is a tar; none for any other tar. An error is of what follows; what came before
 /// was handed over.
-pub(super) fn open_tar(
+pub fn open_tar(
     input: &Input<'_>,
     budget: &mut Budget,
     visit: &mut Visit<'_>,
