@@ -37,6 +37,7 @@ mod hand;
 mod hook;
 mod hooks_run;
 mod hooks_set;
+mod images;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;

@@ -60,7 +60,8 @@ impl Image {
         world.run_ok("tar", &["-C", stage.to_str().unwrap(), "-czf", archive.to_str().unwrap(), "inner.conf"]);
         std::fs::remove_dir_all(stage).unwrap();
         repack();
-        let (env, label) = (format!("--config.env=DEPLOY={}", token(806)), format!("--config.label=key={}", token(807)));
+        let (env, label) =
+            (format!("--config.env=DEPLOY={}", token(806)), format!("--config.label=key={}", token(807)));
         let by = format!("--history.created_by=|1 NPM={} /bin/sh -c npm ci", token(808));
         world.run_ok("umoci", &["config", "--image", &image, &env, &label, &by]);
         Self { world, layout }
@@ -84,7 +85,11 @@ impl Image {
     }
 
     fn push(&self, from: &str, name: &str, more: &[&str]) {
-        let login = format!("{}:{}", setting("STANCH_TEST_REGISTRY_USER"), secret_setting("STANCH_TEST_REGISTRY_PASSWORD_FILE"));
+        let login = format!(
+            "{}:{}",
+            setting("STANCH_TEST_REGISTRY_USER"),
+            secret_setting("STANCH_TEST_REGISTRY_PASSWORD_FILE")
+        );
         let policy = ["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", "--dest-creds", &login];
         self.world.run_ok("skopeo", &[&policy[..], more, &[from, &format!("docker://{name}")]].concat());
     }
@@ -192,7 +197,8 @@ fn a_login_from_a_helper_is_asked_for() {
     std::fs::write(image.world.outside(".docker/config.json"), r#"{"credsStore":"shelf"}"#).unwrap();
     let mut command = image.world.command(env!("CARGO_BIN_EXE_stanch"));
     command.args(["scan", "--format", "lines", "--image", &name]);
-    let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
+    let path =
+        std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())));
     finds_all(image.world.run({
         command.env("PATH", path.unwrap());
         command
