@@ -5,10 +5,12 @@ mod excerpt;
 mod follow;
 mod linehash;
 mod lines;
+mod members;
 mod pipeline;
 mod quiet;
 mod stop;
 mod tally;
+mod unfold;
 
 pub use crate::source::SkipReason;
 pub use crate::suppress::Excuse;
@@ -119,7 +121,7 @@ impl Scanner {
             let cut = stop.asked();
             let seen = match item {
                 _ if cut.is_some() => None,
-                Ok(blob) => Some(Ok(self.scan(&blob, &mut scratch))),
+                Ok(blob) => Some(Ok(self.scan(&blob, stop, &mut scratch))),
                 Err(missed) => Some(Err(self.unread(missed, &mut scratch))),
             };
             if let Ok(mut idle) = scratches.lock() {
