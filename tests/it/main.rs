@@ -39,6 +39,7 @@ mod history;
 mod hook;
 mod hooks_run;
 mod hooks_set;
+mod images;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;
