@@ -74,6 +74,13 @@ impl ByteSet {
         self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
     }
 
+    /// The set with this byte.
+    #[must_use]
+    pub fn with(mut self, byte: u8) -> Self {
+        self.insert(byte);
+        self
+    }
+
     const ALL: Self = Self([u64::MAX; 4]);
 
     fn insert(&mut self, byte: u8) {
@@ -88,12 +95,15 @@ impl ByteSet {
         self.insert(byte.to_ascii_uppercase());
     }
 
-    fn join(mut self, other: Self) -> Self {
+    /// The bytes of both.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
         self
     }
 
-    fn bytes(self) -> impl Iterator<Item = u8> {
+    /// Its bytes.
+    pub fn bytes(self) -> impl Iterator<Item = u8> {
         (0..=u8::MAX).filter(move |byte| self.holds(*byte))
     }
 
@@ -465,7 +475,8 @@ impl<'h> Branch<'h> {
     fn second(&self) -> Option<Second> {
         let mut best: Option<Second> = None;
         let mut index = self.at.end;
-        let mut within: usize = 0;
+        // The literal may end before its pieces do.
+        let mut within = self.most(self.at.clone())?.saturating_sub(self.inset.starts.0);
         // What is written in neighbouring pieces is one text.
         while let Some(piece) = self.pieces.get(index) {
             let mut text = Vec::new();

@@ -34,7 +34,6 @@ struct Looks<'b> {
     pattern: &'b str,
     facts: Cow<'b, Facts>,
     prefix: Option<&'b str>,
-    window: usize,
     entropy: f64,
     checksum: Option<Checksum>,
     require: Vec<Sort>,
@@ -47,8 +46,7 @@ struct Looks<'b> {
 impl<'b> Looks<'b> {
     fn of(kind: &'b Kind) -> Self {
         let Kind { id, title, severity, confidence, detect, background: _ } = kind;
-        let Detect { literals, pattern, facts, prefix, window, entropy, checksum, require, exclude, companions } =
-            detect;
+        let Detect { literals, pattern, facts, prefix, entropy, checksum, require, exclude, companions } = detect;
         let companion = |one: &'b Companion| (one.name.as_ref(), one.pattern.text(), one.within, one.required);
         Self {
             id: id.as_str(),
@@ -59,7 +57,6 @@ impl<'b> Looks<'b> {
             pattern: pattern.text(),
             facts: Cow::Borrowed(facts),
             prefix: prefix.as_deref(),
-            window: *window,
             entropy: *entropy,
             checksum: *checksum,
             require: require.clone(),
@@ -87,7 +84,6 @@ impl Looks<'static> {
                 pattern: Pattern::new(self.pattern),
                 facts: self.facts.into_owned(),
                 prefix: self.prefix.map(Cow::Borrowed),
-                window: self.window,
                 entropy: self.entropy,
                 checksum: self.checksum,
                 require: self.require,

@@ -250,10 +250,11 @@ fn whatever_decides_what_is_found_changes_the_digest() {
         Catalogue::new(kinds).expect("one of each name").digest()
     };
     let good = digest(GOOD);
-    assert_eq!(good, digest(&GOOD.replace("note: a note", "note: another note")));
+    for (part, other) in [("note: a note", "note: another note"), ("window: 64", "window: 65")] {
+        assert_eq!(good, digest(&GOOD.replace(part, other)), "{other}");
+    }
     assert_eq!(good.as_str().len(), 64);
     let changes = [
-        ("window: 64", "window: 65"),
         ("entropy: 2", "entropy: 2.1"),
         ("[0-9a-z]{8}", "[0-9a-z]{7,8}"),
         ("exclude: ['^ZZ']", "exclude: ['^ZZX']"),
