@@ -14,7 +14,7 @@ mod tar;
 mod zip;
 
 pub use format::{Closed, Format};
-pub use image::{open_folder, open_tar};
+pub use image::open_folder;
 
 use outlet::{Halt, Outlet};
 use region::{Feed, Region};
@@ -152,6 +152,11 @@ pub fn open(
     budget: &mut Budget,
     visit: &mut Visit<'_>,
 ) -> Result<(), ArchiveError> {
+    if format == Format::Tar
+        && let Some(walked) = image::open_tar(&input, budget, visit)
+    {
+        return walked;
+    }
     let region = Region::new(&input)?;
     match format.walk(name, Feed::Region(region), &mut Outlet::new(budget, visit)) {
         Ok(()) | Err(Halt::Stopped) => Ok(()),

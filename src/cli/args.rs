@@ -130,6 +130,9 @@ pub struct ScanArguments {
     /// Scan every commit that any reference reaches
     #[arg(long)]
     pub history: bool,
+    /// A container image
+    #[command(flatten)]
+    pub image: ImageArguments,
     /// Where the report goes
     #[command(flatten)]
     pub report: ReportArguments,
@@ -139,6 +142,23 @@ pub struct ScanArguments {
     /// What is read
     #[command(flatten)]
     pub reading: ReadingArguments,
+}
+
+/// Which container image.
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    /// Scan a container image: one that is saved here, or one in a registry, such as ghcr.io/acme/shop:1.4
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["paths", "staged", "range", "history"])]
+    pub image: Option<String>,
+    /// Of an image in a registry, fetch what is for this platform alone, such as linux/arm64 (repeatable) [default: all]
+    #[arg(long, value_name = "OS/ARCHITECTURE", requires = "image", value_parser = parse_platform)]
+    pub platform: Vec<String>,
+    /// Fetch no image that is larger, compressed
+    #[arg(long, value_name = "SIZE", requires = "image", value_parser = parse_size, default_value = "20GB")]
+    pub image_size: u64,
+    /// Do nothing for which the network is needed
+    #[arg(long, requires = "image")]
+    pub offline: bool,
 }
 
 /// Arguments of `stanch import`.
@@ -528,6 +548,17 @@ fn parse_jobs(text: &str) -> Result<std::num::NonZeroUsize, String> {
 
 fn parse_date(text: &str) -> Result<Date, String> {
     text.parse().map_err(|_| "it is no date: write YYYY-MM-DD".to_owned())
+}
+
+/// `linux/arm64`, `linux/arm/v7`.
+fn parse_platform(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let plain = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if (2..=3).contains(&parts.len()) && parts.iter().all(plain) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("write it as OS/ARCHITECTURE, for instance linux/arm64".to_owned())
+    }
 }
 
 /// `25MB`, `4KiB`, `1000`.

@@ -28,6 +28,7 @@ mod follow;
 mod health;
 mod hook;
 mod ignore;
+mod image;
 mod import;
 mod interruption;
 #[cfg(feature = "rotate")]

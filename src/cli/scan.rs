@@ -3,6 +3,7 @@
 use super::args::{Common, ScanArguments};
 use super::exit::Code;
 use super::failure::Failure;
+use super::image::{self, Found};
 use super::interruption;
 use super::output::{Outputs, style_of};
 use crate::clock::Clock;
@@ -27,7 +28,12 @@ const SUGGESTED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     interruption::stop()?; // from here on a signal ends the run with a report
     let reading = &arguments.reading;
-    let (target, scope) = target_of(arguments)?;
+    let image = arguments.image.image.as_deref().map(|name| image::find(&arguments.image, name)).transpose()?;
+    let (target, scope) = match &image {
+        Some(Found::Saved(path)) => (Target::Paths(vec![path.clone()]), Scope::Files),
+        Some(Found::Fetched(_)) => (Target::Paths(Vec::new()), Scope::Files),
+        None => target_of(arguments)?,
+    };
     let request = Request {
         target,
         largest_bytes: reading.max_size,
@@ -36,7 +42,10 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         isolated: reading.isolated,
         keep_findings: false,
     };
-    let prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
+    let mut prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
+    if let Some(Found::Fetched(source)) = image {
+        prepared.source = source;
+    }
     let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);

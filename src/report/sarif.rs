@@ -174,7 +174,7 @@ fn artifact(report: &Report<'_>, place: &Place) -> Value {
         Place::Message { commit } => json!({ "uri": format!("commit/{commit}/message") }),
         Place::Stdin => json!({ "uri": "stdin" }),
         Place::Object { id } => json!({ "uri": format!("object/{id}") }),
-        Place::Reference { name } => json!({ "uri": encoded(name) }),
+        Place::Reference { name: path } | Place::Image { reference: path } => json!({ "uri": encoded(path) }),
         Place::Member { of, .. } => artifact(report, of),
         Place::File { path } => match paths::in_repository(report, place) {
             Some(below) => relative(&below),

@@ -5,10 +5,12 @@ mod excerpt;
 mod follow;
 mod linehash;
 mod lines;
+mod members;
 mod pipeline;
 mod quiet;
 mod stop;
 mod tally;
+mod unfold;
 
 pub use crate::source::SkipReason;
 pub use crate::suppress::Excuse;
@@ -21,15 +23,16 @@ pub use tally::Pardon;
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
-use crate::source::{Missed, Source, SourceError};
+use crate::source::{Blob, Missed, Source, SourceError};
 use crate::suppress::Suppressions;
 use coverage::Unread;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tally::Tally;
+use tally::{Met, Tally};
 
 /// How often a run that may be stopped is looked after.
 const TICK: Duration = Duration::from_millis(10);
@@ -117,18 +120,19 @@ impl Scanner {
         source.walk(&|item| {
             let mut scratch = scratches.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
             let cut = stop.asked();
-            let seen = match item {
+            let met = match item {
+                Err(quiet @ Missed::Quiet { .. }) => Some(self.missed(quiet, &mut scratch)),
                 _ if cut.is_some() => None,
-                Ok(blob) => Some(Ok(self.scan(&blob, &mut scratch))),
-                Err(missed) => Some(Err(self.unread(missed, &mut scratch))),
+                Ok(blob) => Some(self.look(&blob, stop, &mut scratch)),
+                Err(missed) => Some(self.missed(missed, &mut scratch)),
             };
             if let Ok(mut idle) = scratches.lock() {
                 idle.push(scratch);
             }
             let Ok(mut tally) = tally.lock() else { return ControlFlow::Break(()) };
-            match seen {
-                Some(seen) => {
-                    tally.add(seen);
+            match met {
+                Some(met) => {
+                    tally.meet(met);
                     ControlFlow::Continue(())
                 }
                 None => {
@@ -139,6 +143,19 @@ impl Scanner {
         })
     }
 
+    /// Scans a blob, and says so to its source when there is anything in it.
+    fn look(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Met {
+        let seen = self.scan(blob, stop, scratch);
+        if let Some(loud) = blob.loud.filter(|_| seen.is_loud()) {
+            loud.store(true, Ordering::Relaxed);
+        }
+        match (blob.is_probe(), blob.again) {
+            (true, _) => Met::Probe(seen),
+            (false, true) => Met::Again(seen),
+            (false, false) => Met::Seen(seen),
+        }
+    }
+
     /// Words of a person with the tokens in them masked, for what is kept or shown.
     #[must_use]
     pub fn without_secrets(&self, text: &str) -> String {
@@ -146,14 +163,17 @@ impl Scanner {
     }
 
     /// What was missed, in words. Names may hold tokens too.
-    fn unread(&self, missed: Missed, scratch: &mut Scratch) -> Unread {
+    fn missed(&self, missed: Missed, scratch: &mut Scratch) -> Met {
         let mut plain = |text: String| self.masked(&text, scratch).unwrap_or(text);
         match missed {
-            Missed::Skipped { place, reason, bytes } => Unread::Skipped(reason, plain(place.to_string()), bytes),
+            Missed::Skipped { place, reason, bytes } => {
+                Met::Unread(Unread::Skipped(reason, plain(place.to_string()), bytes))
+            }
             Missed::Unread(error) => {
                 let gap = Gap::of(&error);
-                Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy }, error.bytes())
+                Met::Unread(Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy }, error.bytes()))
             }
+            Missed::Quiet { items, bytes } => Met::Quiet { items, bytes },
         }
     }
 }

@@ -11,6 +11,8 @@ pub struct Limits {
     pub largest_bytes: u64,
     /// Paths that are left out.
     pub exclusions: Exclusions,
+    /// True for a start, and a name, of something that can be read piece by piece however large it is.
+    pub streamed: fn(&[u8], &str) -> bool,
 }
 
 impl Limits {
@@ -30,14 +32,25 @@ impl Limits {
     /// Decides by size alone.
     #[must_use]
     pub fn refuse_size(&self, place: &Place, bytes: u64) -> Option<Missed> {
-        let limit = self.largest_bytes;
-        (bytes > limit).then(|| Missed::Unread(SourceError::OverLimit { place: place.to_string(), bytes, limit }))
+        (bytes > self.largest_bytes).then(|| self.too_large(place, bytes))
+    }
+
+    /// The gap that something too large is.
+    #[must_use]
+    pub fn too_large(&self, place: &Place, bytes: u64) -> Missed {
+        Missed::Unread(SourceError::OverLimit { place: place.to_string(), bytes, limit: self.largest_bytes })
+    }
+
+    /// True when something too large to be read at once can be read piece by piece.
+    #[must_use]
+    pub fn can_be_streamed(&self, start: &[u8], name: &str) -> bool {
+        (self.streamed)(start, name)
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { largest_bytes: Self::LARGEST_BYTES, exclusions: Exclusions::none() }
+        Self { largest_bytes: Self::LARGEST_BYTES, exclusions: Exclusions::none(), streamed: |_, _| false }
     }
 }
 
@@ -96,7 +109,7 @@ mod tests {
     #[test]
     fn what_is_too_large_is_a_gap_and_what_is_excluded_is_not() {
         let exclusions = Exclusions::new(&["a".to_owned()]).unwrap();
-        let limits = Limits { largest_bytes: 10, exclusions };
+        let limits = Limits { largest_bytes: 10, exclusions, ..Limits::default() };
         let place = |path: &str| Place::File { path: path.to_owned() };
         assert!(limits.refuse(&place("b"), "b", 10).is_none());
         let over = limits.refuse(&place("b"), "b", 11);

@@ -1,5 +1,6 @@
 //! Puts a scan together: the source that was asked for, the repository's file and exceptions, the key of fingerprints.
 
+use crate::archive;
 use crate::clock::Clock;
 use crate::config::installation::{self, InstallationError, Kept};
 use crate::config::read_small;
@@ -10,7 +11,7 @@ use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged};
+use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged, work_tree};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
@@ -141,7 +142,8 @@ pub fn prepare_by(
     Exclusions::new(&config.exclude).map_err(|error| ScannerError::Config(config.refuse(error.in_words())))?;
     let globs = [config.exclude, request.exclude].concat();
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
-    let limits = Limits { largest_bytes: request.largest_bytes, exclusions };
+    let streamed = |start: &[u8], name: &str| archive::sniff(start, name).is_some();
+    let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed };
     let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
     let (key, passing_key) = key_of(config.salt, installation::state_directory().as_deref())?;
     let suppressions = Suppressions::new(exceptions, clock.now());
@@ -214,10 +216,6 @@ fn top_of(target: &Target) -> Result<Option<PathBuf>, SourceError> {
         Target::Paths(paths) => Ok(paths.first().and_then(|path| work_tree_above(path))),
         Target::Stdin => Ok(work_tree_above(Path::new("."))),
     }
-}
-
-fn work_tree(whereabouts: &Whereabouts) -> Result<Option<PathBuf>, SourceError> {
-    Ok(whereabouts.open()?.workdir().map(Path::to_owned))
 }
 
 /// The next directory above that holds `.git`. Files can be scanned where git itself would refuse to work, so it is

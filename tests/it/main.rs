@@ -34,6 +34,7 @@ mod field;
 mod forge_tokens;
 #[cfg(feature = "rotate")]
 mod hand;
+mod history;
 mod hook;
 mod hooks_run;
 mod hooks_set;

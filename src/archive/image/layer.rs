@@ -1,13 +1,12 @@
 //! One blob: as it lies there or compressed, a tar or anything else, its digest checked on the way.
 
-use super::expand::expanded;
 use super::hidden::{Change, Hidden};
 use super::manifest::{Digest, Hasher};
 use super::tape::{Entry, Forward, Kind, Tape, is_header};
 use super::{Ended, Walk};
-use crate::archive::ArchiveError;
+use crate::archive::{ArchiveError, Format, compressed, names};
 use std::cell::Cell;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// What is read at once.
 const BUFFER_BYTES: usize = 1 << 17;
@@ -99,7 +98,8 @@ impl Walk<'_, '_, '_> {
         match self.read_blob(name, label, expected, layer) {
             Ok(()) => Ok(()),
             Err(Ended::Broken(source)) if is_spent(&source) => Err(Ended::Whole(ArchiveError::OverBudget)),
-            Err(Ended::Broken(source)) => self.missed(label, ArchiveError::Damaged { source }),
+            Err(Ended::Broken(source)) => self.missed(label, ArchiveError::from_io(source)),
+            Err(Ended::Part(error)) => self.missed(label, error),
             Err(ended) => Err(ended),
         }
     }
@@ -210,7 +210,17 @@ impl Walk<'_, '_, '_> {
 fn member_name(label: &str, entry: &Entry, layer: Option<&Layer<'_>>) -> String {
     let fate = layer.and_then(|layer| layer.hidden.fate(&entry.name));
     let comma = if fate.is_some() { ", " } else { "" };
-    format!("{label}{comma}{}!{}", fate.unwrap_or_default(), entry.name)
+    format!("{label}{comma}{}!{}", fate.unwrap_or_default(), names::shown(entry.name.as_bytes()))
+}
+
+/// A blob without its compression, and whether there was one.
+fn expanded<'r>(stored: &'r mut dyn BufRead) -> Result<(Box<dyn Read + 'r>, bool), Ended> {
+    match Format::of(stored.fill_buf()?, "") {
+        Some(format @ (Format::Gzip | Format::Bzip2 | Format::Xz | Format::Lzma | Format::Lzip | Format::Zstd)) => {
+            Ok((compressed::decoder(format, stored).map_err(Ended::Part)?, true))
+        }
+        _ => Ok((Box::new(stored), false)),
+    }
 }
 
 /// What it says when a digest is not the one of the content.

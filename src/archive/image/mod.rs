@@ -2,7 +2,6 @@
 //! directory. Each layer is read, the highest first, so that files are found that later layers delete or overwrite, and
 //! so are the configuration, the history, the labels and everything else that lies there. Nothing is unpacked.
 
-mod expand;
 mod hidden;
 mod holder;
 mod layer;
@@ -11,7 +10,7 @@ mod manifest;
 mod plan;
 mod tape;
 
-use super::{ArchiveError, Budget, Input, Item, Visit};
+use super::{ArchiveError, Budget, Input, Item, Visit, names};
 use hidden::Hidden;
 use holder::Holder;
 use layer::{Expected, Layer, other_content};
@@ -27,7 +26,11 @@ const LONGEST_DOCUMENT: u64 = 16 << 20;
 
 /// Hands over everything in an image that is a tar; none for any other tar. An error is of what follows; what came before
 /// was handed over.
-pub fn open_tar(input: &Input<'_>, budget: &mut Budget, visit: &mut Visit<'_>) -> Option<Result<(), ArchiveError>> {
+pub(super) fn open_tar(
+    input: &Input<'_>,
+    budget: &mut Budget,
+    visit: &mut Visit<'_>,
+) -> Option<Result<(), ArchiveError>> {
     let (holder, cut) = Holder::of_tar(input)?;
     if !plan::is_image(&holder) {
         return None;
@@ -55,6 +58,8 @@ enum Ended {
     Stopped,
     /// This one blob cannot be read on.
     Broken(io::Error),
+    /// The same, for another reason.
+    Part(ArchiveError),
     /// Nothing more may be read.
     Whole(ArchiveError),
 }
@@ -83,8 +88,8 @@ impl<'w, 'a, 'v> Walk<'w, 'a, 'v> {
     fn all(&mut self) -> Result<(), ArchiveError> {
         match self.steps() {
             Ok(()) | Err(Ended::Stopped) => Ok(()),
-            Err(Ended::Broken(source)) => Err(ArchiveError::Damaged { source }),
-            Err(Ended::Whole(error)) => Err(error),
+            Err(Ended::Broken(source)) => Err(ArchiveError::from_io(source)),
+            Err(Ended::Part(error) | Ended::Whole(error)) => Err(error),
         }
     }
 
@@ -146,11 +151,12 @@ impl<'w, 'a, 'v> Walk<'w, 'a, 'v> {
             if self.taken.contains(&name) {
                 continue;
             }
+            let label = names::shown(name.as_bytes());
             if name.ends_with("/json") {
-                self.document(&name, &name, None)?;
+                self.document(&name, &label, None)?;
             } else {
                 let expected = Digest::of_name(&name).map_or(Expected::Unknown, Expected::Stored);
-                self.blob(&name, &name, &expected, None)?;
+                self.blob(&name, &label, &expected, None)?;
             }
         }
         Ok(())

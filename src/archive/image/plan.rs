@@ -4,6 +4,7 @@ use super::holder::Holder;
 use super::layer::Expected;
 use super::manifest::{Ancestor, Configuration, Descriptor, Digest, Document, Saved, is_hex};
 use super::{ArchiveError, Ended, LONGEST_DOCUMENT, Walk};
+use crate::archive::names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
@@ -273,9 +274,14 @@ fn called(title: &str, part: &str) -> String {
     if title.is_empty() { part.to_owned() } else { format!("{title}!{part}") }
 }
 
+/// What a stranger wrote, as it may be shown.
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_TITLE) {
-        Some((end, _)) => format!("{}\u{2026}", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+    if text.is_empty() {
+        return String::new();
+    }
+    let shown = names::shown(text.as_bytes());
+    match shown.char_indices().nth(LONGEST_TITLE) {
+        Some((end, _)) => format!("{}\u{2026}", shown.get(..end).unwrap_or_default()),
+        None => shown,
     }
 }

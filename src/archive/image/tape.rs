@@ -1,7 +1,7 @@
 //! A tar, entry by entry, from a stream: nothing is held but the entry's name, and no header makes it hold more.
 
+use ::tar::{EntryType, GnuExtSparseHeader, Header};
 use std::io::{self, Read};
-use tar::{EntryType, GnuExtSparseHeader, Header};
 
 const BLOCK: usize = 512;
 
@@ -86,7 +86,7 @@ impl<R: Forward> Tape<R> {
     }
 
     fn entry(&mut self, header: &Header, kind: EntryType, extended: Extended) -> io::Result<Entry> {
-        let mut more = kind == EntryType::GNUSparse && header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
+        let mut more = kind == EntryType::GNUSparse && header.as_gnu().is_some_and(::tar::GnuHeader::is_extended);
         while more {
             let mut sparse = GnuExtSparseHeader::new();
             self.reader.read_exact(sparse.as_mut_bytes())?;
