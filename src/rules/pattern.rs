@@ -24,6 +24,11 @@ impl Pattern {
         &self.text
     }
 
+    /// Lets go of what was compiled.
+    pub(super) fn forget(&mut self) {
+        self.compiled = OnceLock::new();
+    }
+
     /// The compiled pattern. Rules are checked before they are used, so there always is one.
     pub(super) fn compiled(&self) -> Option<&Compiled> {
         self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?).ok()).as_ref()
