@@ -1,13 +1,38 @@
 //! Bytes that hold others: archives, packages, documents and images, opened in memory and streamed, within a budget.
 
+mod ar;
+mod class;
+mod compressed;
+mod cpio;
+mod format;
+mod image;
+mod lines;
+mod lz4;
+mod names;
+mod notebook;
+mod office;
+mod outlet;
+mod pdf;
+mod plist;
+mod python;
+mod region;
+mod rpm;
+mod seven;
+mod sqlite;
+mod tar;
+mod zip;
+
+pub use format::{Closed, Format};
+pub use image::{open_folder, open_tar};
+
+use outlet::{Halt, Outlet};
+use region::{Feed, Region};
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 
-/// What a thing is, by its first bytes; its name decides only where they say nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {}
+/// What one decoder may set aside; enough for everything that usual archivers write.
+const DECODER_MEMORY_KIB: u32 = 160 << 10;
 
 /// What is opened.
 #[derive(Debug)]
@@ -19,7 +44,7 @@ pub enum Input<'a> {
 }
 
 /// What may still be expanded out of one outermost thing; shared by everything nested in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Budget {
     /// Bytes.
     pub bytes: u64,
@@ -70,6 +95,12 @@ pub enum ArchiveError {
         /// What is not known.
         what: String,
     },
+    /// It is named, and lies elsewhere.
+    #[error("it is not here: {why}")]
+    Absent {
+        /// Where it may be.
+        why: &'static str,
+    },
     /// More than the budget allows.
     #[error("it expands to more than is allowed")]
     OverBudget,
@@ -78,18 +109,69 @@ pub enum ArchiveError {
     TooMany,
 }
 
+impl ArchiveError {
+    fn damaged(what: &'static str) -> Self {
+        Self::Damaged { source: io::Error::new(io::ErrorKind::InvalidData, what) }
+    }
+
+    fn cut() -> Self {
+        Self::Damaged { source: io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too early") }
+    }
+
+    fn unsupported(what: &str) -> Self {
+        Self::Unsupported { what: what.to_owned() }
+    }
+
+    fn from_io(source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::OutOfMemory => Self::unsupported("more memory is needed than is allowed"),
+            io::ErrorKind::Unsupported => Self::unsupported(&source.to_string()),
+            _ => Self::Damaged { source },
+        }
+    }
+
+    /// True where not the thing itself is at fault, but nothing further may be expanded.
+    fn is_of_budget(&self) -> bool {
+        matches!(self, Self::OverBudget | Self::TooMany)
+    }
+}
+
+impl From<io::Error> for ArchiveError {
+    fn from(source: io::Error) -> Self {
+        Self::from_io(source)
+    }
+}
+
 /// What these first bytes (as many as there are, up to 64 KiB) are the start of, if it is something that holds others.
 #[must_use]
 pub fn sniff(head: &[u8], name: &str) -> Option<Format> {
-    let _nothing_yet = (head, name);
-    None
+    Format::of(head, name)
 }
 
-/// Hands over everything that it holds, one level deep, within the budget.
+/// Hands over everything that it holds, one level deep, within the budget. The name is its own: what is compressed alone
+/// is called after it. Members' names are safe to show. Of a member that cannot be read to its end, what could be read is
+/// handed over, and then the member is handed over as missed.
 ///
 /// # Errors
 /// When what follows cannot be read; what came before was handed over.
-pub fn open(format: Format, input: Input<'_>, budget: &mut Budget, visit: &mut Visit<'_>) -> Result<(), ArchiveError> {
-    let _nothing_yet = (input, budget, visit);
-    match format {}
+pub fn open(
+    format: Format,
+    name: &str,
+    input: Input<'_>,
+    budget: &mut Budget,
+    visit: &mut Visit<'_>,
+) -> Result<(), ArchiveError> {
+    if format == Format::Tar
+        && let Some(walked) = image::open_tar(&input, budget, visit)
+    {
+        return walked;
+    }
+    let region = Region::new(&input)?;
+    match format.walk(name, Feed::Region(region), &mut Outlet::new(budget, visit)) {
+        Ok(()) | Err(Halt::Stopped) => Ok(()),
+        Err(Halt::Failed(error)) => Err(error),
+    }
 }
+
+#[cfg(test)]
+mod tests;

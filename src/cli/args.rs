@@ -1,10 +1,12 @@
 //! What may be typed.
 
+use super::quantities::{parse_date, parse_jobs, parse_platform, parse_size, parse_time};
 use crate::model::{FingerprintPrefix, Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Finds leaked access tokens, and replaces them.
 #[derive(Debug, Parser)]
@@ -130,6 +132,12 @@ pub struct ScanArguments {
     /// Scan every commit that any reference reaches
     #[arg(long)]
     pub history: bool,
+    /// Of a history, look at everything anew, also at what an earlier scan by the same rules has seen
+    #[arg(long, requires = "history")]
+    pub no_cache: bool,
+    /// A container image
+    #[command(flatten)]
+    pub image: ImageArguments,
     /// Where the report goes
     #[command(flatten)]
     pub report: ReportArguments,
@@ -139,6 +147,23 @@ pub struct ScanArguments {
     /// What is read
     #[command(flatten)]
     pub reading: ReadingArguments,
+}
+
+/// Which container image.
+#[derive(Debug, Args)]
+pub struct ImageArguments {
+    /// Scan a container image: one that is saved here, or one in a registry, such as ghcr.io/acme/shop:1.4
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["paths", "staged", "range", "history"])]
+    pub image: Option<String>,
+    /// Of an image in a registry, fetch what is for this platform alone, such as linux/arm64 (repeatable) [default: all]
+    #[arg(long, value_name = "OS/ARCHITECTURE", requires = "image", value_parser = parse_platform)]
+    pub platform: Vec<String>,
+    /// Fetch no image that is larger, compressed
+    #[arg(long, value_name = "SIZE", requires = "image", value_parser = parse_size, default_value = "20GB")]
+    pub image_size: u64,
+    /// Do nothing for which the network is needed
+    #[arg(long, requires = "image")]
+    pub offline: bool,
 }
 
 /// Arguments of `stanch import`.
@@ -185,9 +210,12 @@ pub struct CiArguments {
     /// Threads [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, which is then incomplete, for instance 25MB
+    /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Where a report goes.
@@ -218,7 +246,7 @@ pub struct VerdictArguments {
     /// Fail on findings from this severity on [default: medium]
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub gate: Option<Gate>,
-    /// Count what is left out on purpose (size, binary, exclusion) as incomplete
+    /// Count what is left out on purpose as incomplete
     #[arg(long)]
     pub strict: bool,
     /// Let findings pass: 1 and 10 become 0, nothing else does
@@ -232,18 +260,32 @@ pub struct ReadingArguments {
     /// Threads [default: one per processor]
     #[arg(short, long, value_name = "N", value_parser = parse_jobs)]
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// Leave out what is larger, for instance 25MB
+    /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
-    /// Read binary content too
-    #[arg(long)]
-    pub binary: bool,
     /// Leave out paths, as in .gitignore (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
     /// Leave the repository's own stanch.yaml and .stanchignore unread
     #[arg(long)]
     pub isolated: bool,
+    /// End after this time with what was found, which is then incomplete, for instance 30s, 5m or 500ms
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub timeout: Option<Duration>,
+    /// Say on standard error what the run took
+    #[arg(long)]
+    pub stats: bool,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
+}
+
+/// Which kinds are looked for.
+#[derive(Clone, Debug, Args)]
+pub struct KindsArguments {
+    /// Look for the kinds of this file of rules too, or of those in this directory (repeatable)
+    #[arg(long, value_name = "FILE_OR_DIR")]
+    pub rules: Vec<PathBuf>,
 }
 
 /// A form of report.
@@ -457,18 +499,29 @@ pub enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// List the kinds
-    List,
+    List(ListArguments),
     /// Show one kind
     Show {
         /// Its name
         id: String,
+        /// Which kinds
+        #[command(flatten)]
+        kinds: KindsArguments,
     },
-    /// Check files of rules
+    /// Check files of rules, and say what each kind costs to look for
     Check {
-        /// The files
-        #[arg(required = true)]
+        /// The files, or directories of files; without any, the built-in kinds, which the build has checked
+        #[arg(value_name = "FILE_OR_DIR")]
         files: Vec<PathBuf>,
     },
+}
+
+/// Arguments of `stanch rules list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Arguments of `stanch ignore`.
@@ -500,35 +553,6 @@ impl IgnoreArguments {
     }
 }
 
-fn parse_jobs(text: &str) -> Result<std::num::NonZeroUsize, String> {
-    text.parse().map_err(|_| "it is no number of threads: write 1 or more".to_owned())
-}
-
-fn parse_date(text: &str) -> Result<Date, String> {
-    text.parse().map_err(|_| "it is no date: write YYYY-MM-DD".to_owned())
-}
-
-/// `25MB`, `4KiB`, `1000`.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    if digits.is_empty() {
-        return Err(format!("'{text}' is no size: write, for instance, 25MB"));
-    }
-    let unit = text.get(digits.len()..).unwrap_or_default();
-    let factor = match unit {
-        "" | "B" => 1,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err(format!("'{unit}' is no unit: use kB, MB, GB, KiB, MiB or GiB")),
-    };
-    let number: u64 = digits.parse().map_err(|_| format!("'{text}' is no size: write, for instance, 25MB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("'{text}' is too large"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -537,15 +561,5 @@ mod tests {
     #[test]
     fn the_commands_fit_together() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(parse_size("25MB"), Ok(25_000_000));
-        assert_eq!(parse_size("4KiB"), Ok(4_096));
-        assert_eq!(parse_size("7"), Ok(7));
-        for wrong in ["", "MB", "1TB", "-1", "99999999999GB"] {
-            assert!(parse_size(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -13,12 +13,12 @@ use crate::ci::{CiError, Occasion};
 use crate::clock::Clock;
 use crate::model::Severity;
 use crate::report::{About, Format, Report, Scope, Style};
-use crate::scan::{Gap, Listed, Outcome, Pardon, SkipReason};
+use crate::scan::{Gap, Listed, Outcome, Pardon};
 use crate::wiring::changes::{self, Changes};
+use crate::wiring::kinds::gather;
 use crate::wiring::scanner::{Request, Whereabouts, prepare_by};
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::time::Duration;
 
 /// Excused findings that are named one by one.
 const PARDONS: usize = 20;
@@ -44,18 +44,17 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     let request = Request {
         target: changes.target.clone(),
         largest_bytes: arguments.max_size,
-        binary: true,
         exclude: Vec::new(),
         jobs: arguments.jobs.map_or_else(processors, usize::from),
         isolated: false,
         keep_findings: false,
+        recall: true,
     };
-    let prepared = prepare_by(&changes.policy, request, crate::rules::builtin(), clock)?;
+    let prepared = prepare_by(&changes.policy, request, gather(&arguments.kinds.rules)?, clock)?;
     let outputs = Outputs::new(arguments.format.into(), &arguments.output)?;
-    let start = clock.monotonic();
+    let began = clock.now();
     let mut outcome = prepared.scanner.run_until(&prepared.source, stop)?;
     bypass::mark_noted(&mut outcome); // a runner may use its clone again, or be where somebody commits
-    let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
     let plain = |text: &str| prepared.scanner.without_secrets(text);
     let (about, scope) = complete(&mut outcome, changes, &occasion, &plain);
     let judge = Judge {
@@ -64,9 +63,14 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
         exit_zero: arguments.exit_zero,
         stops_commit: false,
     };
-    let (mut report, code) = judge.judge(&prepared, &outcome, scope, elapsed, clock);
+    let (mut report, code) = judge.judge(&prepared, &outcome, scope, began, clock);
     report.about = about;
-    tracing::info!(items = outcome.coverage.items, findings = outcome.sightings.len(), code = code.number(), "scanned");
+    tracing::info!(
+        items = outcome.coverage.scanned.items,
+        findings = outcome.sightings.len(),
+        code = code.number(),
+        "scanned"
+    );
     deliver(&report, outputs, arguments, common, &occasion)?;
     Ok(code)
 }
@@ -79,12 +83,10 @@ fn complete(
     occasion: &Occasion,
     plain: &dyn Fn(&str) -> String,
 ) -> (About, Scope) {
-    let unread = unread(outcome);
-    let gaps = &mut outcome.coverage.gaps;
-    let read = gaps.count;
-    for gap in changes.gaps.into_iter().chain(unread) {
+    let read = outcome.coverage.gaps.count;
+    for gap in changes.gaps {
         let gap = Gap { what: plain(&gap.what), remedy: gap.remedy.as_deref().map(plain) };
-        gaps.count += u64::from(gaps.first.insert(gap));
+        outcome.coverage.miss(gap);
     }
     let mut notices = changes.notices;
     if changes.cut && read > 0 {
@@ -108,16 +110,6 @@ fn pardons(pardons: &Listed<Pardon>) -> Vec<String> {
         lines.push(format!("and {more} more are excused"));
     }
     lines
-}
-
-/// What is too large to be read is incomplete here. What the base excludes is not: whoever wants a change merged cannot
-/// exclude anything.
-fn unread(outcome: &Outcome) -> Vec<Gap> {
-    let unread = outcome.coverage.skipped.iter().filter(|(reason, _)| **reason == SkipReason::TooLarge);
-    let gap = |what: String| Gap { what, remedy: Some("raise the limit with --max-size".to_owned()) };
-    unread
-        .flat_map(|(reason, listed)| listed.first.iter().map(move |name| gap(format!("{name} is {}", reason.words()))))
-        .collect()
 }
 
 /// Writes what was asked for, and what the service reads without being asked.

@@ -15,7 +15,6 @@ use crate::runner::{Beforehand, Rest};
 use crate::source::git::Whereabouts;
 use crate::wiring::mending::Mending;
 use crate::wiring::scanner::{Target, prepare};
-use std::time::Duration;
 
 /// Runs the command on a runtime of its own.
 pub(super) fn run(given: &acts::Demo, common: &Common) -> Result<Code, Failure> {
@@ -48,11 +47,10 @@ async fn demo(given: &acts::Demo, common: &Common) -> Result<Code, Failure> {
         crate::rules::builtin(),
         &clock,
     )?;
-    let began = clock.monotonic();
+    let began = clock.now();
     let mut outcome = prepared.scanner.run(prepared.source.as_ref())?;
     let judge = Judge { gate: None, strict: false, exit_zero: false, stops_commit: false };
-    let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(began));
-    let (report, _) = judge.judge(&prepared, &outcome, Scope::History, elapsed, &clock);
+    let (report, _) = judge.judge(&prepared, &outcome, Scope::History, began, &clock);
     print(|out| report.write(Format::Text, style_of(common.color), out))?;
     let Some(finding) = outcome.findings.pop() else {
         return Err(Failure::new(Code::Outside, "the scan did not find the leak: this is a bug"));

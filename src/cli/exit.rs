@@ -120,7 +120,7 @@ mod tests {
     fn a_gap_is_never_forgiven() {
         let mut outcome = Outcome::default();
         assert_eq!(Code::of_scan(&outcome, Severity::Low, true, false), Code::Clean);
-        outcome.coverage.skipped.entry(crate::scan::SkipReason::Binary).or_default().count = 1;
+        outcome.coverage.skipped.entry(crate::scan::SkipReason::Excluded).or_default().count = 1;
         assert_eq!(Code::of_scan(&outcome, Severity::Low, false, false), Code::Clean);
         assert_eq!(Code::of_scan(&outcome, Severity::Low, true, false), Code::Incomplete);
         outcome.coverage.gaps.count = 1;

@@ -4,6 +4,7 @@ use super::discretion;
 use super::exit::Code;
 use crate::config::repository::RepositoryError;
 use crate::source::{SourceError, Trouble};
+use crate::wiring::kinds::KindsError;
 use crate::wiring::scanner::ScannerError;
 use std::error::Error;
 use std::io::Write as _;
@@ -109,6 +110,21 @@ impl From<ScannerError> for Failure {
                 Self::of(code, &error).hint(PLAIN_TEXT)
             }
             _ => Self::of(Code::Outside, &error),
+        }
+    }
+}
+
+impl From<KindsError> for Failure {
+    fn from(error: KindsError) -> Self {
+        let failure = Self::of(Code::Usage, &error);
+        match error {
+            KindsError::Wrong { problems } if problems.len() > 1 => {
+                problems.iter().fold(failure, |failure, problem| failure.hint(problem.to_string()))
+            }
+            KindsError::Unread { .. } => {
+                failure.hint("name files of rules, which are YAML in UTF-8 of at most 4 MiB: acme.yaml")
+            }
+            _ => failure,
         }
     }
 }

@@ -20,11 +20,11 @@ pub(super) fn request(target: Target) -> Request {
     Request {
         target,
         largest_bytes: LARGEST,
-        binary: false,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,
         keep_findings: true,
+        recall: true,
     }
 }
 

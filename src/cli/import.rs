@@ -15,7 +15,6 @@ use crate::wiring::scanner::{Prepared, Request, Target, prepare};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The largest report that is read, in bytes.
 const LARGEST: u64 = 512 << 20;
@@ -26,7 +25,7 @@ const LARGEST: u64 = 512 << 20;
 /// When the report cannot be read, or ours cannot be written.
 pub(super) fn run(arguments: &ImportArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
-    let start = clock.monotonic();
+    let began = clock.now();
     let (prepared, tool, outcome) = followed(
         &Given {
             report: &arguments.from_file,
@@ -38,11 +37,10 @@ pub(super) fn run(arguments: &ImportArguments, common: &Common, clock: &dyn Cloc
         &crate::rules::builtin(),
         clock,
     )?;
-    let elapsed = Duration::from_millis(clock.monotonic().saturating_sub(start));
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);
     let judge = Judge { gate, strict: verdict.strict, exit_zero: verdict.exit_zero, stops_commit: false };
-    let (report, code) = judge.judge(&prepared, &outcome, Scope::Imported(tool), elapsed, clock);
+    let (report, code) = judge.judge(&prepared, &outcome, Scope::Imported(tool), began, clock);
     outputs.write(&report, style_of(common.color))?;
     Ok(code)
 }
@@ -74,11 +72,11 @@ pub(super) fn followed(
     let request = Request {
         target: Target::Paths(vec![given.root.to_owned()]),
         largest_bytes: crate::source::Limits::LARGEST_BYTES,
-        binary: false,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: given.isolated,
         keep_findings: given.keep_findings,
+        recall: true,
     };
     let prepared = prepare(request, Arc::clone(kinds), clock)?;
     let outcome = imports::follow(&report, given.root, &prepared);

@@ -28,6 +28,7 @@ mod follow;
 mod health;
 mod hook;
 mod ignore;
+mod image;
 mod import;
 mod interruption;
 #[cfg(feature = "rotate")]
@@ -37,6 +38,8 @@ mod notify;
 mod output;
 #[cfg(feature = "rotate")]
 mod person;
+mod progress;
+mod quantities;
 #[cfg(feature = "rotate")]
 mod rotate;
 mod rules;
@@ -45,6 +48,7 @@ mod scan;
 mod screen;
 #[cfg(feature = "rotate")]
 mod signals;
+mod stats;
 #[cfg(feature = "rotate")]
 mod store;
 

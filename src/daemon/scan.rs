@@ -206,7 +206,7 @@ impl Scans {
         let mut outcome = self.find(config, path, known, fresh.clone(), true).await?;
         let took = self.house.clock.monotonic().saturating_sub(began);
         let (coverage, excused) = (&outcome.coverage, outcome.excused.values().sum::<u64>());
-        let (items, bytes, gaps) = (coverage.items, coverage.bytes, coverage.gaps.count);
+        let (items, bytes, gaps) = (coverage.scanned.items, coverage.scanned.bytes, coverage.gaps.count);
         let findings = outcome.findings.len();
         tracing::info!(items, bytes, gaps, findings, excused, took_ms = took, "scanned");
         let reasons = BTreeMap::from([("unread", gaps)]);

@@ -39,6 +39,36 @@ impl Egress {
     /// When the request may not go there, or no whole reply came; [`EgressError::happened`] tells whether it can have
     /// had its effect.
     pub async fn send(&self, allowed: &Allowed, request: Request) -> Result<Response, EgressError> {
+        let Begun { origin, reply } = self.begin(allowed, request).await?;
+        let status = reply.status().as_u16();
+        let retry_after = wait(reply.headers()).or_else(|| until_reset(status, reply.headers()));
+        let link = text_of(reply.headers(), "link");
+        Ok(Response { status, retry_after, link, body: self.body(&origin, reply).await? })
+    }
+
+    /// Sends one request, once, and returns what comes before the body, which is then taken piece by piece. The limit of
+    /// bytes does not hold for it: whoever takes the pieces counts them.
+    ///
+    /// # Errors
+    /// As for [`Self::send`].
+    pub async fn open(&self, allowed: &Allowed, request: Request) -> Result<Opened, EgressError> {
+        let Begun { origin, reply } = self.begin(allowed, request).await?;
+        let headers = reply.headers();
+        let status = reply.status().as_u16();
+        Ok(Opened {
+            status,
+            retry_after: wait(headers).or_else(|| until_reset(status, headers)),
+            location: text_of(headers, "location"),
+            challenges: headers
+                .get_all("www-authenticate")
+                .iter()
+                .filter_map(|one| one.to_str().ok().map(str::to_owned))
+                .collect(),
+            begun: Begun { origin, reply },
+        })
+    }
+
+    async fn begin(&self, allowed: &Allowed, request: Request) -> Result<Begun, EgressError> {
         #[expect(clippy::disallowed_methods, reason = "the request leaves here")]
         let url = std::str::from_utf8(request.url.expose()).ok().and_then(|text| Url::parse(text).ok());
         let url = url.ok_or(EgressError::Url { why: "what was rendered is not a url" })?;
@@ -56,10 +86,7 @@ impl Egress {
             sent = sent.body(bytes);
         }
         let reply = sent.send().await.map_err(|source| failed(&origin, source))?;
-        let status = reply.status().as_u16();
-        let retry_after = wait(reply.headers()).or_else(|| until_reset(status, reply.headers()));
-        let link = reply.headers().get("link").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Response { status, retry_after, link, body: self.body(&origin, reply).await? })
+        Ok(Begun { origin, reply })
     }
 
     /// Reads the body up to the limit, leaving no half-grown copy behind in memory.
@@ -88,6 +115,39 @@ impl Egress {
     }
 }
 
+/// A reply whose body was not read yet.
+#[derive(Debug)]
+struct Begun {
+    origin: String,
+    reply: reqwest::Response,
+}
+
+/// A reply whose body is taken piece by piece.
+#[derive(Debug)]
+pub struct Opened {
+    /// The HTTP status.
+    pub status: u16,
+    /// How long it asks to wait, at most an hour.
+    pub retry_after: Option<Duration>,
+    /// Where it says that the thing lies: the `Location` header, as it came. Nobody goes there by itself.
+    pub location: Option<String>,
+    /// How it wants to be asked: the `WWW-Authenticate` headers, as they came.
+    pub challenges: Vec<String>,
+    begun: Begun,
+}
+
+impl Opened {
+    /// The next piece of the body; none at its end.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn piece(&mut self) -> Result<Option<Vec<u8>>, EgressError> {
+        let Begun { origin, reply } = &mut self.begun;
+        let lost = |source: reqwest::Error| EgressError::Lost { origin: origin.clone(), source: source.without_url() };
+        Ok(reply.chunk().await.map_err(lost)?.map(|piece| piece.to_vec()))
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the way out")]
 fn builder(limits: &Limits) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
@@ -99,6 +159,10 @@ fn builder(limits: &Limits) -> reqwest::ClientBuilder {
         .referer(false)
         .no_proxy()
         .pool_max_idle_per_host(0)
+}
+
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 fn headers(typed: &[(String, Secret)]) -> Result<HeaderMap, EgressError> {

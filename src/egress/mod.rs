@@ -9,7 +9,7 @@ mod client;
 mod group;
 mod policy;
 
-pub use client::Egress;
+pub use client::{Egress, Opened};
 pub use group::Group;
 pub use policy::{Allowed, Endpoint, endpoint};
 

@@ -1,4 +1,4 @@
-//! Bytes from afar: mirrors of remote repositories, what a forge has, and what it calls us about.
+//! Bytes from afar: mirrors of remote repositories, images in registries, what a forge has, and what it calls us about.
 //!
 //! A [`Remote`] is a repository elsewhere. [`Organisation::repositories`] lists those of an organisation at a forge;
 //! [`Mirrors::refresh`] brings one onto this machine, where `source` reads it, and [`Mirrors::settle`] says that it was
@@ -13,6 +13,7 @@ mod credential;
 mod forge;
 mod git;
 mod mirror;
+pub mod registry;
 mod remote;
 pub mod webhook;
 

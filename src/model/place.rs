@@ -43,6 +43,11 @@ pub enum Place {
         /// Such as `refs/heads/main`.
         name: String,
     },
+    /// A container image in a registry.
+    Image {
+        /// Such as `docker.io/library/alpine:3`.
+        reference: String,
+    },
     /// Something that an archive, a document or an image holds.
     Member {
         /// Where that one is.
@@ -62,6 +67,7 @@ impl Place {
             Self::Stdin => "<stdin>",
             Self::Object { .. } => "<object>",
             Self::Reference { name } => name,
+            Self::Image { reference } => reference,
             Self::Member { of, .. } => of.path(),
         }
     }
@@ -93,6 +99,7 @@ impl Place {
             Self::Commit { commit, time, .. } => Self::Commit { commit, path, time },
             Self::Member { of, name } => Self::Member { of: Box::new(of.with_path(path)), name },
             Self::Reference { .. } => Self::Reference { name: path },
+            Self::Image { .. } => Self::Image { reference: path },
             Self::Message { .. } | Self::Stdin | Self::Object { .. } => self,
         }
     }
@@ -103,9 +110,12 @@ impl Place {
         match self {
             Self::Commit { commit, .. } | Self::Message { commit } => Some(commit.as_str()).filter(|id| !id.is_empty()),
             Self::Member { of, .. } => of.commit(),
-            Self::File { .. } | Self::Staged { .. } | Self::Stdin | Self::Object { .. } | Self::Reference { .. } => {
-                None
-            }
+            Self::File { .. }
+            | Self::Staged { .. }
+            | Self::Stdin
+            | Self::Object { .. }
+            | Self::Reference { .. }
+            | Self::Image { .. } => None,
         }
     }
 }

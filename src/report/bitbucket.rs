@@ -1,7 +1,7 @@
 //! Code Insights of Bitbucket: a report, and marks beside lines, as two bodies that a job sends through the proxy of its
 //! own pipeline.
 
-use super::{PLAIN, Report, counted, paths};
+use super::{PLAIN, Report, counted, coverage, hidden, line_marked, paths};
 use crate::model::Severity;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -20,6 +20,7 @@ pub(super) fn write_report(report: &Report<'_>, out: &mut dyn Write) -> io::Resu
         format!("{}, and the scan is INCOMPLETE", counted(leaks, "leak"))
     }];
     details.extend(report.about.words.clone());
+    details.push(coverage::sentence(report));
     details.extend(report.gaps(PLAIN));
     details.extend(report.about.notices.iter().cloned());
     let body = json!({
@@ -30,6 +31,9 @@ pub(super) fn write_report(report: &Report<'_>, out: &mut dyn Write) -> io::Resu
         "result": if report.exit_code == 0 { "PASSED" } else { "FAILED" },
         "data": [
             { "title": "Leaks", "type": "NUMBER", "value": leaks },
+            { "title": "In scope", "type": "NUMBER", "value": report.outcome.coverage.in_scope().items },
+            { "title": "Scanned", "type": "NUMBER", "value": report.outcome.coverage.scanned.items },
+            { "title": "Left out", "type": "NUMBER", "value": report.outcome.coverage.skipped().items },
             { "title": "Not read", "type": "NUMBER", "value": report.outcome.coverage.gaps.count },
         ],
     });
@@ -46,8 +50,8 @@ pub(super) fn write_annotations(report: &Report<'_>, out: &mut dyn Write) -> io:
                 "external_id": format!("{}-{}", sighting.fingerprint.as_str().replace(':', "-"), sighting.at.line),
                 "annotation_type": "VULNERABILITY",
                 "path": path,
-                "line": sighting.at.line,
-                "summary": shortened(&format!("{}: {}", sighting.title, sighting.shown), LONGEST),
+                "line": line_marked(&sighting.place, sighting.at).line,
+                "summary": shortened(&format!("{}: {}{}", sighting.title, sighting.shown, hidden(sighting)), LONGEST),
                 "severity": severity(sighting.severity),
                 "result": if sighting.severity >= report.gate { "FAILED" } else { "PASSED" },
             })

@@ -2,7 +2,7 @@
 //! documented as unsanitised, and is left out.
 
 use super::sarif::CWE_PAGE;
-use super::{PLAIN, Report, paths};
+use super::{PLAIN, Report, coverage, hidden, line_marked, paths};
 use crate::model::{Severity, Sighting, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -24,13 +24,14 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         "version": env!("CARGO_PKG_VERSION"),
         "vendor": { "name": "stanch" },
     });
-    let elapsed = u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX);
-    let started = Timestamp(report.ended.0.saturating_sub(elapsed));
     let message = |level: &str, value: &str| json!({ "level": level, "value": value });
     let gaps = report.gaps(PLAIN);
     let mut messages: Vec<Value> = gaps.iter().map(|gap| message("fatal", gap)).collect();
     messages.extend(report.about.notices.iter().map(|notice| message("warn", notice)));
     messages.extend(report.about.words.iter().map(|words| message("info", words)));
+    messages.push(message("info", &coverage::sentence(report)));
+    let left_out = coverage::skipped(&report.outcome.coverage, PLAIN);
+    messages.extend(left_out.iter().map(|line| message("info", line)));
     let leaks: Vec<Value> = report.outcome.sightings.iter().map(|sighting| vulnerability(report, sighting)).collect();
     let document = json!({
         "version": SCHEMA,
@@ -38,7 +39,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
             "analyzer": tool,
             "scanner": tool,
             "type": "secret_detection",
-            "start_time": moment(started),
+            "start_time": moment(report.began),
             "end_time": moment(report.ended),
             "status": if report.is_whole() { "success" } else { "failure" },
             "messages": messages,
@@ -52,13 +53,15 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
 fn vulnerability(report: &Report<'_>, sighting: &Sighting) -> Value {
     let kind = sighting.kind.as_str();
     let path = paths::in_repository(report, &sighting.place).unwrap_or_else(|| sighting.place.path().to_owned());
-    let region = report.outcome.regions.get(&sighting.fingerprint);
-    let end_line = region.map_or(sighting.at.line, |region| region.end_line);
+    let line = line_marked(&sighting.place, sighting.at).line;
+    // What lies in a member has no line in the file.
+    let region = report.outcome.regions.get(&sighting.fingerprint).filter(|_| line == sighting.at.line);
+    let end_line = region.map_or(line, |region| region.end_line);
     let commit = sighting.place.commit().or(report.about.commit.as_deref()).unwrap_or(NO_COMMIT);
     let mut item = json!({
         "id": id(sighting, &path),
         "name": shortened(&sighting.title),
-        "description": format!("{} was found in the clear: {} ({})", sighting.title, sighting.shown, sighting.fingerprint.short()),
+        "description": format!("{} was found in the clear: {}{} ({})", sighting.title, sighting.shown, hidden(sighting), sighting.fingerprint.short()),
         "severity": severity(sighting.severity),
         "solution": "Mint a new one, move every dependent to it, then revoke this one. Removing the line does not end its validity.",
         "identifiers": [
@@ -68,14 +71,14 @@ fn vulnerability(report: &Report<'_>, sighting: &Sighting) -> Value {
         "location": {
             "file": path,
             "commit": { "sha": commit },
-            "start_line": sighting.at.line,
+            "start_line": line,
             "end_line": end_line,
         },
     });
     // The hash of the line is the same wherever the line moves to.
     let hash = region.and_then(|region| region.line_hash.as_deref());
     if let (Some(fields), Some(hash)) = (item.as_object_mut(), hash) {
-        fields.insert("tracking".to_owned(), tracking(&path, sighting.at.line, end_line, hash));
+        fields.insert("tracking".to_owned(), tracking(&path, line, end_line, hash));
     }
     item
 }

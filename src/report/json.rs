@@ -2,7 +2,7 @@
 
 use super::{Report, Scope};
 use crate::model::{LineColumn, Place, Sighting};
-use crate::scan::{Excuse, Gap, Region, SkipReason};
+use crate::scan::{Amount, Excuse, Gap, Region, SkipReason};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -46,9 +46,14 @@ struct Run<'a> {
 #[derive(Serialize)]
 struct Covered<'a> {
     complete: bool,
-    items: u64,
-    bytes: u64,
+    /// The sum of the four parts below.
+    in_scope: Amount,
+    scanned: Amount,
     skipped: Vec<Skipped<'a>>,
+    unread: Amount,
+    undecodable: Amount,
+    /// What was opened in archives and documents besides; not in scope by itself.
+    members: Amount,
     gap_count: u64,
     gaps: &'a BTreeSet<Gap>,
 }
@@ -56,7 +61,8 @@ struct Covered<'a> {
 #[derive(Serialize)]
 struct Skipped<'a> {
     reason: SkipReason,
-    count: u64,
+    items: u64,
+    bytes: u64,
     first: &'a BTreeSet<String>,
 }
 
@@ -94,13 +100,21 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         },
         coverage: Covered {
             complete: coverage.is_complete(),
-            items: coverage.items,
-            bytes: coverage.bytes,
+            in_scope: coverage.in_scope(),
+            scanned: coverage.scanned,
             skipped: coverage
                 .skipped
                 .iter()
-                .map(|(reason, listed)| Skipped { reason: *reason, count: listed.count, first: &listed.first })
+                .map(|(reason, left_out)| Skipped {
+                    reason: *reason,
+                    items: left_out.count,
+                    bytes: left_out.bytes,
+                    first: &left_out.first,
+                })
                 .collect(),
+            unread: coverage.unread,
+            undecodable: coverage.undecodable,
+            members: coverage.members,
             gap_count: coverage.gaps.count,
             gaps: &coverage.gaps.first,
         },

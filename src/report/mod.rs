@@ -4,6 +4,7 @@ mod annotations;
 mod bitbucket;
 #[cfg(feature = "rotate")]
 pub mod case;
+mod coverage;
 mod gitlab;
 mod json;
 mod junit;
@@ -15,11 +16,12 @@ mod text;
 #[cfg(feature = "rotate")]
 pub mod timeline;
 
-use crate::model::{Fingerprint, LineColumn, Place, Severity, Timestamp};
+pub use coverage::size;
+
+use crate::model::{Fingerprint, LineColumn, Place, Severity, Sighting, Timestamp};
 use crate::scan::{Outcome, harmless};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +85,18 @@ impl Scope {
             Self::Imported(_) => "import",
         }
     }
+
+    /// What one thing that is read is called.
+    #[must_use]
+    pub fn item(&self) -> &'static str {
+        match self {
+            Self::Files | Self::Staged => "file",
+            Self::Stdin => "stream",
+            Self::Message => "message",
+            Self::Range(_) | Self::History | Self::Push => "object",
+            Self::Imported(_) => "place",
+        }
+    }
 }
 
 /// How text is drawn for machines.
@@ -129,8 +143,8 @@ pub struct Report<'a> {
     pub passing_key: Option<String>,
     /// The last day of an exception that a person might make, for the hint.
     pub suggested_until: String,
-    /// How long it took.
-    pub elapsed: Duration,
+    /// When it began.
+    pub began: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
     /// What else is known.
@@ -180,9 +194,9 @@ impl Report<'_> {
         }
         if lines.is_empty() && !self.is_whole() {
             lines.extend(coverage.skipped.iter().filter(|(reason, _)| reason.hides_content()).map(
-                |(reason, listed)| {
-                    let names: Vec<_> = listed.first.iter().take(3).map(|name| escaped(name, style)).collect();
-                    format!("{} left out as {}: {}", counted(listed.count, "item"), reason.words(), names.join(", "))
+                |(reason, left_out)| {
+                    let names: Vec<_> = left_out.first.iter().take(3).map(|name| escaped(name, style)).collect();
+                    format!("{} left out as {}: {}", counted(left_out.count, "item"), reason.words(), names.join(", "))
                 },
             ));
         }
@@ -202,6 +216,32 @@ impl Report<'_> {
 /// A place as one line without anything a terminal obeys; unusual characters are written as escapes.
 fn shown_place(place: &Place, style: Style) -> String {
     escaped(&place.to_string(), style)
+}
+
+/// How the text of a finding was encoded, from the outside in: `base64, gzip`; none where it stands plainly.
+fn clothes(sighting: &Sighting) -> Option<String> {
+    let all: Vec<&str> = sighting.decoded.iter().map(|encoding| encoding.words()).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// What the place alone does not say of where it stands: in what encoding, in which member of an archive.
+fn hidden(sighting: &Sighting) -> String {
+    let how = clothes(sighting).map(|how| format!(" in {how}")).unwrap_or_default();
+    match &sighting.place {
+        Place::Member { .. } => {
+            let LineColumn { line, column } = sighting.at;
+            format!("{how} in {}:{line}:{column}", escaped(&sighting.place.to_string(), PLAIN))
+        }
+        _ => how,
+    }
+}
+
+/// The line of the outermost file that is marked. Of what lies in an archive none is known, so that is the first.
+fn line_marked(place: &Place, at: LineColumn) -> LineColumn {
+    match place {
+        Place::Member { .. } => LineColumn { line: 1, column: 1 },
+        _ => at,
+    }
 }
 
 fn escaped(text: &str, style: Style) -> String {
@@ -233,7 +273,8 @@ fn plain(text: &str, style: Style) -> String {
 }
 
 /// `1 leak`, `2 leaks`.
-fn counted(count: u64, one: &str) -> String {
+#[must_use]
+pub fn counted(count: u64, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 

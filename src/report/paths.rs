@@ -8,7 +8,9 @@ use std::path::{Component, Path, PathBuf};
 pub(super) fn in_repository(report: &Report<'_>, place: &Place) -> Option<String> {
     match place {
         Place::Staged { path } | Place::Commit { path, .. } => Some(path.clone()),
-        Place::Message { .. } | Place::Stdin | Place::Object { .. } | Place::Reference { .. } => None,
+        Place::Message { .. } | Place::Stdin | Place::Object { .. } | Place::Reference { .. } | Place::Image { .. } => {
+            None
+        }
         Place::Member { of, .. } => in_repository(report, of),
         Place::File { path } => {
             let top = report.top.as_deref().unwrap_or(&report.working_directory);

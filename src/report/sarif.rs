@@ -1,6 +1,6 @@
 //! SARIF 2.1.0, as GitHub's code scanning and other readers take it. No snippet, no author, no secret.
 
-use super::{Report, paths};
+use super::{Report, coverage as covered, hidden, line_marked, paths};
 use crate::model::{Confidence, Place, Severity, Sighting, Verdict};
 use crate::scan::Region;
 use serde_json::{Map, Value, json};
@@ -57,9 +57,10 @@ fn invocation(report: &Report<'_>) -> Value {
             None => notice("error", gap.what.clone()),
         })
         .collect();
-    for (reason, listed) in &coverage.skipped {
-        notices.push(notice("note", format!("skipped on purpose: {} {}", listed.count, reason.words())));
+    for (reason, left_out) in &coverage.skipped {
+        notices.push(notice("note", format!("skipped on purpose: {} {}", left_out.count, reason.words())));
     }
+    notices.push(notice("note", covered::sentence(report)));
     if report.outcome.sightings.len() > MOST_RESULTS {
         let count = report.outcome.sightings.len();
         notices.push(notice("warning", format!("{count} findings: only the gravest {MOST_RESULTS} are listed")));
@@ -69,6 +70,7 @@ fn invocation(report: &Report<'_>) -> Value {
         "executionSuccessful": report.is_whole(),
         "exitCode": report.exit_code,
         "toolExecutionNotifications": notices,
+        "properties": { "coverage": covered::numbers(coverage) },
     })
 }
 
@@ -118,6 +120,9 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
             properties.insert("security-severity".to_owned(), "9.5".into());
         }
     }
+    if !sighting.decoded.is_empty() {
+        properties.insert("decoded".to_owned(), json!(sighting.decoded));
+    }
     if let Some(note) = report.note(&sighting.fingerprint) {
         properties.insert("note".to_owned(), note.into());
     }
@@ -125,7 +130,7 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
         .zip(report.elsewhere(&sighting.fingerprint))
         .map(|(id, (place, at)): (u64, _)| {
             let mut physical = physical(report, place);
-            physical.insert("region".to_owned(), json!({ "startLine": at.line }));
+            physical.insert("region".to_owned(), json!({ "startLine": line_marked(place, *at).line }));
             json!({ "id": id, "physicalLocation": physical })
         })
         .collect();
@@ -134,7 +139,7 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
         "ruleIndex": index.get(sighting.kind.as_str()),
         "kind": "fail",
         "level": level(sighting.severity),
-        "message": { "text": format!("{}: {}", sighting.title, sighting.shown) },
+        "message": { "text": format!("{}: {}{}", sighting.title, sighting.shown, hidden(sighting)) },
         "locations": [location(report, &sighting.place, region)],
         "partialFingerprints": prints,
         "properties": properties,
@@ -147,7 +152,9 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
 
 fn location(report: &Report<'_>, place: &Place, region: Option<&Region>) -> Value {
     let mut physical = physical(report, place);
-    if let Some(region) = region {
+    if matches!(place, Place::Member { .. }) {
+        physical.insert("region".to_owned(), json!({ "startLine": 1 }));
+    } else if let Some(region) = region {
         let region = json!({
             "startLine": region.start_line,
             "startColumn": region.start_column,
@@ -172,7 +179,7 @@ fn artifact(report: &Report<'_>, place: &Place) -> Value {
         Place::Message { commit } => json!({ "uri": format!("commit/{commit}/message") }),
         Place::Stdin => json!({ "uri": "stdin" }),
         Place::Object { id } => json!({ "uri": format!("object/{id}") }),
-        Place::Reference { name } => json!({ "uri": encoded(name) }),
+        Place::Reference { name: path } | Place::Image { reference: path } => json!({ "uri": encoded(path) }),
         Place::Member { of, .. } => artifact(report, of),
         Place::File { path } => match paths::in_repository(report, place) {
             Some(below) => relative(&below),

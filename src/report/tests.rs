@@ -1,6 +1,6 @@
 use super::*;
-use crate::model::{Confidence, FingerprintKey, KindId, LineColumn, Masked, Secret, Sighting, Span};
-use crate::scan::{Gap, Region, SkipReason};
+use crate::model::{Confidence, Encoding, FingerprintKey, KindId, LineColumn, Masked, Secret, Sighting, Span};
+use crate::scan::{Amount, Gap, Region, SkipReason};
 
 fn sighting(path: &str) -> Sighting {
     let secret = Secret::new(b"not shown anywhere at all, ever".to_vec());
@@ -33,7 +33,7 @@ fn outcome() -> Outcome {
     let other = Place::Staged { path: "other".to_owned() };
     outcome.elsewhere.insert(sighting.fingerprint.clone(), vec![(other, LineColumn { line: 3, column: 4 })]);
     outcome.sightings.push(sighting);
-    outcome.coverage.items = 3;
+    outcome.coverage.scanned = Amount { items: 3, bytes: 4_200 };
     outcome
 }
 
@@ -46,7 +46,7 @@ fn written(outcome: &Outcome, format: Format, style: Style) -> String {
         stops_commit: true,
         passing_key: None,
         suggested_until: "2027-03-01".to_owned(),
-        elapsed: Duration::from_millis(11),
+        began: Timestamp(1_783_000_000_489),
         ended: Timestamp(1_783_000_000_500),
         about: About::default(),
         top: None,
@@ -61,7 +61,7 @@ fn written(outcome: &Outcome, format: Format, style: Style) -> String {
 fn people_read_this() {
     let text = written(&outcome(), Format::Text, Style { colour: false, unicode: true });
     let expected_start = "\
-stanch: 1 leak in 1 staged file, commit stopped                 11 ms, 3 files, 0 skipped
+stanch: 1 leak in 1 staged file, commit stopped                3 files, 4.2 kB, 0 skipped
 
   HIGH  acme.api-token                                                src/a\\n.rs:12:8
    12 | let x = \u{2026}ever;
@@ -112,11 +112,11 @@ fn one_line_is_one_finding() {
 #[test]
 fn machines_read_envelopes() {
     let mut outcome = outcome();
-    outcome.coverage.skipped.entry(SkipReason::Binary).or_default().count = 2;
+    outcome.coverage.skipped.entry(SkipReason::Excluded).or_default().count = 2;
     let json: serde_json::Value = serde_json::from_str(&written(&outcome, Format::Json, Style::default())).unwrap();
     assert_eq!(json["findings"][0]["kind"], "acme.api-token");
     assert_eq!(json["findings"][0]["place"]["in"], "staged");
-    assert_eq!(json["coverage"]["skipped"][0]["reason"], "binary");
+    assert_eq!(json["coverage"]["skipped"][0]["reason"], "excluded");
     let sarif: serde_json::Value = serde_json::from_str(&written(&outcome, Format::Sarif, Style::default())).unwrap();
     let result = &sarif["runs"][0]["results"][0];
     assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "src/a%0A.rs");
@@ -127,4 +127,34 @@ fn machines_read_envelopes() {
     let rule = &sarif["runs"][0]["tool"]["driver"]["rules"][0];
     assert_eq!(rule["id"], result["ruleId"]);
     assert_eq!(rule["properties"]["security-severity"], "8.0");
+}
+
+#[test]
+fn it_is_said_where_it_hides() {
+    let mut outcome = outcome();
+    let sighting = &mut outcome.sightings[0];
+    sighting.decoded = vec![Encoding::Base64, Encoding::Gzip];
+    sighting.place =
+        Place::Member { of: Box::new(Place::Staged { path: "lib/x.jar".to_owned() }), name: "a.yml".to_owned() };
+    let style = Style { colour: false, unicode: true };
+    let text = written(&outcome, Format::Text, style);
+    assert!(text.contains("lib/x.jar!a.yml:12:8") && text.contains("characters in base64, gzip; not asked"), "{text}");
+    let lines = written(&outcome, Format::Lines, style);
+    assert!(lines.starts_with("lib/x.jar!a.yml:12:8: high") && lines.ends_with(" in base64, gzip\n"), "{lines}");
+    let where_it_is = " in base64, gzip in lib/x.jar!a.yml:12:8";
+    for format in [Format::Sarif, Format::Gitlab, Format::Github, Format::BitbucketAnnotations] {
+        let text = written(&outcome, format, style);
+        assert!(text.contains(where_it_is), "{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&written(&outcome, Format::Json, style)).unwrap();
+    assert_eq!(json["findings"][0]["decoded"], serde_json::json!(["base64", "gzip"]));
+    assert_eq!(json["findings"][0]["place"]["name"], "a.yml");
+    // Services mark lines of files, and no file has this one.
+    let sarif: serde_json::Value = serde_json::from_str(&written(&outcome, Format::Sarif, style)).unwrap();
+    let location = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(
+        (&location["artifactLocation"]["uri"], &location["region"]["startLine"]),
+        (&"lib/x.jar".into(), &1.into())
+    );
+    assert!(written(&outcome, Format::Github, style).contains("file=lib/x.jar,line=1,col=1"));
 }

@@ -1,16 +1,12 @@
 //! The report for people.
 
-use super::{Report, Scope, Style, counted, escaped, plain, shown_place};
+use super::{Report, Scope, Style, clothes, counted, coverage, escaped, plain, shown_place};
 use crate::model::{Severity, Sighting};
-use crate::scan::Coverage;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Columns of the page.
 const WIDTH: usize = 88;
-
-/// Names of skipped items that are shown; machines get more.
-const NAMES: usize = 3;
 
 /// Other spots of one secret that are shown.
 const SPOTS: usize = 5;
@@ -45,27 +41,18 @@ fn headline(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Resul
         }
     };
     let left = format!("stanch: {what}");
-    let right = format!(
-        "{} ms, {}, {} skipped",
-        report.elapsed.as_millis(),
-        counted(coverage.items, item_word(&report.scope)),
-        coverage.skipped_count()
-    );
+    let items = counted(coverage.scanned.items, report.scope.item());
+    let missed = match coverage.unread.items + coverage.undecodable.items {
+        0 => String::new(),
+        missed => format!(", {missed} not read"),
+    };
+    let size = coverage::size(coverage.scanned.bytes);
+    let right = format!("{items}, {size}, {} skipped{missed}", coverage.skipped().items);
     let painted = if leaks > 0 { paint(style, "1", &left) } else { left.clone() };
     // A long headline leaves no room for the figures beside it.
     match WIDTH.checked_sub(left.chars().count() + right.len()).filter(|room| *room >= 2) {
         Some(room) => writeln!(out, "{painted}{}{right}", " ".repeat(room)),
         None => writeln!(out, "{painted}\n{right:>WIDTH$}"),
-    }
-}
-
-fn item_word(scope: &Scope) -> &'static str {
-    match scope {
-        Scope::Files | Scope::Staged => "file",
-        Scope::Stdin => "stream",
-        Scope::Message => "message",
-        Scope::Range(_) | Scope::History | Scope::Push => "object",
-        Scope::Imported(_) => "place",
     }
 }
 
@@ -98,9 +85,10 @@ fn finding(report: &Report<'_>, sighting: &Sighting, style: Style, out: &mut dyn
     let before = excerpt.find(&shown).and_then(|at| excerpt.get(..at)).map_or(0, |text| text.chars().count());
     let caret = paint(style, severity_colour(sighting.severity), &"^".repeat(shown.chars().count().max(1)));
     let verdict = sighting.verdict.as_ref().map_or("not asked if live", |verdict| verdict.word());
+    let hidden = clothes(sighting).map(|how| format!(" in {how}")).unwrap_or_default();
     writeln!(
         out,
-        "{:>margin$} {bar} {}{caret} {}; {verdict}",
+        "{:>margin$} {bar} {}{caret} {}{hidden}; {verdict}",
         "",
         " ".repeat(before),
         counted(sighting.length as u64, "character")
@@ -141,7 +129,10 @@ fn footer(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<
             report.outcome.excused.iter().map(|(excuse, count)| format!("{count} {}", excuse.words())).collect();
         lines.push(format!("excused: {}", parts.join(", ")));
     }
-    lines.extend(skipped_lines(coverage, style));
+    if coverage.in_scope() != coverage.scanned || coverage.members.items > 0 {
+        lines.push(coverage::sentence(report));
+    }
+    lines.extend(coverage::skipped(coverage, style));
     if let Some(why) = &report.passing_key {
         lines.push(format!("fingerprints hold for this run only: {}", escaped(why, style)));
     }
@@ -161,19 +152,6 @@ fn footer(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<
         writeln!(out)?;
     }
     lines.iter().try_for_each(|line| writeln!(out, "{line}"))
-}
-
-fn skipped_lines(coverage: &Coverage, style: Style) -> Vec<String> {
-    let dots = if style.unicode { ", \u{2026}" } else { ", ..." };
-    coverage
-        .skipped
-        .iter()
-        .map(|(reason, listed)| {
-            let names: Vec<_> = listed.first.iter().take(NAMES).map(|name| escaped(name, style)).collect();
-            let more = if listed.count > NAMES as u64 { dots } else { "" };
-            format!("skipped: {} {} ({}{more})", listed.count, reason.words(), names.join(", "))
-        })
-        .collect()
 }
 
 fn severity_colour(severity: Severity) -> &'static str {

@@ -1,15 +1,20 @@
 //! Turns what was typed into kinds, or says everything that is wrong with it.
 
-use super::detect::{Detect, Match, Progress, SECRET, VALUE, WINDOW};
+use super::catalogue::Catalogue;
+use super::cost::BUDGET;
+use super::detect::{Companion, Detect, Match, Progress, SECRET, VALUE, WINDOW};
 use super::exchange::Exchanges;
-use super::kind::{Conversations, DRIVERS, Kind};
-use super::pattern::{Compiled, literal_within, parse};
+use super::kind::{Background, DRIVERS, Facets, Kind};
+use super::pack::pack;
+use super::pattern::{Compiled, Pattern, literal_within, parse};
 use super::problem::{Places, Problem, Step, suggestion};
 use super::shape::{DetectSpec, Text};
 use super::spec::{FileSpec, KindSpec, options};
 use crate::model::{Confidence, KindId};
 use regex_syntax::hir::Hir;
-use std::path::Path;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use Step::{At, Key};
@@ -35,17 +40,75 @@ pub fn check_file(path: &Path, text: &str) -> Result<Vec<Kind>, Vec<Problem>> {
     }
     let spec: FileSpec =
         serde_yaml::from_str_with_options(text, options()).map_err(|error| vec![Problem::of_yaml(&file, &error)])?;
-    let mut desk = Desk { file, text, places: OnceLock::new(), problems: Vec::new() };
+    let mut desk = Desk::new(path, text);
     desk.check_provider(&spec);
     let kinds: Vec<Kind> =
         spec.kinds.iter().enumerate().filter_map(|(index, kind)| desk.check_kind(&spec, index, kind)).collect();
     if desk.problems.is_empty() { Ok(kinds) } else { Err(desk.problems) }
 }
 
-/// The conversations of one kind of a file.
-pub(super) fn exchanges_of(text: &str, index: usize) -> Option<Exchanges> {
-    let spec: FileSpec = serde_yaml::from_str_with_options(text, options()).ok()?;
-    Exchanges::check(spec.kinds.get(index)?.calls(), &spec.hosts).ok()
+/// Reads and checks rule files that are used together, and with the kinds that are `known`: all of them in one
+/// catalogue.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn check_files(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Catalogue, Vec<Problem>> {
+    let kinds = check_each(known, files)?;
+    known.with(kinds.into_iter().flatten().collect()).map_err(|_| Vec::new())
+}
+
+/// Reads and checks rule files and lays their kinds out as bytes, which [`unpack`](super::unpack) takes in: what the build
+/// does with the rules of the product.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn pack_files(files: &[(PathBuf, String)]) -> Result<Vec<u8>, Vec<Problem>> {
+    let kinds = check_each(&Catalogue::default(), files)?;
+    let texts = files.iter().map(|(_, text)| text.as_str());
+    Ok(pack(&texts.zip(kinds).collect::<Vec<_>>()))
+}
+
+/// The kinds of each file; no two have one name.
+fn check_each(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Vec<Vec<Kind>>, Vec<Problem>> {
+    let (mut kinds, mut problems) = (Vec::new(), Vec::new());
+    let mut owners: BTreeMap<KindId, &Path> = BTreeMap::new();
+    for (path, text) in files {
+        let found = check_file(path, text).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            Vec::new()
+        });
+        let mut desk = Desk::new(path, text);
+        for (index, kind) in found.iter().enumerate() {
+            let at = [Key("kinds"), At(index), Key("id")];
+            if known.find(&kind.id).is_some() {
+                desk.say(&at, format!("the program has a kind {} already", kind.id), "rename this one");
+            } else if let Some(owner) = owners.insert(kind.id.clone(), path) {
+                let message = format!("the kind {} is in {} too", kind.id, owner.display());
+                desk.say(&at, message, "rename one of them, or name one of the files");
+            }
+        }
+        problems.append(&mut desk.problems);
+        kinds.push(found);
+    }
+    if problems.is_empty() { Ok(kinds) } else { Err(problems) }
+}
+
+/// What one kind of a file is besides its looks.
+pub(super) fn facets_of(text: &[u8], index: usize) -> Option<Facets> {
+    let spec: FileSpec = serde_yaml::from_str_with_options(std::str::from_utf8(text).ok()?, options()).ok()?;
+    let kind = spec.kinds.get(index)?;
+    let exchanges = Exchanges::check(kind.calls(), &spec.hosts).ok()?;
+    Some(facets(&spec, kind, exchanges))
+}
+
+fn facets(file: &FileSpec, kind: &KindSpec, exchanges: Exchanges) -> Facets {
+    Facets {
+        provider: file.title.clone(),
+        hosts: file.hosts.clone(),
+        sources: kind.sources.clone(),
+        driver: kind.driver.clone(),
+        exchanges,
+    }
 }
 
 /// Where problems are gathered.
@@ -56,7 +119,11 @@ struct Desk<'t> {
     problems: Vec<Problem>,
 }
 
-impl Desk<'_> {
+impl<'t> Desk<'t> {
+    fn new(path: &Path, text: &'t str) -> Self {
+        Self { file: path.display().to_string(), text, places: OnceLock::new(), problems: Vec::new() }
+    }
+
     fn say(&mut self, at: &[Step<'_>], message: impl Into<String>, remedy: impl Into<String>) {
         let places = self.places.get_or_init(|| Places::of(self.text));
         let (line, column) = places.as_ref().map_or((1, 1), |places| places.find(at));
@@ -102,29 +169,52 @@ impl Desk<'_> {
         let before = self.problems.len();
         let here = [Key("kinds"), At(index)];
         self.check_head(file, &here, spec);
-        self.check_detect(&below(&here, &[Key("detect")]), &spec.detect);
+        let at = below(&here, &[Key("detect")]);
+        let mut detect = Detect::new(spec.detect.clone());
+        self.check_detect(&at, &spec.detect, &detect);
         let exchanges = Exchanges::check(spec.calls(), &file.hosts).map_err(|problems| {
             for problem in problems {
                 self.say_of_exchange(&here, &problem);
             }
         });
-        let kind = Kind {
+        if self.problems.len() == before {
+            self.check_samples(&at, &spec.detect, &detect);
+        }
+        if self.problems.len() == before {
+            self.check_cost(&at, &detect);
+        }
+        detect.forget();
+        Some(Kind {
             id: KindId::new(spec.id.as_str()),
-            provider: file.provider.clone(),
-            provider_title: file.title.clone(),
-            title: spec.title.clone(),
+            title: spec.title.clone().into(),
             severity: spec.severity,
             confidence: spec.confidence.unwrap_or(Confidence::High),
-            hosts: file.hosts.clone(),
-            sources: spec.sources.clone(),
-            driver: spec.driver.clone(),
-            detect: Detect::new(spec.detect.clone()),
-            conversations: Conversations::Checked(exchanges.ok()?),
-        };
-        if self.problems.len() == before {
-            self.check_samples(&below(&here, &[Key("detect")]), &spec.detect, &kind.detect);
+            detect,
+            background: Background::Checked(Box::new(facets(file, spec, exchanges.ok()?))),
+        })
+    }
+
+    /// What a kind costs is within the budget, or its file says why it is not.
+    fn check_cost(&mut self, here: &[Step<'_>], detect: &Detect) {
+        let cost = detect.cost();
+        let sum = format!(
+            "in a megabyte of ordinary text {} literals ({} are allowed) and {} bytes given to patterns ({} are allowed)",
+            cost.literals, BUDGET.literals, cost.searched, BUDGET.searched
+        );
+        match (detect.costly(), cost.is_bearable()) {
+            (None, false) => self.say(
+                &below(here, &[Key("literals")]),
+                format!("the kind is too costly: {sum}"),
+                "choose rarer literals, let the pattern demand more beside them, or say in `costly` why it must be",
+            ),
+            (Some(_), true) => {
+                self.say(&below(here, &[Key("costly")]), format!("the kind is not costly: {sum}"), "leave it out");
+            }
+            (Some(reason), false) if reason.trim().is_empty() => {
+                self.say(&below(here, &[Key("costly")]), "the reason is empty", "say why the kind must cost so much");
+            }
+            _ => {}
         }
-        Some(kind)
     }
 
     /// A conversation's problem starts with its name, which gives its place, and ends with its remedy.
@@ -161,7 +251,7 @@ impl Desk<'_> {
         }
     }
 
-    fn check_detect(&mut self, here: &[Step<'_>], spec: &DetectSpec) {
+    fn check_detect(&mut self, here: &[Step<'_>], spec: &DetectSpec, detect: &Detect) {
         self.check_literals(here, &spec.literals);
         let window = spec.window.unwrap_or(WINDOW);
         if window == 0 || window > WIDEST {
@@ -175,7 +265,7 @@ impl Desk<'_> {
             self.say(&below(here, &[Key("entropy")]), "the entropy is out of range", "choose 0 to 8 bits per byte");
         }
         let at = below(here, &[Key("pattern")]);
-        let groups = match self.check_pattern(&at, &spec.pattern, window.saturating_mul(2)) {
+        let groups = match self.check_pattern(&at, &detect.pattern, window.saturating_mul(2)) {
             Some((hir, compiled)) => {
                 if literal_within(&hir, &spec.literals).is_none() {
                     self.say(
@@ -188,10 +278,10 @@ impl Desk<'_> {
             }
             None => Vec::new(),
         };
-        for (index, pattern) in spec.exclude.iter().enumerate() {
+        for (index, pattern) in detect.exclude.iter().enumerate() {
             self.check_pattern(&below(here, &[Key("exclude"), At(index)]), pattern, usize::MAX);
         }
-        self.check_companions(here, spec, &groups);
+        self.check_companions(here, &detect.companions, &groups);
     }
 
     fn check_literals(&mut self, here: &[Step<'_>], literals: &[String]) {
@@ -208,9 +298,14 @@ impl Desk<'_> {
         }
     }
 
-    /// Compiles a pattern whose matches are at most `longest` bytes.
-    fn check_pattern(&mut self, at: &[Step<'_>], text: &str, longest: usize) -> Option<(Hir, Compiled)> {
-        let hir = match parse(text) {
+    /// A pattern whose matches are at most `longest` bytes, and which can be compiled.
+    fn check_pattern<'p>(
+        &mut self,
+        at: &[Step<'_>],
+        pattern: &'p Pattern,
+        longest: usize,
+    ) -> Option<(Hir, &'p Compiled)> {
+        let hir = match parse(pattern.text()) {
             Ok(hir) => hir,
             Err(why) => {
                 self.say(at, format!("the pattern cannot be read: {why}"), "mend it; `\\` needs single quotes in YAML");
@@ -227,22 +322,21 @@ impl Desk<'_> {
             );
             return None;
         }
-        match Compiled::new(&hir, &[]) {
-            Ok(compiled) => Some((hir, compiled)),
-            Err(why) => {
-                self.say(at, format!("the pattern cannot be compiled: {why}"), "make its counted repetitions smaller");
-                None
-            }
-        }
+        let Some(compiled) = pattern.compiled() else {
+            let why = Compiled::new(&hir).err().unwrap_or_default();
+            self.say(at, format!("the pattern cannot be compiled: {why}"), "make its counted repetitions smaller");
+            return None;
+        };
+        Some((hir, compiled))
     }
 
-    fn check_companions(&mut self, here: &[Step<'_>], spec: &DetectSpec, groups: &[String]) {
-        for (index, companion) in spec.companions.iter().enumerate() {
+    fn check_companions(&mut self, here: &[Step<'_>], companions: &[Companion], groups: &[String]) {
+        for (index, companion) in companions.iter().enumerate() {
             let at = |key| below(here, &[Key("companions"), At(index), Key(key)]);
-            let earlier = spec.companions.iter().take(index).any(|earlier| earlier.name == companion.name);
+            let earlier = companions.iter().take(index).any(|earlier| earlier.name == companion.name);
             if !is_name(&companion.name) {
                 self.say(&at("name"), "the name is not made of a-z, 0-9 and `_`", "write it like `account_id`");
-            } else if earlier || (groups.contains(&companion.name) && companion.name != SECRET) {
+            } else if earlier || (groups.iter().any(|group| *group == companion.name) && companion.name != SECRET) {
                 self.say(&at("name"), "the name is taken by another companion or group", "rename one of them");
             }
             if companion.within == 0 || companion.within > FARTHEST {
@@ -293,7 +387,7 @@ fn matches_of(detect: &Detect, sample: &Text) -> Vec<Match> {
     let text = sample.as_str().as_bytes();
     let mut matches = Vec::new();
     let lower = text.to_ascii_lowercase();
-    let holds = |literal: &String| {
+    let holds = |literal: &Cow<'_, str>| {
         let literal = literal.to_ascii_lowercase();
         lower.windows(literal.len().max(1)).any(|part| part == literal.as_bytes())
     };

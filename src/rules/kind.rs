@@ -1,10 +1,11 @@
 //! A kind: what one type of token looks like and how its provider is spoken to.
 
-use super::check::exchanges_of;
+use super::check::facets_of;
 use super::detect::Detect;
 use super::exchange::Exchanges;
 use super::spec::Source;
 use crate::model::{Companions, Confidence, KindId, Secret, Severity};
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 /// Drivers that the mending wing has code for.
@@ -15,44 +16,79 @@ pub(super) const DRIVERS: [&str; 3] = ["aws-iam", "postgres", "redis"];
 pub struct Kind {
     /// Its name, for instance `stripe.live-secret-key`.
     pub id: KindId,
-    /// Who issues it: the first part of the name.
-    pub provider: String,
-    /// What the provider is called.
-    pub provider_title: String,
     /// What the kind is called.
-    pub title: String,
+    pub title: Cow<'static, str>,
     /// How bad a leak is.
     pub severity: Severity,
     /// How sure a match is.
     pub confidence: Confidence,
-    /// The hosts that its secrets may be sent to; none where the operator names them.
-    pub hosts: Vec<String>,
-    /// Where the facts come from.
-    pub sources: Vec<Source>,
-    /// The driver that speaks to the provider where data does not suffice.
-    pub driver: Option<String>,
     /// What it looks like.
     pub detect: Detect,
-    pub(super) conversations: Conversations,
+    pub(super) background: Background,
 }
 
-/// The conversations of a kind, checked at once or on first use.
+/// What is known of a kind besides its looks, which scanning never needs.
 #[derive(Debug)]
-pub(super) enum Conversations {
+pub(super) enum Background {
     /// Checked.
-    Checked(Exchanges),
-    /// In the text of an embedded rule file, as the kind of this index.
-    Embedded { text: &'static str, index: usize, checked: OnceLock<Exchanges> },
+    Checked(Box<Facets>),
+    /// In the text of an embedded rule file, as the kind of this index; read on first use.
+    Embedded { text: &'static [u8], index: usize, read: OnceLock<Box<Facets>> },
+}
+
+/// The provider's name, where secrets may be sent, where the facts come from, and the conversations.
+#[derive(Debug, Default)]
+pub(super) struct Facets {
+    pub(super) provider: String,
+    pub(super) hosts: Vec<String>,
+    pub(super) sources: Vec<Source>,
+    pub(super) driver: Option<String>,
+    pub(super) exchanges: Exchanges,
 }
 
 impl Kind {
-    /// How its provider is spoken to. Scanning never needs it, so embedded rules are read that far on first use.
+    /// Who issues it: the first part of the name.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        self.id.as_str().split_once('.').map_or("", |(provider, _)| provider)
+    }
+
+    /// What the provider is called.
+    #[must_use]
+    pub fn provider_title(&self) -> &str {
+        &self.facets().provider
+    }
+
+    /// The hosts that its secrets may be sent to; none where the operator names them.
+    #[must_use]
+    pub fn hosts(&self) -> &[String] {
+        &self.facets().hosts
+    }
+
+    /// Where the facts come from.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        &self.facets().sources
+    }
+
+    /// The driver that speaks to the provider where data does not suffice.
+    #[must_use]
+    pub fn driver(&self) -> Option<&str> {
+        self.facets().driver.as_deref()
+    }
+
+    /// How its provider is spoken to.
+    #[must_use]
     pub fn exchanges(&self) -> &Exchanges {
-        match &self.conversations {
-            Conversations::Checked(exchanges) => exchanges,
-            // A test checks every embedded rule; one that failed would give its kind no abilities.
-            Conversations::Embedded { text, index, checked } => {
-                checked.get_or_init(|| exchanges_of(text, *index).unwrap_or_default())
+        &self.facets().exchanges
+    }
+
+    fn facets(&self) -> &Facets {
+        match &self.background {
+            Background::Checked(facets) => facets,
+            // The build checks every embedded rule; one that failed would give its kind no abilities.
+            Background::Embedded { text, index, read } => {
+                read.get_or_init(|| facets_of(text, *index).map(Box::new).unwrap_or_default())
             }
         }
     }
@@ -79,6 +115,6 @@ impl Kind {
     /// The length of its longest literal: the longer, the more specific the kind.
     #[must_use]
     pub fn longest_literal(&self) -> usize {
-        self.detect.literals().iter().map(String::len).max().unwrap_or(0)
+        self.detect.literals().iter().map(|literal| literal.len()).max().unwrap_or(0)
     }
 }

@@ -1,22 +1,34 @@
-//! What tokens look like and how their providers are spoken to: YAML, checked into kinds.
+//! What tokens look like and how their providers are spoken to: YAML, checked into kinds. The build takes this room in
+//! by path, so that what is embedded and what an operator brings are checked by the same code; only what the build
+//! makes is left out there (`embedded`).
 
 mod catalogue;
 mod check;
 mod checksum;
+mod cost;
 mod detect;
+#[cfg(embedded)]
+mod embedded;
 pub mod exchange;
+pub mod facts;
 mod filter;
 mod kind;
+mod pack;
 mod pattern;
 mod problem;
+mod reference;
 mod shape;
 mod spec;
 pub mod template;
 
-pub use catalogue::{Catalogue, builtin};
-pub use check::check_file;
+pub use catalogue::Catalogue;
+pub use check::{check_file, check_files, pack_files};
+pub use cost::{BUDGET, Cost};
 pub use detect::{Detect, Match, Progress};
+#[cfg(embedded)]
+pub use embedded::builtin;
 pub use kind::Kind;
+pub use pack::unpack;
 pub use problem::Problem;
 pub use shape::{Checksum, Sort};
 pub use spec::{Mark, Source};

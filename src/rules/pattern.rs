@@ -4,18 +4,19 @@ use crate::model::Span;
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input, PatternID};
 use regex_syntax::hir::{Class, Hir, HirKind};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A pattern that is compiled on first use.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    text: String,
+    text: Cow<'static, str>,
     compiled: OnceLock<Option<Compiled>>,
 }
 
 impl Pattern {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub(super) fn new(text: impl Into<Cow<'static, str>>) -> Self {
         Self { text: text.into(), compiled: OnceLock::new() }
     }
 
@@ -23,45 +24,31 @@ impl Pattern {
         &self.text
     }
 
-    /// The compiled pattern.
-    pub(super) fn compiled(&self) -> Option<&Compiled> {
-        self.compiled_around(&[])
+    /// Lets go of what was compiled.
+    pub(super) fn forget(&mut self) {
+        self.compiled = OnceLock::new();
     }
 
-    /// The compiled pattern, where every match holds one of these literals. Rules are checked before they are used, so there always is one.
-    pub(super) fn compiled_around(&self, literals: &[String]) -> Option<&Compiled> {
-        self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?, literals).ok()).as_ref()
+    /// The compiled pattern. Rules are checked before they are used, so there always is one.
+    pub(super) fn compiled(&self) -> Option<&Compiled> {
+        self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?).ok()).as_ref()
     }
 }
 
-/// A compiled pattern, its measures and the names of its groups.
+/// A compiled pattern and the names of its groups.
 #[derive(Debug)]
 pub(super) struct Compiled {
     regex: Regex,
-    longest: usize,
-    literal_within: usize,
     groups: Vec<(String, usize)>,
 }
 
 impl Compiled {
-    pub(super) fn new(hir: &Hir, literals: &[String]) -> Result<Self, String> {
+    pub(super) fn new(hir: &Hir) -> Result<Self, String> {
         let config = Regex::config().utf8_empty(false).nfa_size_limit(Some(16 << 20));
         let regex = Regex::builder().configure(config).build_from_hir(hir).map_err(|error| error.to_string())?;
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let groups = names.filter_map(|(index, name)| Some((name?.to_owned(), index))).collect();
-        let longest = hir.properties().maximum_len().unwrap_or(usize::MAX);
-        let literal_within = literal_within(hir, literals).map_or(longest, |within| within.min(longest));
-        Ok(Self { regex, longest, literal_within, groups })
-    }
-
-    /// The length in bytes of the longest text it matches.
-    pub(super) fn longest(&self) -> usize {
-        self.longest
-    }
-
-    /// At most how many bytes after the start of a match a literal of it ends.
-    pub(super) fn literal_within(&self) -> usize {
-        self.literal_within
+        Ok(Self { regex, groups })
     }
 
     /// The first match that lies in `range`; what is around `range` is seen by look-around.
@@ -111,8 +98,8 @@ const ALTERNATIVES: usize = 512;
 
 /// If it can be shown that every match holds one of the literals, in upper or lower case: at most how many bytes after
 /// the start of the match such a literal ends.
-pub(super) fn literal_within(hir: &Hir, literals: &[String]) -> Option<usize> {
-    let literals: Vec<Vec<u8>> = literals.iter().map(|text| text.to_ascii_lowercase().into_bytes()).collect();
+pub(super) fn literal_within(hir: &Hir, literals: &[impl AsRef<str>]) -> Option<usize> {
+    let literals: Vec<Vec<u8>> = literals.iter().map(|text| text.as_ref().to_ascii_lowercase().into_bytes()).collect();
     guarantee(hir, &literals)
 }
 
@@ -161,7 +148,7 @@ fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
 }
 
 /// Every text that the expression matches, in lower case, if they are few.
-fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+pub(super) fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let mut texts = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
         HirKind::Literal(literal) => vec![literal.0.to_ascii_lowercase()],
@@ -200,7 +187,7 @@ fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     (!texts.is_empty() && texts.len() <= 40).then_some(texts)
 }
 
-fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     if heads.len() * tails.len() > ALTERNATIVES {
         return None;
     }
@@ -257,7 +244,6 @@ mod tests {
         assert_eq!(compiled.find(b"-abc-", 1..4), Some(Span { start: 1, end: 4 }));
         assert_eq!(compiled.find("ab\u{e4}".as_bytes(), 0..4), None);
         assert_eq!(compiled.find(b"\xffabc\xff", 0..5), Some(Span { start: 1, end: 4 }));
-        assert_eq!(compiled.longest(), 3);
     }
 
     #[test]

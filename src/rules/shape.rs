@@ -1,5 +1,4 @@
-//! The part of a rule file that says what a token looks like, as typed. The build reads it too, so this file mentions
-//! nothing else of the crate.
+//! The part of a rule file that says what a token looks like, as typed.
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use std::fmt;
@@ -33,6 +32,9 @@ pub(super) struct DetectSpec {
     /// What is looked for near the match.
     #[serde(default)]
     pub companions: Vec<CompanionSpec>,
+    /// Why looking for it may cost more than the budget.
+    #[serde(default)]
+    pub costly: Option<String>,
     /// Texts that must match.
     #[serde(default)]
     pub examples: Vec<Text>,
@@ -57,7 +59,7 @@ pub(super) struct CompanionSpec {
 }
 
 /// A checksum whose algorithm is published or was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checksum {
     /// CRC-32 in base 62 at the end of `ghp_`, `gho_`, `ghu_`, `ghr_` and classic `ghs_` tokens.
@@ -71,7 +73,7 @@ pub enum Checksum {
 }
 
 /// A sort of character.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sort {
     /// `0` to `9`.

@@ -1,9 +1,10 @@
 //! What another scanner found, looked at with our own engine: the same kind, the same fingerprint and the same words as if
 //! we had found it; and a kind of its own where our rules do not know it.
 
+use super::coverage::Unread;
 use super::excerpt::occurrences;
 use super::pipeline::{Collected, Seen, Taken};
-use super::tally::{Tally, Unread};
+use super::tally::Tally;
 use super::{Gap, Outcome, Scanner};
 use crate::decode;
 use crate::engine::Scratch;
@@ -47,7 +48,7 @@ impl<'s> Following<'s> {
     pub fn miss(&mut self, gap: Gap) {
         let what = self.scanner.masked(&gap.what, &mut self.scratch).unwrap_or(gap.what);
         let gap = Gap { what, remedy: gap.remedy };
-        self.tally.add(Err(Unread::Gap(gap)));
+        self.tally.add(Err(Unread::Gap(gap, 0)));
     }
 
     /// Follows leads into the content that they are about. Those that cannot be found in it are given back.
@@ -203,6 +204,7 @@ fn pin(text: &[u8], span: Span, lead: &Lead, told: &Told) -> Option<Taken> {
         shown: Masked::of(&secret, 0),
         secret,
         companions: Companions::default(),
+        decoded: Vec::new(),
     })
 }
 

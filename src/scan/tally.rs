@@ -1,10 +1,10 @@
 //! Adds up what the threads saw. Every sum is the same in whatever order its parts come.
 
 use super::Outcome;
+use super::coverage::{Amount, Coverage, Gap, Listed, Unread};
 use super::pipeline::{Leak, Seen};
 use super::stop::Cut;
 use crate::model::{Confidence, Fingerprint, KindId, LineColumn, Place, Severity, Span};
-use crate::source::{SkipReason, SourceError};
 use crate::suppress::Excuse;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -16,42 +16,8 @@ const MOST_SECRETS: usize = 50_000;
 /// Spots of one secret that are kept.
 const MOST_SPOTS: usize = 100;
 
-/// Names that are kept of what was skipped, and gaps that are kept.
-const MOST_NAMES: usize = 1_000;
-
-/// How many there were, and the first of them in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Listed<T: Ord> {
-    /// How many in all.
-    pub count: u64,
-    /// The first of them.
-    pub first: BTreeSet<T>,
-}
-
-impl<T: Ord> Default for Listed<T> {
-    fn default() -> Self {
-        Self { count: 0, first: BTreeSet::new() }
-    }
-}
-
-impl<T: Ord> Listed<T> {
-    fn add(&mut self, item: T) {
-        self.count += 1;
-        self.first.insert(item);
-        if self.first.len() > MOST_NAMES {
-            self.first.pop_last();
-        }
-    }
-}
-
-/// Something that should have been read and was not.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Gap {
-    /// What, and why not.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: Option<String>,
-}
+/// Objects in which the first look found something that are kept until the second one.
+const MOST_PROBED: usize = 1_000;
 
 /// A hit that was excused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -66,68 +32,22 @@ pub struct Pardon {
     pub excuse: Excuse,
 }
 
-impl Gap {
-    /// From the error and its causes.
-    #[must_use]
-    pub fn of(error: &SourceError) -> Self {
-        Self { what: error.in_words(), remedy: error.remedy().map(ToOwned::to_owned) }
-    }
-}
+/// Which of two leaks of one secret stands for it: the surer and graver kind, then the older place, and of those of one
+/// object the one that its source named first.
+type Rank = (Reverse<Confidence>, Reverse<Severity>, KindId, (u8, i64, bool), Place, Span);
 
-/// An item that gave nothing, in words that may be shown.
-#[derive(Debug)]
-pub(super) enum Unread {
-    /// Left out on purpose.
-    Skipped(SkipReason, String),
-    /// Not read.
-    Gap(Gap),
-}
-
-/// What was read, what was left out on purpose, and what could not be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    /// Files, blobs and messages that were scanned.
-    pub items: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Left out on purpose.
-    pub skipped: BTreeMap<SkipReason, Listed<String>>,
-    /// Not read.
-    pub gaps: Listed<Gap>,
-}
-
-impl Coverage {
-    /// True when everything was read, except what was left out on purpose.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.gaps.count == 0
-    }
-
-    /// True when nothing that has content was left out either.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.is_complete() && !self.skipped.keys().any(|reason| reason.hides_content())
-    }
-
-    /// How many items were left out on purpose.
-    #[must_use]
-    pub fn skipped_count(&self) -> u64 {
-        self.skipped.values().map(|listed| listed.count).sum()
-    }
-}
-
-/// Which of two leaks of one secret stands for it: the surer and graver kind, then the older place.
-type Rank = (Reverse<Confidence>, Reverse<Severity>, KindId, (u8, i64), Place, Span);
-
-fn rank(leak: &Leak) -> Rank {
+fn rank(leak: &Leak, again: bool) -> Rank {
     let sighting = &leak.sighting;
-    let age = match sighting.place.outermost() {
+    let (sort, time) = match sighting.place.outermost() {
         Place::Commit { time, .. } => (0, *time),
         Place::Message { .. } | Place::Reference { .. } => (1, 0),
         Place::Object { .. } => (2, 0),
+        // What git keeps for itself tells what somebody did; where it came from says more.
+        Place::File { path } if path.starts_with(".git/") || path.contains("/.git/") => (3, 0),
         _ => (0, 0),
     };
     let kind = sighting.kind.clone();
+    let age = (sort, time, again);
     (Reverse(sighting.confidence), Reverse(sighting.severity), kind, age, sighting.place.clone(), sighting.span)
 }
 
@@ -138,6 +58,26 @@ struct Entry {
     spots: BTreeSet<(Place, LineColumn)>,
 }
 
+/// Something that was met on the walk.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// What one blob gave.
+    Seen(Seen),
+    /// What a blob gave that was counted before.
+    Again(Seen),
+    /// What the first look at an object gave. It counts if there is no second one.
+    Probe(Seen),
+    /// An item that gave nothing.
+    Unread(Unread),
+    /// Items with nothing in them.
+    Quiet {
+        /// How many.
+        items: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+}
+
 /// The sum so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -146,22 +86,54 @@ pub(super) struct Tally {
     coverage: Coverage,
     excused: BTreeMap<Excuse, u64>,
     pardons: Listed<Pardon>,
+    /// What first looks gave, in case that the walk ends before the second ones.
+    probed: Vec<Seen>,
+    /// The bytes of all first looks.
+    probed_bytes: u64,
     /// Why the walk was ended before its end.
     pub(super) cut: Option<Cut>,
 }
 
 impl Tally {
+    /// How much was met so far.
+    pub(super) fn met(&self) -> Amount {
+        let mut met = self.coverage.in_scope();
+        // What was looked at for the first time is counted later.
+        met.bytes = met.bytes.max(self.probed_bytes);
+        met
+    }
+
+    pub(super) fn meet(&mut self, met: Met) {
+        match met {
+            Met::Seen(seen) => self.add_seen(seen),
+            Met::Again(seen) => self.add_found(seen, true),
+            Met::Probe(seen) => {
+                self.probed_bytes = self.probed_bytes.saturating_add(seen.bytes);
+                if seen.is_loud() && self.probed.len() < MOST_PROBED {
+                    self.probed.push(seen);
+                }
+            }
+            Met::Unread(unread) => self.add(Err(unread)),
+            Met::Quiet { items, bytes } => {
+                self.coverage.scanned += Amount { items, bytes };
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, seen: Result<Seen, Unread>) {
         match seen {
             Ok(seen) => self.add_seen(seen),
-            Err(Unread::Skipped(reason, name)) => self.coverage.skipped.entry(reason).or_default().add(name),
-            Err(Unread::Gap(gap)) => self.coverage.gaps.add(gap),
+            Err(unread) => self.coverage.add(unread),
         }
     }
 
     fn add_seen(&mut self, seen: Seen) {
-        self.coverage.items += 1;
-        self.coverage.bytes += seen.bytes;
+        self.coverage.add_read(seen.bytes, seen.members, seen.undecodable);
+        self.add_found(Seen { undecodable: Vec::new(), ..seen }, false);
+    }
+
+    /// What was found, without what was read.
+    fn add_found(&mut self, seen: Seen, again: bool) {
         for pardon in seen.excused {
             *self.excused.entry(pardon.excuse).or_default() += 1;
             self.pardons.add(pardon);
@@ -171,12 +143,12 @@ impl Tally {
             self.coverage.gaps.add(Gap { what, remedy: Some("scan it alone, or exclude it".to_owned()) });
         }
         for leak in seen.leaks {
-            self.add_leak(leak);
+            self.add_leak(leak, again);
         }
     }
 
-    fn add_leak(&mut self, leak: Leak) {
-        let rank = rank(&leak);
+    fn add_leak(&mut self, leak: Leak, again: bool) {
+        let rank = rank(&leak, again);
         let spot = (leak.sighting.place.clone(), leak.sighting.at);
         match self.secrets.get_mut(&leak.sighting.fingerprint) {
             Some(entry) => {
@@ -200,6 +172,9 @@ impl Tally {
     }
 
     pub(super) fn finish(mut self) -> Outcome {
+        if self.cut.is_some() {
+            std::mem::take(&mut self.probed).into_iter().for_each(|seen| self.add_seen(seen));
+        }
         if self.too_many {
             let what = format!("there are more than {MOST_SECRETS} different secrets: the others are not listed");
             self.coverage.gaps.add(Gap { what, remedy: Some("scan parts of it, or exclude paths".to_owned()) });

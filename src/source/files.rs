@@ -1,10 +1,14 @@
 //! Files and directories: everything below a path except `.git`, whatever ignore files say.
 
+mod buffer;
+
 use super::{Blob, Limits, Missed, SkipReason, Source, SourceError, Visit};
 use crate::model::Place;
+use buffer::{Buffer, Filled};
 use ignore::{DirEntry, WalkBuilder, WalkState};
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::Seek as _;
 use std::ops::ControlFlow;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,92 +74,129 @@ impl Files {
     fn named(&self, path: &Path) -> Option<String> {
         self.base.as_ref()?.named(path)
     }
-}
 
-impl Files {
-    /// A file, pipe or device that was named: binary or not, it is read, and what cannot be read whole is a gap.
-    fn read_named(&self, path: &Path, visit: &Visit<'_>) -> ControlFlow<()> {
-        let place = place_of(path);
-        let limit = self.limits.largest_bytes;
-        let over = |place: &Place| Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit }));
-        // Of a pipe or device the size is not known before it is read.
-        if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > limit) {
-            return visit(over(&place));
+    /// The directories that are walked, without those that lie in others, and the things that are read by name. What was
+    /// named is not read a second time on the way.
+    fn parts(&self) -> Parts<'_> {
+        let mut parts = Parts { roots: Vec::new(), named: Vec::new(), met: HashSet::new() };
+        let mut whole: Vec<(PathBuf, &PathBuf)> = Vec::new();
+        for path in &self.paths {
+            // Where that cannot be had, the path is taken for one of its own.
+            let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            match path.is_dir() {
+                true if !whole.iter().any(|(other, _)| canonical.starts_with(other)) => {
+                    whole.retain(|(other, _)| !other.starts_with(&canonical));
+                    whole.push((canonical, path));
+                }
+                false if parts.met.insert(canonical) => parts.named.push(path),
+                true | false => {}
+            }
         }
-        let mut bytes = Vec::new();
-        match read_up_to(path, limit, &mut bytes) {
-            Ok(()) if bytes.len() as u64 > limit => visit(over(&place)),
-            Ok(()) => visit(Ok(Blob::new(place, &bytes).below(self.named(path)))),
-            Err(source) => visit(Err(unread(&place, source))),
+        // As the walk will call them.
+        let below = |named: &PathBuf| {
+            let (top, given) = whole.iter().find(|(top, _)| named.starts_with(top))?;
+            Some(given.join(named.strip_prefix(top).ok()?))
+        };
+        parts.met = parts.met.iter().filter_map(below).collect();
+        parts.roots = whole.into_iter().map(|(_, path)| Root::new(path, self.named(path))).collect();
+        parts
+    }
+
+    /// Reads an opened file and hands it out. What is too large to be read at once, but holds others, is handed out as it
+    /// is, with its start.
+    fn hand_out(
+        &self,
+        path: &Path,
+        place: Place,
+        from_top: Option<String>,
+        buffer: &mut Buffer,
+        visit: &Visit<'_>,
+    ) -> ControlFlow<()> {
+        let unread =
+            |place: &Place, source| Err(Missed::Unread(SourceError::Read { place: place.to_string(), source }));
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(source) => return visit(unread(&place, source)),
+        };
+        match buffer.fill(&file, self.limits.largest_bytes) {
+            Ok(Filled::Whole) => visit(Ok(Blob::new(place, buffer.bytes()).below(from_top))),
+            Ok(Filled::Start { size }) if self.limits.can_be_streamed(buffer.bytes(), place.path()) => {
+                match (&file).rewind() {
+                    Ok(()) => {
+                        let blob = Blob::new(place, buffer.bytes()).below(from_top);
+                        visit(Ok(Blob { file: Some(&file), ..blob }))
+                    }
+                    Err(_) => visit(Err(self.limits.too_large(&place, size))), // a pipe
+                }
+            }
+            Ok(Filled::Start { size }) => visit(Err(self.limits.too_large(&place, size))),
+            Err(source) => visit(unread(&place, source)),
         }
     }
 
     /// A file met on the way.
-    fn read_entry(&self, entry: &DirEntry, buffer: &mut Vec<u8>, visit: &Visit<'_>) -> ControlFlow<()> {
-        let kind = entry.file_type();
-        if kind.is_some_and(|kind| kind.is_dir()) {
+    fn entry(&self, parts: &Parts<'_>, entry: &DirEntry, buffer: &mut Buffer, visit: &Visit<'_>) -> ControlFlow<()> {
+        let (kind, path) = (entry.file_type(), entry.path());
+        if kind.is_some_and(|kind| kind.is_dir()) || (!parts.met.is_empty() && parts.met.contains(path)) {
             return ControlFlow::Continue(());
         }
-        let place = place_of(entry.path());
-        let skip = |place, reason| visit(Err(Missed::Skipped { place, reason }));
+        let place = place_of(path);
         if !kind.is_some_and(|kind| kind.is_file()) {
-            return skip(place, SkipReason::NotAFile);
+            return visit(Err(Missed::Skipped { place, reason: SkipReason::NotAFile, bytes: 0 }));
         }
-        let size = match entry.metadata() {
-            Ok(metadata) => metadata.len(),
-            Err(source) => return visit(Err(Missed::Unread(SourceError::Walk { source }))),
-        };
-        let from_top = self.named(entry.path());
-        if let Some(reason) = self.limits.refuse(from_top.as_deref().unwrap_or(place.path()), size) {
-            return skip(place, reason);
+        let from_top = parts.path_from_top(path).filter(|from_top| from_top != place.path());
+        if self.limits.exclusions.cover(from_top.as_deref().unwrap_or(place.path())) {
+            let bytes = entry.metadata().map_or(0, |about| about.len());
+            return visit(Err(Missed::Skipped { place, reason: SkipReason::Excluded, bytes }));
         }
-        buffer.clear();
-        // At once, instead of by growing; where that fails, so does reading, with words.
-        let _room = usize::try_from(size).is_ok_and(|size| buffer.try_reserve(size.saturating_add(1)).is_ok());
-        if let Err(source) = read_up_to(entry.path(), self.limits.largest_bytes, buffer) {
-            return visit(Err(unread(&place, source)));
+        self.hand_out(path, place, from_top, buffer, visit)
+    }
+}
+
+impl Files {
+    /// A directory that is one thing.
+    fn image(&self, parts: &Parts<'_>, path: &Path, visit: &Visit<'_>) -> ControlFlow<()> {
+        let place = place_of(path);
+        let from_top = parts.path_from_top(path).filter(|from_top| from_top != place.path());
+        if self.limits.exclusions.cover(from_top.as_deref().unwrap_or(place.path())) {
+            return visit(Err(Missed::Skipped { place, reason: SkipReason::Excluded, bytes: 0 }));
         }
-        if buffer.len() as u64 > self.limits.largest_bytes {
-            return skip(place, SkipReason::TooLarge); // it grew while it was read
-        }
-        let flow = match self.limits.refuse_content(buffer) {
-            Some(reason) => skip(place, reason),
-            None => visit(Ok(Blob::new(place, buffer).below(from_top))),
-        };
-        buffer.shrink_to(KEPT_BYTES);
-        flow
+        visit(Ok(Blob { folder: Some(path), ..Blob::new(place, &[]).below(from_top) }))
     }
 }
 
 impl Source for Files {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
-        let mut directories = Vec::new();
-        for path in &self.paths {
-            if path.is_dir() {
-                // With a slash at its end, a link to a directory is the directory.
-                directories.push(path.join(""));
-            } else if self.read_named(path, visit).is_break() {
+        let parts = self.parts();
+        let mut buffer = Buffer::default();
+        for path in &parts.named {
+            // It was asked for: no exclusion holds, and of a pipe or device all is read.
+            if self.hand_out(path, place_of(path), self.named(path), &mut buffer, visit).is_break() {
                 return Ok(());
             }
         }
-        let Some((first, others)) = directories.split_first() else { return Ok(()) };
-        let mut walk = WalkBuilder::new(first);
+        let Some((first, others)) = parts.roots.split_first() else { return Ok(()) };
+        let mut walk = WalkBuilder::new(&first.path);
         for other in others {
-            walk.add(other);
+            walk.add(&other.path);
         }
         walk.standard_filters(false).follow_links(false).threads(self.jobs);
         walk.filter_entry(|entry| !is_git_directory(entry));
         let stopped = AtomicBool::new(false);
         walk.build_parallel().run(|| {
-            let mut buffer = Vec::new();
-            let stopped = &stopped;
+            let mut buffer = Buffer::default();
+            let (stopped, parts) = (&stopped, &parts);
             Box::new(move |entry| {
                 if stopped.load(Ordering::Relaxed) {
                     return WalkState::Quit;
                 }
                 let flow = match entry {
-                    Ok(entry) => self.read_entry(&entry, &mut buffer, visit),
-                    Err(source) => visit(Err(Missed::Unread(SourceError::Walk { source }))),
+                    Ok(entry) if is_image(&entry) => match self.image(parts, entry.path(), visit) {
+                        ControlFlow::Continue(()) => return WalkState::Skip,
+                        ControlFlow::Break(()) => ControlFlow::Break(()),
+                    },
+                    Ok(entry) => self.entry(parts, &entry, &mut buffer, visit),
+                    Err(error) => visit(Err(Missed::Unread(not_walked(error)))),
                 };
                 if flow.is_break() {
                     stopped.store(true, Ordering::Relaxed);
@@ -168,8 +209,47 @@ impl Source for Files {
     }
 }
 
+/// What is read, by the way it is come to.
+struct Parts<'a> {
+    roots: Vec<Root>,
+    named: Vec<&'a PathBuf>,
+    /// Those of the named that are met on the way as well.
+    met: HashSet<PathBuf>,
+}
+
+impl Parts<'_> {
+    /// The path from the top of the repository.
+    fn path_from_top(&self, path: &Path) -> Option<String> {
+        let shown = path.to_string_lossy();
+        let (root, rest) = self.roots.iter().find_map(|root| Some((root, shown.strip_prefix(root.shown.as_str())?)))?;
+        Some(format!("{}{rest}", root.from_top.as_ref()?))
+    }
+}
+
+/// A directory that is walked.
+struct Root {
+    /// With a slash at its end: so a link to a directory is the directory.
+    path: PathBuf,
+    shown: String,
+    /// What stands for it in paths from the top.
+    from_top: Option<String>,
+}
+
+impl Root {
+    fn new(path: &Path, from_top: Option<String>) -> Self {
+        let path = path.join("");
+        let shown = path.to_string_lossy().into_owned();
+        let from_top = from_top.map(|top| if top.is_empty() { top } else { format!("{top}/") });
+        Self { path, shown, from_top }
+    }
+}
+
 fn is_git_directory(entry: &DirEntry) -> bool {
     entry.depth() > 0 && entry.file_name() == ".git" && entry.file_type().is_some_and(|kind| kind.is_dir())
+}
+
+fn is_image(entry: &DirEntry) -> bool {
+    entry.file_type().is_some_and(|kind| kind.is_dir()) && super::image::is_image(entry.path())
 }
 
 fn place_of(path: &Path) -> Place {
@@ -178,15 +258,24 @@ fn place_of(path: &Path) -> Place {
     Place::File { path: shown.to_owned() }
 }
 
-/// What a thread keeps of its buffer between files.
-const KEPT_BYTES: usize = 1 << 20;
-
-fn unread(place: &Place, source: std::io::Error) -> Missed {
-    Missed::Unread(SourceError::Read { place: place.to_string(), source })
-}
-
-fn read_up_to(path: &Path, limit: u64, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(bytes).map(drop)
+/// What could not be walked, by its path.
+fn not_walked(error: ignore::Error) -> SourceError {
+    let mut place = None;
+    let mut error = error;
+    loop {
+        error = match (error, place.take()) {
+            (ignore::Error::WithDepth { err, .. }, before) => {
+                place = before;
+                *err
+            }
+            (ignore::Error::WithPath { path, err }, _) => {
+                place = Some(place_of(&path).to_string());
+                *err
+            }
+            (ignore::Error::Io(source), Some(place)) => return SourceError::Read { place, source },
+            (source, _) => return SourceError::Walk { source },
+        };
+    }
 }
 
 #[cfg(test)]
@@ -200,9 +289,11 @@ mod tests {
         source
             .walk(&|item| {
                 let text = match item {
+                    Ok(blob) if blob.file.is_some() => format!("streamed {} {}", blob.place, blob.size()),
                     Ok(blob) => format!("read {} {}", blob.place, blob.bytes.len()),
-                    Err(Missed::Skipped { place, reason }) => format!("{} {place}", reason.words()),
+                    Err(Missed::Skipped { place, reason, .. }) => format!("{} {place}", reason.words()),
                     Err(Missed::Unread(error)) => format!("unread {error}"),
+                    Err(quiet @ Missed::Quiet { .. }) => format!("{quiet:?}"),
                 };
                 seen.lock().unwrap().insert(text);
                 ControlFlow::Continue(())
@@ -226,21 +317,23 @@ mod tests {
         std::os::unix::fs::symlink("big", at("link")).unwrap();
         let limits = Limits {
             largest_bytes: 100,
-            binary: false,
             exclusions: crate::source::Exclusions::new(&["*.lock".to_owned()]).unwrap(),
+            streamed: |_, name| name.ends_with(".zip"),
         };
+        std::fs::write(at("big.zip"), vec![b'z'; 300]).unwrap();
         let source = Files::new(vec![world.path().to_owned()], limits, 2).unwrap();
         let root = format!("{}/", world.path().display());
         let seen: Vec<String> = walked(&source).into_iter().map(|line| line.replace(&root, "")).collect();
         assert_eq!(
             seen,
             [
-                "binary blob.bin",
                 "excluded notes.lock",
                 "not a file link",
                 "read .gitignore 5",
+                "read blob.bin 2",
                 "read deep/.hidden/env 3",
-                "too large big"
+                "streamed big.zip 300",
+                "unread big is larger than the limit of 100 bytes"
             ]
         );
     }
@@ -274,6 +367,34 @@ mod tests {
         source.walk(&visit).unwrap();
         let (read, gone) = seen.into_inner().unwrap();
         assert!(read == 1 && gone > 0, "{read} read, {gone} gone");
+    }
+
+    #[test]
+    fn what_is_named_twice_is_read_once() {
+        let world = tempfile::tempdir().unwrap();
+        let at = |name: &str| world.path().join(name);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::fs::write(at("a/one"), "1").unwrap();
+        std::fs::write(at("a/b/two"), "2").unwrap();
+        std::os::unix::fs::symlink("a/b", at("link")).unwrap();
+        let orders = [
+            vec![at("a"), at("a/b"), at("a/one"), at("a/./one"), at("link")],
+            vec![at("link"), at("a/b/two"), at("a/one"), at("a/b/../b"), at("a")],
+            vec![at("a/b/two"), at("."), at("a")],
+        ];
+        for paths in orders {
+            let source = Files::new(paths.clone(), Limits::default(), 2).unwrap().below(world.path());
+            let read = Mutex::new(Vec::new());
+            let visit = |item: Result<Blob<'_>, Missed>| {
+                read.lock().unwrap().extend(item.ok().map(|blob| (blob.bytes.to_vec(), blob.path().to_owned())));
+                ControlFlow::Continue(())
+            };
+            source.walk(&visit).unwrap();
+            let mut read = read.into_inner().unwrap();
+            read.sort();
+            let expected = [(b"1".to_vec(), "a/one".to_owned()), (b"2".to_vec(), "a/b/two".to_owned())];
+            assert_eq!(read, expected, "{paths:?}");
+        }
     }
 
     #[test]

@@ -1,56 +1,57 @@
 //! What a source leaves out on purpose.
 
-use super::{SkipReason, SourceError};
+use super::{Missed, SkipReason, SourceError};
+use crate::model::Place;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-
-/// Bytes that are looked at to tell text from binary, as git does.
-const SNIFFED: usize = 8_000;
 
 /// How much is read, and what is not.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Items with more bytes are left out.
+    /// What has more bytes is not read.
     pub largest_bytes: u64,
-    /// Whether binary content is read too.
-    pub binary: bool,
     /// Paths that are left out.
     pub exclusions: Exclusions,
+    /// True for a start, and a name, of something that can be read piece by piece however large it is.
+    pub streamed: fn(&[u8], &str) -> bool,
 }
 
 impl Limits {
     /// The limit without any configuration: 100 MB.
     pub const LARGEST_BYTES: u64 = 100_000_000;
 
-    /// Decides by path and size, before anything is read.
+    /// Decides by path and size, before anything is read: what is excluded is left out, and what is too large is a gap.
     #[must_use]
-    pub fn refuse(&self, path: &str, size: u64) -> Option<SkipReason> {
+    pub fn refuse(&self, place: &Place, path: &str, bytes: u64) -> Option<Missed> {
         if self.exclusions.cover(path) {
-            Some(SkipReason::Excluded)
-        } else if size > self.largest_bytes {
-            Some(SkipReason::TooLarge)
+            Some(Missed::Skipped { place: place.clone(), reason: SkipReason::Excluded, bytes })
         } else {
-            None
+            self.refuse_size(place, bytes)
         }
     }
 
-    /// Decides by content.
+    /// Decides by size alone.
     #[must_use]
-    pub fn refuse_content(&self, bytes: &[u8]) -> Option<SkipReason> {
-        (!self.binary && looks_binary(bytes)).then_some(SkipReason::Binary)
+    pub fn refuse_size(&self, place: &Place, bytes: u64) -> Option<Missed> {
+        (bytes > self.largest_bytes).then(|| self.too_large(place, bytes))
+    }
+
+    /// The gap that something too large is.
+    #[must_use]
+    pub fn too_large(&self, place: &Place, bytes: u64) -> Missed {
+        Missed::Unread(SourceError::OverLimit { place: place.to_string(), bytes, limit: self.largest_bytes })
+    }
+
+    /// True when something too large to be read at once can be read piece by piece.
+    #[must_use]
+    pub fn can_be_streamed(&self, start: &[u8], name: &str) -> bool {
+        (self.streamed)(start, name)
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { largest_bytes: Self::LARGEST_BYTES, binary: false, exclusions: Exclusions::none() }
+        Self { largest_bytes: Self::LARGEST_BYTES, exclusions: Exclusions::none(), streamed: |_, _| false }
     }
-}
-
-/// Text in UTF-16 holds zeros, but begins with its mark.
-fn looks_binary(bytes: &[u8]) -> bool {
-    let head = bytes.get(..SNIFFED).unwrap_or(bytes);
-    let wide = head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]);
-    !wide && head.contains(&0)
 }
 
 /// Globs in the manner of `.gitignore`: a pattern without a slash fits a name at any depth.
@@ -106,11 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn zeros_mean_binary_unless_the_text_is_wide() {
-        let limits = Limits::default();
-        assert_eq!(limits.refuse_content(b"a\0b"), Some(SkipReason::Binary));
-        assert_eq!(limits.refuse_content(b"\xff\xfea\0b\0"), None);
-        assert_eq!(limits.refuse_content(b"plain"), None);
-        assert_eq!(Limits { binary: true, ..Limits::default() }.refuse_content(b"a\0b"), None);
+    fn what_is_too_large_is_a_gap_and_what_is_excluded_is_not() {
+        let exclusions = Exclusions::new(&["a".to_owned()]).unwrap();
+        let limits = Limits { largest_bytes: 10, exclusions, ..Limits::default() };
+        let place = |path: &str| Place::File { path: path.to_owned() };
+        assert!(limits.refuse(&place("b"), "b", 10).is_none());
+        let over = limits.refuse(&place("b"), "b", 11);
+        assert!(matches!(over, Some(Missed::Unread(SourceError::OverLimit { bytes: 11, limit: 10, .. }))), "{over:?}");
+        let excluded = limits.refuse(&place("a"), "a", 11);
+        let reason = SkipReason::Excluded;
+        assert!(matches!(excluded, Some(Missed::Skipped { reason: found, bytes: 11, .. }) if found == reason));
     }
 }

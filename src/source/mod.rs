@@ -3,16 +3,17 @@
 
 pub mod files;
 pub mod git;
+pub mod image;
 pub mod limits;
 pub mod stdin;
 
 pub use limits::{Exclusions, Limits};
 
 use crate::model::Place;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// One piece of content, borrowed for as long as a visit lasts.
@@ -26,24 +27,48 @@ pub struct Blob<'a> {
     pub bytes: &'a [u8],
     /// The whole of it, opened, where it is more than is read at once.
     pub file: Option<&'a File>,
+    /// A directory that is one thing, a container image; there are no bytes then.
+    pub folder: Option<&'a Path>,
     /// The stretches that are new, where the rest was handed out before as a part of another blob; none: all is new.
     pub fresh: Option<&'a [Range<usize>]>,
     /// Set when there is anything to say of it: a hit, whether excused or not, or a part that could not be read. What is
     /// copied from such a blob must be looked at again.
     pub loud: Option<&'a AtomicBool>,
+    /// Whether it was counted before: the same bytes at another place, or a part of something.
+    pub again: bool,
 }
 
 impl<'a> Blob<'a> {
     /// All of it at once.
     #[must_use]
     pub fn new(place: Place, bytes: &'a [u8]) -> Self {
-        Self { place, from_top: None, bytes, file: None, fresh: None, loud: None }
+        Self { place, from_top: None, bytes, file: None, folder: None, fresh: None, loud: None, again: false }
     }
 
     /// The same with its path from the top of the repository.
     #[must_use]
     pub fn below(self, from_top: Option<String>) -> Self {
         Self { from_top, ..self }
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let whole = self.file.and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
+        whole.unwrap_or_default().max(self.bytes.len() as u64)
+    }
+
+    /// The same, counted before.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { again: true, ..self }
+    }
+
+    /// True for a first look at an object: if there is anything in it, it is handed out once more where it lives, and
+    /// if not, it is counted with the others.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.loud.is_some() && matches!(self.place, Place::Object { .. })
     }
 
     /// The path that exclusions and exceptions are written for.
@@ -57,12 +82,8 @@ impl<'a> Blob<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SkipReason {
-    /// A byte of zero near its start, and no mark of UTF-16.
-    Binary,
     /// The configuration excludes its path.
     Excluded,
-    /// More bytes than the limit.
-    TooLarge,
     /// A link, pipe, socket or device: it has no content of its own.
     NotAFile,
 }
@@ -72,9 +93,7 @@ impl SkipReason {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::Binary => "binary",
             Self::Excluded => "excluded",
-            Self::TooLarge => "too large",
             Self::NotAFile => "not a file",
         }
     }
@@ -95,9 +114,18 @@ pub enum Missed {
         place: Place,
         /// Why.
         reason: SkipReason,
+        /// Its bytes, as far as they are known.
+        bytes: u64,
     },
     /// It could not be read: a gap in the coverage.
     Unread(SourceError),
+    /// Looked at, now or in an earlier scan by the same rules, and there was nothing in it.
+    Quiet {
+        /// How many items.
+        items: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
 }
 
 /// Called for every item, from several threads at once; `Break` ends the walk early.
@@ -112,14 +140,9 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// When nothing can be walked at all: a missing path, no repository, a base that is not there.
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError>;
 
-    /// Where the objects live that were handed out by their names alone, as [`Place::Object`]: asked once, after the walk,
-    /// for those in which something was found. Those that live nowhere are left out of the answer.
-    ///
-    /// # Errors
-    /// When that cannot be found out.
-    fn locate(&self, ids: &BTreeSet<String>) -> Result<BTreeMap<String, Vec<Place>>, SourceError> {
-        let _unknown = ids;
-        Ok(BTreeMap::new())
+    /// How many of its items it is done with, and how many there are, once that is known.
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
     }
 }
 
@@ -155,11 +178,13 @@ pub enum SourceError {
         /// Which and why.
         source: ignore::Error,
     },
-    /// Something that was asked for by name is larger than the limit.
+    /// Something is larger than the limit.
     #[error("{place} is larger than the limit of {limit} bytes")]
     OverLimit {
         /// Which.
         place: String,
+        /// Its bytes, or how many of them were read to see that it is too large.
+        bytes: u64,
         /// The limit.
         limit: u64,
     },
@@ -168,6 +193,42 @@ pub enum SourceError {
     Repository {
         /// Why.
         source: git2::Error,
+    },
+    /// A repository needs of its readers what this one does not know.
+    #[error("{} cannot be read: it needs {needed}", path.display())]
+    Unsupported {
+        /// Its directory.
+        path: PathBuf,
+        /// What.
+        needed: String,
+    },
+    /// A repository without commits has no history that could be clean.
+    #[error("{} has no commits: there is no history to scan", path.display())]
+    NoCommits {
+        /// Its directory.
+        path: PathBuf,
+    },
+    /// An object store, or something in it, could not be read.
+    #[error(transparent)]
+    Store {
+        /// What and why.
+        source: git::PackError,
+    },
+    /// Something names an object that is not there.
+    #[error("{what} is not in this repository, but {by} leads to it")]
+    Absent {
+        /// Which.
+        what: String,
+        /// What names it.
+        by: String,
+    },
+    /// Objects were left with a remote.
+    #[error("{}{objects} objects are not in this clone: it is partial", if *more { "more than " } else { "" })]
+    Promised {
+        /// How many.
+        objects: u64,
+        /// Whether there are more.
+        more: bool,
     },
     /// A range is not of the form `A..B`.
     #[error("'{range}' is not a range of commits: write A..B")]
@@ -217,6 +278,16 @@ pub enum SourceError {
         /// Why.
         source: std::io::Error,
     },
+    /// A part of something elsewhere did not come.
+    #[error("cannot read {place}: {why}")]
+    Afar {
+        /// Which.
+        place: String,
+        /// Why.
+        why: String,
+        /// What to do about it.
+        remedy: Option<&'static str>,
+    },
     /// A thread of the walk ended without an answer.
     #[error("a reader stopped before its work was done")]
     Reader,
@@ -239,8 +310,18 @@ impl SourceError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::MissingPath { .. } | Self::Glob { .. } | Self::Range { .. } | Self::RefLine { .. } => Trouble::Usage,
+            Self::Repository { source } if source.code() != git2::ErrorCode::NotFound => Trouble::Incomplete,
             Self::Repository { .. } | Self::Write { .. } | Self::Reader => Trouble::Outside,
             _ => Trouble::Incomplete,
+        }
+    }
+
+    /// The bytes that are missed by it, as far as they are known.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::OverLimit { bytes, .. } => *bytes,
+            _ => 0,
         }
     }
 
@@ -265,7 +346,8 @@ impl SourceError {
         match self {
             Self::MissingPath { .. } => Some("nothing was scanned: check the spelling, or drop the path"),
             Self::Glob { .. } => Some("write it as in .gitignore; nothing was scanned"),
-            Self::OverLimit { .. } => Some("raise the limit with --max-size"),
+            Self::Afar { remedy, .. } => *remedy,
+            Self::OverLimit { .. } => Some("raise the limit with --max-size, or exclude it"),
             Self::Range { .. } => Some("for instance: stanch scan --range origin/main..HEAD"),
             Self::MissingRevision { .. } => {
                 Some("fetch it: in CI set fetch-depth: 0, elsewhere run git fetch --unshallow or git fetch origin")
@@ -278,7 +360,19 @@ impl SourceError {
                 Some("another user owns it; if you trust it: git config --global --add safe.directory PATH")
             }
             Self::Repository { .. } => Some("run it inside a repository, or scan files: stanch scan PATH"),
-            Self::Object { .. } => Some("git fsck names what is damaged or missing"),
+            Self::Read { source, .. } => Some(match source.kind() {
+                ErrorKind::PermissionDenied => "let this user read it, or exclude it",
+                ErrorKind::NotFound => "it went away while the scan ran: run it again",
+                ErrorKind::OutOfMemory => "it does not fit into memory: lower --max-size, or exclude it",
+                _ => "mend it, or exclude it",
+            }),
+            Self::Walk { .. } => Some("mend it, or exclude it"),
+            Self::Object { .. } | Self::Store { .. } | Self::Absent { .. } => {
+                Some("git fsck names what is damaged or missing")
+            }
+            Self::NoCommits { .. } => Some("commit something first, or scan the files: stanch scan PATH"),
+            Self::Promised { .. } => Some("fetch the rest: git fetch --refetch --no-filter, or scan a full clone"),
+            Self::Unsupported { .. } => Some("scan a clone of it in a form that is read: git clone"),
             Self::RefLine { .. } => {
                 Some("git calls this hook; to scan by hand: stanch scan --range A..B; nothing was let through")
             }

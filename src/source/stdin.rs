@@ -27,7 +27,9 @@ impl Source for Stdin {
         let item = match read {
             Err(source) => Err(Missed::Unread(SourceError::Read { place, source })),
             // It was asked for by name, so leaving it out is no choice of ours to make quietly.
-            Ok(length) if length as u64 > limit => Err(Missed::Unread(SourceError::OverLimit { place, limit })),
+            Ok(length) if length as u64 > limit => {
+                Err(Missed::Unread(SourceError::OverLimit { place, bytes: length as u64, limit }))
+            }
             Ok(_) => Ok(Blob::new(Place::Stdin, &bytes)),
         };
         let _wanted = visit(item).is_continue(); // there is no second item to want

@@ -9,7 +9,10 @@ pub mod candidates;
 pub mod changes;
 #[cfg(feature = "rotate")]
 pub mod filling;
+#[cfg(feature = "rotate")]
+pub mod images;
 pub mod imports;
+pub mod kinds;
 #[cfg(feature = "rotate")]
 pub mod mending;
 mod policy;

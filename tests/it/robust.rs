@@ -121,11 +121,10 @@ fn names_that_are_no_text_are_read() {
 fn a_file_of_holes_is_too_large_and_costs_nothing() {
     let world = World::bare();
     std::fs::File::create(world.top().join("holes")).unwrap().set_len(10_000_000_000).unwrap();
-    scan(&world, &["."]).expect(0).says("1 too large (holes)");
-    scan(&world, &[".", "--strict"]).expect(3).says("INCOMPLETE");
+    scan(&world, &["."]).expect(3).says("INCOMPLETE").says("holes is larger than the limit of 100000000 bytes");
     scan(&world, &["holes"]).expect(3).says("holes is larger than the limit of 100000000 bytes").says("--max-size");
     // Whoever lifts the limit is told when the memory does not suffice.
-    scan_in(2_000_000, &world, ". --binary --max-size 20GB").expect(3).says("cannot read holes");
+    scan_in(2_000_000, &world, ". --max-size 20GB").expect(3).says("cannot read holes");
     scan_in(2_000_000, &world, "holes --max-size 20GB").expect(3).says("cannot read holes");
 }
 
@@ -147,10 +146,10 @@ fn long_lines_and_many_words_take_bounded_time_and_memory() {
     }
     world.write("zeros", [vec![0; long / 2], tail.clone().into_bytes()].concat());
     world.write("tokens", format!("{secret} ").repeat(100_000));
-    let ran = scan_in(1_500_000, &world, ". --binary --format json").expect(1).hides(&secret);
+    let ran = scan_in(1_500_000, &world, ". --format json").expect(1).hides(&secret);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(report["findings"].as_array().unwrap().len(), 1);
-    assert_eq!(report["coverage"]["items"], texts.len() + 2);
+    assert_eq!(report["coverage"]["scanned"]["items"], texts.len() + 2);
     assert_eq!(report["coverage"]["gap_count"], 1, "more tokens in one file than are listed");
     for (name, text) in &texts {
         let after = text.rfind('\n').map_or(0, |at| at + 1);
@@ -177,9 +176,9 @@ fn directories_are_followed_as_deep_as_the_system_goes() {
 }
 
 #[test]
-fn a_repository_without_commits_or_files_is_clean() {
+fn a_repository_without_commits_or_files_is_clean_but_has_no_history() {
     let world = World::new();
-    scan(&world, &["--history"]).expect(0);
+    scan(&world, &["--history"]).expect(3).says("has no commits");
     scan(&world, &["--staged"]).expect(0);
     scan(&world, &["."]).expect(0);
     scan(&world, &["--range", "HEAD~1..HEAD"]).expect(3).says("'HEAD~1' is not in this clone");

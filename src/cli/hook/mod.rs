@@ -19,7 +19,6 @@ use super::scan::{Judge, processors};
 use crate::clock::Clock;
 use crate::hooks::Hook;
 use crate::report::{Format, Report};
-use crate::scan::SkipReason;
 use crate::source::Limits;
 use crate::wiring::scanner::{Prepared, Request, Target, prepare};
 use std::io::Read as _;
@@ -57,11 +56,11 @@ fn scan(target: Target, clock: &dyn Clock) -> Result<(Prepared, Judge), Failure>
     let request = Request {
         target,
         largest_bytes: Limits::LARGEST_BYTES,
-        binary: false,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,
         keep_findings: false,
+        recall: true,
     };
     let prepared = prepare(request, crate::rules::builtin(), clock)?;
     Ok((prepared, Judge { gate: None, strict: false, exit_zero: false, stops_commit: true }))
@@ -70,8 +69,7 @@ fn scan(target: Target, clock: &dyn Clock) -> Result<(Prepared, Judge), Failure>
 /// A commit with nothing to say about it is not talked over.
 fn tell(report: &Report<'_>, common: &Common) -> Result<(), Failure> {
     let outcome = report.outcome;
-    let unread = outcome.coverage.skipped.contains_key(&SkipReason::TooLarge);
-    let silent = report.exit_code == 0 && outcome.sightings.is_empty() && !unread;
+    let silent = report.exit_code == 0 && outcome.sightings.is_empty();
     if silent { Ok(()) } else { print(|out| report.write(Format::Text, style_of(common.color), out)) }
 }
 

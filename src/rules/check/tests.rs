@@ -1,6 +1,8 @@
+use super::super::pack::looks;
+use super::super::unpack;
 use super::*;
-use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
 const GOOD: &str = r"provider: acme
 title: Acme
@@ -48,14 +50,14 @@ fn a_good_file_becomes_kinds() {
     let kinds = check_file(Path::new("acme.yaml"), GOOD).expect("a good file");
     let [kind] = kinds.as_slice() else { panic!("one kind") };
     assert_eq!(kind.id.as_str(), "acme.api-token");
-    assert_eq!((kind.provider.as_str(), kind.provider_title.as_str()), ("acme", "Acme"));
-    assert_eq!(kind.hosts, ["api.acme.example"]);
+    assert_eq!((kind.provider(), kind.provider_title()), ("acme", "Acme"));
+    assert_eq!(kind.hosts(), ["api.acme.example"]);
     assert_eq!(kind.confidence, Confidence::High);
-    assert_eq!(kind.driver.as_deref(), Some("postgres"));
+    assert_eq!(kind.driver(), Some("postgres"));
     assert_eq!(kind.public_prefix(b"q8Xk"), 2);
     assert_eq!(kind.public_prefix(b"x8Xk"), 0);
     assert_eq!(kind.longest_literal(), 5);
-    assert_eq!(kind.sources.len(), 1);
+    assert_eq!(kind.sources().len(), 1);
 }
 
 #[test]
@@ -171,7 +173,7 @@ fn embedded_rules_are_right() {
             Ok(kinds) => {
                 let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
                 assert!(
-                    kinds.iter().all(|kind| kind.provider == stem),
+                    kinds.iter().all(|kind| kind.provider() == stem),
                     "{}: named after another provider",
                     path.display()
                 );
@@ -181,15 +183,110 @@ fn embedded_rules_are_right() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    let checked = Catalogue::new(checked).expect("names are unique");
     let embedded = super::super::builtin();
-    let ids: BTreeSet<&KindId> = checked.iter().map(|kind| &kind.id).collect();
-    assert_eq!(ids.len(), checked.len(), "names are unique");
-    assert_eq!(ids, embedded.kinds().iter().map(|kind| &kind.id).collect());
-    for kind in &checked {
+    assert_eq!(embedded.kinds().len(), checked.kinds().len());
+    assert_eq!(embedded.digest(), checked.digest());
+    for kind in checked.kinds() {
         let same = embedded.find(&kind.id).expect("it is embedded");
-        assert_eq!(same.sources, kind.sources);
-        assert_eq!(same.detect.typed(), kind.detect.typed(), "{}", kind.id);
-        assert_eq!((&same.hosts, same.severity, same.confidence), (&kind.hosts, kind.severity, kind.confidence));
+        assert_eq!(looks(&[Arc::clone(same)]), looks(&[Arc::clone(kind)]), "{}", kind.id);
+        assert_eq!((&same.title, same.severity, same.confidence), (&kind.title, kind.severity, kind.confidence));
+        assert_eq!((same.sources(), same.hosts(), same.driver()), (kind.sources(), kind.hosts(), kind.driver()));
         assert_eq!(format!("{:?}", same.exchanges()), format!("{:?}", kind.exchanges()), "{}", kind.id);
     }
+}
+
+/// What `build.rs` calls for the rules of the product.
+fn packed(files: &[(&str, &str)]) -> Result<Vec<u8>, Vec<String>> {
+    let files: Vec<(PathBuf, String)> = files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
+    pack_files(&files).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_wrong_file_fails_the_build_with_its_place_and_a_remedy() {
+    let wrong = GOOD.replace("severity: high", "severity: hihg");
+    let said = packed(&[("rules/good.yaml", GOOD), ("rules/acme.yaml", &wrong)]).expect_err("a problem");
+    assert_eq!(said, ["rules/acme.yaml:7:15: `hihg` is no value here; did you mean `high`?"]);
+    let wrong = GOOD.replace("'q8Xk2PzL0vR7tYw3']]", "'q8Xk']]");
+    let said = packed(&[("rules/acme.yaml", &wrong)]).expect_err("a problem");
+    assert_eq!(said.len(), 1);
+    assert!(said.concat().starts_with("rules/acme.yaml:20:18: this example does not match; mend"), "{said:?}");
+    let said = packed(&[("rules/acme.yaml", GOOD), ("rules/again.yaml", GOOD)]).expect_err("a problem");
+    assert!(said.concat().starts_with("rules/again.yaml:5:9: the kind acme.api-token is in rules/acme.yaml too"));
+}
+
+#[test]
+fn packed_kinds_are_what_was_checked() {
+    let other = GOOD.replace("acme", "apex").replace("driver: postgres", "confidence: low");
+    let bytes = packed(&[("apex.yaml", &other), ("acme.yaml", GOOD)]).expect("packed");
+    let kinds = unpack(bytes.leak()).expect("kinds");
+    let ids: Vec<&str> = kinds.kinds().iter().map(|kind| kind.id.as_str()).collect();
+    assert_eq!(ids, ["acme.api-token", "apex.api-token"]);
+    let files = [("apex.yaml".into(), other), ("acme.yaml".into(), GOOD.to_owned())];
+    let checked = check_files(&Catalogue::default(), &files).expect("kinds");
+    assert_eq!(kinds.digest(), checked.digest());
+    for (packed, checked) in kinds.kinds().iter().zip(checked.kinds()) {
+        assert_eq!(looks(&[Arc::clone(packed)]), looks(&[Arc::clone(checked)]));
+        assert_eq!(packed.provider_title(), checked.provider_title());
+        assert_eq!(packed.driver(), checked.driver());
+        assert_eq!(packed.hosts(), checked.hosts());
+    }
+}
+
+#[test]
+fn what_is_no_pack_is_not_taken_in() {
+    let bytes = packed(&[("acme.yaml", GOOD)]).expect("packed");
+    assert!(unpack(&[]).is_none());
+    for length in 0..bytes.len() {
+        assert!(unpack(bytes.get(..length).expect("a part").to_vec().leak()).is_none(), "{length} bytes");
+    }
+    assert!(unpack([&bytes[..], &[0]].concat().leak()).is_none());
+}
+
+#[test]
+fn whatever_decides_what_is_found_changes_the_digest() {
+    let digest = |text: &str| {
+        let kinds = check_file(Path::new("acme.yaml"), text).expect("kinds");
+        Catalogue::new(kinds).expect("one of each name").digest()
+    };
+    let good = digest(GOOD);
+    for (part, other) in [("note: a note", "note: another note"), ("window: 64", "window: 65")] {
+        assert_eq!(good, digest(&GOOD.replace(part, other)), "{other}");
+    }
+    assert_eq!(good.as_str().len(), 64);
+    let changes = [
+        ("entropy: 2", "entropy: 2.1"),
+        ("[0-9a-z]{8}", "[0-9a-z]{7,8}"),
+        ("exclude: ['^ZZ']", "exclude: ['^ZZX']"),
+        ("within: 40", "within: 41"),
+        ("severity: high", "severity: low"),
+        ("severity: high", "severity: high\n    confidence: low"),
+    ];
+    for (part, other) in changes {
+        assert_ne!(good, digest(&GOOD.replace(part, other)), "{other}");
+    }
+    let (one, two) = (Catalogue::default(), Catalogue::default());
+    assert_ne!(one.digest_with("one"), two.digest_with("another"), "other code finds other things");
+}
+
+#[test]
+fn a_kind_keeps_to_its_budget_or_says_why_not() {
+    let common = |more: &str| {
+        GOOD.replace("[acme_]", "[session]")
+            .replace(r"\bacme_(?<id>[0-9a-z]{8})_", &format!("session{more}"))
+            .replace("acme_ab12cd34_", "session of user ")
+    };
+    let said = problem_of(&common("[^\\n]{1,60} "));
+    assert!(said.contains("acme.yaml:11:17: the kind is too costly: "), "{said}");
+    assert!(said.contains("bytes given to patterns (5000 are allowed); choose rarer literals"), "{said}");
+    let why = |text: &str, reason: &str| text.replace("prefix: q8", &format!("prefix: q8\n      costly: {reason}"));
+    let kinds = check_file(Path::new("acme.yaml"), &why(&common("[^\\n]{1,60} "), "no other mark")).expect("kinds");
+    assert_eq!(kinds.first().and_then(|kind| kind.detect.costly()), Some("no other mark"));
+    let said = problem_of(&why(&common("[^\\n]{1,60} "), "' '"));
+    assert!(said.contains("acme.yaml:14:15: the reason is empty"), "{said}");
+    let said = problem_of(&why(GOOD, "it was once"));
+    assert!(
+        said.contains("acme.yaml:14:15: the kind is not costly: in a megabyte of ordinary text 0 literals"),
+        "{said}"
+    );
 }

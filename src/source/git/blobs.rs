@@ -132,14 +132,11 @@ fn read_one(
         Ok((size, _)) => size as u64,
         Err(source) => return visit(unread(&place, source)),
     };
-    if let Some(reason) = limits.refuse(place.path(), size) {
-        return visit(Err(Missed::Skipped { place, reason }));
+    if let Some(missed) = limits.refuse(&place, place.path(), size) {
+        return visit(Err(missed));
     }
     match repository.find_blob(id) {
         Err(source) => visit(unread(&place, source)),
-        Ok(blob) => match limits.refuse_content(blob.content()) {
-            Some(reason) => visit(Err(Missed::Skipped { place, reason })),
-            None => visit(Ok(Blob::new(place, blob.content()))),
-        },
+        Ok(blob) => visit(Ok(Blob::new(place, blob.content()))),
     }
 }

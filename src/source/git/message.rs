@@ -1,7 +1,7 @@
 //! The message of a commit that is being made.
 
 use crate::model::Place;
-use crate::source::{Blob, Limits, Missed, Source, SourceError, Visit};
+use crate::source::{Blob, Limits, Source, SourceError, Visit};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -36,10 +36,9 @@ impl Source for Draft {
         File::open(&self.file)
             .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes))
             .map_err(unread)?;
-        let item = if bytes.len() as u64 > limit {
-            Err(Missed::Unread(SourceError::OverLimit { place: place.to_string(), limit }))
-        } else {
-            Ok(Blob::new(place, above_scissors(&bytes)))
+        let item = match self.limits.refuse_size(&place, bytes.len() as u64) {
+            Some(missed) => Err(missed),
+            None => Ok(Blob::new(place, above_scissors(&bytes))),
         };
         let _wanted = visit(item).is_continue(); // there is no second item to want
         Ok(())

@@ -376,7 +376,7 @@ fn what_is_too_large_is_incomplete_and_binaries_are_read() {
         site.ci(&job, &said, &[]).expect(1).says("logo.bin");
     }
     let said = site.said("github", &Happening::push(&binary, &large));
-    site.ci(&job, &said, &["--max-size", "2kB"]).expect(3).says("large.txt").says("too large").says("--max-size");
+    site.ci(&job, &said, &["--max-size", "2kB"]).expect(3).says("large.txt").says("larger than").says("--max-size");
     // Of a run with findings it is said as well.
     let both = site.said("github", &Happening::request(&site.base, &large));
     let ran = site.ci(&job, &both, &["--max-size", "2kB", "--format", "lines"]).expect(1);

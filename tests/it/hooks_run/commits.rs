@@ -238,7 +238,7 @@ fn an_empty_commit_passes() {
 }
 
 #[test]
-fn text_beside_binary_is_read_and_what_is_too_large_is_named() {
+fn text_beside_binary_is_read_and_what_is_too_large_stops_the_commit() {
     let world = committing();
     world.write("image", b"\x89PNG\0\0\0");
     passes_after_add(&world);
@@ -250,7 +250,7 @@ fn text_beside_binary_is_read_and_what_is_too_large_is_named() {
     let huge = std::fs::File::create(world.top().join("huge")).unwrap();
     huge.set_len(100_000_001).unwrap();
     world.git(&["add", "-A"]);
-    try_git(&world, &["commit", "-qm", "a change"]).expect(0).says("1 too large (huge)");
+    try_git(&world, &["commit", "-qm", "a change"]).expect(1).says("huge is larger than the limit");
 }
 
 fn passes_after_add(world: &World) {

@@ -109,7 +109,7 @@ fn all_is_read_or_nothing_is_accepted() {
     world.commit("a", "two\n", "huge");
     rejected(&world, &server, &["origin", "main"])
         .says("not all of it could be read")
-        .says("is too large")
+        .says("larger than the limit")
         .says("huge@");
 }
 

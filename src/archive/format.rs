@@ -1,0 +1,189 @@
+//! What a thing is, by its first bytes; its name decides only where they say nothing.
+
+use super::names::ends_with;
+use super::outlet::{Outlet, Walk};
+use super::region::Feed;
+use super::{
+    ArchiveError, ar, class, compressed, cpio, notebook, office, pdf, plist, python, rpm, seven, sqlite, tar, zip,
+};
+
+/// What holds others, and can be opened or named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// Zip and everything built on it: jar, war, apk, whl, nupkg, xpi, vsix, ipa, epub, and office documents.
+    Zip,
+    /// Tar, old and new.
+    Tar,
+    /// Gzip, one member or several.
+    Gzip,
+    /// Bzip2.
+    Bzip2,
+    /// Xz.
+    Xz,
+    /// What came before xz.
+    Lzma,
+    /// Lzip.
+    Lzip,
+    /// Zstandard, one frame or several.
+    Zstd,
+    /// LZ4.
+    Lz4,
+    /// 7z.
+    SevenZip,
+    /// Ar: Debian packages and static libraries.
+    Ar,
+    /// RPM packages.
+    Rpm,
+    /// Cpio.
+    Cpio,
+    /// A part of an office document, itself a zip's member.
+    OfficePart,
+    /// A notebook.
+    Notebook,
+    /// A SQLite database.
+    Sqlite,
+    /// Compiled Java.
+    JavaClass,
+    /// Compiled Python.
+    PythonCode,
+    /// A binary property list.
+    PropertyList,
+    /// PDF.
+    Pdf,
+    /// Something that is known and cannot be opened here.
+    Closed(Closed),
+}
+
+/// What is known by its first bytes and cannot be opened here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Closed {
+    /// RAR.
+    Rar,
+    /// What compress writes.
+    Compress,
+    /// A cabinet.
+    Cabinet,
+    /// A compressed file system.
+    Squashfs,
+    /// A git bundle: references and a pack.
+    GitBundle,
+}
+
+impl Closed {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Rar => "a RAR archive",
+            Self::Compress => "the output of compress (.Z)",
+            Self::Cabinet => "a cabinet (.cab)",
+            Self::Squashfs => "a squashfs image",
+            Self::GitBundle => "a git bundle: clone it and scan the clone",
+        }
+    }
+}
+
+impl Format {
+    /// What these first bytes are the start of.
+    pub(super) fn of(head: &[u8], name: &str) -> Option<Self> {
+        Self::by_magic(head)
+            .or_else(|| tar::looks_like(head).then_some(Self::Tar))
+            .or_else(|| Self::by_name(head, name))
+    }
+
+    /// Where the first bytes alone say too little.
+    fn by_name(head: &[u8], name: &str) -> Option<Self> {
+        if python::looks_like(head) && (ends_with(name, ".pyc") || ends_with(name, ".pyo")) {
+            return Some(Self::PythonCode);
+        }
+        let json = matches!(head.trim_ascii_start(), [b'{', ..]);
+        (json && ends_with(name, ".ipynb")).then_some(Self::Notebook)
+    }
+
+    fn by_magic(head: &[u8]) -> Option<Self> {
+        let format = match head {
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, b'P', b'K', 3, 4, ..] => Self::Zip,
+            [0x1f, 0x8b, 8, ..] => Self::Gzip,
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Self::Bzip2,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            [b'L', b'Z', b'I', b'P', 1, ..] => Self::Lzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] if compressed::skippable_before_zstd(head) => Self::Zstd,
+            [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Self::SevenZip,
+            [0xed, 0xab, 0xee, 0xdb, ..] => Self::Rpm,
+            [0x5d, ..] if compressed::looks_like_lzma(head) => Self::Lzma,
+            [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Self::Closed(Closed::Rar),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
+            [0x1f, 0x9d, ..] => Self::Closed(Closed::Compress),
+            [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Self::Closed(Closed::Cabinet),
+            [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
+            [0xca, 0xfe, 0xba, 0xbe, ..] if class::looks_like(head) => Self::JavaClass,
+            _ if head.starts_with(sqlite::MAGIC) => Self::Sqlite,
+            _ if is_pdf(head) => Self::Pdf,
+            _ if head.starts_with(b"bplist00") => Self::PropertyList,
+            _ if office::looks_like(head) => Self::OfficePart,
+            _ if head.starts_with(b"!<arch>\n") => Self::Ar,
+            _ if cpio::looks_like(head) => Self::Cpio,
+            _ if head.starts_with(b"# v2 git bundle\n") || head.starts_with(b"# v3 git bundle\n") => {
+                Self::Closed(Closed::GitBundle)
+            }
+            _ => return None,
+        };
+        Some(format)
+    }
+
+    /// True where everything in it is handed over by [`super::open`], so that its own bytes need no look of their own
+    /// unless that failed.
+    #[must_use]
+    pub fn hands_over_all(self) -> bool {
+        !matches!(self, Self::OfficePart | Self::Notebook | Self::Pdf | Self::Closed(Closed::GitBundle))
+    }
+
+    /// True where it is read from front to back, so that it need not be held in memory.
+    pub(super) fn streams(self) -> bool {
+        matches!(
+            self,
+            Self::Tar
+                | Self::Gzip
+                | Self::Bzip2
+                | Self::Xz
+                | Self::Lzma
+                | Self::Lzip
+                | Self::Zstd
+                | Self::Lz4
+                | Self::Ar
+                | Self::Rpm
+                | Self::Cpio
+        )
+    }
+
+    /// Hands over what is in it.
+    pub(super) fn walk(self, name: &str, feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
+        match self {
+            Self::Tar => tar::walk(feed, outlet),
+            Self::Cpio => cpio::walk(feed, outlet),
+            Self::Ar => ar::walk(feed, outlet),
+            Self::Rpm => rpm::walk(feed, outlet),
+            Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
+                compressed::walk(self, name, feed, outlet)
+            }
+            Self::Zip => zip::walk(feed, outlet),
+            Self::SevenZip => seven::walk(feed, outlet),
+            Self::Sqlite => sqlite::walk(feed, outlet),
+            Self::OfficePart => office::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Notebook => notebook::walk(&outlet.whole_of(feed)?, outlet),
+            Self::JavaClass => class::walk(&outlet.whole_of(feed)?, outlet),
+            Self::PythonCode => python::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Pdf => pdf::walk(&outlet.whole_of(feed)?, outlet),
+            Self::PropertyList => plist::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Closed(what) => Err(ArchiveError::unsupported(what.words()).into()),
+        }
+    }
+}
+
+/// Its mark may stand behind some bytes that a server or a printer put there.
+fn is_pdf(head: &[u8]) -> bool {
+    matches!(head, [b'%' | b'\n' | b'\r' | b' ' | 0xef | 0x1b, ..])
+        && memchr::memmem::find(head.get(..1024).unwrap_or(head), b"%PDF-").is_some()
+}

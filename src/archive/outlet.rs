@@ -1,0 +1,234 @@
+//! Where everything that comes out of an archive passes through: it is counted, cut to what is allowed, and handed over.
+
+use super::format::Format;
+use super::names;
+use super::region::{Feed, Region};
+use super::{ArchiveError, Budget, Item, Visit};
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+/// Streams within streams, each too large to be held, that are followed.
+const NESTED_STREAMS: usize = 4;
+/// A buffer that grew larger than this is not kept for the next member.
+const KEPT_BUFFER_BYTES: usize = 8 << 20;
+
+/// Why a walk ends before its end.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// Whoever looks has seen enough.
+    Stopped,
+    /// What follows cannot be read.
+    Failed(ArchiveError),
+}
+
+impl From<ArchiveError> for Halt {
+    fn from(error: ArchiveError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<io::Error> for Halt {
+    fn from(source: io::Error) -> Self {
+        Self::Failed(ArchiveError::from_io(source))
+    }
+}
+
+/// How a walk, or a step of one, went.
+pub(super) type Walk = Result<(), Halt>;
+
+/// The one way out.
+pub(super) struct Outlet<'o, 'v> {
+    budget: &'o mut Budget,
+    visit: &'o mut Visit<'v>,
+    buffer: Vec<u8>,
+    prefix: String,
+    depth: usize,
+}
+
+impl<'o, 'v> Outlet<'o, 'v> {
+    pub(super) fn new(budget: &'o mut Budget, visit: &'o mut Visit<'v>) -> Self {
+        Self { budget, visit, buffer: Vec::new(), prefix: String::new(), depth: 0 }
+    }
+
+    /// The largest thing that may be held in memory.
+    pub(super) fn largest(&self) -> u64 {
+        self.budget.largest_bytes.min(self.budget.bytes)
+    }
+
+    /// Takes from the budget what is expanded without being handed over as it is.
+    pub(super) fn spend(&mut self, bytes: u64) -> Walk {
+        let within = bytes <= self.budget.bytes;
+        self.budget.bytes = self.budget.bytes.saturating_sub(bytes);
+        if within { Ok(()) } else { Err(ArchiveError::OverBudget.into()) }
+    }
+
+    /// Counts a member that has nothing to hand over.
+    pub(super) fn count(&mut self) -> Walk {
+        match self.budget.members.checked_sub(1) {
+            Some(left) => self.budget.members = left,
+            None => return Err(ArchiveError::TooMany.into()),
+        }
+        Ok(())
+    }
+
+    fn hand(&mut self, name: &str, bytes: &[u8]) -> Walk {
+        let name = self.full_name(name);
+        match (self.visit)(Item::Member { name: &name, bytes }) {
+            std::ops::ControlFlow::Continue(()) => Ok(()),
+            std::ops::ControlFlow::Break(()) => Err(Halt::Stopped),
+        }
+    }
+
+    fn full_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        if self.prefix.is_empty() { Cow::Borrowed(name) } else { Cow::Owned(format!("{}{name}", self.prefix)) }
+    }
+
+    /// Says what was not read.
+    pub(super) fn missed(&mut self, name: &str, error: ArchiveError) -> Walk {
+        let name = self.full_name(name);
+        match (self.visit)(Item::Missed { name: &name, error }) {
+            std::ops::ControlFlow::Continue(()) => Ok(()),
+            std::ops::ControlFlow::Break(()) => Err(Halt::Stopped),
+        }
+    }
+
+    /// Hands over what lies in memory.
+    pub(super) fn bytes(&mut self, name: &str, bytes: &[u8]) -> Walk {
+        self.count()?;
+        let allowed = usize::try_from(self.budget.bytes).unwrap_or(usize::MAX).min(bytes.len());
+        if let Some(bytes) = bytes.get(..allowed).filter(|bytes| !bytes.is_empty()) {
+            self.hand(name, bytes)?;
+        }
+        self.spend(bytes.len() as u64)
+    }
+
+    /// Reads all of a stream and hands it over. When the stream breaks, what came before is handed over and the error
+    /// given back. Of one that is larger than what may be held, the start is handed over and the rest reported as missed,
+    /// unless it can be read from front to back itself.
+    pub(super) fn stream(&mut self, name: &str, input: &mut dyn Read) -> Result<Option<io::Error>, Halt> {
+        self.count()?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let limit = self.largest();
+        let broken = input.take(limit).read_to_end(&mut buffer).err();
+        self.spend(buffer.len() as u64)?;
+        let mut more = [0];
+        let longer = broken.is_none() && buffer.len() as u64 == limit && matches!(input.read(&mut more), Ok(1));
+        if longer {
+            self.large(name, &buffer, &mut more.as_slice().chain(input))?;
+        } else if !buffer.is_empty() {
+            self.hand(name, &buffer)?;
+        }
+        if buffer.capacity() <= KEPT_BUFFER_BYTES {
+            self.buffer = buffer;
+        }
+        Ok(broken)
+    }
+
+    /// Something that is larger than what may be held.
+    fn large(&mut self, name: &str, start: &[u8], rest: &mut dyn Read) -> Walk {
+        if self.budget.bytes > 0
+            && self.depth < NESTED_STREAMS
+            && let Some(format) = Format::of(start, name).filter(|format| format.streams())
+        {
+            return self.nested(name, format, &mut start.chain(rest));
+        }
+        self.hand(name, start)?;
+        if self.budget.bytes == 0 {
+            return Err(ArchiveError::OverBudget.into());
+        }
+        self.missed(name, ArchiveError::OverBudget)
+    }
+
+    fn nested(&mut self, name: &str, format: Format, input: &mut dyn Read) -> Walk {
+        let outer = self.prefix.len();
+        self.prefix.push_str(name);
+        self.prefix.push('!');
+        self.depth += 1;
+        let walked = format.walk(name, Feed::Stream(input), self);
+        self.depth -= 1;
+        self.prefix.truncate(outer);
+        match walked {
+            Err(Halt::Failed(error)) if !error.is_of_budget() => self.missed(name, error),
+            walked => walked,
+        }
+    }
+
+    /// Hands over the next bytes of a feed as one member, and leaves the feed behind them.
+    pub(super) fn take(&mut self, name: &str, feed: &mut Feed<'_>, size: u64) -> Walk {
+        match feed {
+            Feed::Region(region) => {
+                let mut part = region.next_part(size);
+                let broken = match part.in_memory() {
+                    Some(bytes) => self.bytes(name, bytes).map(|()| None)?,
+                    None => self.stream(name, &mut part)?,
+                };
+                match broken {
+                    Some(error) => Err(error.into()),
+                    None if part.length() < size => Err(ArchiveError::cut().into()),
+                    None => Ok(()),
+                }
+            }
+            Feed::Stream(stream) => {
+                let mut limited = stream.take(size);
+                if let Some(error) = self.stream(name, &mut limited)? {
+                    return Err(error.into());
+                }
+                self.drain(&mut limited)?;
+                if limited.limit() > 0 { Err(ArchiveError::cut().into()) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Leaves the next bytes of a feed out.
+    pub(super) fn skip(&mut self, feed: &mut Feed<'_>, size: u64) -> Walk {
+        let left = match feed {
+            Feed::Region(region) => size - region.next_part(size).length(),
+            Feed::Stream(stream) => {
+                let mut limited = stream.take(size);
+                self.drain(&mut limited)?;
+                limited.limit()
+            }
+        };
+        if left > 0 { Err(ArchiveError::cut().into()) } else { Ok(()) }
+    }
+
+    /// Reads the rest of a stream, so that what it checks at its end is checked, within the budget.
+    pub(super) fn drain(&mut self, input: &mut dyn Read) -> Walk {
+        let mut buffer = vec![0; 1 << 13];
+        loop {
+            match input.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => self.spend(read as u64)?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// All of a region, where it may be held in memory.
+    pub(super) fn whole<'a>(&self, region: &Region<'a>) -> Result<Cow<'a, [u8]>, Halt> {
+        if region.in_memory().is_none() && region.length() > self.largest() {
+            return Err(ArchiveError::OverBudget.into());
+        }
+        Ok(region.load(0, region.length())?)
+    }
+
+    /// All of a feed, where it may be held in memory.
+    pub(super) fn whole_of<'a>(&self, feed: Feed<'a>) -> Result<Cow<'a, [u8]>, Halt> {
+        match feed {
+            Feed::Region(region) => self.whole(&region),
+            Feed::Stream(stream) => {
+                let limit = self.largest();
+                let mut bytes = Vec::new();
+                stream.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+                if bytes.len() as u64 > limit { Err(ArchiveError::OverBudget.into()) } else { Ok(Cow::Owned(bytes)) }
+            }
+        }
+    }
+
+    /// A member's name as it may be shown.
+    pub(super) fn shown(name: &[u8]) -> String {
+        names::shown(name)
+    }
+}

@@ -1,0 +1,145 @@
+//! What is compressed alone.
+
+use super::samples::{self, TEXT};
+use super::{ROOM, opened, opened_within, sniff};
+use crate::archive::{ArchiveError, Budget, Format, Input};
+
+#[test]
+fn each_compression_is_undone_and_its_content_called_as_before() {
+    let samples = [
+        ("notes.txt.gz", samples::gzip(TEXT.as_bytes())),
+        ("notes.txt.bz2", samples::bzip2(TEXT.as_bytes())),
+        ("notes.txt.xz", samples::xz()),
+        ("notes.txt.lzma", samples::lzma()),
+        ("notes.txt.lz", samples::lzip()),
+        ("notes.txt.lz4", samples::lz4()),
+        ("notes.txt.zst", samples::real_zstd()),
+        ("notes.txt.zst", samples::zstd(TEXT.as_bytes())),
+    ];
+    for (name, bytes) in samples {
+        let opened = opened(name, &bytes).whole();
+        assert_eq!(opened.text("notes.txt"), TEXT, "{name}");
+    }
+}
+
+#[test]
+fn several_pieces_one_after_another_are_one_content() {
+    for (name, one, two) in [
+        ("a.gz", samples::gzip(b"one "), samples::gzip(b"two")),
+        ("a.bz2", samples::bzip2(b"one "), samples::bzip2(b"two")),
+        ("a.zst", samples::zstd(b"one "), samples::zstd(b"two")),
+    ] {
+        let opened = opened(name, &[one, two].concat()).whole();
+        assert_eq!(opened.text("a"), "one two", "{name}");
+    }
+}
+
+#[test]
+fn frames_to_be_skipped_are_skipped_and_padding_is_no_damage() {
+    let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    let bytes = [skippable.clone(), samples::real_zstd(), skippable].concat();
+    assert_eq!(opened("a.zst", &bytes).whole().text("a"), TEXT);
+    let padded = [samples::gzip(b"one"), vec![0; 700]].concat();
+    assert_eq!(opened("a.gz", &padded).whole().text("a"), "one");
+}
+
+#[test]
+fn what_follows_the_end_is_named_after_the_rest_was_read() {
+    for (name, bytes) in [("a.gz", samples::gzip(b"one")), ("a.zst", samples::zstd(b"one"))] {
+        let opened = opened(name, &[bytes, b"and something else".to_vec()].concat());
+        assert_eq!(opened.text("a"), "one", "{name}");
+        assert!(matches!(opened.end, Err(ArchiveError::Damaged { .. })), "{name}");
+    }
+}
+
+#[test]
+fn what_was_cut_off_is_read_up_to_there_and_named() {
+    let text = "line after line of it, each another one\n".repeat(20_000);
+    let gzip = samples::gzip(text.as_bytes());
+    let opened = opened("a.gz", &gzip[..gzip.len() / 2]);
+    assert!(opened.text("a").len() > text.len() / 4, "half of it is there");
+    assert!(matches!(opened.end, Err(ArchiveError::Damaged { .. })));
+}
+
+#[test]
+fn a_wrong_checksum_is_named() {
+    let mut gzip = samples::gzip(TEXT.as_bytes());
+    let checksum = gzip.len() - 8;
+    gzip[checksum] ^= 1;
+    let mut zstd = samples::real_zstd();
+    *zstd.last_mut().unwrap() ^= 1;
+    for (name, bytes) in [("a.gz", gzip), ("a.zst", zstd)] {
+        let opened = opened(name, &bytes);
+        assert!(matches!(opened.end, Err(ArchiveError::Damaged { .. })), "{name}");
+        assert_eq!(opened.text("a"), TEXT, "{name}");
+    }
+}
+
+#[test]
+fn a_gzip_bomb_ends_at_the_budget() {
+    let bomb = samples::gzip(&samples::gzip(&vec![0; 64 << 20]));
+    let inner = opened("bomb.gz.gz", &bomb).whole();
+    let budget = Budget { bytes: 1 << 20, members: 100, largest_bytes: 1 << 20 };
+    let opened = opened_within(Format::Gzip, "bomb.gz", Input::Bytes(&inner.members[0].1), budget);
+    assert!(matches!(opened.end, Err(ArchiveError::OverBudget)), "{:?}", opened.end);
+    assert_eq!(opened.all().len(), (1 << 20) + 1, "what is allowed was handed over");
+    assert_eq!(opened.left.bytes, 0);
+}
+
+#[test]
+fn what_is_larger_than_may_be_held_is_handed_over_in_part_and_named() {
+    let text = b"0123456789abcdef".repeat(1 << 12);
+    let budget = Budget { largest_bytes: 1000, ..ROOM };
+    let opened = opened_within(Format::Gzip, "a.gz", Input::Bytes(&samples::gzip(&text)), budget);
+    assert_eq!(opened.members[0].1, text[..1000]);
+    assert!(matches!(&opened.missed[..], [(name, ArchiveError::OverBudget)] if name == "a"));
+}
+
+#[test]
+fn a_tar_too_large_to_be_held_is_read_as_it_streams_by() {
+    let large = vec![b'x'; 200_000];
+    let tar = samples::tar(&[("first.txt", TEXT.as_bytes()), ("large.bin", &large), ("last.txt", b"the last")]);
+    let budget = Budget { largest_bytes: 10_000, ..ROOM };
+    for (name, bytes) in [("a.tgz", samples::gzip(&tar)), ("a.tar.bz2", samples::bzip2(&tar))] {
+        let format = sniff(&bytes, name).unwrap();
+        let opened = opened_within(format, name, Input::Bytes(&bytes), budget.clone());
+        assert_eq!(opened.text("a.tar!first.txt"), TEXT);
+        assert_eq!(opened.text("a.tar!last.txt"), "the last");
+        assert!(matches!(&opened.missed[..], [(name, ArchiveError::OverBudget)] if name == "a.tar!large.bin"));
+        opened.end.unwrap();
+    }
+}
+
+#[test]
+fn more_memory_than_is_allowed_is_named_as_such() {
+    // A header that asks for a dictionary of 1 GiB.
+    let mut lzma = samples::lzma();
+    lzma[1..5].copy_from_slice(&[0, 0, 0, 0x40]);
+    let opened = opened("a.lzma", &lzma);
+    assert!(matches!(opened.end, Err(ArchiveError::Unsupported { .. })), "{:?}", opened.end);
+    // Frame header: no checksum, a window of 2 TiB or so.
+    let zstd = [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xf8][..], &[0; 32]].concat();
+    let opened = super::opened("a.zst", &zstd);
+    assert!(matches!(opened.end, Err(ArchiveError::Unsupported { .. } | ArchiveError::Damaged { .. })));
+}
+
+#[test]
+fn what_is_known_and_cannot_be_opened_is_named() {
+    for (head, words) in [
+        (&b"Rar!\x1a\x07\x01\x00rest"[..], "RAR"),
+        (b"\x1f\x9d\x90rest", "compress"),
+        (b"# v2 git bundle\nrest", "git bundle"),
+    ] {
+        let format = sniff(head, "x").unwrap();
+        let opened = opened_within(format, "x", Input::Bytes(head), ROOM);
+        assert!(matches!(&opened.end, Err(ArchiveError::Unsupported { what }) if what.contains(words)), "{words}");
+    }
+}
+
+#[test]
+fn text_and_other_files_are_nothing_that_holds_others() {
+    let json = serde_json::to_vec(&vec!["text"; 100]).unwrap();
+    for head in [&b""[..], b"P", b"PK", b"hello", b"]\0\0", &[0; 600], &[b' '; 600], &[b'0'; 600], &json] {
+        assert_eq!(sniff(head, "x.txt"), None, "{head:?}");
+    }
+}

@@ -1,0 +1,137 @@
+//! The bytes of one file after the other, in the same room.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
+
+/// Room for most files: these are read without asking for their size, which may be a lie.
+const ROOM: usize = 64 << 10;
+
+/// What is kept of the room between files.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// What was read of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// All of it.
+    Whole,
+    /// Its start: it has more bytes than the limit. So many it says it has, or so many were read.
+    Start {
+        /// Its bytes.
+        size: u64,
+    },
+}
+
+/// Room that is used again.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    room: Vec<u8>,
+    filled: usize,
+}
+
+impl Buffer {
+    /// What was read last.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.room.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Reads a file to its end, or until it has more bytes than `limit`. Of a plain file that says it has more, no more is
+    /// read than its start.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is no memory for it.
+    pub(super) fn fill(&mut self, mut file: &File, limit: u64) -> io::Result<Filled> {
+        self.filled = 0;
+        self.room.truncate(KEPT_BYTES);
+        self.room.shrink_to(KEPT_BYTES);
+        loop {
+            if self.filled as u64 > limit {
+                return Ok(Filled::Start { size: size_of(file).max(self.filled as u64) });
+            }
+            if self.filled == self.room.len() {
+                let said = if self.filled == 0 { 0 } else { size_of(file) };
+                if said > limit {
+                    return Ok(Filled::Start { size: said });
+                }
+                self.grow(said, limit)?;
+            }
+            let read = match self.room.get_mut(self.filled..) {
+                Some(room) => file.read(room),
+                None => return Ok(Filled::Whole),
+            };
+            match read {
+                Ok(0) => return Ok(Filled::Whole),
+                Ok(count) => self.filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes room for what a file says it has and one byte more, by which its end is seen; for twice as much where it says
+    /// nothing; and never for more than the limit and one byte.
+    fn grow(&mut self, said: u64, limit: u64) -> io::Result<()> {
+        let least = (self.room.len() as u64 * 2).max(ROOM as u64);
+        let most = limit.saturating_add(1).max(self.room.len() as u64 + 1);
+        let wanted = least.max(said.saturating_add(1)).min(most);
+        let wanted = usize::try_from(wanted).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
+        self.room.try_reserve_exact(wanted.saturating_sub(self.room.len())).map_err(|_| ErrorKind::OutOfMemory)?;
+        self.room.resize(wanted, 0);
+        Ok(())
+    }
+}
+
+/// What a plain file says of its size; zero for pipes and devices, which do not know.
+fn size_of(file: &File) -> u64 {
+    file.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |about| about.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn file(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        file
+    }
+
+    #[test]
+    fn files_of_every_size_are_read_whole_in_the_same_room() {
+        let mut buffer = Buffer::default();
+        for size in [0, 1, ROOM - 1, ROOM, ROOM + 1, 3 * ROOM, KEPT_BYTES + 1, 3 * KEPT_BYTES, 7, 0] {
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            for limit in [size as u64, u64::MAX] {
+                assert_eq!(buffer.fill(&file(&bytes), limit).unwrap(), Filled::Whole, "{size}");
+                assert_eq!(buffer.bytes(), bytes);
+            }
+        }
+        assert!(buffer.room.capacity() <= KEPT_BYTES, "what one large file took is given back");
+    }
+
+    #[test]
+    fn of_what_is_too_large_the_start_is_there_and_the_rest_is_not_read() {
+        let mut buffer = Buffer::default();
+        let holes = tempfile::tempfile().unwrap();
+        holes.set_len(10 << 30).unwrap();
+        assert_eq!(buffer.fill(&holes, 100 << 20).unwrap(), Filled::Start { size: 10 << 30 });
+        assert_eq!(buffer.bytes(), vec![0; ROOM]);
+        for size in [10, ROOM, 3 * ROOM] {
+            let bytes = vec![b'a'; size];
+            let filled = buffer.fill(&file(&bytes), size as u64 - 1).unwrap();
+            assert_eq!(filled, Filled::Start { size: size as u64 });
+        }
+    }
+
+    #[test]
+    fn a_size_that_is_a_lie_is_not_believed() {
+        let mut buffer = Buffer::default();
+        let status = File::open("/proc/self/status").unwrap();
+        assert_eq!(status.metadata().unwrap().len(), 0);
+        assert_eq!(buffer.fill(&status, 1 << 20).unwrap(), Filled::Whole);
+        assert!(buffer.bytes().starts_with(b"Name:"));
+        let zeros = File::open("/dev/zero").unwrap();
+        assert!(matches!(buffer.fill(&zeros, 1 << 20).unwrap(), Filled::Start { size } if size > 1 << 20));
+    }
+}
