@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// How many links lead on to another link.
 const LONGEST_CHAIN: usize = 8;
 
+/// Parts of an image.
+const MOST_MEMBERS: usize = 1_000_000;
+
 /// Directories within directories.
 const DEEPEST: usize = 64;
 
@@ -112,6 +115,9 @@ impl<'a> Holder<'a> {
                 Kind::Directory | Kind::Other => continue,
             };
             members.insert(entry.name, member);
+            if members.len() > MOST_MEMBERS {
+                return None; // no image has so many parts; as any tar it is read from front to back
+            }
         };
         Some((Self::Tar { whole, members }, error))
     }
