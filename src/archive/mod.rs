@@ -1,15 +1,24 @@
 //! Bytes that hold others: archives, packages, documents and images, opened in memory and streamed, within a budget.
 
 mod ar;
+mod class;
 mod compressed;
 mod cpio;
 mod format;
 mod image;
+mod lines;
+mod lz4;
 mod names;
+mod notebook;
+mod office;
 mod outlet;
+mod pdf;
+mod plist;
+mod python;
 mod region;
 mod rpm;
 mod seven;
+mod sqlite;
 mod tar;
 mod zip;
 

@@ -5,21 +5,25 @@
 mod catalogue;
 mod check;
 mod checksum;
+mod cost;
 mod detect;
 #[cfg(embedded)]
 mod embedded;
 pub mod exchange;
+pub mod facts;
 mod filter;
 mod kind;
 mod pack;
 mod pattern;
 mod problem;
+mod reference;
 mod shape;
 mod spec;
 pub mod template;
 
 pub use catalogue::Catalogue;
 pub use check::{check_file, check_files, pack_files};
+pub use cost::{BUDGET, Cost};
 pub use detect::{Detect, Match, Progress};
 #[cfg(embedded)]
 pub use embedded::builtin;

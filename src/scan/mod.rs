@@ -23,15 +23,16 @@ pub use tally::Pardon;
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
-use crate::source::{Missed, Source, SourceError};
+use crate::source::{Blob, Missed, Source, SourceError};
 use crate::suppress::Suppressions;
 use coverage::Unread;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tally::Tally;
+use tally::{Met, Tally};
 
 /// How often a run that may be stopped is looked after.
 const TICK: Duration = Duration::from_millis(10);
@@ -95,16 +96,34 @@ impl Scanner {
     /// # Errors
     /// When the source cannot be walked at all.
     pub fn run_until(self: &Arc<Self>, source: &Arc<dyn Source>, stop: &Stop) -> Result<Outcome, SourceError> {
+        self.run_watched(source, stop, &mut |_, _| {})
+    }
+
+    /// The same, and `watch` is told every now and then how much was met so far, and how far the source is where it
+    /// knows.
+    ///
+    /// # Errors
+    /// When the source cannot be walked at all.
+    pub fn run_watched(
+        self: &Arc<Self>,
+        source: &Arc<dyn Source>,
+        stop: &Stop,
+        watch: &mut dyn FnMut(Amount, Option<(u64, u64)>),
+    ) -> Result<Outcome, SourceError> {
         let tally = Arc::new(Mutex::new(Tally::default()));
         let (done, awaited) = sync_channel(1);
-        let (scanner, source, shared, asked) = (Arc::clone(self), Arc::clone(source), Arc::clone(&tally), stop.clone());
+        let (scanner, shared, asked) = (Arc::clone(self), Arc::clone(&tally), stop.clone());
+        let walked = Arc::clone(source);
         let work = move || {
             // Nobody listens any more when the run was left to itself.
-            let _heard = done.send(scanner.walk(source.as_ref(), &asked, &shared)).is_ok();
+            let _heard = done.send(scanner.walk(walked.as_ref(), &asked, &shared)).is_ok();
         };
         let thread = std::thread::Builder::new().name("scan".to_owned()).stack_size(STACK_BYTES);
         let _detached = thread.spawn(work).map_err(|_| SourceError::Reader)?;
-        let walked = wait(&awaited, stop);
+        let walked = wait(&awaited, stop, &mut || {
+            let met = tally.lock().map(|tally| tally.met()).unwrap_or_default();
+            watch(met, source.progress());
+        });
         let mut tally = std::mem::take(&mut *tally.lock().map_err(|_| SourceError::Reader)?);
         match walked {
             None => tally.cut = stop.asked(),
@@ -119,18 +138,19 @@ impl Scanner {
         source.walk(&|item| {
             let mut scratch = scratches.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
             let cut = stop.asked();
-            let seen = match item {
+            let met = match item {
+                Err(quiet @ Missed::Quiet { .. }) => Some(self.missed(quiet, &mut scratch)),
                 _ if cut.is_some() => None,
-                Ok(blob) => Some(Ok(self.scan(&blob, stop, &mut scratch))),
-                Err(missed) => Some(Err(self.unread(missed, &mut scratch))),
+                Ok(blob) => Some(self.look(&blob, stop, &mut scratch)),
+                Err(missed) => Some(self.missed(missed, &mut scratch)),
             };
             if let Ok(mut idle) = scratches.lock() {
                 idle.push(scratch);
             }
             let Ok(mut tally) = tally.lock() else { return ControlFlow::Break(()) };
-            match seen {
-                Some(seen) => {
-                    tally.add(seen);
+            match met {
+                Some(met) => {
+                    tally.meet(met);
                     ControlFlow::Continue(())
                 }
                 None => {
@@ -141,6 +161,19 @@ impl Scanner {
         })
     }
 
+    /// Scans a blob, and says so to its source when there is anything in it.
+    fn look(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Met {
+        let seen = self.scan(blob, stop, scratch);
+        if let Some(loud) = blob.loud.filter(|_| seen.is_loud()) {
+            loud.store(true, Ordering::Relaxed);
+        }
+        match (blob.is_probe(), blob.again) {
+            (true, _) => Met::Probe(seen),
+            (false, true) => Met::Again(seen),
+            (false, false) => Met::Seen(seen),
+        }
+    }
+
     /// Words of a person with the tokens in them masked, for what is kept or shown.
     #[must_use]
     pub fn without_secrets(&self, text: &str) -> String {
@@ -148,26 +181,33 @@ impl Scanner {
     }
 
     /// What was missed, in words. Names may hold tokens too.
-    fn unread(&self, missed: Missed, scratch: &mut Scratch) -> Unread {
+    fn missed(&self, missed: Missed, scratch: &mut Scratch) -> Met {
         let mut plain = |text: String| self.masked(&text, scratch).unwrap_or(text);
         match missed {
-            Missed::Skipped { place, reason, bytes } => Unread::Skipped(reason, plain(place.to_string()), bytes),
+            Missed::Skipped { place, reason, bytes } => {
+                Met::Unread(Unread::Skipped(reason, plain(place.to_string()), bytes))
+            }
             Missed::Unread(error) => {
                 let gap = Gap::of(&error);
-                Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy }, error.bytes())
+                Met::Unread(Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy }, error.bytes()))
             }
+            Missed::Quiet { items, bytes } => Met::Quiet { items, bytes },
         }
     }
 }
 
 /// The answer of a walk; none when it did not end soon after it was asked to.
-fn wait(awaited: &Receiver<Result<(), SourceError>>, stop: &Stop) -> Option<Result<(), SourceError>> {
+fn wait(
+    awaited: &Receiver<Result<(), SourceError>>,
+    stop: &Stop,
+    watch: &mut dyn FnMut(),
+) -> Option<Result<(), SourceError>> {
     let mut patience = PATIENCE;
     loop {
         match awaited.recv_timeout(TICK) {
             Ok(walked) => return Some(walked),
             Err(RecvTimeoutError::Disconnected) => return Some(Err(SourceError::Reader)),
-            Err(RecvTimeoutError::Timeout) if stop.asked().is_none() => {}
+            Err(RecvTimeoutError::Timeout) if stop.asked().is_none() => watch(),
             Err(RecvTimeoutError::Timeout) => patience = patience.checked_sub(1)?,
         }
     }

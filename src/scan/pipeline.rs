@@ -42,6 +42,14 @@ pub(super) struct Seen {
     pub(super) loud: bool,
 }
 
+impl Seen {
+    /// True when there is anything to say but that it was read.
+    pub(super) fn is_loud(&self) -> bool {
+        let held = self.members != Amount::default() || !self.undecodable.is_empty();
+        self.loud || held || !self.leaks.is_empty() || !self.excused.is_empty() || self.beyond.is_some()
+    }
+}
+
 /// One secret at one place.
 #[derive(Debug)]
 pub(super) struct Leak {

@@ -1,7 +1,7 @@
 //! Adds up what the threads saw. Every sum is the same in whatever order its parts come.
 
 use super::Outcome;
-use super::coverage::{Coverage, Gap, Listed, Unread};
+use super::coverage::{Amount, Coverage, Gap, Listed, Unread};
 use super::pipeline::{Leak, Seen};
 use super::stop::Cut;
 use crate::model::{Confidence, Fingerprint, KindId, LineColumn, Place, Severity, Span};
@@ -16,6 +16,9 @@ const MOST_SECRETS: usize = 50_000;
 /// Spots of one secret that are kept.
 const MOST_SPOTS: usize = 100;
 
+/// Objects in which the first look found something that are kept until the second one.
+const MOST_PROBED: usize = 1_000;
+
 /// A hit that was excused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Pardon {
@@ -29,18 +32,22 @@ pub struct Pardon {
     pub excuse: Excuse,
 }
 
-/// Which of two leaks of one secret stands for it: the surer and graver kind, then the older place.
-type Rank = (Reverse<Confidence>, Reverse<Severity>, KindId, (u8, i64), Place, Span);
+/// Which of two leaks of one secret stands for it: the surer and graver kind, then the older place, and of those of one
+/// object the one that its source named first.
+type Rank = (Reverse<Confidence>, Reverse<Severity>, KindId, (u8, i64, bool), Place, Span);
 
-fn rank(leak: &Leak) -> Rank {
+fn rank(leak: &Leak, again: bool) -> Rank {
     let sighting = &leak.sighting;
-    let age = match sighting.place.outermost() {
+    let (sort, time) = match sighting.place.outermost() {
         Place::Commit { time, .. } => (0, *time),
         Place::Message { .. } | Place::Reference { .. } => (1, 0),
         Place::Object { .. } => (2, 0),
+        // What git keeps for itself tells what somebody did; where it came from says more.
+        Place::File { path } if path.starts_with(".git/") || path.contains("/.git/") => (3, 0),
         _ => (0, 0),
     };
     let kind = sighting.kind.clone();
+    let age = (sort, time, again);
     (Reverse(sighting.confidence), Reverse(sighting.severity), kind, age, sighting.place.clone(), sighting.span)
 }
 
@@ -51,6 +58,26 @@ struct Entry {
     spots: BTreeSet<(Place, LineColumn)>,
 }
 
+/// Something that was met on the walk.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// What one blob gave.
+    Seen(Seen),
+    /// What a blob gave that was counted before.
+    Again(Seen),
+    /// What the first look at an object gave. It counts if there is no second one.
+    Probe(Seen),
+    /// An item that gave nothing.
+    Unread(Unread),
+    /// Items with nothing in them.
+    Quiet {
+        /// How many.
+        items: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+}
+
 /// The sum so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -59,11 +86,40 @@ pub(super) struct Tally {
     coverage: Coverage,
     excused: BTreeMap<Excuse, u64>,
     pardons: Listed<Pardon>,
+    /// What first looks gave, in case that the walk ends before the second ones.
+    probed: Vec<Seen>,
+    /// The bytes of all first looks.
+    probed_bytes: u64,
     /// Why the walk was ended before its end.
     pub(super) cut: Option<Cut>,
 }
 
 impl Tally {
+    /// How much was met so far.
+    pub(super) fn met(&self) -> Amount {
+        let mut met = self.coverage.in_scope();
+        // What was looked at for the first time is counted later.
+        met.bytes = met.bytes.max(self.probed_bytes);
+        met
+    }
+
+    pub(super) fn meet(&mut self, met: Met) {
+        match met {
+            Met::Seen(seen) => self.add_seen(seen),
+            Met::Again(seen) => self.add_found(seen, true),
+            Met::Probe(seen) => {
+                self.probed_bytes = self.probed_bytes.saturating_add(seen.bytes);
+                if seen.is_loud() && self.probed.len() < MOST_PROBED {
+                    self.probed.push(seen);
+                }
+            }
+            Met::Unread(unread) => self.add(Err(unread)),
+            Met::Quiet { items, bytes } => {
+                self.coverage.scanned += Amount { items, bytes };
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, seen: Result<Seen, Unread>) {
         match seen {
             Ok(seen) => self.add_seen(seen),
@@ -73,6 +129,11 @@ impl Tally {
 
     fn add_seen(&mut self, seen: Seen) {
         self.coverage.add_read(seen.bytes, seen.members, seen.undecodable);
+        self.add_found(Seen { undecodable: Vec::new(), ..seen }, false);
+    }
+
+    /// What was found, without what was read.
+    fn add_found(&mut self, seen: Seen, again: bool) {
         for pardon in seen.excused {
             *self.excused.entry(pardon.excuse).or_default() += 1;
             self.pardons.add(pardon);
@@ -82,12 +143,12 @@ impl Tally {
             self.coverage.gaps.add(Gap { what, remedy: Some("scan it alone, or exclude it".to_owned()) });
         }
         for leak in seen.leaks {
-            self.add_leak(leak);
+            self.add_leak(leak, again);
         }
     }
 
-    fn add_leak(&mut self, leak: Leak) {
-        let rank = rank(&leak);
+    fn add_leak(&mut self, leak: Leak, again: bool) {
+        let rank = rank(&leak, again);
         let spot = (leak.sighting.place.clone(), leak.sighting.at);
         match self.secrets.get_mut(&leak.sighting.fingerprint) {
             Some(entry) => {
@@ -111,6 +172,9 @@ impl Tally {
     }
 
     pub(super) fn finish(mut self) -> Outcome {
+        if self.cut.is_some() {
+            std::mem::take(&mut self.probed).into_iter().for_each(|seen| self.add_seen(seen));
+        }
         if self.too_many {
             let what = format!("there are more than {MOST_SECRETS} different secrets: the others are not listed");
             self.coverage.gaps.add(Gap { what, remedy: Some("scan parts of it, or exclude paths".to_owned()) });

@@ -272,7 +272,7 @@ fn not_walked(error: ignore::Error) -> SourceError {
                 *err
             }
             (ignore::Error::WithPath { path, err }, _) => {
-                place = Some(path.display().to_string());
+                place = Some(place_of(&path).to_string());
                 *err
             }
             (ignore::Error::Io(source), Some(place)) => return SourceError::Read { place, source },
@@ -296,6 +296,7 @@ mod tests {
                     Ok(blob) => format!("read {} {}", blob.place, blob.bytes.len()),
                     Err(Missed::Skipped { place, reason, .. }) => format!("{} {place}", reason.words()),
                     Err(Missed::Unread(error)) => format!("unread {error}"),
+                    Err(quiet @ Missed::Quiet { .. }) => format!("{quiet:?}"),
                 };
                 seen.lock().unwrap().insert(text);
                 ControlFlow::Continue(())

@@ -10,7 +10,6 @@ pub mod stdin;
 pub use limits::{Exclusions, Limits};
 
 use crate::model::Place;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::{ControlFlow, Range};
@@ -35,13 +34,15 @@ pub struct Blob<'a> {
     /// Set when there is anything to say of it: a hit, whether excused or not, or a part that could not be read. What is
     /// copied from such a blob must be looked at again.
     pub loud: Option<&'a AtomicBool>,
+    /// Whether it was counted before: the same bytes at another place, or a part of something.
+    pub again: bool,
 }
 
 impl<'a> Blob<'a> {
     /// All of it at once.
     #[must_use]
     pub fn new(place: Place, bytes: &'a [u8]) -> Self {
-        Self { place, from_top: None, bytes, file: None, folder: None, fresh: None, loud: None }
+        Self { place, from_top: None, bytes, file: None, folder: None, fresh: None, loud: None, again: false }
     }
 
     /// The same with its path from the top of the repository.
@@ -58,6 +59,19 @@ impl<'a> Blob<'a> {
         }
         let whole = self.file.and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
         whole.unwrap_or_default().max(self.bytes.len() as u64)
+    }
+
+    /// The same, counted before.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { again: true, ..self }
+    }
+
+    /// True for a first look at an object: if there is anything in it, it is handed out once more where it lives, and
+    /// if not, it is counted with the others.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.loud.is_some() && matches!(self.place, Place::Object { .. })
     }
 
     /// The path that exclusions and exceptions are written for.
@@ -108,6 +122,13 @@ pub enum Missed {
     },
     /// It could not be read: a gap in the coverage.
     Unread(SourceError),
+    /// Looked at, now or in an earlier scan by the same rules, and there was nothing in it.
+    Quiet {
+        /// How many items.
+        items: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
 }
 
 /// Called for every item, from several threads at once; `Break` ends the walk early.
@@ -122,14 +143,9 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// When nothing can be walked at all: a missing path, no repository, a base that is not there.
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError>;
 
-    /// Where the objects live that were handed out by their names alone, as [`Place::Object`]: asked once, after the walk,
-    /// for those in which something was found. Those that live nowhere are left out of the answer.
-    ///
-    /// # Errors
-    /// When that cannot be found out.
-    fn locate(&self, ids: &BTreeSet<String>) -> Result<BTreeMap<String, Vec<Place>>, SourceError> {
-        let _unknown = ids;
-        Ok(BTreeMap::new())
+    /// How many of its items it is done with, and how many there are, once that is known.
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
     }
 }
 
@@ -180,6 +196,42 @@ pub enum SourceError {
     Repository {
         /// Why.
         source: git2::Error,
+    },
+    /// A repository needs of its readers what this one does not know.
+    #[error("{} cannot be read: it needs {needed}", path.display())]
+    Unsupported {
+        /// Its directory.
+        path: PathBuf,
+        /// What.
+        needed: String,
+    },
+    /// A repository without commits has no history that could be clean.
+    #[error("{} has no commits: there is no history to scan", path.display())]
+    NoCommits {
+        /// Its directory.
+        path: PathBuf,
+    },
+    /// An object store, or something in it, could not be read.
+    #[error(transparent)]
+    Store {
+        /// What and why.
+        source: git::PackError,
+    },
+    /// Something names an object that is not there.
+    #[error("{what} is not in this repository, but {by} leads to it")]
+    Absent {
+        /// Which.
+        what: String,
+        /// What names it.
+        by: String,
+    },
+    /// Objects were left with a remote.
+    #[error("{}{objects} objects are not in this clone: it is partial", if *more { "more than " } else { "" })]
+    Promised {
+        /// How many.
+        objects: u64,
+        /// Whether there are more.
+        more: bool,
     },
     /// A range is not of the form `A..B`.
     #[error("'{range}' is not a range of commits: write A..B")]
@@ -261,6 +313,7 @@ impl SourceError {
     pub fn trouble(&self) -> Trouble {
         match self {
             Self::MissingPath { .. } | Self::Glob { .. } | Self::Range { .. } | Self::RefLine { .. } => Trouble::Usage,
+            Self::Repository { source } if source.code() != git2::ErrorCode::NotFound => Trouble::Incomplete,
             Self::Repository { .. } | Self::Write { .. } | Self::Reader => Trouble::Outside,
             _ => Trouble::Incomplete,
         }
@@ -310,7 +363,6 @@ impl SourceError {
                 Some("another user owns it; if you trust it: git config --global --add safe.directory PATH")
             }
             Self::Repository { .. } => Some("run it inside a repository, or scan files: stanch scan PATH"),
-            Self::Object { .. } => Some("git fsck names what is damaged or missing"),
             Self::Read { source, .. } => Some(match source.kind() {
                 ErrorKind::PermissionDenied => "let this user read it, or exclude it",
                 ErrorKind::NotFound => "it went away while the scan ran: run it again",
@@ -318,6 +370,12 @@ impl SourceError {
                 _ => "mend it, or exclude it",
             }),
             Self::Walk { .. } => Some("mend it, or exclude it"),
+            Self::Object { .. } | Self::Store { .. } | Self::Absent { .. } => {
+                Some("git fsck names what is damaged or missing")
+            }
+            Self::NoCommits { .. } => Some("commit something first, or scan the files: stanch scan PATH"),
+            Self::Promised { .. } => Some("fetch the rest: git fetch --refetch --no-filter, or scan a full clone"),
+            Self::Unsupported { .. } => Some("scan a clone of it in a form that is read: git clone"),
             Self::RefLine { .. } => {
                 Some("git calls this hook; to scan by hand: stanch scan --range A..B; nothing was let through")
             }

@@ -18,6 +18,7 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 mod ci;
+mod coverage;
 #[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
@@ -34,6 +35,7 @@ mod field;
 mod forge_tokens;
 #[cfg(feature = "rotate")]
 mod hand;
+mod history;
 mod hook;
 mod hooks_run;
 mod hooks_set;
@@ -46,6 +48,7 @@ mod kinds;
 mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
+mod remembered;
 mod robust;
 mod sarif;
 mod scan;

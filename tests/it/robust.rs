@@ -176,9 +176,9 @@ fn directories_are_followed_as_deep_as_the_system_goes() {
 }
 
 #[test]
-fn a_repository_without_commits_or_files_is_clean() {
+fn a_repository_without_commits_or_files_is_clean_but_has_no_history() {
     let world = World::new();
-    scan(&world, &["--history"]).expect(0);
+    scan(&world, &["--history"]).expect(3).says("has no commits");
     scan(&world, &["--staged"]).expect(0);
     scan(&world, &["."]).expect(0);
     scan(&world, &["--range", "HEAD~1..HEAD"]).expect(3).says("'HEAD~1' is not in this clone");

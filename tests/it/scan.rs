@@ -180,7 +180,7 @@ fn the_history_of_every_branch_is_scanned_and_merges_too() {
 #[test]
 fn what_tags_say_and_name_is_history_too() {
     let world = World::new();
-    world.stanch(&["scan", "--history"]).expect(0).says("0 objects");
+    world.stanch(&["scan", "--history"]).expect(3).says("has no commits");
     world.commit("a", "clean", "first");
     let (message, blob) = (token(32), token(33));
     world.git_as_kim(&["tag", "-a", "v1", "-m", &format!("use {message}")]);

@@ -1,4 +1,4 @@
-//! Commits: all that can be reached, or those of a range; the blobs they bring and their messages.
+//! Commits of a range: the blobs they bring and their messages.
 
 use super::blobs::{Readers, Wanted, read_all};
 use super::starts::Starts;
@@ -18,35 +18,6 @@ const DEEPEST: usize = 512;
 const MOST_PLACES: u32 = 10_000;
 
 const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
-
-/// Every commit that a reference or `HEAD` reaches. Each blob is read once.
-#[derive(Debug)]
-pub struct History {
-    whereabouts: Whereabouts,
-    limits: Limits,
-    jobs: usize,
-}
-
-impl History {
-    /// Of this repository, on so many threads.
-    #[must_use]
-    pub fn new(whereabouts: Whereabouts, limits: Limits, jobs: usize) -> Self {
-        Self { whereabouts, limits, jobs }
-    }
-}
-
-impl Source for History {
-    fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
-        let repository = self.whereabouts.open()?;
-        let starts = Starts::of(&repository)?;
-        let commits = Commits::between(&repository, &[], &starts.commits(&repository));
-        read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
-            let mut reading = Reading::new(&repository, readers, Against::Nothing);
-            let _wanted = reading.commits(commits).is_continue() && reading.named_by(starts).is_continue();
-            Ok(())
-        })
-    }
-}
 
 /// The commits of `A..B`: what each of them adds to or changes in its parents. Where `B` is a tag, its message is read
 /// too.

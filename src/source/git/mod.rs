@@ -1,22 +1,39 @@
 //! Git repositories, opened as git names them (`GIT_DIR`, `GIT_INDEX_FILE` and their like). Nothing is ever written,
 //! except notes of who went past a hook and why.
 
+mod belongings;
 mod blobs;
 mod by_git;
 mod commits;
+mod handing;
+mod history;
+mod interim;
+mod layout;
+mod located;
+mod memory;
 pub mod message;
 pub mod pack;
+mod parts;
 mod place;
+mod probe;
 mod push;
+mod recollection;
+mod refs;
+mod reftable;
 mod since;
 pub mod skips;
 mod staged;
 mod starts;
+mod timeline;
 mod tracking;
 mod walk;
 
-pub use commits::{History, Range};
+pub use commits::Range;
+pub use history::History;
+pub use layout::work_tree;
+pub use memory::Memory;
 pub use message::Draft;
+pub use pack::PackError;
 pub use place::{Kept, file_of_commit};
 pub use push::{Known, Push, RefUpdate};
 pub use since::{Since, Tips, changed_files, default_branch, tips};

@@ -157,6 +157,7 @@ mod tests {
                         Ok(blob) => String::from_utf8_lossy(blob.bytes).trim().to_owned(),
                         Err(Missed::Unread(error)) => format!("gap: {error}"),
                         Err(Missed::Skipped { place, .. }) => format!("skipped: {place}"),
+                        Err(quiet @ Missed::Quiet { .. }) => format!("{quiet:?}"),
                     };
                     seen.lock().unwrap().insert(text);
                     ControlFlow::Continue(())

@@ -1,0 +1,193 @@
+//! Where a repository keeps its things. The library that opens repositories refuses some that can be read all the same:
+//! those whose objects are named by SHA-256, and those that keep their references in tables.
+
+use super::{Whereabouts, unread};
+use crate::source::SourceError;
+use git2::{Config, ErrorCode};
+use std::path::{Path, PathBuf};
+
+/// What a repository may need of its readers; all of it is understood here, or concerns writers alone.
+const UNDERSTOOD: [&str; 9] = [
+    "noop",
+    "noop-v1",
+    "objectformat",
+    "compatobjectformat",
+    "refstorage",
+    "partialclone",
+    "preciousobjects",
+    "worktreeconfig",
+    "relativeworktrees",
+];
+
+/// Its directories and forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// The directory of this work tree.
+    pub(super) own: PathBuf,
+    /// The directory that all of its work trees share.
+    pub(super) common: PathBuf,
+    /// Where the files are; none of a bare repository.
+    pub(super) top: Option<PathBuf>,
+    /// Whether objects are named by SHA-256.
+    pub(super) sha256: bool,
+    /// Whether references are kept in tables.
+    pub(super) tables: bool,
+    /// Whether objects may be left with a remote until they are wanted.
+    pub(super) partial: bool,
+}
+
+impl Layout {
+    /// Of the repository that is meant.
+    ///
+    /// # Errors
+    /// When there is none, another user owns it, or it needs what cannot be read.
+    pub(super) fn of(whereabouts: &Whereabouts) -> Result<Self, SourceError> {
+        match whereabouts.open() {
+            Ok(repository) => {
+                let (own, common) = (repository.path().to_owned(), repository.commondir().to_owned());
+                Self::at(own, common, repository.workdir().map(Path::to_owned))
+            }
+            Err(SourceError::Repository { source }) if matches!(source.code(), ErrorCode::Owner) => {
+                Err(SourceError::Repository { source })
+            }
+            Err(refused) => match by_hand(whereabouts) {
+                Some((own, top)) => {
+                    let common = shared_by(&own);
+                    Self::at(own, common, top)
+                }
+                None => Err(refused),
+            },
+        }
+    }
+
+    /// Of the repository in this directory, of which nothing more is known.
+    ///
+    /// # Errors
+    /// When it needs what cannot be read.
+    pub(super) fn in_directory(own: PathBuf) -> Result<Self, SourceError> {
+        let common = shared_by(&own);
+        Self::at(own, common, None)
+    }
+
+    fn at(own: PathBuf, common: PathBuf, top: Option<PathBuf>) -> Result<Self, SourceError> {
+        let mut layout = Self { own, common, top, sha256: false, tables: false, partial: false };
+        let file = layout.common.join("config");
+        if !file.exists() {
+            return Ok(layout);
+        }
+        let failed = |source| unread(&file.display().to_string(), source);
+        let config = Config::open(&file).map_err(failed)?;
+        let version = config.get_i32("core.repositoryformatversion").unwrap_or(0);
+        let mut needed = (!(0..=1).contains(&version)).then(|| format!("version {version} of the format"));
+        let mut entries = config.entries(None).map_err(failed)?;
+        while let Some(entry) = entries.next() {
+            let entry = entry.map_err(failed)?;
+            let (Ok(name), value) = (entry.name(), entry.value().unwrap_or_default().to_ascii_lowercase()) else {
+                continue;
+            };
+            let name = name.to_ascii_lowercase();
+            layout.partial |= name.starts_with("remote.") && name.ends_with(".promisor") && value != "false";
+            let Some(extension) = name.strip_prefix("extensions.") else { continue };
+            layout.partial |= extension == "partialclone";
+            match (extension, value.as_str()) {
+                ("objectformat", "sha1") | ("refstorage", "files") => {}
+                ("objectformat", "sha256") => layout.sha256 = true,
+                ("refstorage", "reftable") => layout.tables = true,
+                ("objectformat" | "refstorage", other) => needed = Some(format!("{extension} {other}")),
+                (extension, _) if UNDERSTOOD.contains(&extension) => {}
+                // Before version 1 nobody was asked to understand extensions.
+                (extension, _) if version > 0 => needed = Some(format!("the extension {extension}")),
+                _ => {}
+            }
+        }
+        match needed {
+            None => Ok(layout),
+            Some(needed) => Err(SourceError::Unsupported { path: layout.common.clone(), needed }),
+        }
+    }
+
+    /// How its directory, or a file in it, is called in reports: from the top of the work tree.
+    pub(super) fn name_of(&self, path: &Path) -> String {
+        let below = path.strip_prefix(&self.common).unwrap_or(path);
+        let home =
+            if self.common.file_name().is_some_and(|name| name == ".git") { Path::new(".git") } else { Path::new("") };
+        home.join(below).to_string_lossy().into_owned()
+    }
+
+    /// The directories of all work trees, this one and the shared one among them, in order.
+    pub(super) fn homes(&self) -> Vec<PathBuf> {
+        let linked = std::fs::read_dir(self.common.join("worktrees")).into_iter().flatten().flatten();
+        let mut homes: Vec<PathBuf> = linked.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        homes.sort();
+        homes.insert(0, self.common.clone());
+        if !homes.iter().any(|home| same(home, &self.own)) {
+            homes.push(self.own.clone());
+        }
+        homes
+    }
+}
+
+/// The top of the work tree of a repository; none of a bare one.
+///
+/// # Errors
+/// When there is no repository, another user owns it, or it needs what cannot be read.
+pub fn work_tree(whereabouts: &Whereabouts) -> Result<Option<PathBuf>, SourceError> {
+    Ok(Layout::of(whereabouts)?.top)
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().ok().is_some_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+}
+
+/// The directory of a repository and the top of its work tree, as git looks for them.
+fn by_hand(whereabouts: &Whereabouts) -> Option<(PathBuf, Option<PathBuf>)> {
+    let start = match whereabouts {
+        Whereabouts::Environment => match std::env::var_os("GIT_DIR").filter(|path| !path.is_empty()) {
+            Some(named) => return Some((PathBuf::from(named), None)).filter(|(path, _)| is_repository(path)),
+            None => PathBuf::from("."),
+        },
+        Whereabouts::Holding(path) => path.clone(),
+    };
+    let start = start.canonicalize().ok()?;
+    start.ancestors().find_map(|above| {
+        let inner = above.join(".git");
+        if is_repository(&inner) {
+            return Some((inner, Some(above.to_owned())));
+        }
+        if let Some(linked) = linked_to(&inner).filter(|path| is_repository(path)) {
+            return Some((linked, Some(above.to_owned())));
+        }
+        is_repository(above).then(|| (above.to_owned(), None))
+    })
+}
+
+/// Where the file says that stands in the place of the directory.
+fn linked_to(file: &Path) -> Option<PathBuf> {
+    let text = read_line(file)?;
+    let path = Path::new(text.strip_prefix("gitdir:")?.trim());
+    Some(file.parent()?.join(path))
+}
+
+/// The directory that a linked work tree shares with the others; a repository's own otherwise.
+fn shared_by(own: &Path) -> PathBuf {
+    match read_line(&own.join("commondir")) {
+        Some(path) => own.join(path.trim()),
+        None => own.to_owned(),
+    }
+}
+
+/// A small file of one line.
+fn read_line(file: &Path) -> Option<String> {
+    let about = std::fs::symlink_metadata(file).ok()?;
+    if !about.is_file() || about.len() > 10_000 {
+        return None;
+    }
+    std::fs::read_to_string(file).ok()
+}
+
+/// True for a directory with what every repository has.
+pub(super) fn is_repository(path: &Path) -> bool {
+    let common = shared_by(path);
+    let head = path.join("HEAD");
+    (head.is_file() || head.is_symlink()) && common.join("objects").is_dir() && common.join("refs").exists()
+}

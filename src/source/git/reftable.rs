@@ -1,0 +1,204 @@
+//! References kept in tables: a stack of files, each with sorted blocks of references and a log of their changes, whose
+//! names share their beginnings. The format is documented by git (`reftable`).
+
+use flate2::{Decompress, FlushDecompress, Status};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Error, Read as _, Result};
+use std::path::Path;
+
+/// What a table begins with.
+const MAGIC: &[u8] = b"REFT";
+
+/// Bytes of a table that are read: more than any has.
+const LARGEST: u64 = 1 << 30;
+
+/// What the tables of one directory say.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// Where references lead.
+    pub(super) tips: BTreeMap<String, String>,
+    /// Where they led, and what tags among them stand for.
+    pub(super) remembered: BTreeSet<String>,
+    /// All names.
+    pub(super) names: BTreeSet<String>,
+    /// Who changed what, and why.
+    pub(super) remarks: BTreeSet<String>,
+}
+
+/// Reads the tables of a directory, whose objects have names of so many bytes.
+pub(super) fn read(directory: &Path, digits: usize) -> Result<Tables> {
+    let mut tables = Tables::default();
+    let list = text_of(&directory.join("tables.list"))?;
+    for name in String::from_utf8_lossy(&list).lines().filter(|name| !name.is_empty()) {
+        if name.contains('/') {
+            return Err(damaged());
+        }
+        let bytes = text_of(&directory.join(name))?;
+        Table { tables: &mut tables, width: digits }.read(&bytes).ok_or_else(damaged)?;
+    }
+    Ok(tables)
+}
+
+fn text_of(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    super::refs::plain(path)?.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn damaged() -> Error {
+    Error::other("a table of references is damaged")
+}
+
+struct Table<'a> {
+    tables: &'a mut Tables,
+    width: usize,
+}
+
+impl Table<'_> {
+    /// None when it is not of the form.
+    fn read(&mut self, file: &[u8]) -> Option<()> {
+        let head = match (file.strip_prefix(MAGIC)?, file.get(4)?) {
+            (_, 1) => 24,
+            (_, 2) => 28,
+            _ => return None,
+        };
+        let foot = file.len().checked_sub(head + 44)?;
+        if file.get(foot..foot + head) != file.get(..head) {
+            return None;
+        }
+        let (body, sums) = (file.get(foot..file.len() - 4)?, file.get(file.len() - 4..)?);
+        if crc32fast::hash(body).to_be_bytes() != sums {
+            return None;
+        }
+        let size = usize::try_from(number(file.get(5..8)?)).ok()?;
+        let mut at = head;
+        while at < foot {
+            // The first block counts from the start of the file.
+            let start = if at == head { 0 } else { at };
+            let kind = *file.get(at)?;
+            if kind == 0 {
+                at += 1; // between blocks
+                continue;
+            }
+            let length = usize::try_from(number(file.get(at + 1..at + 4)?)).ok()?;
+            if kind == b'g' {
+                let (text, used) = inflate(file.get(at + 4..foot)?, length.checked_sub(4 + at - start)?)?;
+                self.block(&text, 0, kind)?;
+                at += 4 + used;
+                continue;
+            }
+            let end = start.checked_add(length).filter(|end| *end <= foot && *end > at)?;
+            self.block(file.get(at + 4..end)?, 0, kind)?;
+            at = if size > 0 { start.checked_add(size)?.max(end).min(foot) } else { end };
+        }
+        Some(())
+    }
+
+    /// The records of a block, without what leads to some of them at once.
+    fn block(&mut self, block: &[u8], mut at: usize, kind: u8) -> Option<()> {
+        let starts = usize::try_from(number(block.get(block.len().checked_sub(2)?..)?)).ok()?;
+        let end = block.len().checked_sub(2 + 3 * starts)?;
+        let records = block.get(..end)?;
+        if !matches!(kind, b'r' | b'g') {
+            return matches!(kind, b'o' | b'i').then_some(());
+        }
+        let mut key = Vec::new();
+        while at < records.len() {
+            let shared = varint(records, &mut at)?;
+            let more = varint(records, &mut at)?;
+            let (form, length) = (more & 7, usize::try_from(more >> 3).ok()?);
+            key.truncate(usize::try_from(shared).ok()?);
+            key.extend_from_slice(take(records, &mut at, length)?);
+            if kind == b'r' {
+                self.reference(&key, form, records, &mut at)?;
+            } else {
+                self.change(&key, form, records, &mut at)?;
+            }
+        }
+        Some(())
+    }
+
+    fn reference(&mut self, key: &[u8], form: u64, records: &[u8], at: &mut usize) -> Option<()> {
+        let name = String::from_utf8_lossy(key).into_owned();
+        varint(records, at)?;
+        self.tables.names.insert(name.clone());
+        let before = self.tables.tips.remove(&name);
+        self.tables.remembered.extend(before);
+        match form {
+            0 => {}
+            1 | 2 => {
+                let id = hex(take(records, at, self.width)?);
+                self.tables.tips.insert(name, id);
+                if form == 2 {
+                    self.tables.remembered.insert(hex(take(records, at, self.width)?));
+                }
+            }
+            3 => {
+                let length = usize::try_from(varint(records, at)?).ok()?;
+                let other = String::from_utf8_lossy(take(records, at, length)?).into_owned();
+                self.tables.names.insert(other);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn change(&mut self, key: &[u8], form: u64, records: &[u8], at: &mut usize) -> Option<()> {
+        let name = key.get(..key.len().checked_sub(9)?)?;
+        self.tables.names.insert(String::from_utf8_lossy(name).into_owned());
+        if form == 0 {
+            return Some(());
+        }
+        let ids = take(records, at, 2 * self.width)?;
+        self.tables.remembered.extend(ids.chunks(self.width).filter(|id| id.iter().any(|&byte| byte != 0)).map(hex));
+        let mut words = Vec::new();
+        for part in 0..3 {
+            if part == 2 {
+                varint(records, at)?; // when
+                take(records, at, 2)?;
+            }
+            let length = usize::try_from(varint(records, at)?).ok()?;
+            words.push(String::from_utf8_lossy(take(records, at, length)?).trim_end().to_owned());
+        }
+        self.tables.remarks.insert(words.join("\n"));
+        Some(())
+    }
+}
+
+fn take<'t>(text: &'t [u8], at: &mut usize, length: usize) -> Option<&'t [u8]> {
+    let end = at.checked_add(length)?;
+    let part = text.get(*at..end)?;
+    *at = end;
+    Some(part)
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+}
+
+/// Seven bits to a byte, the first ones first, each continued number one more than it says.
+fn varint(text: &[u8], at: &mut usize) -> Option<u64> {
+    let mut sum = 0_u64;
+    loop {
+        let byte = *take(text, at, 1)?.first()?;
+        sum = sum.checked_shl(7)?.checked_add(u64::from(byte & 0x7f))?;
+        if byte & 0x80 == 0 {
+            return Some(sum);
+        }
+        sum = sum.checked_add(1).filter(|sum| *sum < 1 << 56)?;
+    }
+}
+
+/// What was compressed, of so many bytes, and how many it took.
+fn inflate(text: &[u8], length: usize) -> Option<(Vec<u8>, usize)> {
+    let mut zlib = Decompress::new(true);
+    let mut out = vec![0; length.checked_add(1)?];
+    let status = zlib.decompress(text, &mut out, FlushDecompress::Finish).ok()?;
+    let (used, made) = (usize::try_from(zlib.total_in()).ok()?, usize::try_from(zlib.total_out()).ok()?);
+    out.truncate(length);
+    (status == Status::StreamEnd && made == length).then_some((out, used))
+}
+
+fn hex(id: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(id)
+}
