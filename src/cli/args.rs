@@ -132,6 +132,9 @@ pub struct ScanArguments {
     /// Scan every commit that any reference reaches
     #[arg(long)]
     pub history: bool,
+    /// Of a history, look at everything anew, also at what an earlier scan by the same rules has seen
+    #[arg(long, requires = "history")]
+    pub no_cache: bool,
     /// A container image
     #[command(flatten)]
     pub image: ImageArguments,
@@ -505,10 +508,10 @@ pub enum RulesCommand {
         #[command(flatten)]
         kinds: KindsArguments,
     },
-    /// Check files of rules, and say what each kind costs
+    /// Check files of rules, and say what each kind costs to look for
     Check {
-        /// The files, or directories of files
-        #[arg(required = true, value_name = "FILE_OR_DIR")]
+        /// The files, or directories of files; without any, the built-in kinds, which the build has checked
+        #[arg(value_name = "FILE_OR_DIR")]
         files: Vec<PathBuf>,
     },
 }

@@ -47,6 +47,7 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         jobs,
         isolated: reading.isolated,
         keep_findings: false,
+        recall: !arguments.no_cache,
     };
     let mut prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
     if let Some(Found::Fetched(source)) = image {

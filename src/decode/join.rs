@@ -180,12 +180,12 @@ fn gap(text: &[u8], start: usize) -> Option<(Between, usize)> {
     }
 }
 
-/// What may stand before the first string of a list that is joined, without blanks.
-const BEFORE: [&[u8]; 8] =
-    [b"concat!(", b"concat(", b"concat([", b"join([", b"join((", b"join('',[", b"join(\"\",", b"implode('',["];
+/// What may stand before the first string of a list that is joined, without blanks. Rust's `concat!` is not among them: so
+/// samples are written that are no tokens.
+const BEFORE: [&[u8]; 6] = [b"concat(", b"join([", b"join((", b"join('',[", b"join(\"\",", b"implode('',["];
 
 /// What may stand after the last one, without blanks.
-const AFTER: [&[u8]; 6] = [b"].join(", b").join(", b"]|join", b"]-join", b")-join", b"].concat("];
+const AFTER: [&[u8]; 5] = [b"].join(", b").join(", b"]|join", b"]-join", b")-join"];
 
 /// A list whose strings are put together: by what stands before or after it, or because each is a single character.
 fn is_joined_list(text: &[u8], first: usize, end: usize, literals: &[Literal]) -> bool {

@@ -74,3 +74,6 @@ pub fn expand(bytes: &[u8], budget: &mut Budget, visit: &mut Visit<'_>) -> bool 
     }
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub mod timeline;
 
 pub use coverage::size;
 
-use crate::model::{Fingerprint, LineColumn, Place, Severity, Timestamp};
+use crate::model::{Fingerprint, LineColumn, Place, Severity, Sighting, Timestamp};
 use crate::scan::{Outcome, harmless};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -216,6 +216,32 @@ impl Report<'_> {
 /// A place as one line without anything a terminal obeys; unusual characters are written as escapes.
 fn shown_place(place: &Place, style: Style) -> String {
     escaped(&place.to_string(), style)
+}
+
+/// How the text of a finding was encoded, from the outside in: `base64, gzip`; none where it stands plainly.
+fn clothes(sighting: &Sighting) -> Option<String> {
+    let all: Vec<&str> = sighting.decoded.iter().map(|encoding| encoding.words()).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// What the place alone does not say of where it stands: in what encoding, in which member of an archive.
+fn hidden(sighting: &Sighting) -> String {
+    let how = clothes(sighting).map(|how| format!(" in {how}")).unwrap_or_default();
+    match &sighting.place {
+        Place::Member { .. } => {
+            let LineColumn { line, column } = sighting.at;
+            format!("{how} in {}:{line}:{column}", escaped(&sighting.place.to_string(), PLAIN))
+        }
+        _ => how,
+    }
+}
+
+/// The line of the outermost file that is marked. Of what lies in an archive none is known, so that is the first.
+fn line_marked(place: &Place, at: LineColumn) -> LineColumn {
+    match place {
+        Place::Member { .. } => LineColumn { line: 1, column: 1 },
+        _ => at,
+    }
 }
 
 fn escaped(text: &str, style: Style) -> String {

@@ -72,6 +72,7 @@ fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, F
         jobs: processors(),
         isolated: false,
         keep_findings: false,
+        recall: true,
     };
     let prepared = prepare_by(&Policy::Accepted, request, crate::rules::builtin(), clock)?;
     let judge = Judge { gate: None, strict: true, exit_zero: false, stops_commit: true };

@@ -253,7 +253,7 @@ fn forms() -> Vec<Form> {
     add("string over lines", "k = \"", &format!("{head}\\\n{tail}"), "\"\n", &[Joined]);
     add("join", "k = [\"", &format!("{a}\", \"{b}\", \"{c}"), "\"].join('')", &[Joined]);
     add("join before", "k = ''.join(['", &format!("{a}', '{b}', '{c}"), "'])", &[Joined]);
-    add("concat", "concat!(\"", &format!("{a}\", \"{b}\", \"{c}"), "\")", &[Joined]);
+    add("concat", "SELECT CONCAT(\"", &format!("{a}\", \"{b}\", \"{c}"), "\")", &[Joined]);
     add(
         "characters",
         "k = {'",
