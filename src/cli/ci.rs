@@ -48,6 +48,7 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
         jobs: arguments.jobs.map_or_else(processors, usize::from),
         isolated: false,
         keep_findings: false,
+        recall: true,
     };
     let prepared = prepare_by(&changes.policy, request, gather(&arguments.kinds.rules)?, clock)?;
     let outputs = Outputs::new(arguments.format.into(), &arguments.output)?;

@@ -24,6 +24,7 @@ pub(super) fn request(target: Target) -> Request {
         jobs: processors(),
         isolated: false,
         keep_findings: true,
+        recall: true,
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) fn followed(
         jobs: processors(),
         isolated: given.isolated,
         keep_findings: given.keep_findings,
+        recall: true,
     };
     let prepared = prepare(request, Arc::clone(kinds), clock)?;
     let outcome = imports::follow(&report, given.root, &prepared);

@@ -16,6 +16,8 @@ mod text;
 #[cfg(feature = "rotate")]
 pub mod timeline;
 
+pub use coverage::size;
+
 use crate::model::{Fingerprint, LineColumn, Place, Severity, Sighting, Timestamp};
 use crate::scan::{Outcome, harmless};
 use std::io::{self, Write};
@@ -81,6 +83,18 @@ impl Scope {
             Self::Message => "message",
             Self::Push => "push",
             Self::Imported(_) => "import",
+        }
+    }
+
+    /// What one thing that is read is called.
+    #[must_use]
+    pub fn item(&self) -> &'static str {
+        match self {
+            Self::Files | Self::Staged => "file",
+            Self::Stdin => "stream",
+            Self::Message => "message",
+            Self::Range(_) | Self::History | Self::Push => "object",
+            Self::Imported(_) => "place",
         }
     }
 }
@@ -259,7 +273,8 @@ fn plain(text: &str, style: Style) -> String {
 }
 
 /// `1 leak`, `2 leaks`.
-fn counted(count: u64, one: &str) -> String {
+#[must_use]
+pub fn counted(count: u64, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 

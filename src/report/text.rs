@@ -41,7 +41,7 @@ fn headline(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Resul
         }
     };
     let left = format!("stanch: {what}");
-    let items = counted(coverage.scanned.items, coverage::item_word(&report.scope));
+    let items = counted(coverage.scanned.items, report.scope.item());
     let missed = match coverage.unread.items + coverage.undecodable.items {
         0 => String::new(),
         missed => format!(", {missed} not read"),

@@ -28,6 +28,8 @@ pub(super) struct Unfolding<'s> {
     pub(super) depth: usize,
     /// Parts that could not be read beyond those that are named.
     pub(super) unnamed: u64,
+    /// Whether what is looked through was taken for a file by its first bytes alone, in the midst of a text.
+    pub(super) guessed: bool,
     pub(super) seen: Seen,
 }
 

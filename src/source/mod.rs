@@ -139,6 +139,11 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// When nothing can be walked at all: a missing path, no repository, a base that is not there.
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError>;
+
+    /// How many of its items it is done with, and how many there are, once that is known.
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
 }
 
 /// Reading failed, for one item or for all.

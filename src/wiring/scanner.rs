@@ -11,10 +11,11 @@ use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{Draft, History, Known, Push, Range, RefUpdate, Staged, work_tree};
+use crate::source::git::{Draft, History, Known, Memory, Push, Range, RefUpdate, Staged, work_tree};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ pub struct Request {
     pub isolated: bool,
     /// Whether the secrets themselves are kept.
     pub keep_findings: bool,
+    /// Whether of a history only that is looked at which no earlier scan by the same rules has seen.
+    pub recall: bool,
 }
 
 /// A scan that can run.
@@ -144,8 +147,14 @@ pub fn prepare_by(
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
     let streamed = |start: &[u8], name: &str| archive::sniff(start, name).is_some();
     let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed };
-    let source = source_of(request.target, top.as_deref(), limits, request.jobs).map_err(ScannerError::Source)?;
-    let (key, passing_key) = key_of(config.salt, installation::state_directory().as_deref())?;
+    let state = installation::state_directory();
+    let memory = match &request.target {
+        Target::History(_) if request.recall => memory_of(state.as_deref(), &kinds, &limits)?,
+        _ => None,
+    };
+    let source =
+        source_of(request.target, top.as_deref(), limits, request.jobs, memory).map_err(ScannerError::Source)?;
+    let (key, passing_key) = key_of(config.salt, state.as_deref())?;
     let suppressions = Suppressions::new(exceptions, clock.now());
     let scanner = Arc::new(Scanner {
         engine: Engine::new(kinds).map_err(ScannerError::Engine)?,
@@ -156,7 +165,13 @@ pub fn prepare_by(
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }
 
-fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) -> Result<Arc<dyn Source>, SourceError> {
+fn source_of(
+    target: Target,
+    top: Option<&Path>,
+    limits: Limits,
+    jobs: usize,
+    memory: Option<Memory>,
+) -> Result<Arc<dyn Source>, SourceError> {
     Ok(match target {
         Target::Paths(paths) => {
             let files = Files::new(paths, limits, jobs)?;
@@ -168,10 +183,26 @@ fn source_of(target: Target, top: Option<&Path>, limits: Limits, jobs: usize) ->
         Target::Stdin => Arc::new(Stdin::new(limits)),
         Target::Staged => Arc::new(Staged::new(limits, jobs)),
         Target::Range(whereabouts, range) => Arc::new(Range::new(whereabouts, &range, limits, jobs)?),
-        Target::History(whereabouts) => Arc::new(History::new(whereabouts, limits, jobs)),
+        Target::History(whereabouts) => {
+            let history = History::new(whereabouts, limits, jobs);
+            Arc::new(match memory {
+                Some(memory) => history.remembering(memory),
+                None => history,
+            })
+        }
         Target::Message(file) => Arc::new(Draft::new(file, limits)),
         Target::Push(updates, known) => Arc::new(Push::new(Whereabouts::Environment, updates, known, limits, jobs)),
     })
+}
+
+/// What is remembered of histories, and by which rules; nothing where no key can be kept.
+fn memory_of(state: Option<&Path>, kinds: &Catalogue, limits: &Limits) -> Result<Option<Memory>, ScannerError> {
+    let Some(state) = state else { return Ok(None) };
+    let (key, Kept::OnDisk(_)) = installation::key(Some(state)).map_err(ScannerError::Key)? else { return Ok(None) };
+    let mut rules = Sha256::new();
+    rules.update(kinds.digest().to_string());
+    rules.update(limits.largest_bytes.to_be_bytes());
+    Ok(Some(Memory::new(state.join("histories"), key, rules.finalize().into())))
 }
 
 /// The key stays with the repository; where there is none, with the installation, in its state directory.

@@ -60,6 +60,7 @@ fn scan(target: Target, clock: &dyn Clock) -> Result<(Prepared, Judge), Failure>
         jobs: processors(),
         isolated: false,
         keep_findings: false,
+        recall: true,
     };
     let prepared = prepare(request, crate::rules::builtin(), clock)?;
     Ok((prepared, Judge { gate: None, strict: false, exit_zero: false, stops_commit: true }))

@@ -41,9 +41,24 @@ impl<'a> Handing<'a> {
 
     /// Counts everything that is not handed out again.
     pub(super) fn quiet(&self) -> ControlFlow<()> {
-        let items = self.found.quiet.len() as u64;
-        let bytes = self.found.quiet.iter().map(|(_, _, size)| size).sum();
+        let (items, bytes) = (self.found.quiet_items(), self.found.quiet_bytes());
         (self.visit)(Err(Missed::Quiet { items, bytes }))
+    }
+
+    /// True when nothing is found in any of the paths.
+    pub(super) fn are_plain(&self, located: &Located) -> bool {
+        let spots = located.spots.iter().flat_map(|(id, spots)| spots.iter().map(move |spot| (id, spot)));
+        let mut paths: BTreeMap<&[u8], &ObjectId> = BTreeMap::new();
+        spots.for_each(|(id, spot)| _ = paths.insert(&spot.path, id));
+        let Some(id) = paths.values().next() else { return true };
+        let mut text = Vec::new();
+        for path in paths.keys() {
+            text.extend_from_slice(path);
+            text.push(b'\n');
+        }
+        let loud = AtomicBool::new(false);
+        let blob = Blob { loud: Some(&loud), ..Blob::new(Place::Object { id: id.to_string() }, &text) };
+        (self.visit)(Ok(blob)).is_continue() && !loud.into_inner()
     }
 
     /// Hands out the rest.

@@ -6,8 +6,10 @@ use super::handing::Handing;
 use super::interim;
 use super::layout::Layout;
 use super::located::{Located, Search};
+use super::memory::Memory;
 use super::pack::{Flow, HashKind, Kinds, Known, ObjectId, Objects, Pack, Walk, stores_of_environment};
 use super::probe::{Found, MOST_MISSING, Probe};
+use super::recollection::{Earlier, Recollection};
 use super::refs::{Refs, modules};
 use super::timeline::Timeline;
 use super::{Whereabouts, unread};
@@ -30,13 +32,20 @@ pub struct History {
     whereabouts: Whereabouts,
     limits: Limits,
     jobs: usize,
+    memory: Option<Memory>,
 }
 
 impl History {
     /// Of this repository, on so many threads.
     #[must_use]
     pub fn new(whereabouts: Whereabouts, limits: Limits, jobs: usize) -> Self {
-        Self { whereabouts, limits, jobs }
+        Self { whereabouts, limits, jobs, memory: None }
+    }
+
+    /// Looks only at what an earlier scan by the same rules has not seen.
+    #[must_use]
+    pub fn remembering(self, memory: Memory) -> Self {
+        Self { memory: Some(memory), ..self }
     }
 }
 
@@ -62,9 +71,11 @@ impl Source for History {
             }
             let outer = depth == 0;
             let more: &[PathBuf] = if outer { &more } else { &[] };
+            // What is being received is not here to stay.
+            let memory = self.memory.as_ref().filter(|_| more.is_empty());
             let whole = Whole::open(prefix, layout, more, &self.limits, self.jobs.max(1), visit);
             let read = match whole {
-                Ok(whole) => whole.read(outer),
+                Ok(whole) => whole.read(outer, memory),
                 Err(error) if outer => return Err(error),
                 Err(error) => gap(visit, error),
             };
@@ -112,12 +123,15 @@ impl<'a> Whole<'a> {
         Ok(Self { prefix, layout, refs, tips, boundary, objects, limits, jobs, visit })
     }
 
-    fn read(mut self, outer: bool) -> ControlFlow<()> {
+    fn read(mut self, outer: bool, memory: Option<&Memory>) -> ControlFlow<()> {
         belongings::read(&self.layout, &self.prefix, self.limits, self.visit)?;
         self.names()?;
         std::mem::take(&mut self.refs.gaps).into_iter().try_for_each(|error| self.gap(error))?;
-        for trouble in self.objects.take_troubles() {
-            self.gap(SourceError::Store { source: trouble })?;
+        let troubles = self.objects.take_troubles();
+        // What is damaged is looked at anew every time.
+        let memory = memory.filter(|_| troubles.is_empty());
+        for source in troubles {
+            self.gap(SourceError::Store { source })?;
         }
         if outer && self.tips.is_empty() {
             self.gap(SourceError::NoCommits { path: self.layout.common.clone() })?;
@@ -125,7 +139,15 @@ impl<'a> Whole<'a> {
         for commit in self.boundary.iter().filter(|id| self.objects.contains(id)) {
             self.gap(SourceError::Shallow { commit: commit.to_string() })?;
         }
-        let mut found = self.probed()?;
+        let mut recollection = memory.and_then(|memory| Recollection::of(memory, &self.layout.common, &self.objects));
+        let mut found = match recollection.as_mut().and_then(Recollection::take_all) {
+            Some(found) => found,
+            None => {
+                let known = recollection.as_mut().and_then(|recollection| recollection.take_known(&self.objects));
+                self.probed(known)?
+            }
+        };
+        let whole = found.troubles.is_empty();
         std::mem::take(&mut found.troubles)
             .into_iter()
             .try_for_each(|source| self.gap(SourceError::Store { source }))?;
@@ -133,25 +155,32 @@ impl<'a> Whole<'a> {
             let why = git2::Error::from_str("it is not of the form of its kind");
             self.gap(unread(&format!("object {tree}"), why))?;
         }
-        self.report(&found)
+        self.report(&found, recollection.filter(|_| whole))
     }
 
     /// Where something was found, and what is not there.
-    fn report(&self, found: &Found) -> ControlFlow<()> {
-        let lost: Vec<(&String, &ObjectId)> = self.tips.iter().filter(|(_, id)| !self.objects.contains(id)).collect();
-        for (name, id) in &lost {
-            self.gap(SourceError::Absent { what: format!("object {id}"), by: (*name).clone() })?;
+    fn report(&self, found: &Found, recollection: Option<Recollection<'_>>) -> ControlFlow<()> {
+        for (name, id) in self.tips.iter().filter(|(_, id)| !self.objects.contains(id)) {
+            self.gap(SourceError::Absent { what: format!("object {id}"), by: name.clone() })?;
         }
         let handing = Handing::new(&self.objects, found, &self.prefix, self.limits, self.jobs, self.visit);
         handing.quiet()?;
-        if found.loud.is_empty() && found.large.is_empty() && found.missing.is_empty() {
-            return CONTINUE;
-        }
-        let timeline = Timeline::of(&self.objects, &self.tips, self.jobs);
-        self.missing(found, &timeline)?;
         let wanted: BTreeSet<ObjectId> = found.loud.keys().chain(found.large.keys()).copied().collect();
-        let located = Search::new(self.objects.reader(u64::MAX), &wanted).everywhere(&timeline, false);
-        handing.loud(&located, &self.layout)
+        let recalled = recollection.as_ref().and_then(|recollection| recollection.located(&self.tips));
+        let (located, anew) = match recalled {
+            Some(located) if found.missing.is_empty() => (located, false),
+            _ if wanted.is_empty() && found.missing.is_empty() => (Located::default(), true),
+            _ => {
+                let timeline = Timeline::of(&self.objects, &self.tips, self.jobs);
+                self.missing(found, &timeline)?;
+                (Search::new(self.objects.reader(u64::MAX), &wanted).everywhere(&timeline, false), true)
+            }
+        };
+        handing.loud(&located, &self.layout)?;
+        if let Some(recollection) = recollection.filter(|_| anew) {
+            recollection.keep(&self.tips, found, Some(&located).filter(|located| handing.are_plain(located)));
+        }
+        CONTINUE
     }
 
     /// The names of references may hold tokens, and so may what is written about their changes.
@@ -169,9 +198,11 @@ impl<'a> Whole<'a> {
         CONTINUE
     }
 
-    fn probed(&self) -> ControlFlow<(), Found> {
+    /// Looks at all objects, or at those that are not known.
+    fn probed(&self, earlier: Option<Earlier>) -> ControlFlow<(), Found> {
         let probe = Probe::new(&self.objects, &self.boundary, self.visit);
-        let (known, known_packs) = (|_: &ObjectId| Known::New, |_: &Pack| false);
+        let known = |id: &ObjectId| earlier.as_ref().map_or(Known::New, |earlier| earlier.known(id));
+        let known_packs = |_: &Pack| false;
         let walk = Walk {
             jobs: self.jobs,
             kinds: Kinds::ALL,
@@ -185,7 +216,10 @@ impl<'a> Whole<'a> {
         });
         let stopped = probe.stopped.load(Ordering::Relaxed);
         match probe.finish() {
-            Some(found) if !stopped => ControlFlow::Continue(found),
+            Some(found) if !stopped => ControlFlow::Continue(match earlier {
+                Some(earlier) => earlier.with(found),
+                None => found,
+            }),
             Some(_) => ControlFlow::Break(()),
             None => {
                 self.gap(SourceError::Reader)?;

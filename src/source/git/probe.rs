@@ -38,6 +38,20 @@ pub(super) struct Found {
     pub(super) odd: BTreeSet<ObjectId>,
     /// What could not be read.
     pub(super) troubles: Vec<PackError>,
+    /// How many more objects without anything there are, and their bytes.
+    pub(super) earlier: (u64, u64),
+}
+
+impl Found {
+    /// How many objects have nothing in them.
+    pub(super) fn quiet_items(&self) -> u64 {
+        self.quiet.len() as u64 + self.earlier.0
+    }
+
+    /// Their bytes.
+    pub(super) fn quiet_bytes(&self) -> u64 {
+        self.quiet.iter().map(|(_, _, size)| size).sum::<u64>() + self.earlier.1
+    }
 }
 
 /// Looks at objects, from several threads.

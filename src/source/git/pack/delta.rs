@@ -63,7 +63,7 @@ pub(super) fn apply(
         return Err(Fault::Delta);
     }
     let wanted = usize::try_from(sizes.result).map_err(|_| Fault::Absurd(sizes.result))?;
-    out.try_reserve(wanted).map_err(|_| Fault::Absurd(sizes.result))?;
+    out.try_reserve_exact(wanted).map_err(|_| Fault::Absurd(sizes.result))?;
     let mut rest = delta.get(sizes.start..).ok_or(Fault::Delta)?;
     // Where the base goes on after what was copied last; the start of the base goes before all.
     let mut follows = Some(0);

@@ -22,7 +22,7 @@ impl Inflater {
         if size > (input.len() as u64).saturating_mul(MOST_PER_BYTE) {
             return Err(Fault::Absurd(size));
         }
-        out.try_reserve(wanted.max(1)).map_err(|_| Fault::Absurd(size))?;
+        out.try_reserve_exact(wanted.max(1)).map_err(|_| Fault::Absurd(size))?;
         self.0.reset(true);
         loop {
             let (before_in, before_out) = (self.0.total_in(), out.len());

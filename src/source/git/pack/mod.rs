@@ -8,14 +8,18 @@
 mod delta;
 mod entry;
 mod error;
+mod family;
+mod forest;
 mod id;
 mod index;
 mod inflate;
 mod loose;
 mod map;
 mod packfile;
+mod queue;
 mod reader;
 mod stores;
+mod walk;
 
 pub use error::{Fault, PackError, PackFault};
 pub use id::{HashKind, Kind, Kinds, NotAnId, ObjectId};
@@ -94,3 +98,6 @@ pub struct Object<'a> {
     /// in which nothing was found. None: all is new.
     pub fresh: Option<&'a [Range<usize>]>,
 }
+
+#[cfg(test)]
+mod tests;

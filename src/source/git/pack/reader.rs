@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// How many objects one may be made of; git makes at most 4,095.
 const DEEPEST: usize = 10_000;
+/// To go on in another place is worth as many steps as this: bases are in the same pack but for the rarest cases.
+const ELSEWHERE: usize = DEEPEST / 32;
 /// How many objects that others are made of are kept, and how many bytes they may take.
 const SLOTS: usize = 1_024;
 const KEPT: usize = 16 << 20;
@@ -114,7 +116,7 @@ impl Reader<'_> {
         let mut offset = pack.index.offset(position).ok_or(Fault::Offset)?;
         let mut used_by = Vec::new();
         let (kind, mut base) = loop {
-            self.step()?;
+            self.step(1)?;
             if let Some(found) = self.bases.find(number, offset) {
                 break found;
             }
@@ -167,6 +169,7 @@ impl Reader<'_> {
 
     /// A base that its pack does not hold.
     fn elsewhere(&mut self, base: &ObjectId) -> Result<(Kind, Arc<Vec<u8>>), Fault> {
+        self.step(ELSEWHERE)?;
         match self.read_on(base) {
             Ok(found) => found.ok_or(Fault::Missing(*base)),
             Err(_) => Err(Fault::Base),
@@ -180,13 +183,14 @@ impl Reader<'_> {
             Form::At(_) | Form::From(_) => self.result_size(pack, &entry)?,
         };
         loop {
-            self.step()?;
+            self.step(1)?;
             let base = match entry.form {
                 Form::Whole(kind) => return Ok((kind, size)),
                 Form::At(base) => base,
                 Form::From(base) => match pack.index.find(&base).and_then(|position| pack.index.offset(position)) {
                     Some(base) => base,
                     None => {
+                        self.step(ELSEWHERE)?;
                         let found = self.header_on(&base).map_err(|_| Fault::Base)?;
                         return found.map(|(kind, _)| (kind, size)).ok_or(Fault::Missing(base));
                     }
@@ -204,8 +208,8 @@ impl Reader<'_> {
         Ok(sizes.result)
     }
 
-    fn step(&mut self) -> Result<(), Fault> {
-        self.steps = self.steps.checked_sub(1).ok_or(Fault::Deep)?;
+    fn step(&mut self, cost: usize) -> Result<(), Fault> {
+        self.steps = self.steps.checked_sub(cost).ok_or(Fault::Deep)?;
         Ok(())
     }
 }

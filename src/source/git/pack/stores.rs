@@ -35,7 +35,7 @@ pub fn stores_of_environment() -> Vec<PathBuf> {
 
 impl Objects {
     /// Opens the stores of a repository: its own, those it names, and `more`. What cannot be read of them is among the
-    /// [troubles](Self::troubles).
+    /// [troubles](Self::take_troubles).
     ///
     /// # Errors
     /// When its own store is not there or cannot be read.
@@ -74,13 +74,7 @@ impl Objects {
         &self.packs
     }
 
-    /// What could not be read when the stores were opened. A walk hands this out too.
-    #[must_use]
-    pub fn troubles(&self) -> &[PackError] {
-        &self.troubles
-    }
-
-    /// Takes the troubles out, to be told apart from what a walk meets.
+    /// What could not be read when the stores were opened; a walk does not say it again.
     #[must_use]
     pub fn take_troubles(&mut self) -> Vec<PackError> {
         std::mem::take(&mut self.troubles)

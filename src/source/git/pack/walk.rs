@@ -1,0 +1,131 @@
+//! Every object once, with what is new in it.
+
+use super::family::Worker;
+use super::queue::Queue;
+use super::stores::Objects;
+use super::{Flow, Item, Known, Object, ObjectId, PackError, Walk};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+/// What every object in memory may take at least, whatever the limit: what lies under it may be made from what does not.
+const LEAST_HELD: u64 = 64 << 20;
+
+/// Called for every object, from several threads at once.
+pub(super) type Visit<'a> = dyn Fn(Item<'_>) -> Flow + Sync + 'a;
+
+impl Objects {
+    /// Hands every object of the wanted kinds to `visit`, once, in no promised order, except that an object with
+    /// [fresh stretches](Object::fresh) comes after the one it is made from. What cannot be read is handed out as such, and the rest
+    /// goes on.
+    pub fn walk(&self, walk: &Walk<'_>, visit: &(dyn Fn(Item<'_>) -> Flow + Sync)) {
+        let errand = Errand::new(self, walk, visit);
+        std::thread::scope(|scope| {
+            for _ in 1..walk.jobs {
+                scope.spawn(|| Worker::new(&errand).work());
+            }
+            Worker::new(&errand).work();
+        });
+        errand.read_again();
+    }
+}
+
+/// One walk.
+pub(super) struct Errand<'a> {
+    pub(super) objects: &'a Objects,
+    pub(super) walk: &'a Walk<'a>,
+    pub(super) queue: Queue,
+    /// Most bytes of an object that others are made from.
+    pub(super) most_held: u64,
+    visit: &'a Visit<'a>,
+    known_packs: Vec<bool>,
+    /// What could not be read in one place, but stands in others.
+    again: Mutex<BTreeSet<ObjectId>>,
+}
+
+/// What is to be done with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// It is handed out.
+    New,
+    /// It is not, and there was nothing in it.
+    Quiet,
+    /// It is not, or elsewhere, and there may be something in it.
+    Loud,
+}
+
+impl<'a> Errand<'a> {
+    fn new(objects: &'a Objects, walk: &'a Walk<'a>, visit: &'a Visit<'a>) -> Self {
+        let known_packs: Vec<bool> = objects.packs().iter().map(|pack| (walk.known_packs)(pack)).collect();
+        let packs = objects.packs().iter().enumerate().zip(&known_packs).filter(|(_, known)| !**known);
+        let packs = packs.map(|((number, pack), _)| (number, u64::from(pack.count())));
+        let queue = Queue::new(packs, objects.stores.len());
+        let most_held = walk.limit.max(LEAST_HELD);
+        Self { objects, walk, queue, most_held, visit, known_packs, again: Mutex::default() }
+    }
+
+    /// What is to be done with an object of this pack, or of none.
+    pub(super) fn judge(&self, own: Option<usize>, id: &ObjectId) -> Judged {
+        match (self.walk.known)(id) {
+            Known::Quiet => return Judged::Quiet,
+            Known::Loud => return Judged::Loud,
+            Known::New => {}
+        }
+        let mut judged = Judged::New;
+        for (number, (pack, known)) in self.objects.packs().iter().zip(&self.known_packs).enumerate() {
+            let before = own.is_none_or(|own| number < own);
+            if own == Some(number) || !(*known || before) || !pack.contains(id) {
+                continue;
+            }
+            if *known {
+                return Judged::Quiet;
+            }
+            judged = Judged::Loud;
+        }
+        judged
+    }
+
+    /// Hands something out.
+    pub(super) fn hand(&self, item: Item<'_>) -> Flow {
+        let flow = (self.visit)(item);
+        if flow == Flow::Stop {
+            self.queue.stop();
+        }
+        flow
+    }
+
+    /// Says that an object could not be read, unless it stands elsewhere too: then it is read there at the end.
+    pub(super) fn unread(&self, own: Option<usize>, id: ObjectId, error: PackError) {
+        let mut packs = self.objects.packs().iter().enumerate();
+        let places = packs.any(|(number, pack)| own != Some(number) && pack.contains(&id));
+        let files = self.objects.loose(&id).take(2).count();
+        if places || files > usize::from(own.is_none()) {
+            self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        } else {
+            self.hand(Item::Unread(error));
+        }
+    }
+
+    /// Reads what could not be read in one place in the others.
+    fn read_again(&self) {
+        let again = std::mem::take(&mut *self.again.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut reader = self.objects.reader(self.most_held);
+        for id in again {
+            if self.queue.stopped() {
+                return;
+            }
+            let item = match reader.header(&id) {
+                Ok(Some((kind, _))) if !self.walk.kinds.has(kind) => continue,
+                Ok(Some((kind, size))) if size > self.walk.limit => Item::TooLarge { id, kind, size },
+                _ => match reader.read(&id) {
+                    Ok(Some((kind, bytes))) => {
+                        self.hand(Item::Object(Object { id, kind, bytes: &bytes, fresh: None }));
+                        continue;
+                    }
+                    Ok(None) => continue,
+                    Err(error) => Item::Unread(error),
+                },
+            };
+            self.hand(item);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How what is remembered of a repository meets what it holds now.
+
+use super::located::Located;
+use super::memory::{Memory, Recalled, Seen, stock_of, tips_of};
+use super::pack::{Kind, Known, ObjectId, Objects};
+use super::probe::Found;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What is remembered, and where.
+pub(super) struct Recollection<'a> {
+    memory: &'a Memory,
+    common: PathBuf,
+    stock: [u8; 32],
+    recalled: Option<Recalled>,
+    width: usize,
+    /// Whether nothing came and nothing went.
+    same: bool,
+}
+
+impl<'a> Recollection<'a> {
+    /// None where the objects cannot be listed.
+    pub(super) fn of(memory: &'a Memory, common: &std::path::Path, objects: &Objects) -> Option<Self> {
+        let stock = stock_of(objects)?;
+        let recalled = memory.recall(common);
+        let same = recalled.as_ref().is_some_and(|recalled| recalled.is_all_of(&stock));
+        Some(Self { memory, common: common.to_owned(), stock, recalled, width: objects.hash().width(), same })
+    }
+
+    /// What was found, if nothing came and nothing went.
+    pub(super) fn take_all(&mut self) -> Option<Found> {
+        self.recalled.as_ref().filter(|_| self.same)?.found()
+    }
+
+    /// What is known of single objects.
+    pub(super) fn take_known(&mut self, objects: &Objects) -> Option<Earlier> {
+        self.same = false;
+        let recalled = self.recalled.take()?;
+        Some(Earlier::new(recalled.found()?, recalled.quiet(self.width)?, objects))
+    }
+
+    /// Where it lives, if the references are where they were too.
+    pub(super) fn located(&self, tips: &BTreeMap<String, ObjectId>) -> Option<Located> {
+        self.recalled.as_ref().filter(|_| self.same)?.located(&tips_of(tips))
+    }
+
+    /// Keeps what was seen now.
+    pub(super) fn keep(self, tips: &BTreeMap<String, ObjectId>, found: &Found, located: Option<&Located>) {
+        let quiet = match &self.recalled {
+            Some(recalled) if self.same => match recalled.quiet(self.width) {
+                Some(quiet) => Some(quiet),
+                None => return, // it was written anew meanwhile
+            },
+            _ => None,
+        };
+        let seen = Seen {
+            found,
+            quiet: quiet.as_deref().unwrap_or(&found.quiet),
+            located,
+            stock: self.stock,
+            tips: tips_of(tips),
+        };
+        self.memory.keep(&self.common, &seen);
+    }
+}
+
+/// What is known of single objects.
+pub(super) struct Earlier {
+    found: Found,
+    /// In the order of their names.
+    quiet: Vec<(ObjectId, Kind, u64)>,
+    /// Whether objects went, so that what names others must be looked at for what it names.
+    went: bool,
+}
+
+impl Earlier {
+    fn new(mut found: Found, mut quiet: Vec<(ObjectId, Kind, u64)>, objects: &Objects) -> Self {
+        let before = (quiet.len(), found.loud.len(), found.large.len());
+        quiet.retain(|(id, ..)| objects.contains(id));
+        found.loud.retain(|id, _| objects.contains(id));
+        found.large.retain(|id, _| objects.contains(id));
+        found.missing.retain(|id| !objects.contains(id));
+        found.earlier = (0, 0);
+        let went = before != (quiet.len(), found.loud.len(), found.large.len());
+        Self { found, quiet, went }
+    }
+
+    fn again(&self, id: &ObjectId, kind: Kind) -> bool {
+        (self.went && kind != Kind::Blob) || self.found.odd.contains(id)
+    }
+
+    /// What is known of one of them.
+    pub(super) fn known(&self, id: &ObjectId) -> Known {
+        if let Some(kind) = self.found.loud.get(id) {
+            return if self.again(id, *kind) { Known::New } else { Known::Loud };
+        }
+        match self.quiet.binary_search_by_key(id, |(id, ..)| *id).ok().and_then(|at| self.quiet.get(at)) {
+            Some((id, kind, _)) if !self.again(id, *kind) => Known::Quiet,
+            _ => Known::New,
+        }
+    }
+
+    /// With what was found now.
+    pub(super) fn with(mut self, mut now: Found) -> Found {
+        let quiet = std::mem::take(&mut self.quiet);
+        now.quiet.extend(quiet.into_iter().filter(|(id, kind, _)| !self.again(id, *kind)));
+        let loud = std::mem::take(&mut self.found.loud);
+        now.loud.extend(loud.into_iter().filter(|(id, kind)| !self.again(id, *kind)));
+        if !self.went {
+            now.missing.extend(&self.found.missing);
+        }
+        now
+    }
+}
