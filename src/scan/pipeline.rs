@@ -11,7 +11,7 @@ use crate::model::{
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::ops::Range;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
 pub(super) const HITS_PER_BLOB: usize = 10_000;
@@ -113,9 +113,6 @@ impl Scanner {
             seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
             seen.loud = true;
         }
-        if let Some(loud) = blob.loud.filter(|_| seen.loud) {
-            loud.store(true, Ordering::Relaxed);
-        }
         seen
     }
 
@@ -134,15 +131,24 @@ impl Scanner {
 
     /// Every secret that the engine finds.
     pub(super) fn collect(&self, text: &[u8], scratch: &mut Scratch) -> Collected {
+        self.collect_in(text, None, scratch)
+    }
+
+    /// Every secret that touches the stretches, if there are any given.
+    pub(super) fn collect_in(&self, text: &[u8], fresh: Option<&[Range<usize>]>, scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
-        self.engine.scan(text, scratch, &mut |hit: Hit<'_>| {
+        let mut found = |hit: Hit<'_>| {
             let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
             if all.taken.len() < HITS_PER_BLOB {
                 all.taken.push(hit);
             } else {
                 all.beyond += 1;
             }
-        });
+        };
+        match fresh {
+            None => self.engine.scan(text, scratch, &mut found),
+            Some(fresh) => self.engine.scan_in(text, fresh, scratch, &mut found),
+        }
         all
     }
 
