@@ -1,16 +1,19 @@
-//! Finds tokens in bytes: literals first, patterns near them, filters last. Pure: no clock, file, socket, randomness,
+//! Finds tokens in bytes: runs of token bytes first, literals near them, patterns round those, filters last. Pure: no clock, file, socket, randomness,
 //! thread or `async`.
 
-mod literals;
+mod anchors;
+mod lanes;
 mod overlap;
+mod pass;
 mod scratch;
+mod stretches;
 
 pub use scratch::Scratch;
 
 use crate::model::Span;
-use crate::rules::{Catalogue, Kind, Match};
-use literals::Literals;
-use scratch::{Candidate, Window};
+use crate::rules::{Catalogue, Kind};
+use lanes::Lanes;
+use pass::Pass;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,11 +22,11 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// The first pass cannot be built.
-    #[error("the literals of the rules do not fit into one automaton; use fewer or shorter ones")]
+    /// Their literals cannot be told apart.
+    #[error("the rules have more than {most} literals; use fewer rules")]
     Literals {
-        /// Why.
-        source: aho_corasick::BuildError,
+        /// How many they may have.
+        most: usize,
     },
 }
 
@@ -31,7 +34,7 @@ pub enum EngineError {
 #[derive(Debug)]
 pub struct Engine {
     catalogue: Arc<Catalogue>,
-    literals: Literals,
+    lanes: Lanes,
 }
 
 /// A token that was found.
@@ -64,10 +67,14 @@ impl Engine {
     /// Makes an engine. Patterns are compiled later, each when it is first needed.
     ///
     /// # Errors
-    /// When the literals do not fit into one automaton.
+    /// When there are too many literals.
     pub fn new(catalogue: Arc<Catalogue>) -> Result<Self, EngineError> {
-        let literals = Literals::new(&catalogue).map_err(|source| EngineError::Literals { source })?;
-        Ok(Self { catalogue, literals })
+        let literals: usize = catalogue.kinds().iter().map(|kind| kind.detect.literals().len()).sum();
+        if literals > anchors::MOST {
+            return Err(EngineError::Literals { most: anchors::MOST });
+        }
+        let lanes = Lanes::new(&catalogue);
+        Ok(Self { catalogue, lanes })
     }
 
     /// The kinds that it finds.
@@ -79,69 +86,33 @@ impl Engine {
     /// Finds every token in `bytes` and hands them over in order. No two of them overlap: where several kinds match,
     /// the most specific wins. The cost is linear in the length of `bytes`.
     pub fn scan(&self, bytes: &[u8], scratch: &mut Scratch, found: &mut dyn FnMut(Hit<'_>)) {
-        scratch.begin(self.catalogue.kinds().len());
-        for (literal, kinds) in self.literals.find(bytes) {
-            for kind in kinds {
-                self.widen(bytes, *kind, literal, scratch);
-            }
-        }
-        for index in 0..scratch.touched.len() {
-            if let Some(kind) = scratch.touched.get(index).copied() {
-                self.search(bytes, kind, scratch);
-            }
-        }
-        scratch.finish();
-        for Candidate { kind, found: Match { secret, whole, companions } } in
-            overlap::resolve(self.catalogue.kinds(), &mut scratch.candidates)
-        {
-            if let (Some(kind), Some(text)) = (self.catalogue.kinds().get(kind), bytes.get(secret.start..secret.end)) {
-                found(Hit { kind, span: secret, whole, secret: text, companions });
-            }
-        }
+        Pass::new(self, bytes, scratch).whole(found);
     }
 
-    /// A literal of a kind was found: the kind's window grows over it, or is searched before a new one is opened.
-    /// Literals come in order of their ends, so windows of one kind never overlap and each byte is searched once.
-    fn widen(&self, bytes: &[u8], kind: usize, literal: Span, scratch: &mut Scratch) {
-        let (Some(window), Some(rule)) = (scratch.windows.get_mut(kind), self.catalogue.kinds().get(kind)) else {
-            return;
-        };
-        if !std::mem::replace(&mut window.touched, true) {
-            scratch.touched.push(kind);
-        }
-        let Range { start, end } = rule.detect.surroundings(literal);
-        let end = end.min(bytes.len());
-        match &mut window.range {
-            Some(range) if start <= range.end => range.end = range.end.max(end),
-            range => {
-                let full = range.replace(start..end);
-                if let Some(full) = full {
-                    search_window(bytes, rule, kind, full, window, &mut scratch.candidates);
+    /// Finds every token that touches one of the regions, or that has a part that does, and hands over what `scan`
+    /// would hand over of it. The regions are in order. Where they hold no token, the cost is that of the regions and
+    /// of as much around them as tokens need.
+    pub fn scan_in(
+        &self,
+        bytes: &[u8],
+        regions: &[Range<usize>],
+        scratch: &mut Scratch,
+        found: &mut dyn FnMut(Hit<'_>),
+    ) {
+        let lanes = &self.lanes;
+        let near = stretches::near(bytes, regions, lanes.rich.reach.max(lanes.plain.reach));
+        let far = stretches::around(bytes, regions, lanes.text_reach);
+        // Which of several tokens counts depends on those before them, so that where there are any, all is looked at.
+        if Pass::new(self, bytes, scratch).any(&near, &far) {
+            self.scan(bytes, scratch, &mut |hit| {
+                let companions = hit.companions.iter().map(|(_, span)| *span);
+                let mut spans = [hit.span, hit.whole].into_iter().chain(companions);
+                if spans.any(|span| stretches::touch(regions, span)) {
+                    found(hit);
                 }
-            }
+            });
         }
     }
-
-    /// Searches what is left of a kind's window.
-    fn search(&self, bytes: &[u8], kind: usize, scratch: &mut Scratch) {
-        if let (Some(window), Some(rule)) = (scratch.windows.get_mut(kind), self.catalogue.kinds().get(kind))
-            && let Some(range) = window.range.take()
-        {
-            search_window(bytes, rule, kind, range, window, &mut scratch.candidates);
-        }
-    }
-}
-
-fn search_window(
-    bytes: &[u8],
-    rule: &Kind,
-    kind: usize,
-    range: Range<usize>,
-    window: &mut Window,
-    candidates: &mut Vec<Candidate>,
-) {
-    let mut keep = |found| candidates.push(Candidate { kind, found });
-    rule.detect.search(bytes, range, &mut window.progress, &mut keep);
 }
 
 #[cfg(test)]

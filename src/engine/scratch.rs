@@ -1,17 +1,21 @@
 //! What a scan keeps while it runs, kept between scans so that nothing is allocated anew.
 
+use crate::model::Span;
 use crate::rules::{Match, Progress};
 use std::ops::Range;
 
 /// Working memory of a scan; one per thread, used for one blob after the other.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// One window per kind.
-    pub(super) windows: Vec<Window>,
+    /// One for each kind.
+    pub(super) windows: Vec<Windows>,
     /// The kinds whose windows are in use.
     pub(super) touched: Vec<usize>,
     /// What was found, and by which kind.
     pub(super) candidates: Vec<Candidate>,
+    /// Literals that may belong to the next run.
+    pub(super) rich: Recent,
+    pub(super) plain: Recent,
     searched: u64,
 }
 
@@ -22,7 +26,7 @@ impl Scratch {
         Self::default()
     }
 
-    /// How many bytes the last scan gave to patterns; the first pass over literals is not counted.
+    /// How many bytes the last scan gave to patterns; the first pass over runs and literals is not counted.
     #[must_use]
     pub fn searched(&self) -> u64 {
         self.searched
@@ -32,27 +36,69 @@ impl Scratch {
     pub(super) fn begin(&mut self, kinds: usize) {
         for kind in self.touched.drain(..) {
             if let Some(window) = self.windows.get_mut(kind) {
-                *window = Window::default();
+                window.clear();
             }
         }
-        self.windows.resize_with(kinds, Window::default);
+        self.windows.resize_with(kinds, Windows::default);
         self.candidates.clear();
+        self.rich.clear();
+        self.plain.clear();
         self.searched = 0;
     }
 
     /// Adds up what all kinds searched.
     pub(super) fn finish(&mut self) {
-        let of_kind = |kind: &usize| self.windows.get(*kind).map_or(0, |window| window.progress.searched);
+        let of_kind = |kind: &usize| self.windows.get(*kind).map_or(0, |windows| windows.progress.searched);
         self.searched = self.touched.iter().map(of_kind).sum();
     }
 }
 
-/// The stretch of bytes that a kind's pattern is due to search, grown as long as its literals lie close together.
+/// The stretches of bytes that a kind's pattern is due to search.
 #[derive(Debug, Default)]
-pub(super) struct Window {
-    pub(super) range: Option<Range<usize>>,
+pub(super) struct Windows {
+    /// As they came; they may overlap.
+    pub(super) due: Vec<Range<usize>>,
     pub(super) touched: bool,
+    /// Everything before this was searched.
+    pub(super) done: usize,
+    /// There is no second text in these bytes.
+    pub(super) barren: Range<usize>,
     pub(super) progress: Progress,
+}
+
+impl Windows {
+    fn clear(&mut self) {
+        self.due.clear();
+        (self.touched, self.done, self.barren) = (false, 0, 0..0);
+        self.progress = Progress::default();
+    }
+
+    /// Puts those that overlap together, in order.
+    pub(super) fn merge(&mut self) {
+        self.due.sort_unstable_by_key(|range| range.start);
+        self.due.dedup_by(|next, last| {
+            let joined = next.start <= last.end;
+            if joined {
+                last.end = last.end.max(next.end);
+            }
+            joined
+        });
+    }
+}
+
+/// Literals that were found of late, with the kinds that have them.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    pub(super) literals: Vec<(Span, usize)>,
+    /// Everything before this was searched for literals.
+    pub(super) covered: usize,
+}
+
+impl Recent {
+    fn clear(&mut self) {
+        self.literals.clear();
+        self.covered = 0;
+    }
 }
 
 /// A match of a kind.

@@ -288,7 +288,7 @@ impl<'t> Desk<'t> {
             );
             return None;
         }
-        match Compiled::new(&hir, &[]) {
+        match Compiled::new(&hir) {
             Ok(compiled) => Some((hir, compiled)),
             Err(why) => {
                 self.say(at, format!("the pattern cannot be compiled: {why}"), "make its counted repetitions smaller");

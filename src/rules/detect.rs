@@ -1,9 +1,11 @@
 //! Finding one kind in a stretch of bytes: the pattern, what must be near it, and the filters.
 
+use super::facts::Facts;
 use super::filter::{entropy, placeholder};
-use super::pattern::{Compiled, Pattern};
+use super::pattern::{Pattern, parse};
 use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
 use crate::model::Span;
+use regex_syntax::hir::Hir;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -19,8 +21,8 @@ pub(super) const WINDOW: usize = 256;
 pub struct Detect {
     pub(super) literals: Vec<Cow<'static, str>>,
     pub(super) pattern: Pattern,
+    pub(super) facts: Facts,
     pub(super) prefix: Option<Cow<'static, str>>,
-    pub(super) window: usize,
     pub(super) entropy: f64,
     pub(super) checksum: Option<Checksum>,
     pub(super) require: Vec<Sort>,
@@ -60,6 +62,7 @@ impl Detect {
     /// Takes over what was typed.
     #[must_use]
     pub(super) fn new(spec: DetectSpec) -> Self {
+        let facts = Facts::of(&parse(&spec.pattern).unwrap_or_else(|_| Hir::fail()), &spec);
         let companion = |CompanionSpec { name, pattern, within, required }| Companion {
             name: name.into(),
             pattern: Pattern::new(pattern),
@@ -69,8 +72,8 @@ impl Detect {
         Self {
             literals: spec.literals.into_iter().map(Cow::Owned).collect(),
             pattern: Pattern::new(spec.pattern),
+            facts,
             prefix: spec.prefix.map(Cow::Owned),
-            window: spec.window.unwrap_or(WINDOW),
             entropy: spec.entropy.unwrap_or(0.0),
             checksum: spec.checksum,
             require: spec.require,
@@ -91,16 +94,16 @@ impl Detect {
         self.pattern.text()
     }
 
-    fn compiled(&self) -> Option<&Compiled> {
-        self.pattern.compiled_around(&self.literals)
+    /// What is true of every match.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
-    /// Where a match that holds this literal can lie. Every match lies in the surroundings of one of its literals.
+    /// What belongs to a match is at most so many bytes away from it.
     #[must_use]
-    pub fn surroundings(&self, literal: Span) -> Range<usize> {
-        let widest = self.window.saturating_mul(2);
-        let (before, after) = self.compiled().map_or((0, 0), |pattern| (pattern.literal_within(), pattern.longest()));
-        literal.end.saturating_sub(before.min(widest))..literal.start.saturating_add(after.min(widest))
+    pub fn within(&self) -> usize {
+        self.companions.iter().map(|companion| companion.within).max().unwrap_or(0)
     }
 
     /// How many bytes at the start of this secret are public.
@@ -113,7 +116,7 @@ impl Detect {
     /// The named groups inside a secret that stands alone, with what they hold.
     pub(super) fn parts<'d>(&'d self, secret: &'d [u8]) -> Vec<(&'d str, &'d [u8])> {
         let all = Span { start: 0, end: secret.len() };
-        let Some(pattern) = self.compiled() else { return Vec::new() };
+        let Some(pattern) = self.pattern.compiled() else { return Vec::new() };
         let Some(whole) = pattern.find(secret, 0..secret.len()).filter(|found| *found == all) else {
             return Vec::new();
         };
@@ -127,18 +130,33 @@ impl Detect {
     /// Finds every match that lies in `region` of `haystack`, in order. What is around the region is seen by
     /// look-around and by companions.
     pub fn search(&self, haystack: &[u8], region: Range<usize>, progress: &mut Progress, found: &mut dyn FnMut(Match)) {
-        let Some(pattern) = self.compiled() else { return };
+        let end = region.end;
+        self.advance(haystack, region, end, progress, found);
+    }
+
+    /// Finds those of them that start before `sure`. Returns where to go on for the others.
+    pub fn advance(
+        &self,
+        haystack: &[u8],
+        region: Range<usize>,
+        sure: usize,
+        progress: &mut Progress,
+        found: &mut dyn FnMut(Match),
+    ) -> usize {
+        let Some(pattern) = self.pattern.compiled() else { return region.end };
         let mut at = region.start;
-        while at < region.end {
-            let Some(whole) = pattern.find(haystack, at..region.end) else { break };
-            let next = whole.end.max(whole.start + 1);
+        while at < sure {
+            let whole = pattern.find(haystack, at..region.end).filter(|whole| whole.start < sure);
+            let next = whole.map_or(sure, |whole| whole.end.max(whole.start + 1));
             progress.searched += count(next.saturating_sub(at));
             at = next;
-            if let Some(hit) = self.judge(haystack, whole, pattern.groups(haystack, whole), progress) {
+            if let Some(whole) = whole
+                && let Some(hit) = self.judge(haystack, whole, pattern.groups(haystack, whole), progress)
+            {
                 found(hit);
             }
         }
-        progress.searched += count(region.end.saturating_sub(at));
+        at
     }
 
     /// Makes a match of what the pattern found, or drops it.

@@ -9,6 +9,7 @@ mod detect;
 #[cfg(embedded)]
 mod embedded;
 pub mod exchange;
+pub mod facts;
 mod filter;
 mod kind;
 mod pack;

@@ -2,6 +2,7 @@
 
 use super::catalogue::Catalogue;
 use super::detect::{Companion, Detect};
+use super::facts::Facts;
 use super::kind::{Background, Kind};
 use super::pattern::Pattern;
 use super::shape::{Checksum, Sort};
@@ -31,8 +32,8 @@ struct Looks<'b> {
     #[serde(borrow)]
     literals: Vec<&'b str>,
     pattern: &'b str,
+    facts: Cow<'b, Facts>,
     prefix: Option<&'b str>,
-    window: usize,
     entropy: f64,
     checksum: Option<Checksum>,
     require: Vec<Sort>,
@@ -45,7 +46,7 @@ struct Looks<'b> {
 impl<'b> Looks<'b> {
     fn of(kind: &'b Kind) -> Self {
         let Kind { id, title, severity, confidence, detect, background: _ } = kind;
-        let Detect { literals, pattern, prefix, window, entropy, checksum, require, exclude, companions } = detect;
+        let Detect { literals, pattern, facts, prefix, entropy, checksum, require, exclude, companions } = detect;
         let companion = |one: &'b Companion| (one.name.as_ref(), one.pattern.text(), one.within, one.required);
         Self {
             id: id.as_str(),
@@ -54,8 +55,8 @@ impl<'b> Looks<'b> {
             confidence: *confidence,
             literals: literals.iter().map(AsRef::as_ref).collect(),
             pattern: pattern.text(),
+            facts: Cow::Borrowed(facts),
             prefix: prefix.as_deref(),
-            window: *window,
             entropy: *entropy,
             checksum: *checksum,
             require: require.clone(),
@@ -81,8 +82,8 @@ impl Looks<'static> {
             detect: Detect {
                 literals: self.literals.into_iter().map(Cow::Borrowed).collect(),
                 pattern: Pattern::new(self.pattern),
+                facts: self.facts.into_owned(),
                 prefix: self.prefix.map(Cow::Borrowed),
-                window: self.window,
                 entropy: self.entropy,
                 checksum: self.checksum,
                 require: self.require,

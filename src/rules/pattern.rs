@@ -24,45 +24,33 @@ impl Pattern {
         &self.text
     }
 
-    /// The compiled pattern.
+    /// The compiled pattern. Rules are checked before they are used, so there always is one.
     pub(super) fn compiled(&self) -> Option<&Compiled> {
-        self.compiled_around(&[])
-    }
-
-    /// The compiled pattern, where every match holds one of these literals. Rules are checked before they are used, so there always is one.
-    pub(super) fn compiled_around(&self, literals: &[Cow<'static, str>]) -> Option<&Compiled> {
-        self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?, literals).ok()).as_ref()
+        self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?).ok()).as_ref()
     }
 }
 
-/// A compiled pattern, its measures and the names of its groups.
+/// A compiled pattern, its longest match and the names of its groups.
 #[derive(Debug)]
 pub(super) struct Compiled {
     regex: Regex,
     longest: usize,
-    literal_within: usize,
     groups: Vec<(String, usize)>,
 }
 
 impl Compiled {
-    pub(super) fn new(hir: &Hir, literals: &[Cow<'static, str>]) -> Result<Self, String> {
+    pub(super) fn new(hir: &Hir) -> Result<Self, String> {
         let config = Regex::config().utf8_empty(false).nfa_size_limit(Some(16 << 20));
         let regex = Regex::builder().configure(config).build_from_hir(hir).map_err(|error| error.to_string())?;
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let groups = names.filter_map(|(index, name)| Some((name?.to_owned(), index))).collect();
         let longest = hir.properties().maximum_len().unwrap_or(usize::MAX);
-        let literal_within = literal_within(hir, literals).map_or(longest, |within| within.min(longest));
-        Ok(Self { regex, longest, literal_within, groups })
+        Ok(Self { regex, longest, groups })
     }
 
     /// The length in bytes of the longest text it matches.
     pub(super) fn longest(&self) -> usize {
         self.longest
-    }
-
-    /// At most how many bytes after the start of a match a literal of it ends.
-    pub(super) fn literal_within(&self) -> usize {
-        self.literal_within
     }
 
     /// The first match that lies in `range`; what is around `range` is seen by look-around.
@@ -162,7 +150,7 @@ fn flatten<'h>(hir: &'h Hir, parts: &mut Vec<&'h Hir>) {
 }
 
 /// Every text that the expression matches, in lower case, if they are few.
-fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+pub(super) fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let mut texts = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![Vec::new()],
         HirKind::Literal(literal) => vec![literal.0.to_ascii_lowercase()],
@@ -201,7 +189,7 @@ fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     (!texts.is_empty() && texts.len() <= 40).then_some(texts)
 }
 
-fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     if heads.len() * tails.len() > ALTERNATIVES {
         return None;
     }

@@ -1,5 +1,13 @@
 //! Where text looks like tokens: runs of the bytes that tokens are written with.
 
+mod scalar;
+mod sweep;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+
 use std::ops::Range;
 
 /// True for the bytes that tokens are written with: letters, digits and `_+/=.~-`.
@@ -8,34 +16,40 @@ pub const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'+' | b'/' | b'=' | b'.' | b'~' | b'-')
 }
 
+/// A run of token bytes between other bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Where it is.
+    pub range: Range<usize>,
+    /// Whether one of its bytes is a digit.
+    pub digit: bool,
+}
+
 /// Hands over every maximal run of token bytes that is at least so long, in order.
 pub fn find(bytes: &[u8], least: usize, found: &mut dyn FnMut(Range<usize>)) {
-    let mut start = None;
-    for (at, byte) in bytes.iter().enumerate() {
-        match (is_token_byte(*byte), start) {
-            (true, None) => start = Some(at),
-            (false, Some(from)) => {
-                if at - from >= least {
-                    found(from..at);
-                }
-                start = None;
-            }
-            _ => {}
+    find_in(bytes, 0..bytes.len(), least, &mut |run| found(run.range));
+}
+
+/// Hands over every maximal run that starts in `region` and is at least so long, in order; one that goes on after the
+/// region is followed to its end. Returns where the next region starts.
+pub fn find_in(bytes: &[u8], region: Range<usize>, least: usize, found: &mut impl FnMut(Run)) -> usize {
+    let search = sweep::Search::new(bytes, region, least);
+    #[cfg(target_arch = "x86_64")]
+    {
+        if x86::has_avx2() {
+            return x86::find_with_avx2(search, found);
+        }
+        if x86::has_ssse3() {
+            return x86::find_with_ssse3(search, found);
         }
     }
-    if let Some(from) = start.filter(|from| bytes.len() - from >= least) {
-        found(from..bytes.len());
+    #[cfg(target_arch = "aarch64")]
+    {
+        return neon::find(search, found);
     }
+    #[cfg(not(target_arch = "aarch64"))]
+    scalar::find(search, found)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_are_maximal_and_long_enough() {
-        let mut runs = Vec::new();
-        find(b"ab abcd;abc=", 3, &mut |run| runs.push(run));
-        assert_eq!(runs, [3..7, 8..12]);
-    }
-}
+mod tests;

@@ -10,7 +10,9 @@ use crate::model::{
 };
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
@@ -95,13 +97,18 @@ pub(super) struct Collected {
 impl Scanner {
     pub(super) fn scan(&self, blob: &Blob<'_>, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
-        let place = match self.masked(name, scratch) {
+        let name_is_plain = blob.is_probe(); // the word that stands for it
+        let place = match (!name_is_plain).then(|| self.masked(name, scratch)).flatten() {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
         let mut seen = Seen { bytes: blob.size(), ..Seen::default() };
         let text = decode::text(blob.bytes);
-        let mut all = self.collect(&text, scratch);
+        let mut all = match (blob.fresh, &text) {
+            // Else what is new in the text is not where it is in the bytes.
+            (Some(fresh), Cow::Borrowed(_)) => self.collect_in(&text, fresh, scratch),
+            _ => self.collect(&text, scratch),
+        };
         if let Some(loud) = blob.loud.filter(|_| !all.taken.is_empty()) {
             loud.store(true, Ordering::Relaxed); // what is copied from it may count elsewhere
         }
@@ -136,15 +143,24 @@ impl Scanner {
     /// Every secret that the engine finds.
     pub(super) fn collect(&self, text: &[u8], scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
-        self.engine.scan(text, scratch, &mut |hit: Hit<'_>| {
-            let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
-            if all.taken.len() < HITS_PER_BLOB {
-                all.taken.push(hit);
-            } else {
-                all.beyond += 1;
-            }
-        });
+        self.engine.scan(text, scratch, &mut |hit| self.add(text, &hit, &mut all));
         all
+    }
+
+    /// Every secret that touches one of the stretches.
+    fn collect_in(&self, text: &[u8], stretches: &[Range<usize>], scratch: &mut Scratch) -> Collected {
+        let mut all = Collected::default();
+        self.engine.scan_in(text, stretches, scratch, &mut |hit| self.add(text, &hit, &mut all));
+        all
+    }
+
+    fn add(&self, text: &[u8], hit: &Hit<'_>, all: &mut Collected) {
+        let Some(hit) = self.take(text, hit, &mut all.stretches) else { return };
+        if all.taken.len() < HITS_PER_BLOB {
+            all.taken.push(hit);
+        } else {
+            all.beyond += 1;
+        }
     }
 
     /// Judges what was collected, and says what is not excused.

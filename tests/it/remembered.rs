@@ -35,10 +35,13 @@ fn object(world: &World, id: &str) -> PathBuf {
     world.top().join(".git/objects").join(&id[..2]).join(&id[2..])
 }
 
+/// Writes other bytes in the place of a file, so that it looks as before unless it is read.
 fn damage(path: &Path) -> Vec<u8> {
     let whole = std::fs::read(path).unwrap();
+    let modified = std::fs::metadata(path).unwrap().modified().unwrap();
     std::fs::remove_file(path).unwrap();
-    std::fs::write(path, b"no object").unwrap();
+    std::fs::write(path, vec![0x5a; whole.len()]).unwrap();
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
     whole
 }
 
@@ -101,6 +104,12 @@ fn what_was_seen_is_not_read_again_and_what_may_have_changed_is() {
     history(&world, &["--max-size", "99MB"]).expect(3).says(&id);
     std::fs::write(object(&world, &id), whole).unwrap();
     history(&world, &["--max-size", "99MB"]).expect(0);
+    // What was written over is read.
+    let whole = std::fs::read(object(&world, &id)).unwrap();
+    std::fs::write(object(&world, &id), vec![0x5a; whole.len()]).unwrap();
+    history(&world, &["--max-size", "99MB"]).expect(3).says(&id);
+    std::fs::write(object(&world, &id), whole).unwrap();
+    history(&world, &[]).expect(0);
     // What is missing is missed all the same, and found again when it is back.
     let kept = std::fs::read(object(&world, &id)).unwrap();
     std::fs::remove_file(object(&world, &id)).unwrap();

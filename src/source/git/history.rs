@@ -3,7 +3,6 @@
 
 use super::belongings;
 use super::handing::Handing;
-use super::interim;
 use super::layout::Layout;
 use super::located::{Located, Search};
 use super::memory::Memory;
@@ -178,7 +177,12 @@ impl<'a> Whole<'a> {
         };
         handing.loud(&located, &self.layout)?;
         if let Some(recollection) = recollection.filter(|_| anew) {
-            recollection.keep(&self.tips, found, Some(&located).filter(|located| handing.are_plain(located)));
+            recollection.keep(
+                &self.objects,
+                &self.tips,
+                found,
+                Some(&located).filter(|located| handing.are_plain(located)),
+            );
         }
         CONTINUE
     }
@@ -210,7 +214,7 @@ impl<'a> Whole<'a> {
             known: &known,
             known_packs: &known_packs,
         };
-        interim::each(&self.objects, &walk, &|item| {
+        self.objects.walk(&walk, &|item| {
             let flow = probe.item(item);
             if probe.stopped.load(Ordering::Relaxed) { Flow::Stop } else { flow }
         });

@@ -1,0 +1,200 @@
+//! Finds the literals of rules in a stretch of bytes, in upper or lower case: a small table of the four-byte parts of all
+//! literals lets nearly no other place through, and what it lets through is compared. It is made in microseconds.
+
+use crate::model::Span;
+use crate::rules::facts::ByteSet;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Bits of the table of parts: 8 KiB, so that it stays close to the processor.
+const FILTER_BITS: u32 = 16;
+/// Bits of the table from parts to literals.
+const HEAD_BITS: u32 = 12;
+/// Bytes that are looked at in one step.
+const STEP: usize = 8;
+/// Marks the end of a list of literals.
+const NONE: u16 = u16::MAX;
+/// More literals than this cannot be told apart.
+pub(super) const MOST: usize = NONE as usize;
+
+/// Literals, and whose they are.
+#[derive(Debug)]
+pub(super) struct Anchors {
+    literals: Vec<Literal>,
+    owners: Vec<usize>,
+    filter: Box<[u64; 1 << (FILTER_BITS - 6)]>,
+    heads: Box<[u16; 1 << HEAD_BITS]>,
+    /// How far into its literal a part starts, at most.
+    deepest: usize,
+    longest: usize,
+}
+
+#[derive(Debug)]
+struct Literal {
+    text: Box<[u8]>,
+    /// Where in it the part starts that it is found by.
+    part: usize,
+    owners: Range<usize>,
+    next: u16,
+}
+
+impl Anchors {
+    /// Takes over the literals of kinds: each with its kind, and with what can stand right after it.
+    pub(super) fn new<'l>(given: impl Iterator<Item = (&'l str, usize, ByteSet)>) -> Self {
+        let mut texts: BTreeMap<Vec<u8>, (Vec<usize>, ByteSet)> = BTreeMap::new();
+        for (text, kind, next) in given {
+            let (kinds, after) = texts.entry(text.to_ascii_lowercase().into_bytes()).or_default();
+            *after = after.join(next);
+            if kinds.last() != Some(&kind) {
+                kinds.push(kind);
+            }
+        }
+        let mut anchors = Self {
+            literals: Vec::with_capacity(texts.len()),
+            owners: Vec::new(),
+            filter: Box::new([0; 1 << (FILTER_BITS - 6)]),
+            heads: Box::new([NONE; 1 << HEAD_BITS]),
+            deepest: 0,
+            longest: 0,
+        };
+        for (text, (kinds, after)) in texts {
+            anchors.add(text.into_boxed_slice(), kinds, after);
+        }
+        anchors
+    }
+
+    fn add(&mut self, text: Box<[u8]>, kinds: Vec<usize>, after: ByteSet) {
+        let part = rarest_part(&text);
+        let index = u16::try_from(self.literals.len()).unwrap_or(NONE);
+        let letter = |at: usize| text.get(part + at).copied().unwrap_or(0);
+        let head = u32::from_le_bytes([letter(0), letter(1), letter(2), 0]);
+        match text.get(part + 3) {
+            Some(last) => self.let_through(head | u32::from(*last) << 24),
+            None => after.bytes().chain([0]).for_each(|last| self.let_through(head | u32::from(last) << 24)),
+        }
+        self.deepest = self.deepest.max(part);
+        self.longest = self.longest.max(text.len());
+        let owners = self.owners.len()..self.owners.len() + kinds.len();
+        self.owners.extend(kinds);
+        let next = match self.heads.get_mut(head_of(head)) {
+            Some(first) => std::mem::replace(first, index),
+            None => NONE,
+        };
+        self.literals.push(Literal { text, part, owners, next });
+    }
+
+    fn let_through(&mut self, part: u32) {
+        let (word, bit) = place_of(part);
+        if let Some(word) = self.filter.get_mut(word) {
+            *word |= 1 << bit;
+        }
+    }
+
+    /// The length of the longest literal.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Hands over every literal that starts in `region`, also those that overlap, and the kinds that have it. Their
+    /// starts may be out of order by less than the longest literal.
+    pub(super) fn find(&self, bytes: &[u8], region: Range<usize>, found: &mut impl FnMut(Span, &[usize])) {
+        if self.literals.is_empty() {
+            return;
+        }
+        let end = region.end.saturating_add(self.deepest).min(bytes.len().saturating_sub(2));
+        let mut at = region.start;
+        while at < end {
+            let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ STEP + 3 }>()) else { break };
+            let mut through = self.through(window);
+            while through != 0 {
+                let place = at + through.trailing_zeros() as usize;
+                through &= through - 1;
+                self.compare(bytes, place, &region, found);
+            }
+            at += STEP;
+        }
+        while at < end {
+            let mut window = [0; STEP + 3];
+            let rest = bytes.get(at..).unwrap_or_default();
+            window.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            let mut through = self.through(&window);
+            while through != 0 {
+                let place = at + through.trailing_zeros() as usize;
+                through &= through - 1;
+                self.compare(bytes, place, &region, found);
+            }
+            at += STEP;
+        }
+    }
+
+    /// One bit for each of eight places: a part of some literal may start there.
+    #[inline(always)]
+    fn through(&self, window: &[u8; STEP + 3]) -> u32 {
+        let mut through = 0;
+        let [a, b, c, d, e, f, g, h, i, j, k] = *window;
+        let low = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let high = u64::from_le_bytes([e, f, g, h, i, j, k, 0]);
+        for at in 0..4 {
+            let (one, other) = ((low >> (8 * at)) as u32, (high >> (8 * at)) as u32);
+            through |= self.has(one) << at | self.has(other) << (at + 4);
+        }
+        through
+    }
+
+    #[inline(always)]
+    fn has(&self, part: u32) -> u32 {
+        let (word, bit) = place_of(part);
+        (self.filter.get(word).copied().unwrap_or(0) >> bit & 1) as u32
+    }
+
+    #[inline(never)]
+    fn compare(&self, bytes: &[u8], place: usize, region: &Range<usize>, found: &mut impl FnMut(Span, &[usize])) {
+        let Some([a, b, c]) = bytes.get(place..).and_then(|rest| rest.first_chunk::<3>()) else { return };
+        let mut index = self.heads.get(head_of(u32::from_le_bytes([*a, *b, *c, 0]))).copied().unwrap_or(NONE);
+        while let Some(literal) = self.literals.get(usize::from(index)) {
+            index = literal.next;
+            let Some(start) = place.checked_sub(literal.part).filter(|start| region.contains(start)) else { continue };
+            let end = start + literal.text.len();
+            if bytes.get(start..end).is_some_and(|text| text.eq_ignore_ascii_case(&literal.text)) {
+                found(Span { start, end }, self.owners.get(literal.owners.clone()).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Letters of both cases are one; some other bytes are too, which costs nothing but a comparison.
+fn fold(part: u32) -> u32 {
+    part | 0x2020_2020
+}
+
+#[inline(always)]
+fn place_of(part: u32) -> (usize, u32) {
+    let hash = fold(part).wrapping_mul(0x9e37_79b1) >> (32 - FILTER_BITS);
+    ((hash >> 6) as usize, hash & 63)
+}
+
+fn head_of(head: u32) -> usize {
+    ((fold(head) & 0xff_ffff).wrapping_mul(0x9e37_79b1) >> (32 - HEAD_BITS)) as usize
+}
+
+/// Where the part of a literal starts that text holds most seldom.
+fn rarest_part(text: &[u8]) -> usize {
+    let cost = |part: &[u8]| part.iter().map(|byte| commonness(*byte)).sum::<u32>();
+    let parts = text.windows(4).enumerate();
+    parts.min_by_key(|(_, part)| cost(part)).map_or(0, |(at, _)| at)
+}
+
+/// How common a byte is in source code and prose, roughly.
+fn commonness(byte: u8) -> u32 {
+    match byte.to_ascii_lowercase() {
+        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 9,
+        b'l' | b'd' | b'u' | b'c' | b'm' | b'p' | b' ' => 8,
+        b'f' | b'g' | b'h' | b'y' | b'b' | b'_' | b'.' => 6,
+        b'k' | b'v' | b'w' | b'x' | b'0'..=b'2' | b'-' | b'/' | b'=' | b':' => 5,
+        b'3'..=b'9' | b'j' => 4,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests;

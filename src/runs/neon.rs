@@ -1,0 +1,60 @@
+//! The pass with the vectors of AArch64, which every such processor has: 16 bytes at once.
+
+use super::Run;
+use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
+use std::arch::aarch64::{
+    uint8x16_t, vandq_u8, vcleq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vpaddq_u8, vqtbl1q_u8, vreinterpretq_u64_u8,
+    vshrq_n_u8, vsubq_u8, vtstq_u8,
+};
+
+/// A bit for each of eight bytes.
+static WEIGHTS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
+
+#[expect(unsafe_code, reason = "vector instructions are features of a processor")]
+pub(super) fn find(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
+    // SAFETY: every AArch64 processor has NEON, which is all that the callee asks for.
+    unsafe { with_neon(search, found) }
+}
+
+#[target_feature(enable = "neon")]
+fn with_neon(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
+    let (low, high) = (load(&LOW), load(&HIGH));
+    search.sweep(
+        |block| {
+            let (mut token, mut digit) = ([vdupq_n_u8(0); 4], [vdupq_n_u8(0); 4]);
+            let (quarters, _) = block.as_chunks::<16>();
+            for ((quarter, token), digit) in quarters.iter().zip(&mut token).zip(&mut digit) {
+                let bytes = load(quarter);
+                let sorts = vandq_u8(
+                    vqtbl1q_u8(low, vandq_u8(bytes, vdupq_n_u8(15))),
+                    vqtbl1q_u8(high, vshrq_n_u8::<4>(bytes)),
+                );
+                *token = vtstq_u8(sorts, sorts);
+                *digit = vcleq_u8(vsubq_u8(bytes, vdupq_n_u8(b'0')), vdupq_n_u8(9));
+            }
+            Bits { token: mask(token), digit: mask(digit) }
+        },
+        found,
+    )
+}
+
+/// One bit for each of 64 bytes that are all ones or all zeros.
+#[inline]
+#[target_feature(enable = "neon")]
+fn mask([a, b, c, d]: [uint8x16_t; 4]) -> u64 {
+    let weights = load(&WEIGHTS);
+    let ab = vpaddq_u8(vandq_u8(a, weights), vandq_u8(b, weights));
+    let cd = vpaddq_u8(vandq_u8(c, weights), vandq_u8(d, weights));
+    let abcd = vpaddq_u8(ab, cd);
+    vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(abcd, abcd)))
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+#[expect(unsafe_code, reason = "vectors are loaded through pointers")]
+fn load(bytes: &[u8; 16]) -> uint8x16_t {
+    // SAFETY: the pointer is to 16 readable bytes, and any alignment will do.
+    unsafe { vld1q_u8(bytes.as_ptr()) }
+}
+
+const _: () = assert!(BLOCK == 64, "a block is four vectors");

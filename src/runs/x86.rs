@@ -1,0 +1,100 @@
+//! The pass with the vectors of x86-64: 32 bytes at once with AVX2, 16 with SSSE3.
+
+use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
+use super::{Run, scalar};
+use std::arch::x86_64::{
+    __m128i, __m256i, _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_set1_epi8,
+    _mm_setzero_si128, _mm_shuffle_epi8, _mm_srli_epi16, _mm_sub_epi8, _mm256_and_si256, _mm256_broadcastsi128_si256,
+    _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_sub_epi8,
+};
+
+pub(super) fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+}
+
+pub(super) fn has_ssse3() -> bool {
+    is_x86_feature_detected!("ssse3")
+}
+
+#[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
+pub(super) fn find_with_avx2(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
+    if !has_avx2() {
+        return scalar::find(search, found);
+    }
+    // SAFETY: the processor has AVX2, which is all that the callee asks for; the lines above saw to that.
+    unsafe { avx2(search, found) }
+}
+
+#[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
+pub(super) fn find_with_ssse3(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
+    if !has_ssse3() {
+        return scalar::find(search, found);
+    }
+    // SAFETY: the processor has SSSE3, which is all that the callee asks for; the lines above saw to that.
+    unsafe { ssse3(search, found) }
+}
+
+#[target_feature(enable = "avx2")]
+fn avx2(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
+    let low = _mm256_broadcastsi128_si256(load_16(&LOW));
+    let high = _mm256_broadcastsi128_si256(load_16(&HIGH));
+    search.sweep(
+        |block| {
+            let (halves, _) = block.as_chunks::<32>();
+            let mut bits = Bits { token: 0, digit: 0 };
+            for half in halves.iter().rev() {
+                let bytes = load_32(half);
+                let half_byte = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(15));
+                let sorts = _mm256_and_si256(_mm256_shuffle_epi8(low, bytes), _mm256_shuffle_epi8(high, half_byte));
+                let other = _mm256_cmpeq_epi8(sorts, _mm256_setzero_si256());
+                let value = _mm256_sub_epi8(bytes, _mm256_set1_epi8(b'0'.cast_signed()));
+                let digit = _mm256_cmpeq_epi8(_mm256_min_epu8(value, _mm256_set1_epi8(9)), value);
+                bits.token = bits.token << 32 | u64::from(!_mm256_movemask_epi8(other).cast_unsigned());
+                bits.digit = bits.digit << 32 | u64::from(_mm256_movemask_epi8(digit).cast_unsigned());
+            }
+            bits
+        },
+        found,
+    )
+}
+
+#[target_feature(enable = "ssse3")]
+fn ssse3(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
+    let (low, high) = (load_16(&LOW), load_16(&HIGH));
+    search.sweep(
+        |block| {
+            let (quarters, _) = block.as_chunks::<16>();
+            let mut bits = Bits { token: 0, digit: 0 };
+            for quarter in quarters.iter().rev() {
+                let bytes = load_16(quarter);
+                let half_byte = _mm_and_si128(_mm_srli_epi16::<4>(bytes), _mm_set1_epi8(15));
+                let sorts = _mm_and_si128(_mm_shuffle_epi8(low, bytes), _mm_shuffle_epi8(high, half_byte));
+                let other = _mm_cmpeq_epi8(sorts, _mm_setzero_si128());
+                let value = _mm_sub_epi8(bytes, _mm_set1_epi8(b'0'.cast_signed()));
+                let digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
+                bits.token = bits.token << 16 | u64::from(!_mm_movemask_epi8(other).cast_unsigned() & 0xffff);
+                bits.digit = bits.digit << 16 | u64::from(_mm_movemask_epi8(digit).cast_unsigned());
+            }
+            bits
+        },
+        found,
+    )
+}
+
+#[inline(always)]
+#[expect(unsafe_code, reason = "vectors are loaded through pointers")]
+fn load_16(bytes: &[u8; 16]) -> __m128i {
+    // SAFETY: the pointer is to 16 readable bytes, any alignment will do, and every x86-64 processor has SSE2.
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+#[expect(unsafe_code, reason = "vectors are loaded through pointers")]
+fn load_32(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the pointer is to 32 readable bytes, and any alignment will do.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+const _: () = assert!(BLOCK == 64, "a block is two vectors of AVX2 and four of SSSE3");
