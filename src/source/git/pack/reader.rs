@@ -16,6 +16,9 @@ const ELSEWHERE: usize = DEEPEST / 32;
 const SLOTS: usize = 1_024;
 const KEPT: usize = 16 << 20;
 
+/// An object that was read: what it is, and its bytes.
+pub type Content = (Kind, Arc<Vec<u8>>);
+
 /// Reads objects in any order, for one thread.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -37,13 +40,13 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When none of those that hold it does.
-    pub fn read(&mut self, id: &ObjectId) -> Result<Option<(Kind, Arc<Vec<u8>>)>, PackError> {
+    pub fn read(&mut self, id: &ObjectId) -> Result<Option<Content>, PackError> {
         self.steps = DEEPEST;
         self.read_on(id)
     }
 
     /// The same, as a part of reading another.
-    fn read_on(&mut self, id: &ObjectId) -> Result<Option<(Kind, Arc<Vec<u8>>)>, PackError> {
+    fn read_on(&mut self, id: &ObjectId) -> Result<Option<Content>, PackError> {
         let objects = self.objects;
         let mut trouble = None;
         for (number, pack) in objects.packs().iter().enumerate() {
@@ -99,7 +102,7 @@ impl<'a> Reader<'a> {
         trouble.map_or(Ok(None), Err)
     }
 
-    fn loose(&mut self, path: &std::path::Path) -> Result<(Kind, Arc<Vec<u8>>), Fault> {
+    fn loose(&mut self, path: &std::path::Path) -> Result<Content, Fault> {
         let loose = Loose::open(path, &mut self.inflater).map_err(|error| fault_of(&error))?;
         if loose.size > self.limit {
             return Err(Fault::Heavy(loose.size));
@@ -112,7 +115,7 @@ impl<'a> Reader<'a> {
 
 impl Reader<'_> {
     /// The object at a position of a pack's index.
-    fn packed(&mut self, number: usize, pack: &Pack, position: u32) -> Result<(Kind, Arc<Vec<u8>>), Fault> {
+    fn packed(&mut self, number: usize, pack: &Pack, position: u32) -> Result<Content, Fault> {
         let mut offset = pack.index.offset(position).ok_or(Fault::Offset)?;
         let mut used_by = Vec::new();
         let (kind, mut base) = loop {
@@ -168,7 +171,7 @@ impl Reader<'_> {
     }
 
     /// A base that its pack does not hold.
-    fn elsewhere(&mut self, base: &ObjectId) -> Result<(Kind, Arc<Vec<u8>>), Fault> {
+    fn elsewhere(&mut self, base: &ObjectId) -> Result<Content, Fault> {
         self.step(ELSEWHERE)?;
         match self.read_on(base) {
             Ok(found) => found.ok_or(Fault::Missing(*base)),
