@@ -244,9 +244,9 @@ fn parts(before: &str, body: &str, after: &str) -> Vec<String> {
 
 /// Words of ordinary text, which providers are named after as well.
 const WORDS: [&str; 24] = [
-    "harbor", "beacon", "signal", "canvas", "ledger", "meadow", "quartz", "pillar", "segment", "branch", "stream",
-    "monitor", "deploy", "session", "metric", "bucket", "dialog", "portal", "vector", "memory", "filter", "render",
-    "object", "charge",
+    "harbor", "beacon", "signal", "canvas", "ledger", "meadow", "quartz", "pillar", "segment", "branch", "lantern",
+    "monitor", "deploy", "summit", "metric", "bucket", "dialog", "portal", "vector", "compass", "orbit", "render",
+    "gadget", "charge",
 ];
 
 /// Every twelfth provider is named after a word that ordinary text is full of, the others by syllables of their own.

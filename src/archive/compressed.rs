@@ -1,6 +1,7 @@
-//! One thing, compressed: gzip, bzip2, xz and what came before it, lzip and Zstandard, in one piece or several.
+//! One thing, compressed: gzip, bzip2, xz and what came before it, lzip, LZ4 and Zstandard, in one piece or several.
 
 use super::format::Format;
+use super::lz4::Lz4;
 use super::names;
 use super::outlet::{Outlet, Walk};
 use super::region::Feed;
@@ -45,6 +46,7 @@ pub(super) fn decoder<'a>(format: Format, input: &'a mut dyn BufRead) -> Result<
             Box::new(LzmaReader::new_mem_limit(input, DECODER_MEMORY_KIB, None).map_err(ArchiveError::from_io)?)
         }
         Format::Lzip => Box::new(LzipReader::new(input)),
+        Format::Lz4 => Box::new(Lz4::new(input)),
         Format::Zstd => Box::new(Zstd { input, frame: FrameDecoder::new(), begun: false }),
         _ => return Err(ArchiveError::unsupported("this compression")),
     };

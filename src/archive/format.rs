@@ -3,8 +3,9 @@
 use super::names::ends_with;
 use super::outlet::{Outlet, Walk};
 use super::region::Feed;
-use super::{ArchiveError, ar, compressed, cpio, rpm, seven, tar, zip};
-use memchr::memmem;
+use super::{
+    ArchiveError, ar, class, compressed, cpio, notebook, office, pdf, plist, python, rpm, seven, sqlite, tar, zip,
+};
 
 /// What holds others, and can be opened or named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +27,8 @@ pub enum Format {
     Lzip,
     /// Zstandard, one frame or several.
     Zstd,
+    /// LZ4.
+    Lz4,
     /// 7z.
     SevenZip,
     /// Ar: Debian packages and static libraries.
@@ -34,6 +37,20 @@ pub enum Format {
     Rpm,
     /// Cpio.
     Cpio,
+    /// A part of an office document, itself a zip's member.
+    OfficePart,
+    /// A notebook.
+    Notebook,
+    /// A SQLite database.
+    Sqlite,
+    /// Compiled Java.
+    JavaClass,
+    /// Compiled Python.
+    PythonCode,
+    /// A binary property list.
+    PropertyList,
+    /// PDF.
+    Pdf,
     /// Something that is known and cannot be opened here.
     Closed(Closed),
 }
@@ -44,8 +61,6 @@ pub enum Format {
 pub enum Closed {
     /// RAR.
     Rar,
-    /// LZ4.
-    Lz4,
     /// What compress writes.
     Compress,
     /// A cabinet.
@@ -60,7 +75,6 @@ impl Closed {
     fn words(self) -> &'static str {
         match self {
             Self::Rar => "a RAR archive",
-            Self::Lz4 => "an LZ4 stream",
             Self::Compress => "the output of compress (.Z)",
             Self::Cabinet => "a cabinet (.cab)",
             Self::Squashfs => "a squashfs image",
@@ -72,8 +86,18 @@ impl Closed {
 impl Format {
     /// What these first bytes are the start of.
     pub(super) fn of(head: &[u8], name: &str) -> Option<Self> {
-        let _names_come_later = (name, ends_with, memmem::find);
-        Self::by_magic(head).or_else(|| tar::looks_like(head).then_some(Self::Tar))
+        Self::by_magic(head)
+            .or_else(|| tar::looks_like(head).then_some(Self::Tar))
+            .or_else(|| Self::by_name(head, name))
+    }
+
+    /// Where the first bytes alone say too little.
+    fn by_name(head: &[u8], name: &str) -> Option<Self> {
+        if python::looks_like(head) && (ends_with(name, ".pyc") || ends_with(name, ".pyo")) {
+            return Some(Self::PythonCode);
+        }
+        let json = matches!(head.trim_ascii_start(), [b'{', ..]);
+        (json && ends_with(name, ".ipynb")).then_some(Self::Notebook)
     }
 
     fn by_magic(head: &[u8]) -> Option<Self> {
@@ -90,10 +114,15 @@ impl Format {
             [0xed, 0xab, 0xee, 0xdb, ..] => Self::Rpm,
             [0x5d, ..] if compressed::looks_like_lzma(head) => Self::Lzma,
             [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Self::Closed(Closed::Rar),
-            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Closed(Closed::Lz4),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
             [0x1f, 0x9d, ..] => Self::Closed(Closed::Compress),
             [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Self::Closed(Closed::Cabinet),
             [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
+            [0xca, 0xfe, 0xba, 0xbe, ..] if class::looks_like(head) => Self::JavaClass,
+            _ if head.starts_with(sqlite::MAGIC) => Self::Sqlite,
+            _ if is_pdf(head) => Self::Pdf,
+            _ if head.starts_with(b"bplist00") => Self::PropertyList,
+            _ if office::looks_like(head) => Self::OfficePart,
             _ if head.starts_with(b"!<arch>\n") => Self::Ar,
             _ if cpio::looks_like(head) => Self::Cpio,
             _ if head.starts_with(b"# v2 git bundle\n") || head.starts_with(b"# v3 git bundle\n") => {
@@ -108,7 +137,7 @@ impl Format {
     /// unless that failed.
     #[must_use]
     pub fn hands_over_all(self) -> bool {
-        !matches!(self, Self::Closed(Closed::GitBundle))
+        !matches!(self, Self::OfficePart | Self::Notebook | Self::Pdf | Self::Closed(Closed::GitBundle))
     }
 
     /// True where it is read from front to back, so that it need not be held in memory.
@@ -122,6 +151,7 @@ impl Format {
                 | Self::Lzma
                 | Self::Lzip
                 | Self::Zstd
+                | Self::Lz4
                 | Self::Ar
                 | Self::Rpm
                 | Self::Cpio
@@ -135,12 +165,25 @@ impl Format {
             Self::Cpio => cpio::walk(feed, outlet),
             Self::Ar => ar::walk(feed, outlet),
             Self::Rpm => rpm::walk(feed, outlet),
-            Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd => {
+            Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
                 compressed::walk(self, name, feed, outlet)
             }
             Self::Zip => zip::walk(feed, outlet),
             Self::SevenZip => seven::walk(feed, outlet),
+            Self::Sqlite => sqlite::walk(feed, outlet),
+            Self::OfficePart => office::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Notebook => notebook::walk(&outlet.whole_of(feed)?, outlet),
+            Self::JavaClass => class::walk(&outlet.whole_of(feed)?, outlet),
+            Self::PythonCode => python::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Pdf => pdf::walk(&outlet.whole_of(feed)?, outlet),
+            Self::PropertyList => plist::walk(&outlet.whole_of(feed)?, outlet),
             Self::Closed(what) => Err(ArchiveError::unsupported(what.words()).into()),
         }
     }
+}
+
+/// Its mark may stand behind some bytes that a server or a printer put there.
+fn is_pdf(head: &[u8]) -> bool {
+    matches!(head, [b'%' | b'\n' | b'\r' | b' ' | 0xef | 0x1b, ..])
+        && memchr::memmem::find(head.get(..1024).unwrap_or(head), b"%PDF-").is_some()
 }

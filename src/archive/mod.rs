@@ -1,20 +1,29 @@
 //! Bytes that hold others: archives, packages, documents and images, opened in memory and streamed, within a budget.
 
 mod ar;
+mod class;
 mod compressed;
 mod cpio;
 mod format;
 mod image;
+mod lines;
+mod lz4;
 mod names;
+mod notebook;
+mod office;
 mod outlet;
+mod pdf;
+mod plist;
+mod python;
 mod region;
 mod rpm;
 mod seven;
+mod sqlite;
 mod tar;
 mod zip;
 
 pub use format::{Closed, Format};
-pub use image::open_folder;
+pub use image::{open_folder, open_tar};
 
 use outlet::{Halt, Outlet};
 use region::{Feed, Region};

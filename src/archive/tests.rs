@@ -1,9 +1,12 @@
 //! What is read out of each form, what is named instead, and what strangers may do to it.
 
 mod attacked;
+mod documents;
 mod one_way;
+mod real;
 pub(super) mod samples;
 mod streams;
+pub(super) mod written;
 
 use super::{ArchiveError, Budget, Format, Input, Item, open, sniff};
 use std::io::Write;

@@ -1,10 +1,12 @@
 //! What may be typed.
 
+use super::quantities::{parse_date, parse_jobs, parse_platform, parse_size, parse_time};
 use crate::model::{FingerprintPrefix, Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Finds leaked access tokens, and replaces them.
 #[derive(Debug, Parser)]
@@ -267,6 +269,12 @@ pub struct ReadingArguments {
     /// Leave the repository's own stanch.yaml and .stanchignore unread
     #[arg(long)]
     pub isolated: bool,
+    /// End after this time with what was found, which is then incomplete, for instance 30s, 5m or 500ms
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub timeout: Option<Duration>,
+    /// Say on standard error what the run took
+    #[arg(long)]
+    pub stats: bool,
     /// Which kinds
     #[command(flatten)]
     pub kinds: KindsArguments,
@@ -500,10 +508,10 @@ pub enum RulesCommand {
         #[command(flatten)]
         kinds: KindsArguments,
     },
-    /// Check files of rules, and say what each kind costs
+    /// Check files of rules, and say what each kind costs to look for
     Check {
-        /// The files, or directories of files
-        #[arg(required = true, value_name = "FILE_OR_DIR")]
+        /// The files, or directories of files; without any, the built-in kinds, which the build has checked
+        #[arg(value_name = "FILE_OR_DIR")]
         files: Vec<PathBuf>,
     },
 }
@@ -545,46 +553,6 @@ impl IgnoreArguments {
     }
 }
 
-fn parse_jobs(text: &str) -> Result<std::num::NonZeroUsize, String> {
-    text.parse().map_err(|_| "it is no number of threads: write 1 or more".to_owned())
-}
-
-fn parse_date(text: &str) -> Result<Date, String> {
-    text.parse().map_err(|_| "it is no date: write YYYY-MM-DD".to_owned())
-}
-
-/// `linux/arm64`, `linux/arm/v7`.
-fn parse_platform(text: &str) -> Result<String, String> {
-    let parts: Vec<&str> = text.split('/').collect();
-    let plain = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    if (2..=3).contains(&parts.len()) && parts.iter().all(plain) {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err("write it as OS/ARCHITECTURE, for instance linux/arm64".to_owned())
-    }
-}
-
-/// `25MB`, `4KiB`, `1000`.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    if digits.is_empty() {
-        return Err(format!("'{text}' is no size: write, for instance, 25MB"));
-    }
-    let unit = text.get(digits.len()..).unwrap_or_default();
-    let factor = match unit {
-        "" | "B" => 1,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err(format!("'{unit}' is no unit: use kB, MB, GB, KiB, MiB or GiB")),
-    };
-    let number: u64 = digits.parse().map_err(|_| format!("'{text}' is no size: write, for instance, 25MB"))?;
-    number.checked_mul(factor).ok_or_else(|| format!("'{text}' is too large"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -593,15 +561,5 @@ mod tests {
     #[test]
     fn the_commands_fit_together() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(parse_size("25MB"), Ok(25_000_000));
-        assert_eq!(parse_size("4KiB"), Ok(4_096));
-        assert_eq!(parse_size("7"), Ok(7));
-        for wrong in ["", "MB", "1TB", "-1", "99999999999GB"] {
-            assert!(parse_size(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::exit::Code;
 use super::failure::Failure;
+use crate::clock::Clock;
 use crate::scan::{Cut, Stop};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -46,6 +47,21 @@ pub(super) fn unless_stopped<T: Send + 'static>(work: impl FnOnce() -> T + Send 
             }
         }
     }
+}
+
+/// Ends the run when so much time has gone by since the program began.
+///
+/// # Errors
+/// When no thread can be had.
+pub(super) fn end_after(limit: Duration, clock: &dyn Clock) -> Result<(), Failure> {
+    let stop = stop()?.clone();
+    let left = limit.saturating_sub(Duration::from_millis(clock.monotonic()));
+    let wait = move || {
+        std::thread::sleep(left);
+        stop.ask(Cut::OutOfTime);
+    };
+    let started = std::thread::Builder::new().name("time limit".to_owned()).spawn(wait);
+    started.map(drop).map_err(|error| Failure::new(Code::Outside, format!("cannot start a thread: {error}")))
 }
 
 fn listen() -> std::io::Result<Stop> {

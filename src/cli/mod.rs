@@ -38,6 +38,8 @@ mod notify;
 mod output;
 #[cfg(feature = "rotate")]
 mod person;
+mod progress;
+mod quantities;
 #[cfg(feature = "rotate")]
 mod rotate;
 mod rules;
@@ -46,6 +48,7 @@ mod scan;
 mod screen;
 #[cfg(feature = "rotate")]
 mod signals;
+mod stats;
 #[cfg(feature = "rotate")]
 mod store;
 

@@ -6,8 +6,9 @@ use super::failure::Failure;
 use super::output::print;
 use crate::model::{Confidence, KindId};
 use crate::rules::exchange::{Act, Exchanges};
-use crate::rules::{Catalogue, Kind, Mark, Source, check_files};
+use crate::rules::{BUDGET, Catalogue, Cost, Kind, Mark, Source, builtin, check_files};
 use crate::wiring::kinds::{KindsError, gather, read};
+use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -97,9 +98,49 @@ fn acts(exchanges: &Exchanges, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn check(paths: &[PathBuf]) -> Result<Code, Failure> {
+    if paths.is_empty() {
+        let catalogue = builtin();
+        print(|out| costs(&catalogue, out))?;
+        return Ok(Code::Clean);
+    }
     let files = read(paths)?;
     let catalogue =
         check_files(&Catalogue::default(), &files).map_err(|problems| Failure::from(KindsError::Wrong { problems }))?;
-    print(|out| writeln!(out, "{} kinds in {} files are right", catalogue.kinds().len(), files.len()))?;
+    print(|out| {
+        costs(&catalogue, out)?;
+        let (kinds, files) = (catalogue.kinds().len(), files.len());
+        writeln!(out, "{} in {}: nothing is wrong", counted(kinds, "kind"), counted(files, "file"))
+    })?;
     Ok(Code::Clean)
+}
+
+/// What is promised of every match, and what each kind costs, the costliest first.
+fn costs(catalogue: &Catalogue, out: &mut dyn Write) -> io::Result<()> {
+    let mut kinds: Vec<(Cost, &Kind)> = catalogue.kinds().iter().map(|kind| (kind.detect.cost(), &**kind)).collect();
+    kinds.sort_by_key(|(cost, _)| Reverse((cost.searched, cost.literals)));
+    let width = kinds.iter().map(|(_, kind)| kind.id.as_str().len()).max().unwrap_or(0).max(4);
+    writeln!(out, "{:<width$}  searched  literals    run  longest", "kind")?;
+    for (Cost { literals, searched }, kind) in &kinds {
+        let facts = kind.detect.facts();
+        let run = facts.run.as_ref().map_or("-".to_owned(), |run| run.least.to_string());
+        let why = kind.detect.costly().map(|reason| format!("  costly: {reason}")).unwrap_or_default();
+        writeln!(
+            out,
+            "{:<width$}  {searched:>8}  {literals:>8}  {run:>5}  {:>7}{why}",
+            kind.id.as_str(),
+            facts.longest
+        )?;
+    }
+    let all = kinds.iter().fold(Cost { literals: 0, searched: 0 }, |all, (cost, _)| Cost {
+        literals: all.literals.saturating_add(cost.literals),
+        searched: all.searched.saturating_add(cost.searched),
+    });
+    let costly = kinds.iter().filter(|(_, kind)| kind.detect.costly().is_some()).count();
+    writeln!(out, "\nin a megabyte of ordinary text: {all}")?;
+    writeln!(out, "a kind's budget: {BUDGET}; {} with a reason to cost more", counted(costly, "kind"))?;
+    writeln!(out, "digest of these rules and of the code that finds: {}", catalogue.digest())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

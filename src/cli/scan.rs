@@ -6,6 +6,8 @@ use super::failure::Failure;
 use super::image::{self, Found};
 use super::interruption;
 use super::output::{Outputs, style_of};
+use super::progress::Progress;
+use super::stats::{self, Times};
 use crate::clock::Clock;
 use crate::model::{Severity, Timestamp};
 use crate::report::{About, Report, Scope};
@@ -28,6 +30,10 @@ const SUGGESTED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     interruption::stop()?; // from here on a signal ends the run with a report
     let reading = &arguments.reading;
+    if let Some(limit) = reading.timeout {
+        interruption::end_after(limit, clock)?;
+    }
+    let jobs = reading.jobs.map_or_else(processors, usize::from);
     let image = arguments.image.image.as_deref().map(|name| image::find(&arguments.image, name)).transpose()?;
     let (target, scope) = match &image {
         Some(Found::Saved(path)) => (Target::Paths(vec![path.clone()]), Scope::Files),
@@ -38,7 +44,7 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         target,
         largest_bytes: reading.max_size,
         exclude: reading.exclude.clone(),
-        jobs: reading.jobs.map_or_else(processors, usize::from),
+        jobs,
         isolated: reading.isolated,
         keep_findings: false,
         recall: !arguments.no_cache,
@@ -48,10 +54,35 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         prepared.source = source;
     }
     let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
+    let mut times = Times { prepared: clock.monotonic(), ..Times::default() };
+    let began = clock.now();
+    let outcome = watched(&prepared, &scope, common, clock)?;
+    times.scanned = clock.monotonic();
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);
     let judge = Judge { gate, strict: verdict.strict, exit_zero: verdict.exit_zero, stops_commit: false };
-    report(&prepared, scope, &judge, clock, |report| outputs.write(report, style_of(common.color)))
+    let (report, code) = judge.judge(&prepared, &outcome, scope, began, clock);
+    log(&outcome, code);
+    outputs.write(&report, style_of(common.color))?;
+    times.written = clock.monotonic();
+    if reading.stats {
+        stats::print(&outcome, prepared.scanner.engine.catalogue().kinds().len(), jobs, times);
+    }
+    Ok(code)
+}
+
+/// Scans, and shows on a terminal how far it is.
+fn watched(prepared: &Prepared, scope: &Scope, common: &Common, clock: &dyn Clock) -> Result<Outcome, Failure> {
+    // Where a log is written to the same terminal, there is no room for another line.
+    let quiet = common.verbose > 0;
+    let mut progress = if quiet { Progress::unseen(clock) } else { Progress::of(scope.item(), clock) };
+    let watch = &mut |met, done| progress.tick(met, done);
+    Ok(prepared.scanner.run_watched(&prepared.source, interruption::stop()?, watch)?)
+}
+
+fn log(outcome: &Outcome, code: Code) {
+    let (items, findings) = (outcome.coverage.scanned.items, outcome.sightings.len());
+    tracing::info!(items, findings, code = code.number(), "scanned");
 }
 
 /// What turns an outcome into an exit code.
@@ -87,12 +118,7 @@ pub(super) fn report_with(
     let mut outcome = prepared.scanner.run_until(&prepared.source, interruption::stop()?)?;
     add(&mut outcome);
     let (report, code) = judge.judge(prepared, &outcome, scope, began, clock);
-    tracing::info!(
-        items = outcome.coverage.scanned.items,
-        findings = outcome.sightings.len(),
-        code = code.number(),
-        "scanned"
-    );
+    log(&outcome, code);
     write(&report)?;
     Ok(code)
 }

@@ -1,5 +1,79 @@
 //! Texts in other clothes: character sets, encodings and escapes, undone within a budget.
+//!
+//! A text is given back in pieces. A piece holds stretches of the text with what was encoded in them decoded, and what
+//! stands around it as it stands, so that a name before an encoded value still stands before the value. It knows where
+//! each of its bytes came from. Pieces may be decoded in turn; only what the last step changed is looked at then.
+//!
+//! A piece is *sure* where the text says itself that it is encoded (escapes, entities, base 64 all of which is text):
+//! there every kind counts. In all others (joined strings, hex, what only looks like an encoding) only kinds count that
+//! are sure of themselves, so that decoding makes no tokens out of noise.
 
+mod arrays;
+mod base32;
+mod base64;
 mod charset;
+mod colour;
+mod dump;
+mod entities;
+mod escapes;
+mod hex;
+mod inflate;
+mod join;
+mod look;
+mod mail;
+mod percent;
+mod sink;
+mod stretches;
+mod strings;
+mod view;
+mod wide;
+mod windows;
 
-pub use charset::text;
+pub use charset::{charset, text};
+pub use sink::{Budget, Piece, Visit};
+
+use crate::model::Encoding;
+use sink::Sink;
+use std::ops::Range;
+
+/// How often one encoding may lie in another.
+pub const DEPTH: usize = 12;
+
+/// Decodes what is encoded in a text, one level deep, and hands over the pieces. Where `fresh` is given, only what
+/// touches these stretches is looked at.
+pub fn pieces(text: &[u8], fresh: Option<&[Range<usize>]>, budget: &mut Budget, visit: &mut Visit<'_>) {
+    let mut sink = Sink::new(budget, visit);
+    let whole = 0..text.len();
+    let windows = match fresh {
+        _ if text.len() < stretches::LEAST => Vec::new(),
+        Some(fresh) => windows::around(text, fresh),
+        None => vec![whole],
+    };
+    for window in windows {
+        stretches::find(text, window.clone(), &mut sink);
+        strings::find(text, window.clone(), &mut sink);
+        join::find(text, window.clone(), &mut sink);
+        arrays::find(text, window.clone(), &mut sink);
+        wide::find(text, window.clone(), &mut sink);
+        colour::find(text, window.clone(), &mut sink);
+    }
+    dump::find(text, fresh, &mut sink);
+    sink.finish();
+}
+
+/// Hands over what bytes that came out of one stretch are in truth: what they expand to if they are compressed, their
+/// text if they are in a character set of their own. False if they are what they seem.
+pub fn expand(bytes: &[u8], budget: &mut Budget, visit: &mut Visit<'_>) -> bool {
+    if let Some((encoding, expanded)) = inflate::expanded(bytes, budget) {
+        sink::whole(expanded, 0..bytes.len(), encoding, budget, visit);
+        return true;
+    }
+    match charset(bytes) {
+        Some((encoding, text)) => sink::recoded(&text, 0..bytes.len(), encoding, budget, visit),
+        None => return false,
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests;

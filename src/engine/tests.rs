@@ -60,6 +60,7 @@ kinds:
     sources: [{ page: 'https://docs.acme.example/tokens', mark: U }]
     detect:
       literals: [token]
+      costly: it has no mark of its own
       pattern: '(?i)token[ =:]{1,3}(?<secret>[0-9A-Za-z_]{8,64})'
       entropy: 2.5
       examples: [['token = ', 'q8Xk2PzL0v']]

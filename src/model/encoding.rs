@@ -15,6 +15,8 @@ pub enum Encoding {
     CodePage,
     /// Base 64 in any of its alphabets, wrapped or not.
     Base64,
+    /// Base 32.
+    Base32,
     /// Pairs of hex digits.
     Hex,
     /// `%41`, as in URLs.
@@ -44,6 +46,7 @@ impl Encoding {
             Self::Utf32 => "UTF-32",
             Self::CodePage => "legacy code page",
             Self::Base64 => "base64",
+            Self::Base32 => "base32",
             Self::Hex => "hex",
             Self::Percent => "percent-encoding",
             Self::Escapes => "escapes",

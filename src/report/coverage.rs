@@ -1,6 +1,6 @@
 //! What was in scope and what became of it, in words: the same in every report.
 
-use super::{Report, Scope, Style, counted, escaped};
+use super::{Report, Style, counted, escaped};
 use crate::scan::{Amount, Coverage};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const NAMES: usize = 3;
 pub(super) fn sentence(report: &Report<'_>) -> String {
     let coverage = &report.outcome.coverage;
     let all = coverage.in_scope();
-    let scope = format!("{}, {}", counted(all.items, item_word(&report.scope)), size(all.bytes));
+    let scope = format!("{}, {}", counted(all.items, report.scope.item()), size(all.bytes));
     let members = match coverage.members.items {
         0 => String::new(),
         members => format!("; opened {} in them, {}", counted(members, "member"), size(coverage.members.bytes)),
@@ -22,7 +22,8 @@ pub(super) fn sentence(report: &Report<'_>) -> String {
         part("not read", coverage.unread),
         part("not decoded", coverage.undecodable),
     ];
-    format!("scope: {scope}; {}{members}", parts.join(", "))
+    let least = if report.outcome.cut.is_some() { "at least " } else { "" };
+    format!("scope: {least}{scope}; {}{members}", parts.join(", "))
 }
 
 fn part(word: &str, amount: Amount) -> String {
@@ -59,19 +60,9 @@ pub(super) fn numbers(coverage: &Coverage) -> Value {
     })
 }
 
-/// What one item is called.
-pub(super) fn item_word(scope: &Scope) -> &'static str {
-    match scope {
-        Scope::Files | Scope::Staged => "file",
-        Scope::Stdin => "stream",
-        Scope::Message => "message",
-        Scope::Range(_) | Scope::History | Scope::Push => "object",
-        Scope::Imported(_) => "place",
-    }
-}
-
 /// `999 B`, `1.2 kB`, `34 MB`: never more than three digits, cut and not rounded, so that no more is claimed than is there.
-pub(super) fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     let (mut whole, mut tenth, mut unit) = (bytes, 0, 0);
     while whole >= 1_000 && unit + 1 < UNITS.len() {

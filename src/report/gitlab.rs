@@ -2,7 +2,7 @@
 //! documented as unsanitised, and is left out.
 
 use super::sarif::CWE_PAGE;
-use super::{PLAIN, Report, coverage, paths};
+use super::{PLAIN, Report, coverage, hidden, line_marked, paths};
 use crate::model::{Severity, Sighting, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -53,13 +53,15 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
 fn vulnerability(report: &Report<'_>, sighting: &Sighting) -> Value {
     let kind = sighting.kind.as_str();
     let path = paths::in_repository(report, &sighting.place).unwrap_or_else(|| sighting.place.path().to_owned());
-    let region = report.outcome.regions.get(&sighting.fingerprint);
-    let end_line = region.map_or(sighting.at.line, |region| region.end_line);
+    let line = line_marked(&sighting.place, sighting.at).line;
+    // What lies in a member has no line in the file.
+    let region = report.outcome.regions.get(&sighting.fingerprint).filter(|_| line == sighting.at.line);
+    let end_line = region.map_or(line, |region| region.end_line);
     let commit = sighting.place.commit().or(report.about.commit.as_deref()).unwrap_or(NO_COMMIT);
     let mut item = json!({
         "id": id(sighting, &path),
         "name": shortened(&sighting.title),
-        "description": format!("{} was found in the clear: {} ({})", sighting.title, sighting.shown, sighting.fingerprint.short()),
+        "description": format!("{} was found in the clear: {}{} ({})", sighting.title, sighting.shown, hidden(sighting), sighting.fingerprint.short()),
         "severity": severity(sighting.severity),
         "solution": "Mint a new one, move every dependent to it, then revoke this one. Removing the line does not end its validity.",
         "identifiers": [
@@ -69,14 +71,14 @@ fn vulnerability(report: &Report<'_>, sighting: &Sighting) -> Value {
         "location": {
             "file": path,
             "commit": { "sha": commit },
-            "start_line": sighting.at.line,
+            "start_line": line,
             "end_line": end_line,
         },
     });
     // The hash of the line is the same wherever the line moves to.
     let hash = region.and_then(|region| region.line_hash.as_deref());
     if let (Some(fields), Some(hash)) = (item.as_object_mut(), hash) {
-        fields.insert("tracking".to_owned(), tracking(&path, sighting.at.line, end_line, hash));
+        fields.insert("tracking".to_owned(), tracking(&path, line, end_line, hash));
     }
     item
 }

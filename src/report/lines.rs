@@ -1,7 +1,7 @@
-//! One line a finding: `path:line:column: severity kind fingerprint verdict masked`. Where everything was read, nothing
+//! One line a finding: `path:line:column: severity kind fingerprint verdict masked`, and how it was encoded if it was. Where everything was read, nothing
 //! is said of it; else the last line says what there was and what became of it.
 
-use super::{Report, Style, coverage, escaped, plain, shown_place};
+use super::{Report, Style, clothes, coverage, escaped, plain, shown_place};
 use crate::model::Sighting;
 use std::io::{self, Write};
 
@@ -16,8 +16,9 @@ pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> i
 
 /// The line of one finding.
 pub(super) fn line(sighting: &Sighting, style: Style) -> String {
+    let hidden = clothes(sighting).map(|how| format!(" in {how}")).unwrap_or_default();
     format!(
-        "{}:{}:{}: {} {} {} {} {}",
+        "{}:{}:{}: {} {} {} {} {}{hidden}",
         shown_place(&sighting.place, style),
         sighting.at.line,
         sighting.at.column,

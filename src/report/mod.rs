@@ -16,7 +16,9 @@ mod text;
 #[cfg(feature = "rotate")]
 pub mod timeline;
 
-use crate::model::{Fingerprint, LineColumn, Place, Severity, Timestamp};
+pub use coverage::size;
+
+use crate::model::{Fingerprint, LineColumn, Place, Severity, Sighting, Timestamp};
 use crate::scan::{Outcome, harmless};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -81,6 +83,18 @@ impl Scope {
             Self::Message => "message",
             Self::Push => "push",
             Self::Imported(_) => "import",
+        }
+    }
+
+    /// What one thing that is read is called.
+    #[must_use]
+    pub fn item(&self) -> &'static str {
+        match self {
+            Self::Files | Self::Staged => "file",
+            Self::Stdin => "stream",
+            Self::Message => "message",
+            Self::Range(_) | Self::History | Self::Push => "object",
+            Self::Imported(_) => "place",
         }
     }
 }
@@ -204,6 +218,32 @@ fn shown_place(place: &Place, style: Style) -> String {
     escaped(&place.to_string(), style)
 }
 
+/// How the text of a finding was encoded, from the outside in: `base64, gzip`; none where it stands plainly.
+fn clothes(sighting: &Sighting) -> Option<String> {
+    let all: Vec<&str> = sighting.decoded.iter().map(|encoding| encoding.words()).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// What the place alone does not say of where it stands: in what encoding, in which member of an archive.
+fn hidden(sighting: &Sighting) -> String {
+    let how = clothes(sighting).map(|how| format!(" in {how}")).unwrap_or_default();
+    match &sighting.place {
+        Place::Member { .. } => {
+            let LineColumn { line, column } = sighting.at;
+            format!("{how} in {}:{line}:{column}", escaped(&sighting.place.to_string(), PLAIN))
+        }
+        _ => how,
+    }
+}
+
+/// The line of the outermost file that is marked. Of what lies in an archive none is known, so that is the first.
+fn line_marked(place: &Place, at: LineColumn) -> LineColumn {
+    match place {
+        Place::Member { .. } => LineColumn { line: 1, column: 1 },
+        _ => at,
+    }
+}
+
 fn escaped(text: &str, style: Style) -> String {
     let mut out = String::with_capacity(text.len());
     // Services obey what begins with two colons at the start of a line, and two number signs with a bracket anywhere.
@@ -233,7 +273,8 @@ fn plain(text: &str, style: Style) -> String {
 }
 
 /// `1 leak`, `2 leaks`.
-fn counted(count: u64, one: &str) -> String {
+#[must_use]
+pub fn counted(count: u64, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 

@@ -1,6 +1,6 @@
 //! SARIF 2.1.0, as GitHub's code scanning and other readers take it. No snippet, no author, no secret.
 
-use super::{Report, coverage as covered, paths};
+use super::{Report, coverage as covered, hidden, line_marked, paths};
 use crate::model::{Confidence, Place, Severity, Sighting, Verdict};
 use crate::scan::Region;
 use serde_json::{Map, Value, json};
@@ -120,6 +120,9 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
             properties.insert("security-severity".to_owned(), "9.5".into());
         }
     }
+    if !sighting.decoded.is_empty() {
+        properties.insert("decoded".to_owned(), json!(sighting.decoded));
+    }
     if let Some(note) = report.note(&sighting.fingerprint) {
         properties.insert("note".to_owned(), note.into());
     }
@@ -127,7 +130,7 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
         .zip(report.elsewhere(&sighting.fingerprint))
         .map(|(id, (place, at)): (u64, _)| {
             let mut physical = physical(report, place);
-            physical.insert("region".to_owned(), json!({ "startLine": at.line }));
+            physical.insert("region".to_owned(), json!({ "startLine": line_marked(place, *at).line }));
             json!({ "id": id, "physicalLocation": physical })
         })
         .collect();
@@ -136,7 +139,7 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
         "ruleIndex": index.get(sighting.kind.as_str()),
         "kind": "fail",
         "level": level(sighting.severity),
-        "message": { "text": format!("{}: {}", sighting.title, sighting.shown) },
+        "message": { "text": format!("{}: {}{}", sighting.title, sighting.shown, hidden(sighting)) },
         "locations": [location(report, &sighting.place, region)],
         "partialFingerprints": prints,
         "properties": properties,
@@ -149,7 +152,9 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
 
 fn location(report: &Report<'_>, place: &Place, region: Option<&Region>) -> Value {
     let mut physical = physical(report, place);
-    if let Some(region) = region {
+    if matches!(place, Place::Member { .. }) {
+        physical.insert("region".to_owned(), json!({ "startLine": 1 }));
+    } else if let Some(region) = region {
         let region = json!({
             "startLine": region.start_line,
             "startColumn": region.start_column,

@@ -1,7 +1,7 @@
 //! Markdown for the page of a run. Everything that others wrote is spelled in entities: no name in it is a link, a
 //! picture, a mention or a tag.
 
-use super::{PLAIN, Report, counted, coverage};
+use super::{PLAIN, Report, clothes, counted, coverage};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -37,7 +37,12 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
                 spelled(sighting.kind.as_str()),
                 spelled(&sighting.place.to_string().chars().take(LONGEST_PLACE).collect::<String>()),
                 sighting.at.line,
-                sighting.at.column,
+                spelled(
+                    &clothes(sighting).map_or_else(
+                        || sighting.at.column.to_string(),
+                        |how| format!("{} in {how}", sighting.at.column)
+                    )
+                ),
                 spelled(&sighting.fingerprint.short()),
                 sighting.verdict.as_ref().map_or("not asked", |verdict| verdict.word()),
             )?;

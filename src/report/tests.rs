@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Confidence, FingerprintKey, KindId, LineColumn, Masked, Secret, Sighting, Span};
+use crate::model::{Confidence, Encoding, FingerprintKey, KindId, LineColumn, Masked, Secret, Sighting, Span};
 use crate::scan::{Amount, Gap, Region, SkipReason};
 
 fn sighting(path: &str) -> Sighting {
@@ -127,4 +127,34 @@ fn machines_read_envelopes() {
     let rule = &sarif["runs"][0]["tool"]["driver"]["rules"][0];
     assert_eq!(rule["id"], result["ruleId"]);
     assert_eq!(rule["properties"]["security-severity"], "8.0");
+}
+
+#[test]
+fn it_is_said_where_it_hides() {
+    let mut outcome = outcome();
+    let sighting = &mut outcome.sightings[0];
+    sighting.decoded = vec![Encoding::Base64, Encoding::Gzip];
+    sighting.place =
+        Place::Member { of: Box::new(Place::Staged { path: "lib/x.jar".to_owned() }), name: "a.yml".to_owned() };
+    let style = Style { colour: false, unicode: true };
+    let text = written(&outcome, Format::Text, style);
+    assert!(text.contains("lib/x.jar!a.yml:12:8") && text.contains("characters in base64, gzip; not asked"), "{text}");
+    let lines = written(&outcome, Format::Lines, style);
+    assert!(lines.starts_with("lib/x.jar!a.yml:12:8: high") && lines.ends_with(" in base64, gzip\n"), "{lines}");
+    let where_it_is = " in base64, gzip in lib/x.jar!a.yml:12:8";
+    for format in [Format::Sarif, Format::Gitlab, Format::Github, Format::BitbucketAnnotations] {
+        let text = written(&outcome, format, style);
+        assert!(text.contains(where_it_is), "{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&written(&outcome, Format::Json, style)).unwrap();
+    assert_eq!(json["findings"][0]["decoded"], serde_json::json!(["base64", "gzip"]));
+    assert_eq!(json["findings"][0]["place"]["name"], "a.yml");
+    // Services mark lines of files, and no file has this one.
+    let sarif: serde_json::Value = serde_json::from_str(&written(&outcome, Format::Sarif, style)).unwrap();
+    let location = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(
+        (&location["artifactLocation"]["uri"], &location["region"]["startLine"]),
+        (&"lib/x.jar".into(), &1.into())
+    );
+    assert!(written(&outcome, Format::Github, style).contains("file=lib/x.jar,line=1,col=1"));
 }

@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::{Report, Scope, Style, counted, coverage, escaped, plain, shown_place};
+use super::{Report, Scope, Style, clothes, counted, coverage, escaped, plain, shown_place};
 use crate::model::{Severity, Sighting};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -41,7 +41,7 @@ fn headline(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Resul
         }
     };
     let left = format!("stanch: {what}");
-    let items = counted(coverage.scanned.items, coverage::item_word(&report.scope));
+    let items = counted(coverage.scanned.items, report.scope.item());
     let missed = match coverage.unread.items + coverage.undecodable.items {
         0 => String::new(),
         missed => format!(", {missed} not read"),
@@ -85,9 +85,10 @@ fn finding(report: &Report<'_>, sighting: &Sighting, style: Style, out: &mut dyn
     let before = excerpt.find(&shown).and_then(|at| excerpt.get(..at)).map_or(0, |text| text.chars().count());
     let caret = paint(style, severity_colour(sighting.severity), &"^".repeat(shown.chars().count().max(1)));
     let verdict = sighting.verdict.as_ref().map_or("not asked if live", |verdict| verdict.word());
+    let hidden = clothes(sighting).map(|how| format!(" in {how}")).unwrap_or_default();
     writeln!(
         out,
-        "{:>margin$} {bar} {}{caret} {}; {verdict}",
+        "{:>margin$} {bar} {}{caret} {}{hidden}; {verdict}",
         "",
         " ".repeat(before),
         counted(sighting.length as u64, "character")

@@ -1,11 +1,12 @@
 //! Turns what was typed into kinds, or says everything that is wrong with it.
 
 use super::catalogue::Catalogue;
-use super::detect::{Detect, Match, Progress, SECRET, VALUE, WINDOW};
+use super::cost::BUDGET;
+use super::detect::{Companion, Detect, Match, Progress, SECRET, VALUE, WINDOW};
 use super::exchange::Exchanges;
 use super::kind::{Background, DRIVERS, Facets, Kind};
 use super::pack::pack;
-use super::pattern::{Compiled, literal_within, parse};
+use super::pattern::{Compiled, Pattern, literal_within, parse};
 use super::problem::{Places, Problem, Step, suggestion};
 use super::shape::{DetectSpec, Text};
 use super::spec::{FileSpec, KindSpec, options};
@@ -168,24 +169,52 @@ impl<'t> Desk<'t> {
         let before = self.problems.len();
         let here = [Key("kinds"), At(index)];
         self.check_head(file, &here, spec);
-        self.check_detect(&below(&here, &[Key("detect")]), &spec.detect);
+        let at = below(&here, &[Key("detect")]);
+        let mut detect = Detect::new(spec.detect.clone());
+        self.check_detect(&at, &spec.detect, &detect);
         let exchanges = Exchanges::check(spec.calls(), &file.hosts).map_err(|problems| {
             for problem in problems {
                 self.say_of_exchange(&here, &problem);
             }
         });
-        let kind = Kind {
+        if self.problems.len() == before {
+            self.check_samples(&at, &spec.detect, &detect);
+        }
+        if self.problems.len() == before {
+            self.check_cost(&at, &detect);
+        }
+        detect.forget();
+        Some(Kind {
             id: KindId::new(spec.id.as_str()),
             title: spec.title.clone().into(),
             severity: spec.severity,
             confidence: spec.confidence.unwrap_or(Confidence::High),
-            detect: Detect::new(spec.detect.clone()),
+            detect,
             background: Background::Checked(Box::new(facets(file, spec, exchanges.ok()?))),
-        };
-        if self.problems.len() == before {
-            self.check_samples(&below(&here, &[Key("detect")]), &spec.detect, &kind.detect);
+        })
+    }
+
+    /// What a kind costs is within the budget, or its file says why it is not.
+    fn check_cost(&mut self, here: &[Step<'_>], detect: &Detect) {
+        let cost = detect.cost();
+        let sum = format!(
+            "in a megabyte of ordinary text {} literals ({} are allowed) and {} bytes given to patterns ({} are allowed)",
+            cost.literals, BUDGET.literals, cost.searched, BUDGET.searched
+        );
+        match (detect.costly(), cost.is_bearable()) {
+            (None, false) => self.say(
+                &below(here, &[Key("literals")]),
+                format!("the kind is too costly: {sum}"),
+                "choose rarer literals, let the pattern demand more beside them, or say in `costly` why it must be",
+            ),
+            (Some(_), true) => {
+                self.say(&below(here, &[Key("costly")]), format!("the kind is not costly: {sum}"), "leave it out");
+            }
+            (Some(reason), false) if reason.trim().is_empty() => {
+                self.say(&below(here, &[Key("costly")]), "the reason is empty", "say why the kind must cost so much");
+            }
+            _ => {}
         }
-        Some(kind)
     }
 
     /// A conversation's problem starts with its name, which gives its place, and ends with its remedy.
@@ -222,7 +251,7 @@ impl<'t> Desk<'t> {
         }
     }
 
-    fn check_detect(&mut self, here: &[Step<'_>], spec: &DetectSpec) {
+    fn check_detect(&mut self, here: &[Step<'_>], spec: &DetectSpec, detect: &Detect) {
         self.check_literals(here, &spec.literals);
         let window = spec.window.unwrap_or(WINDOW);
         if window == 0 || window > WIDEST {
@@ -236,7 +265,7 @@ impl<'t> Desk<'t> {
             self.say(&below(here, &[Key("entropy")]), "the entropy is out of range", "choose 0 to 8 bits per byte");
         }
         let at = below(here, &[Key("pattern")]);
-        let groups = match self.check_pattern(&at, &spec.pattern, window.saturating_mul(2)) {
+        let groups = match self.check_pattern(&at, &detect.pattern, window.saturating_mul(2)) {
             Some((hir, compiled)) => {
                 if literal_within(&hir, &spec.literals).is_none() {
                     self.say(
@@ -249,10 +278,10 @@ impl<'t> Desk<'t> {
             }
             None => Vec::new(),
         };
-        for (index, pattern) in spec.exclude.iter().enumerate() {
+        for (index, pattern) in detect.exclude.iter().enumerate() {
             self.check_pattern(&below(here, &[Key("exclude"), At(index)]), pattern, usize::MAX);
         }
-        self.check_companions(here, spec, &groups);
+        self.check_companions(here, &detect.companions, &groups);
     }
 
     fn check_literals(&mut self, here: &[Step<'_>], literals: &[String]) {
@@ -269,9 +298,14 @@ impl<'t> Desk<'t> {
         }
     }
 
-    /// Compiles a pattern whose matches are at most `longest` bytes.
-    fn check_pattern(&mut self, at: &[Step<'_>], text: &str, longest: usize) -> Option<(Hir, Compiled)> {
-        let hir = match parse(text) {
+    /// A pattern whose matches are at most `longest` bytes, and which can be compiled.
+    fn check_pattern<'p>(
+        &mut self,
+        at: &[Step<'_>],
+        pattern: &'p Pattern,
+        longest: usize,
+    ) -> Option<(Hir, &'p Compiled)> {
+        let hir = match parse(pattern.text()) {
             Ok(hir) => hir,
             Err(why) => {
                 self.say(at, format!("the pattern cannot be read: {why}"), "mend it; `\\` needs single quotes in YAML");
@@ -288,22 +322,21 @@ impl<'t> Desk<'t> {
             );
             return None;
         }
-        match Compiled::new(&hir) {
-            Ok(compiled) => Some((hir, compiled)),
-            Err(why) => {
-                self.say(at, format!("the pattern cannot be compiled: {why}"), "make its counted repetitions smaller");
-                None
-            }
-        }
+        let Some(compiled) = pattern.compiled() else {
+            let why = Compiled::new(&hir).err().unwrap_or_default();
+            self.say(at, format!("the pattern cannot be compiled: {why}"), "make its counted repetitions smaller");
+            return None;
+        };
+        Some((hir, compiled))
     }
 
-    fn check_companions(&mut self, here: &[Step<'_>], spec: &DetectSpec, groups: &[String]) {
-        for (index, companion) in spec.companions.iter().enumerate() {
+    fn check_companions(&mut self, here: &[Step<'_>], companions: &[Companion], groups: &[String]) {
+        for (index, companion) in companions.iter().enumerate() {
             let at = |key| below(here, &[Key("companions"), At(index), Key(key)]);
-            let earlier = spec.companions.iter().take(index).any(|earlier| earlier.name == companion.name);
+            let earlier = companions.iter().take(index).any(|earlier| earlier.name == companion.name);
             if !is_name(&companion.name) {
                 self.say(&at("name"), "the name is not made of a-z, 0-9 and `_`", "write it like `account_id`");
-            } else if earlier || (groups.contains(&companion.name) && companion.name != SECRET) {
+            } else if earlier || (groups.iter().any(|group| *group == companion.name) && companion.name != SECRET) {
                 self.say(&at("name"), "the name is taken by another companion or group", "rename one of them");
             }
             if companion.within == 0 || companion.within > FARTHEST {

@@ -28,6 +28,7 @@ pub struct Detect {
     pub(super) require: Vec<Sort>,
     pub(super) exclude: Vec<Pattern>,
     pub(super) companions: Vec<Companion>,
+    pub(super) costly: Option<Cow<'static, str>>,
 }
 
 #[derive(Debug)]
@@ -79,6 +80,7 @@ impl Detect {
             require: spec.require,
             exclude: spec.exclude.into_iter().map(Pattern::new).collect(),
             companions: spec.companions.into_iter().map(companion).collect(),
+            costly: spec.costly.map(Cow::Owned),
         }
     }
 
@@ -92,6 +94,19 @@ impl Detect {
     #[must_use]
     pub fn pattern(&self) -> &str {
         self.pattern.text()
+    }
+
+    /// Why it may cost more than others, where it does.
+    #[must_use]
+    pub fn costly(&self) -> Option<&str> {
+        self.costly.as_deref()
+    }
+
+    /// Lets go of what was compiled; it is compiled again when it is needed.
+    pub(super) fn forget(&mut self) {
+        self.pattern.forget();
+        self.exclude.iter_mut().for_each(Pattern::forget);
+        self.companions.iter_mut().for_each(|companion| companion.pattern.forget());
     }
 
     /// What is true of every match.

@@ -5,6 +5,7 @@
 mod catalogue;
 mod check;
 mod checksum;
+mod cost;
 mod detect;
 #[cfg(embedded)]
 mod embedded;
@@ -15,12 +16,14 @@ mod kind;
 mod pack;
 mod pattern;
 mod problem;
+mod reference;
 mod shape;
 mod spec;
 pub mod template;
 
 pub use catalogue::Catalogue;
 pub use check::{check_file, check_files, pack_files};
+pub use cost::{BUDGET, Cost};
 pub use detect::{Detect, Match, Progress};
 #[cfg(embedded)]
 pub use embedded::builtin;

@@ -41,12 +41,14 @@ struct Looks<'b> {
     exclude: Vec<&'b str>,
     #[serde(borrow)]
     companions: Vec<(&'b str, &'b str, usize, bool)>,
+    costly: Option<&'b str>,
 }
 
 impl<'b> Looks<'b> {
     fn of(kind: &'b Kind) -> Self {
         let Kind { id, title, severity, confidence, detect, background: _ } = kind;
-        let Detect { literals, pattern, facts, prefix, entropy, checksum, require, exclude, companions } = detect;
+        let Detect { literals, pattern, facts, prefix, entropy, checksum, require, exclude, companions, costly } =
+            detect;
         let companion = |one: &'b Companion| (one.name.as_ref(), one.pattern.text(), one.within, one.required);
         Self {
             id: id.as_str(),
@@ -62,6 +64,7 @@ impl<'b> Looks<'b> {
             require: require.clone(),
             exclude: exclude.iter().map(Pattern::text).collect(),
             companions: companions.iter().map(companion).collect(),
+            costly: costly.as_deref(),
         }
     }
 }
@@ -89,6 +92,7 @@ impl Looks<'static> {
                 require: self.require,
                 exclude: self.exclude.into_iter().map(Pattern::new).collect(),
                 companions: self.companions.into_iter().map(companion).collect(),
+                costly: self.costly.map(Cow::Borrowed),
             },
             background,
         }

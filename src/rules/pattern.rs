@@ -24,17 +24,21 @@ impl Pattern {
         &self.text
     }
 
+    /// Lets go of what was compiled.
+    pub(super) fn forget(&mut self) {
+        self.compiled = OnceLock::new();
+    }
+
     /// The compiled pattern. Rules are checked before they are used, so there always is one.
     pub(super) fn compiled(&self) -> Option<&Compiled> {
         self.compiled.get_or_init(|| Compiled::new(&parse(&self.text).ok()?).ok()).as_ref()
     }
 }
 
-/// A compiled pattern, its longest match and the names of its groups.
+/// A compiled pattern and the names of its groups.
 #[derive(Debug)]
 pub(super) struct Compiled {
     regex: Regex,
-    longest: usize,
     groups: Vec<(String, usize)>,
 }
 
@@ -44,13 +48,7 @@ impl Compiled {
         let regex = Regex::builder().configure(config).build_from_hir(hir).map_err(|error| error.to_string())?;
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let groups = names.filter_map(|(index, name)| Some((name?.to_owned(), index))).collect();
-        let longest = hir.properties().maximum_len().unwrap_or(usize::MAX);
-        Ok(Self { regex, longest, groups })
-    }
-
-    /// The length in bytes of the longest text it matches.
-    pub(super) fn longest(&self) -> usize {
-        self.longest
+        Ok(Self { regex, groups })
     }
 
     /// The first match that lies in `range`; what is around `range` is seen by look-around.
@@ -246,7 +244,6 @@ mod tests {
         assert_eq!(compiled.find(b"-abc-", 1..4), Some(Span { start: 1, end: 4 }));
         assert_eq!(compiled.find("ab\u{e4}".as_bytes(), 0..4), None);
         assert_eq!(compiled.find(b"\xffabc\xff", 0..5), Some(Span { start: 1, end: 4 }));
-        assert_eq!(compiled.longest(), 3);
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub(super) struct DetectSpec {
     /// What is looked for near the match.
     #[serde(default)]
     pub companions: Vec<CompanionSpec>,
+    /// Why looking for it may cost more than the budget.
+    #[serde(default)]
+    pub costly: Option<String>,
     /// Texts that must match.
     #[serde(default)]
     pub examples: Vec<Text>,

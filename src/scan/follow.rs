@@ -204,6 +204,7 @@ fn pin(text: &[u8], span: Span, lead: &Lead, told: &Told) -> Option<Taken> {
         shown: Masked::of(&secret, 0),
         secret,
         companions: Companions::default(),
+        decoded: Vec::new(),
     })
 }
 

@@ -5,10 +5,12 @@ mod excerpt;
 mod follow;
 mod linehash;
 mod lines;
+mod members;
 mod pipeline;
 mod quiet;
 mod stop;
 mod tally;
+mod unfold;
 
 pub use crate::source::SkipReason;
 pub use crate::suppress::Excuse;
@@ -94,16 +96,34 @@ impl Scanner {
     /// # Errors
     /// When the source cannot be walked at all.
     pub fn run_until(self: &Arc<Self>, source: &Arc<dyn Source>, stop: &Stop) -> Result<Outcome, SourceError> {
+        self.run_watched(source, stop, &mut |_, _| {})
+    }
+
+    /// The same, and `watch` is told every now and then how much was met so far, and how far the source is where it
+    /// knows.
+    ///
+    /// # Errors
+    /// When the source cannot be walked at all.
+    pub fn run_watched(
+        self: &Arc<Self>,
+        source: &Arc<dyn Source>,
+        stop: &Stop,
+        watch: &mut dyn FnMut(Amount, Option<(u64, u64)>),
+    ) -> Result<Outcome, SourceError> {
         let tally = Arc::new(Mutex::new(Tally::default()));
         let (done, awaited) = sync_channel(1);
-        let (scanner, source, shared, asked) = (Arc::clone(self), Arc::clone(source), Arc::clone(&tally), stop.clone());
+        let (scanner, shared, asked) = (Arc::clone(self), Arc::clone(&tally), stop.clone());
+        let walked = Arc::clone(source);
         let work = move || {
             // Nobody listens any more when the run was left to itself.
-            let _heard = done.send(scanner.walk(source.as_ref(), &asked, &shared)).is_ok();
+            let _heard = done.send(scanner.walk(walked.as_ref(), &asked, &shared)).is_ok();
         };
         let thread = std::thread::Builder::new().name("scan".to_owned()).stack_size(STACK_BYTES);
         let _detached = thread.spawn(work).map_err(|_| SourceError::Reader)?;
-        let walked = wait(&awaited, stop);
+        let walked = wait(&awaited, stop, &mut || {
+            let met = tally.lock().map(|tally| tally.met()).unwrap_or_default();
+            watch(met, source.progress());
+        });
         let mut tally = std::mem::take(&mut *tally.lock().map_err(|_| SourceError::Reader)?);
         match walked {
             None => tally.cut = stop.asked(),
@@ -121,7 +141,7 @@ impl Scanner {
             let met = match item {
                 Err(quiet @ Missed::Quiet { .. }) => Some(self.missed(quiet, &mut scratch)),
                 _ if cut.is_some() => None,
-                Ok(blob) => Some(self.look(&blob, &mut scratch)),
+                Ok(blob) => Some(self.look(&blob, stop, &mut scratch)),
                 Err(missed) => Some(self.missed(missed, &mut scratch)),
             };
             if let Ok(mut idle) = scratches.lock() {
@@ -142,8 +162,8 @@ impl Scanner {
     }
 
     /// Scans a blob, and says so to its source when there is anything in it.
-    fn look(&self, blob: &Blob<'_>, scratch: &mut Scratch) -> Met {
-        let seen = self.scan(blob, scratch);
+    fn look(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Met {
+        let seen = self.scan(blob, stop, scratch);
         if let Some(loud) = blob.loud.filter(|_| seen.is_loud()) {
             loud.store(true, Ordering::Relaxed);
         }
@@ -177,13 +197,17 @@ impl Scanner {
 }
 
 /// The answer of a walk; none when it did not end soon after it was asked to.
-fn wait(awaited: &Receiver<Result<(), SourceError>>, stop: &Stop) -> Option<Result<(), SourceError>> {
+fn wait(
+    awaited: &Receiver<Result<(), SourceError>>,
+    stop: &Stop,
+    watch: &mut dyn FnMut(),
+) -> Option<Result<(), SourceError>> {
     let mut patience = PATIENCE;
     loop {
         match awaited.recv_timeout(TICK) {
             Ok(walked) => return Some(walked),
             Err(RecvTimeoutError::Disconnected) => return Some(Err(SourceError::Reader)),
-            Err(RecvTimeoutError::Timeout) if stop.asked().is_none() => {}
+            Err(RecvTimeoutError::Timeout) if stop.asked().is_none() => watch(),
             Err(RecvTimeoutError::Timeout) => patience = patience.checked_sub(1)?,
         }
     }

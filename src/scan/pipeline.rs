@@ -2,21 +2,20 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::{Amount, Gap, Pardon, Scanner, linehash, quiet};
-use crate::decode;
+use super::stop::Stop;
+use super::{Amount, Gap, Pardon, Scanner, linehash};
 use crate::engine::{Hit, Scratch};
 use crate::model::{
-    Companions, Confidence, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
+    Companions, Confidence, Encoding, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
 };
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
-const HITS_PER_BLOB: usize = 10_000;
+pub(super) const HITS_PER_BLOB: usize = 10_000;
 
 /// Bytes of a line in which a directive is looked for, before and after a secret.
 const DIRECTIVE_REACH: usize = 2_000;
@@ -40,13 +39,15 @@ pub(super) struct Seen {
     pub(super) members: Amount,
     /// What of that could not be read.
     pub(super) undecodable: Vec<Gap>,
+    /// Whether what is copied from it must be looked at again.
+    pub(super) loud: bool,
 }
 
 impl Seen {
     /// True when there is anything to say but that it was read.
     pub(super) fn is_loud(&self) -> bool {
         let held = self.members != Amount::default() || !self.undecodable.is_empty();
-        held || !self.leaks.is_empty() || !self.excused.is_empty() || self.beyond.is_some()
+        self.loud || held || !self.leaks.is_empty() || !self.excused.is_empty() || self.beyond.is_some()
     }
 }
 
@@ -83,6 +84,8 @@ pub(super) struct Taken {
     pub(super) shown: Masked,
     /// Characters that are not its public prefix.
     pub(super) hidden: usize,
+    /// How its text was encoded, from the outside in.
+    pub(super) decoded: Vec<Encoding>,
 }
 
 /// All secrets of a text, and the stretches of it that must not be shown.
@@ -95,34 +98,25 @@ pub(super) struct Collected {
 }
 
 impl Scanner {
-    pub(super) fn scan(&self, blob: &Blob<'_>, scratch: &mut Scratch) -> Seen {
+    /// Looks through a blob and everything in it.
+    pub(super) fn scan(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
         let name_is_plain = blob.is_probe(); // the word that stands for it
         let place = match (!name_is_plain).then(|| self.masked(name, scratch)).flatten() {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
-        let mut seen = Seen { bytes: blob.size(), ..Seen::default() };
-        let text = decode::text(blob.bytes);
-        let mut all = match (blob.fresh, &text) {
-            // Else what is new in the text is not where it is in the bytes.
-            (Some(fresh), Cow::Borrowed(_)) => self.collect_in(&text, fresh, scratch),
-            _ => self.collect(&text, scratch),
-        };
-        if let Some(loud) = blob.loud.filter(|_| !all.taken.is_empty()) {
-            loud.store(true, Ordering::Relaxed); // what is copied from it may count elsewhere
-        }
-        let doubtful = all.taken.iter().any(|hit| !quiet::counts(hit.confidence));
-        if doubtful && (quiet::place(&blob.place, blob.path()) || quiet::content(&text)) {
-            all.taken.retain(|hit| quiet::counts(hit.confidence));
-        }
-        self.report(&text, &place, blob.path(), all, &mut seen);
+        let mut seen = self.unfold(blob, &place, stop, scratch);
         if place != blob.place {
             let mut named = Seen::default();
             let collected = self.collect(name.as_bytes(), scratch);
             self.report(name.as_bytes(), &place, blob.path(), collected, &mut named);
             seen.excused.extend(named.excused);
             seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
+            seen.loud = true;
+        }
+        if let Some(loud) = blob.loud.filter(|_| seen.loud) {
+            loud.store(true, Ordering::Relaxed);
         }
         seen
     }
@@ -148,7 +142,7 @@ impl Scanner {
     }
 
     /// Every secret that touches one of the stretches.
-    fn collect_in(&self, text: &[u8], stretches: &[Range<usize>], scratch: &mut Scratch) -> Collected {
+    pub(super) fn collect_in(&self, text: &[u8], stretches: &[Range<usize>], scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
         self.engine.scan_in(text, stretches, scratch, &mut |hit| self.add(text, &hit, &mut all));
         all
@@ -170,10 +164,12 @@ impl Scanner {
             return;
         }
         if beyond > 0 {
-            seen.beyond = Some((place.clone(), beyond));
+            let (_, all) = seen.beyond.get_or_insert_with(|| (place.clone(), 0));
+            *all += beyond;
         }
         taken.sort_by(|a, b| (a.span, &a.kind).cmp(&(b.span, &b.kind)));
         let masks = Masks::new(stretches);
+        let first = seen.leaks.len();
         let mut cursor = Cursor::new(text);
         for hit in taken {
             cursor.advance(hit.span.start);
@@ -185,11 +181,11 @@ impl Scanner {
                 Ok(note) => seen.leaks.push(self.leak(text, place, &cursor, &masks, hit, note)),
             }
         }
-        add_line_hashes(text, &mut seen.leaks);
+        add_line_hashes(text, seen.leaks.get_mut(first..).unwrap_or_default());
     }
 
     /// Takes the bytes along, and notes what must be masked in the text around it.
-    fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken> {
+    pub(super) fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken> {
         let kind = self.engine.catalogue().find(&hit.kind.id)?;
         let secret = Secret::new(hit.secret.to_vec());
         let prefix = kind.public_prefix(hit.secret);
@@ -211,6 +207,7 @@ impl Scanner {
             secret,
             companions,
             shown,
+            decoded: Vec::new(),
         })
     }
 
@@ -256,7 +253,7 @@ impl Scanner {
             length: hit.secret.len(),
             verdict: None,
             also: Vec::new(),
-            decoded: Vec::new(),
+            decoded: hit.decoded,
         };
         let finding = self.keep_findings.then(|| Finding {
             kind: hit.kind,

@@ -29,7 +29,7 @@ impl Cut {
     pub(super) fn remedy(self) -> &'static str {
         match self {
             Self::Interrupted | Self::Terminated => "this report is partial: run it again",
-            Self::OutOfTime => "what was not read may hold more",
+            Self::OutOfTime => "what was not read may hold more: give it more time (--timeout), or less to read",
         }
     }
 }

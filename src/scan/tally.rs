@@ -88,16 +88,27 @@ pub(super) struct Tally {
     pardons: Listed<Pardon>,
     /// What first looks gave, in case that the walk ends before the second ones.
     probed: Vec<Seen>,
+    /// The bytes of all first looks.
+    probed_bytes: u64,
     /// Why the walk was ended before its end.
     pub(super) cut: Option<Cut>,
 }
 
 impl Tally {
+    /// How much was met so far.
+    pub(super) fn met(&self) -> Amount {
+        let mut met = self.coverage.in_scope();
+        // What was looked at for the first time is counted later.
+        met.bytes = met.bytes.max(self.probed_bytes);
+        met
+    }
+
     pub(super) fn meet(&mut self, met: Met) {
         match met {
             Met::Seen(seen) => self.add_seen(seen),
             Met::Again(seen) => self.add_found(seen, true),
             Met::Probe(seen) => {
+                self.probed_bytes = self.probed_bytes.saturating_add(seen.bytes);
                 if seen.is_loud() && self.probed.len() < MOST_PROBED {
                     self.probed.push(seen);
                 }

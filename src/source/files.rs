@@ -269,7 +269,7 @@ fn not_walked(error: ignore::Error) -> SourceError {
                 *err
             }
             (ignore::Error::WithPath { path, err }, _) => {
-                place = Some(path.display().to_string());
+                place = Some(place_of(&path).to_string());
                 *err
             }
             (ignore::Error::Io(source), Some(place)) => return SourceError::Read { place, source },

@@ -139,6 +139,11 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// When nothing can be walked at all: a missing path, no repository, a base that is not there.
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError>;
+
+    /// How many of its items it is done with, and how many there are, once that is known.
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
 }
 
 /// Reading failed, for one item or for all.
@@ -354,13 +359,10 @@ impl SourceError {
             Self::Repository { source } if source.code() == git2::ErrorCode::Owner => {
                 Some("another user owns it; if you trust it: git config --global --add safe.directory PATH")
             }
-            Self::Repository { .. } => Some("run it inside a repository, or scan files: stanch scan PATH"),
-            Self::Object { .. } | Self::Store { .. } | Self::Absent { .. } => {
-                Some("git fsck names what is damaged or missing")
+            Self::Repository { source } if source.code() == git2::ErrorCode::NotFound => {
+                Some("run it inside a repository, or scan files: stanch scan PATH")
             }
-            Self::NoCommits { .. } => Some("commit something first, or scan the files: stanch scan PATH"),
-            Self::Promised { .. } => Some("fetch the rest: git fetch --refetch --no-filter, or scan a full clone"),
-            Self::Unsupported { .. } => Some("scan a clone of it in a form that is read: git clone"),
+            Self::Repository { .. } => Some("its history can be read all the same: stanch scan --history"),
             Self::Read { source, .. } => Some(match source.kind() {
                 ErrorKind::PermissionDenied => "let this user read it, or exclude it",
                 ErrorKind::NotFound => "it went away while the scan ran: run it again",
@@ -368,6 +370,12 @@ impl SourceError {
                 _ => "mend it, or exclude it",
             }),
             Self::Walk { .. } => Some("mend it, or exclude it"),
+            Self::Object { .. } | Self::Store { .. } | Self::Absent { .. } => {
+                Some("git fsck names what is damaged or missing")
+            }
+            Self::NoCommits { .. } => Some("commit something first, or scan the files: stanch scan PATH"),
+            Self::Promised { .. } => Some("fetch the rest: git fetch --refetch --no-filter, or scan a full clone"),
+            Self::Unsupported { .. } => Some("scan a clone of it in a form that is read: git clone"),
             Self::RefLine { .. } => {
                 Some("git calls this hook; to scan by hand: stanch scan --range A..B; nothing was let through")
             }

@@ -40,7 +40,11 @@ fn kinds_of_the_operator_are_found_beside_the_built_in_ones() {
     }
     world.stanch(&["rules", "show", "acme.api-token", "--rules", "rules"]).expect(0).says("Acme API token");
     world.stanch(&["rules", "list", "--rules", "rules"]).expect(0).says("acme.api-token");
-    world.stanch(&["rules", "check", "rules"]).expect(0).says("1 kinds in 1 files are right");
+    world
+        .stanch(&["rules", "check", "rules"])
+        .expect(0)
+        .says("1 kind in 1 file: nothing is wrong")
+        .says("acme.api-token");
 }
 
 #[test]
@@ -86,4 +90,22 @@ fn hundreds_of_kinds_are_loaded() {
     let listed = world.stanch(&["rules", "list", "--rules", "rules"]).expect(0);
     assert!(listed.stdout.lines().count() >= 900);
     world.stanch(&["scan", "src", "--rules", "rules"]).expect(1).says("1 leak in 1 file");
+}
+
+#[test]
+fn a_kind_that_costs_too_much_says_why() {
+    let world = World::bare();
+    let (rules, _) = acme();
+    let common = rules
+        .replace("[acme_]", "[session]")
+        .replace("\\bacme_", "session[^\\n]{1,60} ")
+        .replace("'ac', 'me_'", "'session of user '")
+        .replace("prefix: acme_", "window: 512");
+    world.write("acme.yaml", &common);
+    world.stanch(&["rules", "check", "acme.yaml"]).expect(2).says("acme.yaml:10:17: the kind is too costly: in a meg");
+    world.stanch(&["scan", "--rules", "acme.yaml"]).expect(2).says("say in `costly` why it must be");
+    world.write("acme.yaml", common.replace("window: 512", "costly: nothing else marks it"));
+    let checked = world.stanch(&["rules", "check", "acme.yaml"]).expect(0);
+    checked.says("costly: nothing else marks it").says("1 kind with a reason to cost more");
+    world.stanch(&["rules", "check"]).expect(0).says("stanch.demo-token").says("a kind's budget: 1000 literals");
 }

@@ -18,6 +18,7 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 mod ci;
+mod coverage;
 #[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
@@ -38,6 +39,7 @@ mod history;
 mod hook;
 mod hooks_run;
 mod hooks_set;
+mod images;
 mod import;
 #[cfg(feature = "rotate")]
 mod kill;

@@ -26,11 +26,7 @@ const LONGEST_DOCUMENT: u64 = 16 << 20;
 
 /// Hands over everything in an image that is a tar; none for any other tar. An error is of what follows; what came before
 /// was handed over.
-pub(super) fn open_tar(
-    input: &Input<'_>,
-    budget: &mut Budget,
-    visit: &mut Visit<'_>,
-) -> Option<Result<(), ArchiveError>> {
+pub fn open_tar(input: &Input<'_>, budget: &mut Budget, visit: &mut Visit<'_>) -> Option<Result<(), ArchiveError>> {
     let (holder, cut) = Holder::of_tar(input)?;
     if !plan::is_image(&holder) {
         return None;

@@ -19,18 +19,16 @@ fn survives(name: &str, bytes: &[u8]) -> usize {
 #[test]
 fn samples_cut_off_anywhere_are_named_as_such() {
     for (name, bytes) in every() {
-        let whole = survives(name, &bytes);
+        survives(name, &bytes);
         for part in 1..64 {
             let cut = &bytes[..bytes.len() * part / 64];
             let gaps = survives(name, cut);
             let known = crate::archive::sniff(cut, name).is_some();
             let padding = bytes[cut.len()..].iter().all(|byte| *byte == 0);
-            // An archive without an end mark, cut between two members, is a shorter archive.
-            let shorter = name == "a.deb" || name == "two.gz" || name == "a.tar";
-            assert!(
-                !known || padding || shorter || gaps > whole || gaps > 0,
-                "{name} cut at {part}/64 is called whole"
-            );
+            // An archive without an end mark, cut between two members, is a shorter archive; and of a class all is read
+            // once its constants are.
+            let shorter = ["a.deb", "two.gz", "a.tar", "K.class"].contains(&name);
+            assert!(!known || padding || shorter || gaps > 0, "{name} cut at {part}/64 is called whole");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Samples: those that can be written here are, the others were written once by the real tools.
 
+use super::written;
 use data_encoding::BASE64;
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
@@ -103,6 +104,10 @@ pub(in super::super) fn lzip() -> Vec<u8> {
     base64("TFpJUAEMADoaCM524o/UjXsK8Gqr2n+Wn+KAdyLxg2iQB0bsUgHz2//+/4gAbcqGNjMAAAAAAAAAQQAAAAAAAAA=")
 }
 
+pub(in super::super) fn lz4() -> Vec<u8> {
+    base64("BCJNGGRApyUAAAD/C3RoZSB0ZXh0IHRoYXQgd2FzIHBhY2tlZCwgGgABUGNrZWQKAAAAAOr5o8o=")
+}
+
 /// By the usual tool, with a checksum.
 pub(in super::super) fn real_zstd() -> Vec<u8> {
     base64("KLUv/SQzDQEA2HRoZSB0ZXh0IHRoYXQgd2FzIHBhY2tlZCwgCgEANjjH2VJBXQ==")
@@ -154,12 +159,19 @@ pub(in super::super) fn every() -> Vec<(&'static str, Vec<u8>)> {
         ("a.xz", xz()),
         ("a.lzma", lzma()),
         ("a.lz", lzip()),
+        ("a.lz4", lz4()),
         ("a.zst", real_zstd()),
         ("solid.7z", solid_7z()),
         ("ppmd.7z", ppmd_7z()),
         ("encrypted.7z", encrypted_7z()),
         ("closed.7z", closed_7z()),
         ("a.deb", ar(&[("debian-binary", b"2.0\n"), ("data.tar.gz", &gzip(&tar(&[("etc/conf", b"setting=1")])))])),
+        ("a.db", written::sqlite()),
+        ("K.class", written::java_class()),
+        ("a.pyc", written::python_code()),
+        ("a.pdf", crate::archive::pdf::tests::sample()),
+        ("a.plist", written::property_list()),
+        ("document.xml", b"<w:p xmlns:w=\"http://schemas.openxmlformats.org/x\"><w:t>text</w:t></w:p>".to_vec()),
         ("a.cpio", cpio(&[("notes.txt", TEXT.as_bytes())])),
         ("a.rpm", rpm(b"a summary\0echo script\0", &gzip(&cpio(&[("etc/conf", b"setting=1")])))),
     ]

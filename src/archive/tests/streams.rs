@@ -12,6 +12,7 @@ fn each_compression_is_undone_and_its_content_called_as_before() {
         ("notes.txt.xz", samples::xz()),
         ("notes.txt.lzma", samples::lzma()),
         ("notes.txt.lz", samples::lzip()),
+        ("notes.txt.lz4", samples::lz4()),
         ("notes.txt.zst", samples::real_zstd()),
         ("notes.txt.zst", samples::zstd(TEXT.as_bytes())),
     ];

@@ -64,7 +64,7 @@ fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, F
         return Ok(Code::Clean); // a deletion brings nothing
     }
     let limit = settings.limit;
-    start_timer(limit.saturating_sub(LAST_WORDS), clock)?;
+    interruption::end_after(limit.saturating_sub(LAST_WORDS), clock)?;
     let request = Request {
         target: Target::Push(updates, Known::Here),
         largest_bytes: Limits::LARGEST_BYTES,
@@ -126,18 +126,6 @@ fn advice(outcome: &Outcome, settings: &Settings) -> Vec<String> {
         advice.push("some may pass with a reason, which is noted: git push -o stanch.skip=REASON".to_owned());
     }
     advice
-}
-
-/// Asks the scan to end when its time is over.
-fn start_timer(limit: Duration, clock: &dyn Clock) -> Result<(), Failure> {
-    let stop = interruption::stop()?.clone();
-    let left = limit.saturating_sub(Duration::from_millis(clock.monotonic()));
-    let wait = move || {
-        std::thread::sleep(left);
-        stop.ask(Cut::OutOfTime);
-    };
-    let started = std::thread::Builder::new().name("time limit".to_owned()).spawn(wait);
-    started.map(drop).map_err(|error| Failure::new(Code::Outside, format!("cannot start a thread: {error}")))
 }
 
 /// What the operator has set in git's configuration.

@@ -62,10 +62,10 @@ proptest! {
             text.push_str(&if upper { literal.to_ascii_uppercase() } else { literal.to_string() });
             text.push_str(&noise);
         }
-        let lower = text.to_ascii_lowercase();
+        let lower = text.to_ascii_lowercase().into_bytes();
         let mut wanted = Vec::new();
         for (literal, kind) in &literals {
-            let literal = literal.to_ascii_lowercase();
+            let literal = literal.to_ascii_lowercase().into_bytes();
             for start in (0..lower.len()).filter(|start| lower[*start..].starts_with(&literal)) {
                 wanted.push((start, start + literal.len(), *kind));
             }

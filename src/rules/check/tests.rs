@@ -250,10 +250,11 @@ fn whatever_decides_what_is_found_changes_the_digest() {
         Catalogue::new(kinds).expect("one of each name").digest()
     };
     let good = digest(GOOD);
-    assert_eq!(good, digest(&GOOD.replace("note: a note", "note: another note")));
+    for (part, other) in [("note: a note", "note: another note"), ("window: 64", "window: 65")] {
+        assert_eq!(good, digest(&GOOD.replace(part, other)), "{other}");
+    }
     assert_eq!(good.as_str().len(), 64);
     let changes = [
-        ("window: 64", "window: 65"),
         ("entropy: 2", "entropy: 2.1"),
         ("[0-9a-z]{8}", "[0-9a-z]{7,8}"),
         ("exclude: ['^ZZ']", "exclude: ['^ZZX']"),
@@ -266,4 +267,26 @@ fn whatever_decides_what_is_found_changes_the_digest() {
     }
     let (one, two) = (Catalogue::default(), Catalogue::default());
     assert_ne!(one.digest_with("one"), two.digest_with("another"), "other code finds other things");
+}
+
+#[test]
+fn a_kind_keeps_to_its_budget_or_says_why_not() {
+    let common = |more: &str| {
+        GOOD.replace("[acme_]", "[session]")
+            .replace(r"\bacme_(?<id>[0-9a-z]{8})_", &format!("session{more}"))
+            .replace("acme_ab12cd34_", "session of user ")
+    };
+    let said = problem_of(&common("[^\\n]{1,60} "));
+    assert!(said.contains("acme.yaml:11:17: the kind is too costly: "), "{said}");
+    assert!(said.contains("bytes given to patterns (5000 are allowed); choose rarer literals"), "{said}");
+    let why = |text: &str, reason: &str| text.replace("prefix: q8", &format!("prefix: q8\n      costly: {reason}"));
+    let kinds = check_file(Path::new("acme.yaml"), &why(&common("[^\\n]{1,60} "), "no other mark")).expect("kinds");
+    assert_eq!(kinds.first().and_then(|kind| kind.detect.costly()), Some("no other mark"));
+    let said = problem_of(&why(&common("[^\\n]{1,60} "), "' '"));
+    assert!(said.contains("acme.yaml:14:15: the reason is empty"), "{said}");
+    let said = problem_of(&why(GOOD, "it was once"));
+    assert!(
+        said.contains("acme.yaml:14:15: the kind is not costly: in a megabyte of ordinary text 0 literals"),
+        "{said}"
+    );
 }

@@ -45,7 +45,7 @@ impl Buffer {
         self.room.shrink_to(KEPT_BYTES);
         loop {
             if self.filled as u64 > limit {
-                return Ok(Filled::Start { size: self.filled as u64 });
+                return Ok(Filled::Start { size: size_of(file).max(self.filled as u64) });
             }
             if self.filled == self.room.len() {
                 let said = if self.filled == 0 { 0 } else { size_of(file) };

@@ -138,7 +138,8 @@ impl<'a> Whole<'a> {
         for commit in self.boundary.iter().filter(|id| self.objects.contains(id)) {
             self.gap(SourceError::Shallow { commit: commit.to_string() })?;
         }
-        let mut recollection = memory.and_then(|memory| Recollection::of(memory, &self.layout.common, &self.objects));
+        let mut recollection =
+            memory.and_then(|memory| Recollection::of(memory, &self.layout.common, &self.objects, &self.boundary));
         let mut found = match recollection.as_mut().and_then(Recollection::take_all) {
             Some(found) => found,
             None => {

@@ -5,7 +5,7 @@ use super::memory::{Memory, Recalled, Seen, tips_of};
 use super::pack::{Kind, Known, ObjectId, Objects};
 use super::probe::Found;
 use super::stock::Stock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What is remembered, and where.
@@ -21,9 +21,14 @@ pub(super) struct Recollection<'a> {
 
 impl<'a> Recollection<'a> {
     /// None where the objects cannot be listed.
-    pub(super) fn of(memory: &'a Memory, common: &std::path::Path, objects: &Objects) -> Option<Self> {
-        let stock = Stock::of(common, objects)?;
-        let recalled = memory.recall(common).filter(|recalled| recalled.stock().packs_are(&stock, objects));
+    pub(super) fn of(
+        memory: &'a Memory,
+        common: &std::path::Path,
+        objects: &Objects,
+        boundary: &BTreeSet<ObjectId>,
+    ) -> Option<Self> {
+        let stock = Stock::of(common, objects, boundary)?;
+        let recalled = memory.recall(common).filter(|recalled| recalled.stock().holds(&stock, objects));
         let same = recalled.as_ref().is_some_and(|recalled| recalled.stock().is(&stock));
         Some(Self { memory, common: common.to_owned(), stock, recalled, width: objects.hash().width(), same })
     }

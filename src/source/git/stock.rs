@@ -2,7 +2,7 @@
 
 use super::pack::{ObjectId, Objects, Pack};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -19,16 +19,19 @@ pub(super) struct Stock {
     sums: BTreeMap<Vec<u8>, u32>,
     /// Objects in files of their own.
     loose: BTreeMap<Vec<u8>, Stamp>,
+    /// Where the history is cut off.
+    cut: Vec<Vec<u8>>,
 }
 
 impl Stock {
     /// None where they cannot be listed.
-    pub(super) fn of(common: &Path, objects: &Objects) -> Option<Self> {
+    pub(super) fn of(common: &Path, objects: &Objects, boundary: &BTreeSet<ObjectId>) -> Option<Self> {
         let packs = objects.packs().iter().map(|pack| (pack.checksum().to_vec(), stamp_of(pack.path()))).collect();
         let own = common.join("objects");
         let each = |id: ObjectId| (id.as_bytes().to_vec(), stamp_of(&loose(&own, &id)));
         let loose = objects.loose_ids().ok()?.into_iter().map(each).collect();
-        Some(Self { packs, sums: BTreeMap::new(), loose })
+        let cut = boundary.iter().map(|id| id.as_bytes().to_vec()).collect();
+        Some(Self { packs, sums: BTreeMap::new(), loose, cut })
     }
 
     /// True when nothing came, nothing went, and nothing was written over.
@@ -42,14 +45,14 @@ impl Stock {
         matches!(stamps, (Some(then), Some(now)) if then != now)
     }
 
-    /// True when the packs that are still there hold what they held. Git touches them without writing, so that those that
-    /// were touched are read.
-    pub(super) fn packs_are(&self, now: &Self, objects: &Objects) -> bool {
+    /// True when the packs that are still there hold what they held, and the history is cut off where it was. Git touches
+    /// packs without writing, so that those that were touched are read.
+    pub(super) fn holds(&self, now: &Self, objects: &Objects) -> bool {
         let touched = |pack: &&Pack| {
             self.packs.get(pack.checksum()).is_some_and(|then| now.packs.get(pack.checksum()) != Some(then))
         };
         let same = |pack: &Pack| self.sums.get(pack.checksum()).copied() == sum_of(pack.path());
-        objects.packs().iter().filter(touched).all(same)
+        self.cut == now.cut && objects.packs().iter().filter(touched).all(|pack| same(pack))
     }
 
     /// With the sums of all packs, of which those are taken over that are known.

@@ -5,6 +5,7 @@
 //! own.
 
 mod aws;
+mod images;
 mod kill;
 mod postgres;
 mod proxy;

@@ -1,0 +1,62 @@
+//! Texts out of a document, one a line, handed over in portions.
+
+use super::outlet::{Outlet, Walk};
+
+/// So much is gathered before it is handed over.
+const PORTION_BYTES: usize = 1 << 20;
+
+/// Gathers texts under one name.
+pub(super) struct Lines {
+    name: String,
+    text: Vec<u8>,
+}
+
+impl Lines {
+    pub(super) fn new(name: String) -> Self {
+        Self { name, text: Vec::new() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A part of the line that is not finished yet.
+    pub(super) fn part(&mut self, text: &[u8]) {
+        self.text.extend_from_slice(text);
+    }
+
+    /// Finishes the line.
+    pub(super) fn end(&mut self, outlet: &mut Outlet<'_, '_>) -> Walk {
+        self.text.push(b'\n');
+        if self.text.len() >= PORTION_BYTES { self.flush(outlet) } else { Ok(()) }
+    }
+
+    /// A whole line.
+    pub(super) fn line(&mut self, text: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.part(text);
+        self.end(outlet)
+    }
+
+    /// Hands over what was gathered.
+    pub(super) fn flush(&mut self, outlet: &mut Outlet<'_, '_>) -> Walk {
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        let handed = outlet.bytes(&self.name, &self.text);
+        self.text.clear();
+        handed
+    }
+}
+
+/// Text of two bytes a letter, as text of one.
+pub(super) fn from_utf16(bytes: &[u8], big_endian: bool) -> Vec<u8> {
+    let units = bytes
+        .chunks_exact(2)
+        .filter_map(|pair| pair.try_into().ok())
+        .map(|pair: [u8; 2]| if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) });
+    let letters = char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER));
+    letters.collect::<String>().into_bytes()
+}

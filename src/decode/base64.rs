@@ -1,0 +1,234 @@
+//! Base 64, in both alphabets, padded or not, in one line or wrapped.
+
+use super::inflate;
+use super::look::{self, Look};
+use super::sink::Sink;
+use super::view::View;
+use crate::model::Encoding;
+use std::ops::Range;
+
+/// No digit.
+const NONE: u8 = 0xff;
+
+/// The value of each digit, in both alphabets.
+const DIGITS: [u8; 256] = {
+    let mut table = [NONE; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let value = match byte as u8 {
+            letter @ b'A'..=b'Z' => letter - b'A',
+            letter @ b'a'..=b'z' => letter - b'a' + 26,
+            digit @ b'0'..=b'9' => digit - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => NONE,
+        };
+        #[expect(clippy::indexing_slicing, reason = "checked by the compiler: a constant")]
+        {
+            table[byte] = value;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// Digits that are decoded to see what they are the start of.
+const HEAD: usize = 16;
+
+/// What is shorter is a value in a line of text, and is read with what stands before it.
+const VALUE: usize = 1_024;
+
+/// Bytes of the line that are kept before and after a value.
+const BEFORE: usize = 96;
+const AFTER: usize = 16;
+
+/// What is compressed without a name of its own is looked for in so many digits at least.
+const DEFLATED: usize = 64;
+
+fn digit(byte: u8) -> Option<u8> {
+    DIGITS.get(usize::from(byte)).copied().filter(|value| *value != NONE)
+}
+
+/// Decodes what begins at the start of a run, if that is base 64 of something; returns where it ends.
+pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut Sink<'_>) -> Option<usize> {
+    let bytes = text.get(run.clone())?;
+    let seen = glance(bytes).or_else(|| deflated(bytes, sink).then_some(Look::Packed))?;
+    let length = bytes.iter().position(|byte| digit(*byte).is_none()).unwrap_or(bytes.len());
+    if length < super::stretches::LEAST {
+        return None;
+    }
+    let lines = lines(text, run.start..run.start + length, limit);
+    let end = lines.last()?.end;
+    if !sink.affords(end.saturating_sub(run.start)) {
+        return Some(end);
+    }
+    let (decoded, marks) = decode(text, &lines);
+    let sure = seen == Look::Wide || (seen == Look::Text && look::is_text(&decoded));
+    if seen == Look::Text && decoded.len() < VALUE {
+        value(text, &decoded, &marks, &lines, sure, sink);
+    } else {
+        let mut view = View::default();
+        lay(&mut view, &decoded, &marks, &lines);
+        sink.alone(view, Encoding::Base64, sure);
+    }
+    Some(end)
+}
+
+/// What the first digits say; nothing for almost all that is not base 64.
+fn glance(bytes: &[u8]) -> Option<Look> {
+    let mut groups = bytes.chunks_exact(4).take(HEAD / 4);
+    let first = group(groups.next()?)?;
+    if !look::may_be(first) {
+        return None;
+    }
+    let mut head = Vec::with_capacity(HEAD);
+    head.extend_from_slice(&first);
+    for four in groups {
+        match group(four) {
+            Some(three) => head.extend_from_slice(&three),
+            None => break,
+        }
+    }
+    look::look(&head)
+}
+
+fn group(four: &[u8]) -> Option<[u8; 3]> {
+    let [a, b, c, d] = *four else { return None };
+    let bits = [a, b, c, d].into_iter().try_fold(0_u32, |bits, byte| Some(bits << 6 | u32::from(digit(byte)?)))?;
+    let [_, a, b, c] = bits.to_be_bytes();
+    Some([a, b, c])
+}
+
+/// What is compressed without a name of its own can be told by expanding its start alone.
+fn deflated(bytes: &[u8], sink: &mut Sink<'_>) -> bool {
+    if bytes.len() < DEFLATED
+        || !group(bytes.get(..4).unwrap_or_default()).is_some_and(|[a, ..]| inflate::may_be_raw(a))
+    {
+        return false;
+    }
+    let digits: Vec<u8> = bytes.iter().take(4_096).copied().take_while(|byte| digit(*byte).is_some()).collect();
+    if digits.len() < DEFLATED || !sink.try_packed() {
+        return false;
+    }
+    let mut decoded = Vec::with_capacity(digits.len());
+    for four in digits.chunks_exact(4) {
+        decoded.extend(group(four).into_iter().flatten());
+    }
+    inflate::is_raw(&decoded)
+}
+
+/// The lines of a wrapped stretch: of one length, but for the last, and with the same around them.
+fn lines(text: &[u8], first: Range<usize>, limit: usize) -> Vec<Range<usize>> {
+    let mut width = first.len();
+    let mut lines = vec![first];
+    while let Some(last) = lines.last() {
+        // What is padded, or shorter than the others, was the last.
+        if last.len() < width || text.get(last.end) == Some(&b'=') {
+            break;
+        }
+        let Some(next) = next_line(text, last.end, limit) else { break };
+        if next.len() > width {
+            if lines.len() > 1 || !width.is_multiple_of(4) {
+                break;
+            }
+            width = next.len();
+        }
+        lines.push(next);
+    }
+    lines
+}
+
+/// The digits of the next line, where it holds nothing else but what quotes, indents or comments it.
+fn next_line(text: &[u8], end: usize, limit: usize) -> Option<Range<usize>> {
+    let rest = text.get(end..limit)?;
+    let blank = |bytes: &[u8]| bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let mut at = blank(rest);
+    at += usize::from(rest.get(at) == Some(&b'\r'));
+    at += usize::from(rest.get(at) == Some(&b'\n'));
+    if !rest.get(..at)?.ends_with(b"\n") {
+        return None;
+    }
+    at += blank(rest.get(at..)?);
+    let marks: &[&[u8]] = &[b"> ", b"# ", b"// ", b"* ", b"; ", b"-- ", b"| ", b">"];
+    while let Some(mark) = marks.iter().find(|mark| rest.get(at..).is_some_and(|rest| rest.starts_with(mark))) {
+        at += mark.len();
+        at += blank(rest.get(at..)?);
+    }
+    let line = rest.get(at..)?;
+    let length = line.iter().take_while(|byte| digit(**byte).is_some()).count();
+    let after = line.get(length..)?;
+    let padding = after.iter().take(2).take_while(|byte| **byte == b'=').count();
+    let after = after.get(padding..)?;
+    let ends = after.get(blank(after)..)?.first().is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    (length > 0 && ends).then_some(end + at..end + at + length)
+}
+
+/// The decoded bytes, and how many there are at the end of each line.
+fn decode(text: &[u8], lines: &[Range<usize>]) -> (Vec<u8>, Vec<usize>) {
+    let total: usize = lines.iter().map(ExactSizeIterator::len).sum();
+    let mut out = Vec::with_capacity(total / 4 * 3 + 3);
+    let mut marks = Vec::with_capacity(lines.len());
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for line in lines {
+        for byte in text.get(line.clone()).unwrap_or_default() {
+            let Some(value) = digit(*byte) else { continue };
+            bits = bits << 6 | u32::from(value);
+            count += 1;
+            if count == 4 {
+                let [_, a, b, c] = bits.to_be_bytes();
+                out.extend_from_slice(&[a, b, c]);
+                (bits, count) = (0, 0);
+            }
+        }
+        marks.push(out.len());
+    }
+    let [_, a, b, _] = (bits << (6 * (4 - count))).to_be_bytes();
+    match count {
+        2 => out.push(a),
+        3 => out.extend_from_slice(&[a, b]),
+        _ => {}
+    }
+    if let Some(last) = marks.last_mut() {
+        *last = out.len();
+    }
+    (out, marks)
+}
+
+/// Lays decoded lines into a view.
+fn lay(view: &mut View, decoded: &[u8], marks: &[usize], lines: &[Range<usize>]) {
+    let mut from = 0;
+    for (line, mark) in lines.iter().zip(marks) {
+        view.decoded(decoded.get(from..*mark).unwrap_or_default(), line.clone());
+        from = *mark;
+    }
+}
+
+/// A value in a line: what stands before it may be its name. Lines that are text each may be values of their own.
+fn value(text: &[u8], decoded: &[u8], marks: &[usize], lines: &[Range<usize>], sure: bool, sink: &mut Sink<'_>) {
+    let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return };
+    let Some(view) = sink.stretch(Encoding::Base64, sure) else { return };
+    let before = text.get(first.start.saturating_sub(BEFORE)..first.start).unwrap_or_default();
+    let line = before.iter().rev().take_while(|byte| **byte != b'\n').count();
+    // A name that is cut in two is no name.
+    let kept = before.get(before.len() - line..).unwrap_or_default();
+    let cut =
+        if line == BEFORE { kept.iter().take_while(|byte| crate::runs::is_token_byte(**byte)).count() } else { 0 };
+    view.keep(text, first.start - (line - cut.min(line))..first.start);
+    lay(view, decoded, marks, lines);
+    let padding = text.get(last.end..).unwrap_or_default().iter().take(2).take_while(|byte| **byte == b'=').count();
+    let end = last.end + padding;
+    let after = text.get(end..).unwrap_or_default().iter().take(AFTER).take_while(|byte| **byte != b'\n').count();
+    let after = text.get(end..end + after).unwrap_or_default();
+    let after = after.iter().position(u8::is_ascii_alphanumeric).unwrap_or(after.len());
+    view.keep(text, end..end + after);
+    if lines.len() > 1 {
+        for line in lines {
+            let own = [line.clone()];
+            if text.get(line.clone()).and_then(glance) == Some(Look::Text) {
+                let (decoded, marks) = decode(text, &own);
+                let Some(view) = sink.stretch(Encoding::Base64, sure) else { return };
+                lay(view, &decoded, &marks, &own);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What stands in a text and is not seen: the colours of a terminal, and characters without width.
+
+use super::sink::Sink;
+use super::windows::{run_end, run_start};
+use crate::model::Encoding;
+use crate::runs::is_token_byte;
+use std::ops::Range;
+
+/// Bytes kept on either side, and the longest run.
+const AROUND: usize = 64;
+const RUN: usize = 16 << 10;
+
+/// A token is not shorter.
+const ENOUGH: usize = 16;
+
+pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
+    let bytes = text.get(window.clone()).unwrap_or_default();
+    if memchr::memchr(0x1b, bytes).is_some() {
+        leave_out(text, &window, |rest| memchr::memchr(0x1b, rest), coloured, sink);
+    }
+    if !bytes.is_ascii() {
+        leave_out(text, &window, |rest| memchr::memchr3(0xe2, 0xef, 0xc2, rest), unseen, sink);
+    }
+}
+
+/// Leaves out what `length` measures where it stands beside a token.
+fn leave_out(
+    text: &[u8],
+    window: &Range<usize>,
+    next: impl Fn(&[u8]) -> Option<usize>,
+    length: impl Fn(&[u8]) -> Option<usize>,
+    sink: &mut Sink<'_>,
+) {
+    let bytes = text.get(..window.end).unwrap_or_default();
+    let (mut at, mut done) = (window.start, window.start);
+    while let Some(found) = next(bytes.get(at..).unwrap_or_default()) {
+        let sign = at + found;
+        at = sign + 1;
+        if !beside_token(bytes, sign, done, &length) {
+            continue;
+        }
+        if sink.is_spent() {
+            return;
+        }
+        let Some(view) = sink.stretch(Encoding::Joined, false) else { return };
+        let near = sign.saturating_sub(AROUND).max(done);
+        let mut from = run_start(bytes, near, near.saturating_sub(RUN).max(done));
+        let mut sign = Some(sign);
+        while let Some((here, skipped)) = sign.and_then(|at| Some((at, length(bytes.get(at..)?)?))) {
+            view.keep(bytes, from..here);
+            view.joint();
+            from = here + skipped;
+            let reach = from.saturating_add(AROUND).min(bytes.len());
+            let reach = run_end(bytes, reach, reach.saturating_add(RUN).min(bytes.len()));
+            let ahead = bytes.get(from..reach.saturating_add(1).min(bytes.len())).unwrap_or_default();
+            sign = next(ahead).map(|found| from + found);
+            if sign.is_none_or(|at| length(bytes.get(at..).unwrap_or_default()).is_none()) {
+                view.keep(bytes, from..reach);
+                from = reach;
+                break;
+            }
+        }
+        (at, done) = (from.max(at), from.max(at));
+    }
+}
+
+/// True where what is left out stands between bytes that together could be a token, or before one.
+fn beside_token(text: &[u8], at: usize, from: usize, length: &impl Fn(&[u8]) -> Option<usize>) -> bool {
+    let Some(skipped) = length(text.get(at..).unwrap_or_default()) else { return false };
+    let after = text.get(at + skipped..).unwrap_or_default();
+    let ahead = after.iter().take(ENOUGH).take_while(|byte| is_token_byte(**byte) || **byte >= 0x80).count();
+    let before = text.get(from.min(at)..at).unwrap_or_default();
+    let back = before.iter().rev().take(ENOUGH).take_while(|byte| is_token_byte(**byte) || **byte >= 0x80).count();
+    ahead >= 1 && ahead + back >= ENOUGH
+}
+
+/// The length of what sets a colour.
+fn coloured(text: &[u8]) -> Option<usize> {
+    let rest = text.strip_prefix(b"\x1b[")?;
+    let length = rest.iter().take(32).position(u8::is_ascii_alphabetic)?;
+    let numbers = rest.get(..length)?;
+    numbers.iter().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':' | b'?')).then_some(length + 3)
+}
+
+/// The length of a character that is not seen.
+fn unseen(text: &[u8]) -> Option<usize> {
+    match text {
+        [0xe2, 0x80, 0x8b..=0x8f, ..] | [0xe2, 0x81, 0xa0..=0xa4, ..] | [0xef, 0xbb, 0xbf, ..] => Some(3),
+        [0xc2, 0xad, ..] => Some(2),
+        _ => None,
+    }
+}

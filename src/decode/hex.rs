@@ -1,0 +1,64 @@
+//! Pairs of hex digits, one after the other or with something between them.
+
+use super::look::{self, Look};
+use super::sink::Sink;
+use super::view::View;
+use crate::model::Encoding;
+use std::ops::Range;
+
+/// Digits in which a token has room.
+const LEAST: usize = 32;
+
+/// Bytes that are decoded to see what they are the start of.
+const HEAD: usize = 8;
+
+/// The value of a hex digit.
+pub(super) fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The byte that two digits mean.
+pub(super) fn pair(two: &[u8]) -> Option<u8> {
+    let [high, low] = *two else { return None };
+    Some(digit(high)? << 4 | digit(low)?)
+}
+
+/// Decodes what begins at the start of a run, if that is hex of something; returns where it ends.
+pub(super) fn stretch(text: &[u8], run: Range<usize>, sink: &mut Sink<'_>) -> Option<usize> {
+    let bytes = text.get(run.clone())?;
+    let skipped = match bytes {
+        [b'0', b'x' | b'X', ..] => 2,
+        [b'x' | b'X', ..] => 1,
+        _ => 0,
+    };
+    let bytes = bytes.get(skipped..)?;
+    let start = run.start + skipped;
+    let mut head = [0; HEAD];
+    for (byte, two) in head.iter_mut().zip(bytes.chunks_exact(2)) {
+        *byte = pair(two)?;
+    }
+    let seen = look::look(&head)?;
+    let length = bytes.iter().position(|byte| digit(*byte).is_none()).unwrap_or(bytes.len());
+    if length < LEAST {
+        return None;
+    }
+    let end = start + length;
+    if !sink.affords(length) {
+        return Some(end);
+    }
+    let decoded: Vec<u8> = bytes.get(..length)?.chunks_exact(2).filter_map(pair).collect();
+    let outer = start..start + decoded.len() * 2;
+    if seen == Look::Text && decoded.len() < 1_024 {
+        sink.stretch(Encoding::Hex, false)?.decoded(&decoded, outer);
+    } else {
+        let mut view = View::default();
+        view.decoded(&decoded, outer);
+        sink.alone(view, Encoding::Hex, false);
+    }
+    Some(end)
+}

@@ -1,0 +1,284 @@
+//! Strings that the program puts together: `"abc" + "def"`, strings side by side, lines that go on, and lists that are
+//! joined. A joint counts only where both sides could be one token.
+
+use super::sink::Sink;
+use super::view::View;
+use super::windows::run_start;
+use crate::model::Encoding;
+use crate::runs::is_token_byte;
+use std::ops::Range;
+
+/// The longest string that is joined, and the most that stands between two.
+const LONGEST: usize = 16 << 10;
+const GAP: usize = 400;
+
+/// Strings of one expression.
+const MOST: usize = 4_096;
+
+/// Joined text that could be a token has at least so many bytes.
+const ENOUGH: usize = 16;
+
+/// What stands between two strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Between {
+    /// Blanks, an operator, comments.
+    Joint,
+    /// A comma: a list.
+    Comma,
+}
+
+fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
+}
+
+pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
+    let bytes = text.get(..window.end).unwrap_or_default();
+    let mut at = window.start;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr3(b'"', b'\'', b'`', rest)) {
+        let quote = at + found;
+        at = quote + 1;
+        // Almost every quote is told to be no joint by the bytes beside it.
+        let ends = quote.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|byte| is_token_byte(*byte));
+        let goes_on = bytes.get(quote + 1).is_some_and(|byte| may_begin_gap(*byte));
+        if !ends || !goes_on {
+            continue;
+        }
+        if let Some(end) = expression(bytes, quote, window.start, sink) {
+            at = end.max(at);
+        }
+        if sink.is_spent() {
+            return;
+        }
+    }
+}
+
+fn may_begin_gap(byte: u8) -> bool {
+    matches!(
+        byte,
+        b' ' | b'\t'
+            | b'\r'
+            | b'\n'
+            | b'+'
+            | b'.'
+            | b'&'
+            | b'|'
+            | b','
+            | b'<'
+            | b'~'
+            | b'^'
+            | b'\\'
+            | b')'
+            | b'/'
+            | b'"'
+            | b'\''
+            | b'`'
+            | b':'
+    )
+}
+
+/// A string without its quotes, and which quote it has.
+#[derive(Clone, Debug)]
+struct Literal {
+    inner: Range<usize>,
+    quote: u8,
+}
+
+/// Reads the strings from the one that ends at `quote` on; returns how far they go.
+fn expression(text: &[u8], quote: usize, from: usize, sink: &mut Sink<'_>) -> Option<usize> {
+    let (between, next) = gap(text, quote + 1)?;
+    let sign = *text.get(quote)?;
+    let beyond = text.get(next + 1).copied()?;
+    if between == Between::Joint && !is_token_byte(beyond) && !is_quote(beyond) {
+        return None;
+    }
+    let first = opening(text, quote, sign, from)?;
+    let mut literals = vec![Literal { inner: first + 1..quote, quote: sign }];
+    let (mut end, mut commas) = (quote + 1, false);
+    let mut upcoming = Some((between, next));
+    while let Some((between, next)) = upcoming {
+        let Some(literal) = literal(text, next) else { break };
+        if between == Between::Comma && literals.len() == 1 {
+            commas = true;
+        }
+        if commas != (between == Between::Comma) || literals.len() >= MOST {
+            break;
+        }
+        end = literal.inner.end + 1;
+        literals.push(literal);
+        upcoming = gap(text, end);
+    }
+    if literals.len() < 2 {
+        return None;
+    }
+    if !commas || is_joined_list(text, first, end, &literals) {
+        lay(text, &literals, end, commas, sink);
+    }
+    Some(end)
+}
+
+/// Where the string that ends at a quote begins: in the same line, for all but backticks.
+fn opening(text: &[u8], quote: usize, sign: u8, from: usize) -> Option<usize> {
+    let lowest = quote.saturating_sub(LONGEST).max(from);
+    let before = text.get(lowest..quote)?;
+    let found = memchr::memrchr2(sign, b'\n', before)?;
+    (before.get(found) == Some(&sign)).then_some(lowest + found)
+}
+
+/// The string that begins at a quote, in one line.
+fn literal(text: &[u8], start: usize) -> Option<Literal> {
+    let quote = *text.get(start)?;
+    let longest = start.saturating_add(LONGEST).min(text.len());
+    let mut at = start + 1;
+    loop {
+        let found = memchr::memchr3(quote, b'\n', b'\\', text.get(at..longest)?)?;
+        at += found;
+        match text.get(at) {
+            Some(b'\\') => at = (at + 2).min(longest),
+            Some(byte) if *byte == quote => return Some(Literal { inner: start + 1..at, quote }),
+            _ => return None,
+        }
+    }
+}
+
+/// What stands from the end of a string to the quote that begins the next one.
+fn gap(text: &[u8], start: usize) -> Option<(Between, usize)> {
+    let rest = text.get(start..start.saturating_add(GAP).min(text.len()))?;
+    let (mut at, mut between, mut operators) = (0, Between::Joint, 0);
+    loop {
+        let here = rest.get(at..)?;
+        at += match here {
+            [b'"' | b'\'' | b'`', ..] => return Some((between, start + at)),
+            [b' ' | b'\t' | b'\r' | b'\n', ..] => 1,
+            [b'/', b'/', ..] | [b'#', ..] | [b'-', b'-', ..] => memchr::memchr(b'\n', here)?,
+            [b'/', b'*', ..] => memchr::memmem::find(here, b"*/")? + 2,
+            [b'\\', b'\n' | b'\r', ..] => 1,
+            // Visual Basic goes on after an underscore.
+            [b'_', b'\n' | b'\r', ..] => 1,
+            [b',', ..] if operators == 0 => {
+                (between, operators) = (Between::Comma, 1);
+                1
+            }
+            [b'+', b'=', ..] => return None,
+            [b'.', b'c', b'o', b'n', b'c', b'a', b't', b'(', ..] if operators == 0 => {
+                operators = 1;
+                8
+            }
+            [b'+' | b'.' | b'&' | b'|' | b'<' | b'>' | b'~' | b'^', ..] if operators < 2 => {
+                operators += 1;
+                1
+            }
+            [b'(' | b')', ..] if operators > 0 || between == Between::Joint => 1,
+            // The letters that may stand before a string: raw, bytes, formatted, wide.
+            [b'r' | b'b' | b'f' | b'u' | b'L' | b'R' | b'B' | b'F' | b'@' | b'$' | b's' | b'S', next, ..]
+                if is_quote(*next) =>
+            {
+                1
+            }
+            [b'r' | b'b' | b'f' | b'R' | b'B' | b'F' | b'u' | b'@' | b'$', _, next, ..] if is_quote(*next) => 1,
+            _ => return None,
+        };
+    }
+}
+
+/// What may stand before the first string of a list that is joined, without blanks. Rust's `concat!` is not among them: so
+/// samples are written that are no tokens.
+const BEFORE: [&[u8]; 6] = [b"concat(", b"join([", b"join((", b"join('',[", b"join(\"\",", b"implode('',["];
+
+/// What may stand after the last one, without blanks.
+const AFTER: [&[u8]; 5] = [b"].join(", b").join(", b"]|join", b"]-join", b")-join"];
+
+/// A list whose strings are put together: by what stands before or after it, or because each is a single character.
+fn is_joined_list(text: &[u8], first: usize, end: usize, literals: &[Literal]) -> bool {
+    if literals.len() >= ENOUGH && literals.iter().all(|literal| literal.inner.len() == 1) {
+        return true;
+    }
+    let before: Vec<u8> = (text.get(first.saturating_sub(40)..first).unwrap_or_default().iter())
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .map(u8::to_ascii_lowercase)
+        .collect();
+    let after: Vec<u8> = (text.get(end..).unwrap_or_default().iter().take(40))
+        .filter(|byte| !byte.is_ascii_whitespace() && **byte != b',')
+        .map(u8::to_ascii_lowercase)
+        .collect();
+    BEFORE.iter().any(|call| before.ends_with(call)) || AFTER.iter().any(|call| after.starts_with(call))
+}
+
+/// Lays the strings side by side.
+fn lay(text: &[u8], literals: &[Literal], end: usize, commas: bool, sink: &mut Sink<'_>) {
+    let total: usize = literals.iter().map(|literal| literal.inner.len()).sum();
+    if total < ENOUGH {
+        return;
+    }
+    let Some(view) = sink.stretch(Encoding::Joined, false) else { return };
+    let Some(first) = literals.first() else { return };
+    let opening = first.inner.start.saturating_sub(1);
+    view.keep(text, run_start(text, opening.saturating_sub(32), opening.saturating_sub(96))..opening + 1);
+    let mut first = true;
+    for literal in literals {
+        // Where a list is joined with something, an empty string is what it is joined with.
+        if literal.inner.is_empty() && commas {
+            continue;
+        }
+        if !std::mem::take(&mut first) {
+            view.joint();
+        }
+        view.keep(text, literal.inner.clone());
+    }
+    let sign = usize::from(literals.last().is_some_and(|last| text.get(end.saturating_sub(1)) == Some(&last.quote)));
+    view.keep(text, end.saturating_sub(sign)..end.saturating_add(1).min(text.len()));
+}
+
+/// A line that ends in a backslash goes on in the next one, which may be indented.
+pub(super) fn continued(text: &[u8], lead: usize, window: &Range<usize>, sink: &mut Sink<'_>) {
+    let token = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|byte| is_token_byte(*byte));
+    if !token(lead.checked_sub(1)) {
+        return;
+    }
+    let Some(after) = next_content(text, lead) else { return };
+    if !token(Some(after)) || already(text, lead, window.start) {
+        return;
+    }
+    let start = run_start(text, lead, lead.saturating_sub(LONGEST).max(window.start));
+    let Some(view) = sink.stretch(Encoding::Joined, false) else { return };
+    continue_lines(text, start, window.end, view);
+}
+
+/// Where the next line begins, behind what indents it.
+fn next_content(text: &[u8], lead: usize) -> Option<usize> {
+    let rest = text.get(lead + 1..)?;
+    let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+    let rest = rest.strip_prefix(b"\n")?;
+    let indent = rest.iter().take(GAP).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    Some(text.len() - rest.len() + indent)
+}
+
+/// True where the run before the backslash is itself a line that was joined to the one before it.
+fn already(text: &[u8], lead: usize, from: usize) -> bool {
+    let start = run_start(text, lead, lead.saturating_sub(LONGEST).max(from));
+    let before = text.get(from..start).unwrap_or_default();
+    let unindented = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let before = before.get(..before.len() - unindented).unwrap_or_default();
+    let Some(before) = before.strip_suffix(b"\n") else { return false };
+    let before = before.strip_suffix(b"\r").unwrap_or(before);
+    before.strip_suffix(b"\\").is_some_and(|line| line.last().is_some_and(|byte| is_token_byte(*byte)))
+}
+
+fn continue_lines(text: &[u8], start: usize, limit: usize, view: &mut View) {
+    let opening = start.saturating_sub(48);
+    let line = text.get(opening..start).unwrap_or_default().iter().rev().take_while(|byte| **byte != b'\n').count();
+    let mut at = start - line;
+    let mut run = start;
+    for _ in 0..MOST {
+        let end = super::windows::run_end(text, run, run.saturating_add(LONGEST).min(limit));
+        view.keep(text, at..end);
+        at = end;
+        let goes_on = text.get(end) == Some(&b'\\');
+        let Some(next) = next_content(text, end).filter(|next| goes_on && *next < limit) else { break };
+        if !text.get(next).is_some_and(|byte| is_token_byte(*byte)) {
+            break;
+        }
+        view.joint();
+        (at, run) = (next, next);
+    }
+    view.keep(text, at..at.saturating_add(1).min(text.len()));
+}

@@ -1,0 +1,255 @@
+//! What archives, documents and images hold, however deep one lies in the other.
+
+use super::pipeline::{Leak, Seen};
+use super::stop::Stop;
+use super::unfold::Unfolding;
+use super::{Amount, Gap, Scanner};
+use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Visit};
+use crate::decode;
+use crate::engine::Scratch;
+use crate::model::{Encoding, Fingerprint, Place, Span};
+use crate::source::Blob;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// How deep archives are followed into each other.
+const DEEPEST: usize = 10;
+
+/// Bytes at the start that tell what something is.
+const HEAD: usize = 64 << 10;
+
+/// What a blob of any size may expand to, and how often its own size comes on top of that: sources and logs that are well
+/// packed grow tenfold, a bomb a thousandfold.
+const EXPANDED_BYTES: u64 = 1 << 30;
+const EXPANDED_TIMES: u64 = 16;
+
+/// Members of one blob.
+const MEMBERS: u64 = 1_000_000;
+
+/// The largest member that is held in memory.
+const LARGEST_BYTES: u64 = 256 << 20;
+
+/// Gaps of one blob that are named; the others are counted.
+const GAPS: usize = 200;
+
+/// What may be taken out of something of this many bytes.
+pub(super) fn budget(bytes: u64) -> Budget {
+    Budget {
+        bytes: bytes.saturating_mul(EXPANDED_TIMES).saturating_add(EXPANDED_BYTES),
+        members: MEMBERS,
+        largest_bytes: LARGEST_BYTES,
+    }
+}
+
+/// True for what was decoded and is a file that holds others.
+pub(super) fn is_file(bytes: &[u8]) -> bool {
+    let packed = |format| matches!(format, Format::Gzip | Format::Zstd);
+    sniffed(bytes, "").is_some_and(|format| !packed(format))
+}
+
+fn sniffed(bytes: &[u8], name: &str) -> Option<Format> {
+    archive::sniff(bytes.get(..HEAD).unwrap_or(bytes), name)
+}
+
+impl Scanner {
+    /// Looks through a blob and everything in it. The place is its own, with what must not be shown masked.
+    pub(super) fn unfold(&self, blob: &Blob<'_>, place: &Place, stop: &Stop, scratch: &mut Scratch) -> Seen {
+        let mut unfolding = self.unfolding(blob, stop, scratch);
+        let name = blob.place.path();
+        if let Some(folder) = blob.folder {
+            let _all = unfolding.walk(place, |budget, visit| archive::open_folder(folder, budget, visit));
+            return unfolding.finish(place);
+        }
+        match (blob.file, sniffed(blob.bytes, name)) {
+            (Some(file), Some(format)) => {
+                let _all = unfolding.open(place, name, format, Input::File(file));
+            }
+            (Some(_), None) => {
+                unfolding.bytes(place, blob.bytes, blob.fresh, &[]);
+                unfolding.gap(format!("{place} is larger than what is read at once"), LARGER);
+            }
+            (None, Some(format)) => unfolding.container(place, name, format, blob.bytes),
+            (None, None) => unfolding.bytes(place, blob.bytes, blob.fresh, &[]),
+        }
+        unfolding.finish(place)
+    }
+
+    fn unfolding<'s>(&'s self, blob: &'s Blob<'_>, stop: &'s Stop, scratch: &'s mut Scratch) -> Unfolding<'s> {
+        let size = blob.size();
+        Unfolding {
+            scanner: self,
+            stop,
+            scratch,
+            path: blob.path(),
+            decoding: decode::Budget::of(blob.bytes.len()),
+            expanding: budget(size),
+            depth: 0,
+            unnamed: 0,
+            seen: Seen { bytes: size, ..Seen::default() },
+        }
+    }
+}
+
+impl Unfolding<'_> {
+    /// Something, whatever it is.
+    fn thing(&mut self, place: &Place, name: &str, bytes: &[u8]) {
+        match sniffed(bytes, name) {
+            Some(format) => self.container(place, name, format, bytes),
+            None => self.bytes(place, bytes, None, &[]),
+        }
+    }
+
+    /// What holds others: they are looked through, and then its own bytes, which may hold more than it hands over. What was
+    /// found in a member is not found once more in what holds it.
+    fn container(&mut self, place: &Place, name: &str, format: Format, bytes: &[u8]) {
+        let (leaks, pardons) = (self.seen.leaks.len(), self.seen.excused.len());
+        let all = self.open(place, name, format, Input::Bytes(bytes));
+        let inner: BTreeSet<Fingerprint> =
+            self.seen.leaks.iter().skip(leaks).map(|leak| leak.sighting.fingerprint.clone()).collect();
+        let (own, own_pardons) = (self.seen.leaks.len(), self.seen.excused.len());
+        if all && format.hands_over_all() {
+            self.text(place, bytes, None, &[], false);
+        } else {
+            self.bytes(place, bytes, None, &[]);
+        }
+        let mut at = 0;
+        self.seen.leaks.retain(|leak| {
+            at += 1;
+            at <= own || !inner.contains(&leak.sighting.fingerprint)
+        });
+        // Where a member was excused, so is the same text in what holds it.
+        if own_pardons > pardons {
+            self.seen.excused.truncate(own_pardons);
+        }
+    }
+
+    /// Looks through everything that something holds; true if it was all read.
+    fn open(&mut self, place: &Place, name: &str, format: Format, input: Input<'_>) -> bool {
+        self.walk(place, |budget, visit| archive::open(format, name, input, budget, visit))
+    }
+
+    fn walk(
+        &mut self,
+        place: &Place,
+        open: impl FnOnce(&mut Budget, &mut Visit<'_>) -> Result<(), ArchiveError>,
+    ) -> bool {
+        if self.depth >= DEEPEST {
+            self.gap(format!("{place} lies in more archives, one in the other, than are opened"), BY_HAND);
+            return false;
+        }
+        self.depth += 1;
+        let mut budget = self.expanding.clone();
+        let mut complete = true;
+        let mut visit = |item: Item<'_>| {
+            if self.stop.asked().is_some() {
+                return ControlFlow::Break(());
+            }
+            match item {
+                Item::Member { name, bytes } => complete &= self.member(place, name, bytes),
+                Item::Missed { name, error } => {
+                    complete = false;
+                    let member = self.named(place, name);
+                    self.unread(&member, &error);
+                }
+            }
+            if self.expanding.bytes == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let walked = open(&mut budget, &mut visit);
+        self.depth -= 1;
+        self.expanding.bytes = self.expanding.bytes.min(budget.bytes);
+        self.expanding.members = self.expanding.members.min(budget.members);
+        match walked {
+            Ok(()) if self.expanding.bytes > 0 => complete,
+            Ok(()) => {
+                self.unread(place, &ArchiveError::OverBudget);
+                false
+            }
+            Err(error) => {
+                self.unread(place, &error);
+                false
+            }
+        }
+    }
+
+    /// One member; false when nothing more may be taken out.
+    fn member(&mut self, of: &Place, name: &str, bytes: &[u8]) -> bool {
+        let size = bytes.len() as u64;
+        self.seen.members += Amount::one(size);
+        self.expanding.bytes = self.expanding.bytes.saturating_sub(size);
+        self.expanding.members = self.expanding.members.saturating_sub(1);
+        self.decoding.grow(bytes.len());
+        let place = self.named(of, name);
+        self.thing(&place, name, bytes);
+        self.expanding.bytes > 0
+    }
+
+    /// The place of a member. What is found in its name is reported, and not shown.
+    fn named(&mut self, of: &Place, name: &str) -> Place {
+        let masked = self.scanner.masked(name, self.scratch);
+        let found = masked.is_some();
+        let place = Place::Member { of: Box::new(of.clone()), name: masked.unwrap_or_else(|| name.to_owned()) };
+        if found {
+            let mut named = Seen::default();
+            let collected = self.scanner.collect(name.as_bytes(), self.scratch);
+            self.scanner.report(name.as_bytes(), &place, self.path, collected, &mut named);
+            self.seen.excused.extend(named.excused);
+            self.seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
+        }
+        place
+    }
+
+    /// A file that stands in a text, encoded.
+    pub(super) fn encoded_file(&mut self, of: &Place, text: &[u8], span: Span, bytes: &[u8], encodings: &[Encoding]) {
+        let before = text.get(..span.start).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let how: Vec<&str> = encodings.iter().rev().map(|encoding| encoding.words()).collect();
+        let name = format!("{} in line {line}", how.join(" in "));
+        let place = Place::Member { of: Box::new(of.clone()), name };
+        self.thing(&place, "", bytes);
+    }
+
+    fn unread(&mut self, place: &Place, error: &ArchiveError) {
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        self.gap(format!("cannot read {place}: {error}{cause}"), remedy(error));
+    }
+
+    pub(super) fn miss(&mut self, place: &Place, what: &str) {
+        self.gap(format!("{place} {what}"), BY_HAND);
+    }
+
+    fn gap(&mut self, what: String, remedy: &str) {
+        let gap = Gap { what, remedy: Some(remedy.to_owned()) };
+        if self.seen.undecodable.len() >= GAPS {
+            self.unnamed += 1;
+        } else if !self.seen.undecodable.contains(&gap) {
+            self.seen.undecodable.push(gap);
+        }
+    }
+
+    fn finish(mut self, place: &Place) -> Seen {
+        if self.unnamed > 0 {
+            let what = format!("{place} holds {} more parts that could not be read", self.unnamed);
+            self.seen.undecodable.push(Gap { what, remedy: Some(BY_HAND.to_owned()) });
+        }
+        let seen = &mut self.seen;
+        seen.loud |= !seen.leaks.is_empty() || !seen.excused.is_empty() || !seen.undecodable.is_empty();
+        self.seen
+    }
+}
+
+/// What to do about what is not opened or not decoded.
+const BY_HAND: &str = "unpack or decode it and scan that, or exclude it";
+
+/// What to do about what is not read whole.
+const LARGER: &str = "raise the limit with --max-size, or exclude it";
+
+fn remedy(error: &ArchiveError) -> &'static str {
+    match error {
+        ArchiveError::Encrypted => "decrypt it and scan that, or exclude it",
+        ArchiveError::OverBudget | ArchiveError::TooMany | ArchiveError::Unsupported { .. } => BY_HAND,
+        _ => "repair or fetch it again, or exclude it",
+    }
+}
+
+#[cfg(test)]
+mod tests;

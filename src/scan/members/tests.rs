@@ -1,0 +1,123 @@
+//! Tokens in archives, and archives that cannot be read.
+
+use super::super::unfold::tests::{gzip, scan, scanner, token};
+use super::*;
+use data_encoding::BASE64;
+use std::io::{Cursor, Write as _};
+use zip::write::SimpleFileOptions;
+
+fn zipped(members: &[(&str, &[u8])], stored: bool) -> Vec<u8> {
+    let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let method = if stored { zip::CompressionMethod::Stored } else { zip::CompressionMethod::Deflated };
+    for (name, bytes) in members {
+        out.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
+        out.write_all(bytes).unwrap();
+    }
+    out.finish().unwrap().into_inner()
+}
+
+fn tarred(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        out.append_data(&mut header, name, *bytes).unwrap();
+    }
+    out.into_inner().unwrap()
+}
+
+fn places(name: &str, bytes: &[u8]) -> Vec<String> {
+    let outcome = scan(name, bytes);
+    assert!(outcome.coverage.is_complete(), "{:?}", outcome.coverage.gaps);
+    outcome.sightings.iter().map(|found| format!("{}:{}", found.place, found.at.line)).collect()
+}
+
+#[test]
+fn members_are_found_however_deep_and_once() {
+    let text = format!("first\nkey = {}\n", token());
+    for stored in [false, true] {
+        let inner = zipped(&[("a/prod.env", text.as_bytes())], stored);
+        assert_eq!(places("x.zip", &inner), ["x.zip!a/prod.env:2"]);
+        let tar = tarred(&[("in.jar", &inner)]);
+        assert_eq!(places("x.tar", &tar), ["x.tar!in.jar!a/prod.env:2"]);
+        assert_eq!(places("x.tar.gz", &gzip(&tar)), ["x.tar.gz!x.tar!in.jar!a/prod.env:2"]);
+    }
+}
+
+#[test]
+fn an_archive_in_a_text_is_opened() {
+    let text = format!("first\nkey = {}\n", token());
+    let archive = BASE64.encode(&zipped(&[("prod.env", text.as_bytes())], false));
+    let outcome = scan("a.yaml", format!("name: x\ndata: {archive}\n").as_bytes());
+    let found = &outcome.sightings[0];
+    assert_eq!(found.place.to_string(), "a.yaml!base64 in line 2!prod.env");
+    assert_eq!((found.at.line, found.at.column), (2, 7));
+    assert_eq!(found.place.outermost(), &Place::File { path: "a.yaml".to_owned() });
+    assert_eq!(outcome.sightings.len(), 1);
+    assert_eq!(found.decoded, [], "that is said by its place");
+}
+
+#[test]
+fn what_is_hidden_in_a_member_is_decoded() {
+    let text = format!("first\nkey: {}\n", BASE64.encode(token().as_bytes()));
+    let outcome = scan("x.zip", &zipped(&[("a.yaml", text.as_bytes())], false));
+    assert_eq!(outcome.sightings[0].place.to_string(), "x.zip!a.yaml");
+    assert_eq!(outcome.sightings[0].decoded, [Encoding::Base64]);
+    assert_eq!((outcome.sightings[0].at.line, outcome.sightings[0].at.column), (2, 6));
+}
+
+#[test]
+fn a_token_in_the_name_of_a_member_is_found_and_not_shown() {
+    let name = format!("keys/{}.txt", token());
+    let outcome = scan("x.zip", &zipped(&[(&name, b"nothing")], false));
+    assert_eq!(outcome.sightings.len(), 1);
+    let shown = serde_json::to_string(&(&outcome.sightings, &outcome.coverage)).unwrap();
+    assert!(!shown.contains(&token()), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_found() {
+    let text = format!("key = {}\n", token());
+    let mut whole = tarred(&[("a.txt", text.as_bytes()), ("b.txt", &[b'x'; 9_000])]);
+    whole.truncate(4_000);
+    let outcome = scan("x.tar", &whole);
+    assert_eq!(outcome.sightings[0].place.to_string(), "x.tar!a.txt");
+    let gaps: Vec<_> = outcome.coverage.gaps.first.iter().map(|gap| gap.what.clone()).collect();
+    assert!(gaps.iter().any(|gap| gap.contains("x.tar")), "{gaps:?}");
+    let mut packed = gzip(format!("{}{text}", "noise ".repeat(5_000)).as_bytes());
+    packed.truncate(packed.len() - 9);
+    let outcome = scan("x.gz", &packed);
+    assert!(!outcome.coverage.is_complete());
+}
+
+#[test]
+fn archives_are_followed_to_a_depth_and_no_further() {
+    let mut nested = format!("key = {}\n", token()).into_bytes();
+    for depth in 0..30 {
+        nested = zipped(&[("in.zip", &nested)], true);
+        let outcome = scan("x.zip", &nested);
+        let found = outcome.sightings.len() == 1;
+        assert!(found, "at {depth}");
+        assert_eq!(outcome.coverage.is_complete(), depth < super::DEEPEST, "at {depth}");
+    }
+}
+
+#[test]
+fn a_bomb_ends_and_is_named() {
+    let mut bomb = vec![0_u8; 1 << 20];
+    for _ in 0..3 {
+        let members: Vec<String> = (0..40).map(|number| format!("{number}.zip")).collect();
+        let members: Vec<(&str, &[u8])> = members.iter().map(|name| (name.as_str(), bomb.as_slice())).collect();
+        bomb = zipped(&members, false);
+    }
+    let scanner = scanner();
+    let (stop, mut scratch) = (Stop::default(), Scratch::default());
+    let place = Place::File { path: "x.zip".to_owned() };
+    let blob = Blob::new(place.clone(), &bomb);
+    let mut unfolding = scanner.unfolding(&blob, &stop, &mut scratch);
+    unfolding.expanding.bytes = 8 << 20;
+    unfolding.thing(&place, "x.zip", &bomb);
+    let seen = unfolding.finish(&place);
+    assert!(seen.undecodable.iter().any(|gap| gap.what.contains("more than is allowed")), "{:?}", seen.undecodable);
+    assert!(seen.members.bytes <= 10 << 20, "{:?}", seen.members);
+}

@@ -1,0 +1,234 @@
+//! One blob and everything that hides in it: its bytes as they stand, its text in whatever character set, and what is
+//! encoded in that, one thing in the other.
+
+use super::pipeline::{Collected, HITS_PER_BLOB, Seen, Taken};
+use super::stop::Stop;
+use super::{Scanner, members, quiet};
+use crate::archive;
+use crate::decode::{self, Budget, Piece};
+use crate::engine::{Hit, Scratch};
+use crate::model::{Confidence, Encoding, Place, Span};
+use std::ops::Range;
+
+/// Zeros among so many bytes at the start of a text that says it is in UTF-16, if it is.
+const SNIFFED: usize = 4_096;
+
+/// What is carried along while one outermost blob is looked through.
+pub(super) struct Unfolding<'s> {
+    pub(super) scanner: &'s Scanner,
+    pub(super) stop: &'s Stop,
+    pub(super) scratch: &'s mut Scratch,
+    /// The path by which exceptions are written.
+    pub(super) path: &'s str,
+    /// What may still be decoded.
+    pub(super) decoding: Budget,
+    /// What may still be taken out of archives.
+    pub(super) expanding: archive::Budget,
+    /// How many archives are open, one in the other.
+    pub(super) depth: usize,
+    /// Parts that could not be read beyond those that are named.
+    pub(super) unnamed: u64,
+    pub(super) seen: Seen,
+}
+
+/// A piece within pieces: how to get from its bytes back to those of the text that they all came from.
+struct Layer<'l> {
+    piece: &'l Piece<'l>,
+    below: Option<&'l Layer<'l>>,
+    depth: usize,
+    sure: bool,
+}
+
+impl Layer<'_> {
+    fn outer(&self, span: Span) -> Span {
+        let span = self.piece.outer(span);
+        self.below.map_or(span, |below| below.outer(span))
+    }
+
+    fn encodings(&self, before: &[Encoding]) -> Vec<Encoding> {
+        let mut all = self.below.map_or_else(|| before.to_vec(), |below| below.encodings(before));
+        all.push(self.piece.encoding);
+        all
+    }
+}
+
+/// What is being gathered from one text.
+struct Gathered<'g> {
+    /// How the text itself was encoded.
+    before: &'g [Encoding],
+    all: Collected,
+    /// What decoding gave.
+    decoded: Vec<Taken>,
+    /// What decoding gave that is a file which holds others.
+    files: Vec<(Span, Vec<u8>, Vec<Encoding>)>,
+    /// Encodings lie in each other deeper than they are followed.
+    too_deep: bool,
+}
+
+impl Unfolding<'_> {
+    /// Looks through bytes: as they stand, and as text if they are in a character set of their own.
+    pub(super) fn bytes(&mut self, place: &Place, bytes: &[u8], fresh: Option<&[Range<usize>]>, before: &[Encoding]) {
+        let wide = decode::charset(bytes);
+        let head = bytes.get(..SNIFFED).unwrap_or(bytes);
+        let zeros = head.iter().filter(|byte| **byte == 0).count();
+        // What is not what its mark says is looked through as it stands.
+        let as_they_stand = wide.is_none() || zeros * 8 < head.len();
+        self.text(place, bytes, fresh, before, as_they_stand);
+        if let Some((encoding, text)) = wide {
+            self.text(place, &text, None, &[before, &[encoding]].concat(), true);
+        }
+    }
+
+    /// Looks through a text, and reports what is in it.
+    pub(super) fn text(
+        &mut self,
+        place: &Place,
+        text: &[u8],
+        fresh: Option<&[Range<usize>]>,
+        before: &[Encoding],
+        decodes: bool,
+    ) {
+        let all = match fresh {
+            Some(fresh) => self.scanner.collect_in(text, fresh, self.scratch),
+            None => self.scanner.collect(text, self.scratch),
+        };
+        let mut gathered = Gathered { before, all, decoded: Vec::new(), files: Vec::new(), too_deep: false };
+        gathered.all.taken.iter_mut().for_each(|taken| taken.decoded = before.to_vec());
+        if decodes {
+            let mut budget = self.decoding;
+            decode::pieces(text, fresh, &mut budget, &mut |piece, budget| {
+                self.layer(&Layer { piece, below: None, depth: 1, sure: piece.sure }, budget, &mut gathered);
+            });
+            self.decoding = budget;
+        }
+        let Gathered { mut all, decoded, files, too_deep, .. } = gathered;
+        self.seen.loud |= !all.stretches.is_empty();
+        self.add_decoded(decoded, &mut all);
+        self.quieten(place, text, &mut all);
+        self.scanner.report(text, place, self.path, all, &mut self.seen);
+        if too_deep {
+            self.miss(place, "holds more than is followed of what is encoded in what is encoded");
+        }
+        if std::mem::take(&mut self.decoding.exceeded) {
+            self.miss(place, "holds more that is encoded than is decoded");
+        }
+        for (span, bytes, encodings) in files {
+            self.encoded_file(place, text, span, &bytes, &encodings);
+        }
+    }
+
+    /// In quiet places only kinds that are sure of themselves count.
+    fn quieten(&self, place: &Place, text: &[u8], all: &mut Collected) {
+        let doubtful = all.taken.iter().any(|hit| !quiet::counts(hit.confidence));
+        if doubtful && (quiet::place(place, self.path) || quiet::content(text)) {
+            all.taken.retain(|hit| quiet::counts(hit.confidence));
+        }
+    }
+
+    /// Looks through a piece, and what is encoded in it in turn.
+    fn layer(&mut self, layer: &Layer<'_>, budget: &mut Budget, gathered: &mut Gathered<'_>) {
+        if self.stop.asked().is_some() {
+            return;
+        }
+        let piece = layer.piece;
+        let deepest = layer.depth >= decode::DEPTH;
+        let (depth, sure) = (layer.depth + 1, layer.sure);
+        let mut visit = |gathered: &mut Gathered<'_>, piece: &Piece<'_>, budget: &mut Budget| {
+            if deepest {
+                gathered.too_deep |= piece.is_one();
+            } else {
+                let layer = Layer { piece, below: Some(layer), depth, sure: sure && piece.sure };
+                self.layer(&layer, budget, gathered);
+            }
+        };
+        // What expands is what was meant; its packed bytes are noise.
+        let file = piece.is_one() && !piece.bytes().is_empty() && members::is_file(piece.bytes());
+        if file {
+            let span = layer.outer(Span { start: 0, end: piece.bytes().len() });
+            gathered.files.push((span, piece.bytes().to_vec(), layer.encodings(gathered.before)));
+        }
+        let packed = piece.is_one()
+            && decode::expand(piece.bytes(), budget, &mut |piece, budget| visit(gathered, piece, budget));
+        if !packed {
+            decode::pieces(piece.bytes(), Some(piece.changed()), budget, &mut |piece, budget| {
+                visit(gathered, piece, budget);
+            });
+            self.search(layer, gathered);
+        }
+    }
+
+    /// Searches the text of a piece.
+    fn search(&mut self, layer: &Layer<'_>, gathered: &mut Gathered<'_>) {
+        let piece = layer.piece;
+        let scanner = self.scanner;
+        scanner.engine.scan(piece.bytes(), self.scratch, &mut |hit: Hit<'_>| {
+            let counts = layer.sure || hit.kind.confidence == Confidence::High;
+            if !counts || !piece.shows(hit.whole) {
+                return;
+            }
+            let mut stretches = Vec::new();
+            let Some(mut taken) = scanner.take(piece.bytes(), &hit, &mut stretches) else { return };
+            taken.span = layer.outer(hit.span);
+            taken.decoded = layer.encodings(gathered.before);
+            gathered.all.stretches.extend(stretches.into_iter().map(|(span, shown)| (layer.outer(span), shown)));
+            if gathered.all.taken.len() + gathered.decoded.len() < HITS_PER_BLOB {
+                gathered.decoded.push(taken);
+            } else {
+                gathered.all.beyond += 1;
+            }
+        });
+    }
+
+    /// Adds what decoding gave to what stands there plainly. What is found both ways counts once, as it stands; what is
+    /// found in several ways, by the shortest.
+    fn add_decoded(&mut self, mut decoded: Vec<Taken>, all: &mut Collected) {
+        if decoded.is_empty() {
+            return;
+        }
+        all.taken.sort_by_key(|taken| taken.span);
+        let plain: Vec<(Span, Confidence, String)> =
+            all.taken.iter().map(|taken| (taken.span, taken.confidence, taken.kind.as_str().to_owned())).collect();
+        let known = |taken: &Taken| {
+            let first = plain.partition_point(|(span, ..)| span.end <= taken.span.start);
+            let near = plain.iter().skip(first).take_while(|(span, ..)| span.start < taken.span.end);
+            let opaque = taken.decoded.iter().any(|encoding| hides(*encoding));
+            near.into_iter().any(|(_, confidence, kind)| {
+                kind == taken.kind.as_str() || (!opaque && *confidence >= taken.confidence)
+            })
+        };
+        decoded.retain(|taken| !known(taken));
+        let mut decoded: Vec<_> =
+            decoded.into_iter().map(|taken| (self.scanner.key.fingerprint(&taken.secret), taken)).collect();
+        decoded.sort_by(|(one, a), (two, b)| {
+            (one, a.decoded.len(), a.span, &a.decoded, &a.kind).cmp(&(
+                two,
+                b.decoded.len(),
+                b.span,
+                &b.decoded,
+                &b.kind,
+            ))
+        });
+        let mut kept: Vec<(crate::model::Fingerprint, Taken)> = Vec::new();
+        for (print, taken) in decoded {
+            let same = kept.iter().rev().take_while(|(other, _)| *other == print);
+            let again = same.into_iter().any(|(_, other)| overlap(other.span, taken.span));
+            if !again {
+                kept.push((print, taken));
+            }
+        }
+        all.taken.extend(kept.into_iter().map(|(_, taken)| taken));
+    }
+}
+
+/// True for encodings whose text looks nothing like what it means.
+fn hides(encoding: Encoding) -> bool {
+    use Encoding::{Base32, Base64, Gzip, Hex, Zlib, Zstd};
+    matches!(encoding, Base64 | Base32 | Hex | Gzip | Zlib | Zstd)
+}
+
+fn overlap(a: Span, b: Span) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+#[cfg(test)]
+pub(super) mod tests;
