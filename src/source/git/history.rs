@@ -3,7 +3,6 @@
 
 use super::belongings;
 use super::handing::Handing;
-use super::interim;
 use super::layout::Layout;
 use super::located::{Located, Search};
 use super::memory::Memory;
@@ -154,7 +153,8 @@ impl<'a> Whole<'a> {
         for commit in self.boundary.iter().filter(|id| self.objects.contains(id)) {
             self.gap(SourceError::Shallow { commit: commit.to_string() })?;
         }
-        let mut recollection = memory.and_then(|memory| Recollection::of(memory, &self.layout.common, &self.objects));
+        let mut recollection =
+            memory.and_then(|memory| Recollection::of(memory, &self.layout.common, &self.objects, &self.boundary));
         let mut found = match recollection.as_mut().and_then(Recollection::take_all) {
             Some(found) => found,
             None => {
@@ -193,7 +193,12 @@ impl<'a> Whole<'a> {
         };
         handing.loud(&located, &self.layout)?;
         if let Some(recollection) = recollection.filter(|_| anew) {
-            recollection.keep(&self.tips, found, Some(&located).filter(|located| handing.are_plain(located)));
+            recollection.keep(
+                &self.objects,
+                &self.tips,
+                found,
+                Some(&located).filter(|located| handing.are_plain(located)),
+            );
         }
         CONTINUE
     }
@@ -227,7 +232,7 @@ impl<'a> Whole<'a> {
             known: &known,
             known_packs: &known_packs,
         };
-        interim::each(&self.objects, &walk, &|item| {
+        self.objects.walk(&walk, &|item| {
             steps.done.fetch_add(1, Ordering::Relaxed);
             let flow = probe.item(item);
             if probe.stopped.load(Ordering::Relaxed) { Flow::Stop } else { flow }
