@@ -11,7 +11,7 @@ use crate::model::{
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::ops::Range;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
 pub(super) const HITS_PER_BLOB: usize = 10_000;
@@ -100,7 +100,8 @@ impl Scanner {
     /// Looks through a blob and everything in it.
     pub(super) fn scan(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
-        let place = match self.masked(name, scratch) {
+        let name_is_plain = blob.is_probe(); // the word that stands for it
+        let place = match (!name_is_plain).then(|| self.masked(name, scratch)).flatten() {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
@@ -112,9 +113,6 @@ impl Scanner {
             seen.excused.extend(named.excused);
             seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
             seen.loud = true;
-        }
-        if let Some(loud) = blob.loud.filter(|_| seen.loud) {
-            loud.store(true, Ordering::Relaxed);
         }
         seen
     }
@@ -134,16 +132,27 @@ impl Scanner {
 
     /// Every secret that the engine finds.
     pub(super) fn collect(&self, text: &[u8], scratch: &mut Scratch) -> Collected {
+        self.collect_in(text, None, scratch)
+    }
+
+    /// Every secret that touches the stretches, if there are any given.
+    pub(super) fn collect_in(&self, text: &[u8], fresh: Option<&[Range<usize>]>, scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
-        self.engine.scan(text, scratch, &mut |hit: Hit<'_>| {
-            let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
-            if all.taken.len() < HITS_PER_BLOB {
-                all.taken.push(hit);
-            } else {
-                all.beyond += 1;
-            }
-        });
+        let mut found = |hit: Hit<'_>| self.add(text, &hit, &mut all);
+        match fresh {
+            None => self.engine.scan(text, scratch, &mut found),
+            Some(fresh) => self.engine.scan_in(text, fresh, scratch, &mut found),
+        }
         all
+    }
+
+    fn add(&self, text: &[u8], hit: &Hit<'_>, all: &mut Collected) {
+        let Some(hit) = self.take(text, hit, &mut all.stretches) else { return };
+        if all.taken.len() < HITS_PER_BLOB {
+            all.taken.push(hit);
+        } else {
+            all.beyond += 1;
+        }
     }
 
     /// Judges what was collected, and says what is not excused.

@@ -54,6 +54,9 @@ impl<'a> Blob<'a> {
     /// How many bytes it has.
     #[must_use]
     pub fn size(&self) -> u64 {
+        if let Some(folder) = self.folder {
+            return image::size_of(folder);
+        }
         let whole = self.file.and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
         whole.unwrap_or_default().max(self.bytes.len() as u64)
     }
@@ -359,7 +362,10 @@ impl SourceError {
             Self::Repository { source } if source.code() == git2::ErrorCode::Owner => {
                 Some("another user owns it; if you trust it: git config --global --add safe.directory PATH")
             }
-            Self::Repository { .. } => Some("run it inside a repository, or scan files: stanch scan PATH"),
+            Self::Repository { source } if source.code() == git2::ErrorCode::NotFound => {
+                Some("run it inside a repository, or scan files: stanch scan PATH")
+            }
+            Self::Repository { .. } => Some("its history can be read all the same: stanch scan --history"),
             Self::Read { source, .. } => Some(match source.kind() {
                 ErrorKind::PermissionDenied => "let this user read it, or exclude it",
                 ErrorKind::NotFound => "it went away while the scan ran: run it again",

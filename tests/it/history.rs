@@ -392,6 +392,11 @@ fn objects_named_by_sha_256_are_read() {
         let ran = found(&world, 1).hides(&content).hides(&message);
         ran.says(&format!("a/b@{}:1:1", &commit[..10])).says("<message>@");
     }
+    // What is not read of such a repository is said, and never clean.
+    world.write("a/b", token(527));
+    world.git(&["add", "-A"]);
+    world.stanch(&["scan", "--staged"]).expect(3).says("cannot open a git repository").says("--history");
+    world.stanch(&["scan", "--range", "HEAD~1..HEAD"]).expect(3).says("hint: ");
     let empty = World::bare();
     empty.git(&["init", "-q", "-b", "main", "--object-format=sha256"]);
     empty.stanch(&["scan", "--history"]).expect(3).says("has no commits");
@@ -403,4 +408,104 @@ fn a_repository_that_needs_more_is_named() {
     world.git(&["config", "core.repositoryformatversion", "1"]);
     world.git(&["config", "extensions.fromTheFuture", "yes"]);
     world.stanch(&["scan", "--history"]).expect(3).says("fromthefuture");
+}
+
+/// A table of references, as git lays them out.
+fn table(references: &[(&str, &str)]) -> Vec<u8> {
+    let mut file = b"REFT\x01\0\0\0".to_vec();
+    file.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+    let head = file.clone();
+    let mut records = Vec::new();
+    for (name, id) in references {
+        let length = name.len() << 3 | 1;
+        records.push(0);
+        if length < 0x80 {
+            records.push(length as u8);
+        } else {
+            records.extend_from_slice(&[(((length >> 7) - 1) | 0x80) as u8, (length & 0x7f) as u8]);
+        }
+        records.extend_from_slice(name.as_bytes());
+        records.push(0);
+        records.extend_from_slice(&data_encoding::HEXLOWER.decode(id.as_bytes()).unwrap());
+    }
+    records.extend_from_slice(&[0, 0, 28, 0, 1]);
+    file.push(b'r');
+    file.extend_from_slice(&(28 + records.len() as u32).to_be_bytes()[1..]);
+    file.extend_from_slice(&records);
+    let foot = [&head[..], &[0; 40]].concat();
+    file.extend_from_slice(&foot);
+    file.extend_from_slice(&crc32fast::hash(&foot).to_be_bytes());
+    file
+}
+
+#[test]
+fn references_kept_in_tables_are_read() {
+    let world = clean();
+    let (content, name) = (token(525), format!("refs/heads/zz-{}", token(526)));
+    let commit = world.commit("a", &content, "leak");
+    world.git(&["config", "core.repositoryformatversion", "1"]);
+    world.git(&["config", "extensions.refStorage", "reftable"]);
+    let at = |name: &str| world.top().join(".git").join(name);
+    std::fs::remove_dir_all(at("refs")).unwrap();
+    std::fs::remove_dir_all(at("logs")).unwrap();
+    world.write(".git/refs/heads", "this repository uses the reftable format\n");
+    world.write(".git/HEAD", "ref: refs/heads/.invalid\n");
+    world.write(".git/reftable/one.ref", table(&[("refs/heads/main", &commit), (&name, &commit)]));
+    world.write(".git/reftable/tables.list", "one.ref\n");
+    let ran = found(&world, 1).hides(&content).hides(&token(526));
+    ran.says(&format!("a@{}:1:1", &commit[..10])).says("refs/heads/zz-");
+    world.write(".git/reftable/one.ref", "cut");
+    found(&world, 1);
+    world.stanch(&["scan", "--history"]).expect(1).says("INCOMPLETE").says("reftable");
+}
+
+/// Versions of files that share most of their lines, with tokens that come, move and go.
+fn versions(world: &World) {
+    let mut state = 9_u64;
+    let mut next = |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    };
+    let mut files: Vec<Vec<String>> =
+        (0..6).map(|file| (0..120).map(|line| format!("line {line} of file {file}")).collect()).collect();
+    for round in 0..25 {
+        for (number, lines) in files.iter_mut().enumerate() {
+            for _ in 0..3 {
+                let at = next(lines.len() as u64) as usize;
+                match next(6) {
+                    0 => lines.insert(at, format!("key = '{}'", token(700 + next(12)))),
+                    1 => lines.retain(|line| !line.starts_with("key")),
+                    2 => lines.swap(0, at),
+                    3 => lines[at] = format!("changed {round} {}", next(1 << 40)),
+                    4 => {
+                        let half = token(700 + next(12));
+                        lines[at] = half[..half.len() / 2].to_owned();
+                    }
+                    _ => {
+                        let (one, two) = (lines[at].clone(), token(700 + next(12)));
+                        lines[at] = format!("{one} {}", &two[next(20) as usize..]);
+                    }
+                }
+            }
+            world.write(format!("dir{}/file{number}", number % 2), lines.join("\n"));
+        }
+        world.git(&["add", "-A"]);
+        world.git_as_kim(&["commit", "-qm", &format!("round {round}")]);
+    }
+}
+
+#[test]
+fn what_is_new_in_packs_is_all_that_there_is() {
+    let world = clean();
+    versions(&world);
+    let said = |format: &str| world.stanch(&["scan", "--history", "--no-cache", "--format", format]).expect(1).stdout;
+    let findings = || serde_json::from_str::<serde_json::Value>(&said("json")).unwrap()["findings"].take();
+    let loose = (said("lines"), findings());
+    for arguments in [&["repack", "-qadf", "--depth=50", "--window=50"][..], &["repack", "-qadf", "--depth=2"]] {
+        world.git(arguments);
+        assert!((said("lines"), findings()) == loose, "{arguments:?}");
+    }
+    assert!(loose.0.lines().count() >= 8, "{}", loose.0);
 }

@@ -35,10 +35,12 @@ fn object(world: &World, id: &str) -> PathBuf {
     world.top().join(".git/objects").join(&id[..2]).join(&id[2..])
 }
 
-fn damage(path: &Path) -> Vec<u8> {
+/// Writes other bytes in the place of a file, so that it looks as before unless it is read.
+fn damage(path: &Path, modified: std::time::SystemTime) -> Vec<u8> {
     let whole = std::fs::read(path).unwrap();
     std::fs::remove_file(path).unwrap();
-    std::fs::write(path, b"no object").unwrap();
+    std::fs::write(path, vec![0x5a; whole.len()]).unwrap();
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
     whole
 }
 
@@ -92,15 +94,23 @@ fn what_was_seen_is_not_read_again_and_what_may_have_changed_is() {
     world.commit("a", "clean content", "first");
     let id = world.git(&["rev-parse", "HEAD:a"]).stdout.trim().to_owned();
     history(&world, &[]).expect(0);
-    let whole = damage(&object(&world, &id));
+    let modified = std::fs::metadata(object(&world, &id)).unwrap().modified().unwrap();
+    let whole = damage(&object(&world, &id), modified);
     history(&world, &[]).expect(0);
     world.commit("b", "other", "second");
+    damage(&object(&world, &id), modified); // git may have touched it
     history(&world, &[]).expect(0);
     history(&world, &["--no-cache"]).expect(3).says(&id);
     // Other limits are other rules.
     history(&world, &["--max-size", "99MB"]).expect(3).says(&id);
     std::fs::write(object(&world, &id), whole).unwrap();
     history(&world, &["--max-size", "99MB"]).expect(0);
+    // What was written over is read.
+    let whole = std::fs::read(object(&world, &id)).unwrap();
+    std::fs::write(object(&world, &id), vec![0x5a; whole.len()]).unwrap();
+    history(&world, &["--max-size", "99MB"]).expect(3).says(&id);
+    std::fs::write(object(&world, &id), whole).unwrap();
+    history(&world, &[]).expect(0);
     // What is missing is missed all the same, and found again when it is back.
     let kept = std::fs::read(object(&world, &id)).unwrap();
     std::fs::remove_file(object(&world, &id)).unwrap();

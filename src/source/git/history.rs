@@ -3,7 +3,6 @@
 
 use super::belongings;
 use super::handing::Handing;
-use super::interim;
 use super::layout::Layout;
 use super::located::{Located, Search};
 use super::memory::Memory;
@@ -18,7 +17,7 @@ use crate::source::{Blob, Limits, Missed, Source, SourceError, Visit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Submodules inside one another that are followed.
 const DEEPEST: usize = 16;
@@ -33,13 +32,21 @@ pub struct History {
     limits: Limits,
     jobs: usize,
     memory: Option<Memory>,
+    steps: Steps,
+}
+
+/// How far it is, for whoever looks on.
+#[derive(Debug, Default)]
+struct Steps {
+    done: AtomicU64,
+    all: AtomicU64,
 }
 
 impl History {
     /// Of this repository, on so many threads.
     #[must_use]
     pub fn new(whereabouts: Whereabouts, limits: Limits, jobs: usize) -> Self {
-        Self { whereabouts, limits, jobs, memory: None }
+        Self { whereabouts, limits, jobs, memory: None, steps: Steps::default() }
     }
 
     /// Looks only at what an earlier scan by the same rules has not seen.
@@ -75,7 +82,7 @@ impl Source for History {
             let memory = self.memory.as_ref().filter(|_| more.is_empty());
             let whole = Whole::open(prefix, layout, more, &self.limits, self.jobs.max(1), visit);
             let read = match whole {
-                Ok(whole) => whole.read(outer, memory),
+                Ok(whole) => whole.read(outer, memory, &self.steps),
                 Err(error) if outer => return Err(error),
                 Err(error) => gap(visit, error),
             };
@@ -84,6 +91,13 @@ impl Source for History {
             }
         }
         Ok(())
+    }
+
+    /// Of the objects in packs: how many there are of the others is not known beforehand.
+    fn progress(&self) -> Option<(u64, u64)> {
+        let all = self.steps.all.load(Ordering::Relaxed);
+        let done = self.steps.done.load(Ordering::Relaxed).min(all);
+        (all > 0).then_some((done, all))
     }
 }
 
@@ -123,7 +137,7 @@ impl<'a> Whole<'a> {
         Ok(Self { prefix, layout, refs, tips, boundary, objects, limits, jobs, visit })
     }
 
-    fn read(mut self, outer: bool, memory: Option<&Memory>) -> ControlFlow<()> {
+    fn read(mut self, outer: bool, memory: Option<&Memory>, steps: &Steps) -> ControlFlow<()> {
         belongings::read(&self.layout, &self.prefix, self.limits, self.visit)?;
         self.names()?;
         std::mem::take(&mut self.refs.gaps).into_iter().try_for_each(|error| self.gap(error))?;
@@ -139,12 +153,13 @@ impl<'a> Whole<'a> {
         for commit in self.boundary.iter().filter(|id| self.objects.contains(id)) {
             self.gap(SourceError::Shallow { commit: commit.to_string() })?;
         }
-        let mut recollection = memory.and_then(|memory| Recollection::of(memory, &self.layout.common, &self.objects));
+        let mut recollection =
+            memory.and_then(|memory| Recollection::of(memory, &self.layout.common, &self.objects, &self.boundary));
         let mut found = match recollection.as_mut().and_then(Recollection::take_all) {
             Some(found) => found,
             None => {
                 let known = recollection.as_mut().and_then(|recollection| recollection.take_known(&self.objects));
-                self.probed(known)?
+                self.probed(known, steps)?
             }
         };
         let whole = found.troubles.is_empty();
@@ -178,7 +193,12 @@ impl<'a> Whole<'a> {
         };
         handing.loud(&located, &self.layout)?;
         if let Some(recollection) = recollection.filter(|_| anew) {
-            recollection.keep(&self.tips, found, Some(&located).filter(|located| handing.are_plain(located)));
+            recollection.keep(
+                &self.objects,
+                &self.tips,
+                found,
+                Some(&located).filter(|located| handing.are_plain(located)),
+            );
         }
         CONTINUE
     }
@@ -199,8 +219,10 @@ impl<'a> Whole<'a> {
     }
 
     /// Looks at all objects, or at those that are not known.
-    fn probed(&self, earlier: Option<Earlier>) -> ControlFlow<(), Found> {
+    fn probed(&self, earlier: Option<Earlier>, steps: &Steps) -> ControlFlow<(), Found> {
         let probe = Probe::new(&self.objects, &self.boundary, self.visit);
+        let remembered = earlier.as_ref().map_or(0, Earlier::count);
+        steps.all.fetch_add(self.objects.packed().saturating_sub(remembered), Ordering::Relaxed);
         let known = |id: &ObjectId| earlier.as_ref().map_or(Known::New, |earlier| earlier.known(id));
         let known_packs = |_: &Pack| false;
         let walk = Walk {
@@ -210,7 +232,8 @@ impl<'a> Whole<'a> {
             known: &known,
             known_packs: &known_packs,
         };
-        interim::each(&self.objects, &walk, &|item| {
+        self.objects.walk(&walk, &|item| {
+            steps.done.fetch_add(1, Ordering::Relaxed);
             let flow = probe.item(item);
             if probe.stopped.load(Ordering::Relaxed) { Flow::Stop } else { flow }
         });

@@ -14,7 +14,7 @@ const DEEPEST: usize = 512;
 pub(super) const MOST_PLACES: usize = 1_000;
 
 /// Places of one tree that are followed.
-const MOST_TREES: u32 = 10_000;
+const MOST_TREES: u32 = 2_000;
 
 /// Where an object lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,12 +3,13 @@
 //! what is not exactly what was written there counts for nothing.
 
 use super::located::{Located, Spot};
-use super::pack::{Kind, ObjectId, Objects};
+use super::pack::{Kind, ObjectId};
 use super::probe::Found;
+use super::stock::Stock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,8 +53,7 @@ impl std::fmt::Debug for Memory {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Head {
     rules: [u8; 32],
-    /// Of all objects that there were: the checksums of packs, and the names of the others.
-    stock: [u8; 32],
+    stock: Stock,
     /// Of the references.
     tips: [u8; 32],
     /// How many objects have nothing in them, and their bytes.
@@ -148,7 +148,7 @@ impl Memory {
     }
 
     /// Keeps what was seen. That it cannot be kept is no reason for a scan to fail.
-    pub(super) fn keep(&self, common: &Path, seen: &Seen<'_>) {
+    pub(super) fn keep(&self, common: &Path, seen: Seen<'_>) {
         let file = self.file(common);
         let kept = match self.bytes(&file, seen) {
             Some(parts) => self.write(&file, &parts),
@@ -161,7 +161,7 @@ impl Memory {
         }
     }
 
-    fn bytes(&self, file: &Path, seen: &Seen<'_>) -> Option<[Vec<u8>; 4]> {
+    fn bytes(&self, file: &Path, seen: Seen<'_>) -> Option<[Vec<u8>; 4]> {
         let found = seen.found;
         if seen.quiet.len() > MOST_OBJECTS || found.loud.len() > MOST_OBJECTS {
             return None;
@@ -250,7 +250,7 @@ pub(super) struct Seen<'a> {
     pub(super) quiet: &'a [(ObjectId, Kind, u64)],
     /// Where it lives; none where a path must not be written down.
     pub(super) located: Option<&'a Located>,
-    pub(super) stock: [u8; 32],
+    pub(super) stock: Stock,
     pub(super) tips: [u8; 32],
 }
 
@@ -266,20 +266,6 @@ fn ids<'n>(names: impl IntoIterator<Item = &'n Name>) -> impl Iterator<Item = Ob
     names.into_iter().filter_map(|name| ObjectId::new(name))
 }
 
-/// Stands for all objects of a repository; none where they cannot be listed.
-pub(super) fn stock_of(objects: &Objects) -> Option<[u8; 32]> {
-    let packs: BTreeSet<&[u8]> = objects.packs().iter().map(super::pack::Pack::checksum).collect();
-    let mut sum = Sha256::new();
-    for pack in packs {
-        sum.update(pack);
-    }
-    sum.update([0; 64]);
-    for id in objects.loose_ids().ok()? {
-        sum.update(id.as_bytes());
-    }
-    Some(sum.finalize().into())
-}
-
 /// Stands for where references lead.
 pub(super) fn tips_of(tips: &BTreeMap<String, ObjectId>) -> [u8; 32] {
     let mut sum = Sha256::new();
@@ -292,9 +278,9 @@ pub(super) fn tips_of(tips: &BTreeMap<String, ObjectId>) -> [u8; 32] {
 }
 
 impl Recalled {
-    /// True when nothing came and nothing went.
-    pub(super) fn is_all_of(&self, stock: &[u8; 32]) -> bool {
-        self.head.stock == *stock
+    /// What there was.
+    pub(super) fn stock(&self) -> &Stock {
+        &self.head.stock
     }
 
     /// What was found, without the names of those with nothing in them.

@@ -1,17 +1,18 @@
 //! How what is remembered of a repository meets what it holds now.
 
 use super::located::Located;
-use super::memory::{Memory, Recalled, Seen, stock_of, tips_of};
+use super::memory::{Memory, Recalled, Seen, tips_of};
 use super::pack::{Kind, Known, ObjectId, Objects};
 use super::probe::Found;
-use std::collections::BTreeMap;
+use super::stock::Stock;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What is remembered, and where.
 pub(super) struct Recollection<'a> {
     memory: &'a Memory,
     common: PathBuf,
-    stock: [u8; 32],
+    stock: Stock,
     recalled: Option<Recalled>,
     width: usize,
     /// Whether nothing came and nothing went.
@@ -20,10 +21,15 @@ pub(super) struct Recollection<'a> {
 
 impl<'a> Recollection<'a> {
     /// None where the objects cannot be listed.
-    pub(super) fn of(memory: &'a Memory, common: &std::path::Path, objects: &Objects) -> Option<Self> {
-        let stock = stock_of(objects)?;
-        let recalled = memory.recall(common);
-        let same = recalled.as_ref().is_some_and(|recalled| recalled.is_all_of(&stock));
+    pub(super) fn of(
+        memory: &'a Memory,
+        common: &std::path::Path,
+        objects: &Objects,
+        boundary: &BTreeSet<ObjectId>,
+    ) -> Option<Self> {
+        let stock = Stock::of(common, objects, boundary)?;
+        let recalled = memory.recall(common).filter(|recalled| recalled.stock().holds(&stock, objects));
+        let same = recalled.as_ref().is_some_and(|recalled| recalled.stock().is(&stock));
         Some(Self { memory, common: common.to_owned(), stock, recalled, width: objects.hash().width(), same })
     }
 
@@ -35,8 +41,9 @@ impl<'a> Recollection<'a> {
     /// What is known of single objects.
     pub(super) fn take_known(&mut self, objects: &Objects) -> Option<Earlier> {
         self.same = false;
-        let recalled = self.recalled.take()?;
-        Some(Earlier::new(recalled.found()?, recalled.quiet(self.width)?, objects))
+        let recalled = self.recalled.as_ref()?;
+        let other = |id: &ObjectId| recalled.stock().is_other(&self.stock, id);
+        Some(Earlier::new(recalled.found()?, recalled.quiet(self.width)?, |id| objects.contains(id) && !other(id)))
     }
 
     /// Where it lives, if the references are where they were too.
@@ -45,7 +52,13 @@ impl<'a> Recollection<'a> {
     }
 
     /// Keeps what was seen now.
-    pub(super) fn keep(self, tips: &BTreeMap<String, ObjectId>, found: &Found, located: Option<&Located>) {
+    pub(super) fn keep(
+        self,
+        objects: &Objects,
+        tips: &BTreeMap<String, ObjectId>,
+        found: &Found,
+        located: Option<&Located>,
+    ) {
         let quiet = match &self.recalled {
             Some(recalled) if self.same => match recalled.quiet(self.width) {
                 Some(quiet) => Some(quiet),
@@ -53,14 +66,9 @@ impl<'a> Recollection<'a> {
             },
             _ => None,
         };
-        let seen = Seen {
-            found,
-            quiet: quiet.as_deref().unwrap_or(&found.quiet),
-            located,
-            stock: self.stock,
-            tips: tips_of(tips),
-        };
-        self.memory.keep(&self.common, &seen);
+        let quiet = quiet.as_deref().unwrap_or(&found.quiet);
+        let stock = self.stock.with_sums(self.recalled.as_ref().map(Recalled::stock), objects);
+        self.memory.keep(&self.common, Seen { found, quiet, located, stock, tips: tips_of(tips) });
     }
 }
 
@@ -74,15 +82,21 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    fn new(mut found: Found, mut quiet: Vec<(ObjectId, Kind, u64)>, objects: &Objects) -> Self {
+    /// Of what is as it was.
+    fn new(mut found: Found, mut quiet: Vec<(ObjectId, Kind, u64)>, same: impl Fn(&ObjectId) -> bool) -> Self {
         let before = (quiet.len(), found.loud.len(), found.large.len());
-        quiet.retain(|(id, ..)| objects.contains(id));
-        found.loud.retain(|id, _| objects.contains(id));
-        found.large.retain(|id, _| objects.contains(id));
-        found.missing.retain(|id| !objects.contains(id));
+        quiet.retain(|(id, ..)| same(id));
+        found.loud.retain(|id, _| same(id));
+        found.large.retain(|id, _| same(id));
+        found.missing.retain(|id| !same(id));
         found.earlier = (0, 0);
         let went = before != (quiet.len(), found.loud.len(), found.large.len());
         Self { found, quiet, went }
+    }
+
+    /// How many objects are known.
+    pub(super) fn count(&self) -> u64 {
+        (self.quiet.len() + self.found.loud.len() + self.found.large.len()) as u64
     }
 
     fn again(&self, id: &ObjectId, kind: Kind) -> bool {

@@ -202,3 +202,103 @@ fn inflate(text: &[u8], length: usize) -> Option<(Vec<u8>, usize)> {
 fn hex(id: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// Tables as another program writes them: a head that stands for a branch, the branch, another one, and its end.
+    const WRITTEN: [&str; 4] = [
+        "52454654010010000000000000000002000000000000000372000038002348454144010f726566732f68656164732f6d61696e00001c00\
+         01524546540100100000000000000000020000000000000003000000000000000000000000000000000000000000000000000000000000\
+         00000000000000000000f778a7fd",
+        "524546540100100000000000000000040000000000000005720000470079726566732f68656164732f6d61696e00111111111111111111\
+         111111111111111111111100001c0001524546540100100000000000000000040000000000000005000000000000000000000000000000\
+         000000000000000000000000000000000000000000000000007fa82010",
+        "5245465401001000000000000000000600000000000000077200004c008019726566732f68656164732f6d61696e2d74776f0022222222\
+         2222222222222222222222222222222200001c000152454654010010000000000000000006000000000000000700000000000000000000\
+         000000000000000000000000000000000000000000000000000000000000b1375f74",
+        "5245465401001000000000000000000c000000000000000d72000038008018726566732f68656164732f6d61696e2d74776f0000001c00\
+         015245465401001000000000000000000c000000000000000d000000000000000000000000000000000000000000000000000000000000\
+         00000000000000000000f337d102",
+    ];
+
+    fn bytes(text: &str) -> Vec<u8> {
+        let digits: String = text.split_whitespace().collect();
+        data_encoding::HEXLOWER.decode(digits.as_bytes()).unwrap()
+    }
+
+    fn tables(files: &[Vec<u8>]) -> Result<Tables> {
+        let home = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..files.len()).map(|number| format!("{number}.ref")).collect();
+        for (name, file) in names.iter().zip(files) {
+            std::fs::write(home.path().join(name), file).unwrap();
+        }
+        std::fs::write(home.path().join("tables.list"), names.join("\n")).unwrap();
+        read(home.path(), 20)
+    }
+
+    #[test]
+    fn what_another_program_wrote_is_read() {
+        let files = WRITTEN.map(bytes);
+        let found = tables(&files[..3]).unwrap();
+        let tips: Vec<_> = found.tips.iter().map(|(name, id)| (name.as_str(), id.as_str())).collect();
+        let (one, two) = ("1".repeat(40), "2".repeat(40));
+        assert_eq!(tips, [("refs/heads/main", one.as_str()), ("refs/heads/main-two", two.as_str())]);
+        let found = tables(&files).unwrap();
+        assert_eq!(found.tips.len(), 1);
+        assert_eq!(found.names.len(), 3, "also of what is gone: {:?}", found.names);
+        assert_eq!(found.remembered.into_iter().collect::<Vec<_>>(), [two]);
+    }
+
+    #[test]
+    fn damage_is_told_and_never_followed() {
+        let whole = bytes(WRITTEN[1]);
+        for length in 0..whole.len() {
+            assert!(tables(&[whole[..length].to_vec()]).is_err(), "{length}");
+        }
+        for at in 0..whole.len() {
+            for bit in [1, 0x80] {
+                let mut damaged = whole.clone();
+                damaged[at] ^= bit;
+                let _any = tables(&[damaged]).is_ok(); // it ends
+            }
+        }
+    }
+
+    #[test]
+    fn logs_are_read_with_their_words() {
+        let mut key = b"refs/heads/gone\0".to_vec();
+        key.extend_from_slice(&(u64::MAX - 7).to_be_bytes());
+        let length = key.len() << 3 | 1;
+        let mut log = vec![0];
+        log.extend_from_slice(&[(((length >> 7) - 1) | 0x80) as u8, (length & 0x7f) as u8]);
+        log.extend_from_slice(&key);
+        log.extend_from_slice(&[0; 20]);
+        log.extend_from_slice(&[0x33; 20]);
+        for word in ["Kim", "kim@example.invalid"] {
+            log.push(word.len() as u8);
+            log.extend_from_slice(word.as_bytes());
+        }
+        log.extend_from_slice(&[5, 0, 60]);
+        log.push(7);
+        log.extend_from_slice(b"the why");
+        log.extend_from_slice(&[0, 0, 4, 0, 1]); // where records start
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(&log).unwrap();
+        let mut file = bytes(WRITTEN[1])[..24].to_vec();
+        let head = file.clone();
+        file.push(b'g');
+        file.extend_from_slice(&(log.len() as u32 + 28).to_be_bytes()[1..]);
+        file.extend_from_slice(&packed.finish().unwrap());
+        let mut foot = head;
+        foot.extend_from_slice(&[0; 40]);
+        let sum = crc32fast::hash(&foot).to_be_bytes();
+        file.extend_from_slice(&foot);
+        file.extend_from_slice(&sum);
+        let found = tables(&[file]).unwrap();
+        assert!(found.names.contains("refs/heads/gone") && found.remembered.contains(&"3".repeat(40)));
+        assert_eq!(found.remarks.into_iter().collect::<Vec<_>>(), ["Kim\nkim@example.invalid\nthe why"]);
+    }
+}

@@ -1,6 +1,5 @@
 //! All commits of a repository, parents before children: first those that its references reach, then the others.
 
-use super::interim;
 use super::pack::{Flow, Item, Kind, Kinds, Known, ObjectId, Objects, Walk};
 use super::parts::Note;
 use std::cmp::Reverse;
@@ -39,7 +38,7 @@ impl Timeline {
         let (known, known_packs) = (|_: &ObjectId| Known::New, |_: &super::pack::Pack| false);
         let limit = u64::MAX;
         let walk = Walk { jobs, kinds: Kinds::of(&[Kind::Commit]), limit, known: &known, known_packs: &known_packs };
-        interim::each(objects, &walk, &|item| {
+        objects.walk(&walk, &|item| {
             if let Item::Object(object) = item
                 && let Ok(mut commits) = commits.lock()
             {

@@ -69,7 +69,7 @@ fn base_offset(pack: &[u8], at: &mut usize, offset: u64) -> Result<u64, Fault> {
     let mut back = u64::from(byte & 0x7f);
     while byte & 0x80 != 0 {
         byte = next()?;
-        back = back + 1;
+        back += 1;
         if back >= 1 << 57 {
             return Err(Fault::Header);
         }

@@ -38,7 +38,7 @@ impl Forest {
     /// Sorts out the entries of a pack.
     pub(super) fn grow(pack: &Pack, kinds: Kinds, reader: &mut Reader<'_>) -> Result<Self, PackFault> {
         let offsets = Offsets::of(pack)?;
-        let (mut bases, mut found) = bases(pack, &offsets, reader);
+        let (mut bases, mut found) = bases(pack, &offsets, kinds, reader);
         settle(&mut bases, &mut found);
         let wanted = |found: Found| match found {
             Found::Is(kind) => kinds.has(kind),
@@ -112,7 +112,7 @@ impl Offsets {
     fn of(pack: &Pack) -> Result<Self, PackFault> {
         let count = pack.count();
         let bits = u32::BITS - count.leading_zeros();
-        if count >= NONE || pack.size().leading_zeros() < bits {
+        if count == NONE || pack.size().leading_zeros() < bits {
             return Err(PackFault::TooLarge);
         }
         let offset = |position| pack.index.offset(position).unwrap_or(u64::MAX).min(pack.size());
@@ -124,6 +124,12 @@ impl Offsets {
     fn position(&self, entry: u32) -> u32 {
         let key = self.keys.get(entry as usize).copied().unwrap_or_default();
         (key & ((1 << self.bits) - 1)) as u32
+    }
+
+    /// True when the bytes of an entry, up to where the next one begins, are those that were indexed.
+    fn unharmed(&self, pack: &Pack, entry: u32) -> bool {
+        let offset = |entry: u32| self.keys.get(entry as usize).map(|key| key >> self.bits);
+        offset(entry).is_some_and(|start| pack.unharmed(self.position(entry), start, offset(entry + 1)))
     }
 
     /// The entry at an offset. Bases mostly lie near to what is made from them, so it is looked for from there.
@@ -147,7 +153,7 @@ impl Offsets {
 }
 
 /// The base of each entry, and what is known of their kinds when each was looked at once.
-fn bases(pack: &Pack, offsets: &Offsets, reader: &mut Reader<'_>) -> (Vec<u32>, Vec<Found>) {
+fn bases(pack: &Pack, offsets: &Offsets, kinds: Kinds, reader: &mut Reader<'_>) -> (Vec<u32>, Vec<Found>) {
     let count = offsets.keys.len();
     let (mut bases, mut found) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (own, key) in (0u32..).zip(&offsets.keys) {
@@ -172,6 +178,11 @@ fn bases(pack: &Pack, offsets: &Offsets, reader: &mut Reader<'_>) -> (Vec<u32>, 
         let kind = match kind {
             Found::Waits => found.get(base as usize).copied().unwrap_or(Found::Waits),
             known => known,
+        };
+        // What is not handed out is not unpacked, and yet a damaged header must not make it so.
+        let kind = match kind {
+            Found::Is(kind) if !kinds.has(kind) && !offsets.unharmed(pack, own) => Found::Broken,
+            kind => kind,
         };
         bases.push(base);
         found.push(kind);

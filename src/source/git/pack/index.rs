@@ -44,7 +44,7 @@ impl Index {
         if !counts().is_sorted() {
             return Err(PackFault::Counts);
         }
-        let count = counts().last().unwrap_or_default();
+        let count = counts().next_back().unwrap_or_default();
         let objects = usize::try_from(count).map_err(|_| PackFault::TooLarge)?;
         let names = fan + FAN_OUT;
         let body = bytes.len().checked_sub(names + 2 * width).ok_or(PackFault::Length)?;

@@ -2,8 +2,10 @@
 //! put together once, from the bases to what is made of them, and every object is handed out together with what is new in
 //! it. Single files and the stores of other repositories are read too.
 //!
-//! Compressed bytes are compared with the checksums that zlib and the index keep of them. Names are not: to hash
-//! everything would take longer than to scan it, and nobody is fooled by a name here.
+//! Compressed bytes are compared with the checksum that the index keeps of them, and what they unpack to with that of
+//! zlib. Names are not compared: to hash everything would take longer than to scan it, and what is scanned is what is
+//! there, whatever its name. Nor is the checksum of a whole pack computed; it is compared with the one in the index, by
+//! which a pack that was cut short or exchanged shows.
 
 mod delta;
 mod entry;
@@ -24,7 +26,7 @@ mod walk;
 pub use error::{Fault, PackError, PackFault};
 pub use id::{HashKind, Kind, Kinds, NotAnId, ObjectId};
 pub use packfile::Pack;
-pub use reader::Reader;
+pub use reader::{Content, Reader};
 pub use stores::{Objects, stores_of_environment};
 
 use std::ops::Range;

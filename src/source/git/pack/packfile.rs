@@ -99,6 +99,14 @@ impl Pack {
         if crc32fast::hash(bytes) == expected { Ok(()) } else { Err(Fault::Checksum) }
     }
 
+    /// The same for an entry that goes up to another one, or to the end.
+    pub(super) fn unharmed(&self, position: u32, start: u64, end: Option<u64>) -> bool {
+        let Some(expected) = self.index.checksum(position) else { return true };
+        let range = usize::try_from(start).ok().zip(usize::try_from(end.unwrap_or(self.end as u64)).ok());
+        let bytes = range.and_then(|(start, end)| self.entries().get(start..end));
+        bytes.is_some_and(|bytes| crc32fast::hash(bytes) == expected)
+    }
+
     fn entries(&self) -> &[u8] {
         self.bytes.get(..self.end).unwrap_or_default()
     }

@@ -276,7 +276,8 @@ fn several_packs_and_single_files_hand_each_object_out_once() {
     sample.inside(&["repack", "-dq"]);
     // A pack that holds much of what the others do.
     let names = sample.inside(&["rev-list", "--objects", "main-0", "main-1000~40"]);
-    let names: String = String::from_utf8(names).unwrap().lines().map(|line| format!("{}\n", &line[..40])).collect();
+    let names: String =
+        String::from_utf8(names).unwrap().lines().map(|line| format!("{}\n", line.get(..40).unwrap())).collect();
     run(&sample.common(), &["pack-objects", "-q", "objects/pack/pack"], names.as_bytes());
     sample.import(5_000, 8);
     assert!(sample.objects().packs().len() >= 3);

@@ -79,8 +79,8 @@ proptest! {
         prop_assert!(fresh.windows(2).all(|pair| pair[0].end < pair[1].start), "{:?}", fresh);
         let is_fresh = |at: usize| fresh.iter().any(|range| range.contains(&at));
         let is_seam = |at: usize| fresh.iter().any(|range| range.start <= at && at <= range.end);
-        for at in 0..out.len() {
-            prop_assert_eq!(is_fresh(at), origin[at].is_none());
+        for (at, origin) in origin.iter().enumerate() {
+            prop_assert_eq!(is_fresh(at), origin.is_none());
         }
         for at in 1..out.len() {
             if !is_seam(at) {
