@@ -216,6 +216,15 @@ fn forms() -> Vec<Form> {
     add("percent twice", "k=", &each(t, |b| format!("%25{b:02x}")), "&x=1", &[Percent, Percent]);
     add("percent before", "q=a%3D", &t, "%26x", &[Percent]);
     add("unicode escapes", "k = \"", &each(t, |b| format!("\\u{b:04x}")), "\"", &[Escapes]);
+    add("an accent before", "k = \"caf\\u00e9", &t, "\"", &[Escapes]);
+    add("registry", "\"k\"=hex:", &each(t, |b| format!("{b:02x},")).trim_end_matches(','), "\r\n", &[Hex]);
+    add(
+        "registry, wide",
+        "\"k\"=hex(1):",
+        &each(t, |b| format!("{b:02x},00,")).trim_end_matches(','),
+        "\r\n",
+        &[Hex, Utf16],
+    );
     add("braced escapes", "k = \"", &each(t, |b| format!("\\u{{{b:x}}}")), "\"", &[Escapes]);
     add("one escape", "k = \"", &t.replacen('_', "\\u005f", 1), "\"", &[Escapes]);
     add("hex escapes", "k = \"", &each(t, |b| format!("\\x{b:02X}")), "\"", &[Escapes]);
