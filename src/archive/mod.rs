@@ -23,7 +23,7 @@ mod tar;
 mod zip;
 
 pub use format::{Closed, Format};
-pub use image::{open_folder, open_tar};
+pub use image::open_folder;
 
 use outlet::{Halt, Outlet};
 use region::{Feed, Region};

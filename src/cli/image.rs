@@ -15,6 +15,7 @@ pub(super) enum Found {
     /// It lies here.
     Saved(PathBuf),
     /// It came from a registry.
+    #[cfg_attr(not(feature = "rotate"), expect(dead_code, reason = "nothing is fetched without the mending wing"))]
     Fetched(Arc<dyn Source>),
 }
 

@@ -2,9 +2,13 @@
 //! report, and never the same times.
 
 use super::progress::per_second;
+use crate::model::KindId;
 use crate::report::{counted, size};
 use crate::scan::Outcome;
 use std::io::Write as _;
+
+/// Kinds that are named.
+const MOST: usize = 8;
 
 /// Times of a run, in milliseconds since the program began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +51,9 @@ fn text(outcome: &Outcome, kinds: usize, jobs: usize, times: Times, process: &Pr
     if members.items > 0 {
         lines.push(format!("opened: {}, {}", counted(members.items, "member"), size(members.bytes)));
     }
+    if let Some(line) = patterns(&outcome.effort, searched) {
+        lines.push(line);
+    }
     if let Some(cpu) = process.cpu {
         lines.push(format!("CPU: {}, {}/s", millis(cpu), size(per_second(searched, cpu))));
     }
@@ -55,6 +62,15 @@ fn text(outcome: &Outcome, kinds: usize, jobs: usize, times: Times, process: &Pr
         lines.push(format!("memory: {} at most{own}", size(peak)));
     }
     lines.iter().map(|line| format!("stanch: {line}\n")).collect()
+}
+
+/// Which patterns were given the most to search.
+fn patterns(effort: &[(KindId, u64)], read: u64) -> Option<String> {
+    let all: u64 = effort.iter().map(|(_, bytes)| bytes).sum();
+    let share = (u128::from(all) * 1_000).checked_div(u128::from(read))?;
+    let most: Vec<_> = effort.iter().take(MOST).map(|(kind, bytes)| format!("{kind} {}", size(*bytes))).collect();
+    let most = if most.is_empty() { String::new() } else { format!("; most by {}", most.join(", ")) };
+    Some(format!("patterns: of {} kinds, {} ({}.{}%){most}", effort.len(), size(all), share / 10, share % 10))
 }
 
 fn millis(count: u64) -> String {
@@ -116,6 +132,7 @@ mod tests {
         let mut outcome = Outcome::default();
         outcome.coverage.scanned = Amount { items: 2, bytes: 3_000_000 };
         outcome.coverage.members = Amount { items: 1, bytes: 1_000_000 };
+        outcome.effort = vec![(KindId::new("b.two"), 30_000), (KindId::new("a.one"), 10_000)];
         let times = Times { prepared: 20, scanned: 1_520, written: 1_530 };
         let process = Process { cpu: Some(2_000), peak: Some(50_000_000), own: Some(9_000_000) };
         let said = text(&outcome, 120, 2, times, &process);
@@ -125,6 +142,7 @@ mod tests {
              stanch: read: 2 items, 3.0 MB, 2.0 MB/s\n\
              stanch: kinds: 120; threads: 2\n\
              stanch: opened: 1 member, 1.0 MB\n\
+             stanch: patterns: of 2 kinds, 40 kB (1.0%); most by b.two 30 kB, a.one 10 kB\n\
              stanch: CPU: 2.00 s, 2.0 MB/s\n\
              stanch: memory: 50 MB at most (9.0 MB of it our own at the end)\n"
         );

@@ -6,8 +6,8 @@ use super::sink::Sink;
 use crate::model::Encoding;
 use std::ops::Range;
 
-/// Every so many bytes it is looked whether such a list lies there; a token takes more than twice as much.
-const STEP: usize = 24;
+/// Every so many bytes it is looked whether such a list lies there: the shortest takes so many and a glance.
+const STEP: usize = 32;
 
 /// Bytes in a row that must look like a list.
 const GLANCE: usize = 12;
@@ -24,6 +24,8 @@ const HEX: u8 = 1;
 const DECIMAL: u8 = 2;
 /// Between values.
 const BETWEEN: u8 = 4;
+/// In calls that make characters of numbers.
+const CALLS: u8 = 8;
 
 /// In which lists a byte may stand.
 const SORTS: [u8; 256] = {
@@ -31,9 +33,11 @@ const SORTS: [u8; 256] = {
     let mut byte = 0;
     while byte < 256 {
         let sort = match byte as u8 {
-            b'0'..=b'9' => HEX | DECIMAL,
+            b'0'..=b'9' => HEX | DECIMAL | CALLS,
+            b'c' | b'C' => HEX | CALLS,
             b'a'..=b'f' | b'A'..=b'F' | b'x' | b'X' => HEX,
-            b' ' | b',' | b'\n' | b'\r' | b'\t' => HEX | DECIMAL | BETWEEN,
+            b'h' | b'H' | b'r' | b'R' | b'w' | b'W' | b'$' | b'(' | b')' | b'.' | b'+' | b'&' | b'|' | b'_' => CALLS,
+            b' ' | b',' | b'\n' | b'\r' | b'\t' => HEX | DECIMAL | BETWEEN | CALLS,
             b':' | b'-' => HEX | BETWEEN,
             _ => 0,
         };
@@ -51,27 +55,43 @@ fn sort(byte: u8) -> u8 {
 }
 
 pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
+    let bytes = text.get(..window.end).unwrap_or_default();
     let (mut at, mut done) = (window.start, window.start);
-    while let Some(glance) = text.get(at..at + GLANCE).filter(|_| at + GLANCE <= window.end) {
-        let common = glance.iter().try_fold(HEX | DECIMAL, |common, byte| match common & sort(*byte) {
-            0 => None,
-            common => Some(common),
-        });
-        let broken = glance.iter().any(|byte| sort(*byte) & BETWEEN != 0)
-            && glance.iter().any(|byte| sort(*byte) & BETWEEN == 0);
-        if common.is_none() || !broken {
+    while let Some(glance) = bytes.get(at..).and_then(|rest| rest.first_chunk::<GLANCE>()) {
+        let sort = listed(glance);
+        if sort == 0 {
             at += STEP;
             continue;
         }
         if sink.is_spent() {
             return;
         }
-        let start = list_start(text, at, done);
-        let end = [16, 10].into_iter().filter_map(|base| list(text, start, window.end, base, sink)).max();
+        let end = if sort == CALLS {
+            called(text, at, window.end, done, sink)
+        } else {
+            let start = list_start(text, at, done);
+            [16, 10].into_iter().filter_map(|base| list(text, start, window.end, base, sink)).max()
+        };
+        // What was looked at in vain is not looked at again.
         done = end.unwrap_or(at + GLANCE);
         at = done.max(at + STEP);
     }
-    calls(text, window, sink);
+}
+
+/// In what sort of list all of these bytes could be; zero for nearly all that are in none.
+fn listed(glance: &[u8; GLANCE]) -> u8 {
+    // A few at once, because which byte tells cannot be foretold.
+    let [a, _, _, b, _, _, c, _, _, d, _, _] = *glance;
+    if sort(a) & sort(b) & sort(c) & sort(d) == 0 {
+        return 0;
+    }
+    let common = glance.iter().fold(HEX | DECIMAL | CALLS, |common, byte| common & sort(*byte));
+    let between = glance.iter().filter(|byte| sort(**byte) & BETWEEN != 0).count();
+    if common & (HEX | DECIMAL) != 0 && (1..GLANCE).contains(&between) {
+        return common & (HEX | DECIMAL);
+    }
+    let digits = glance.iter().any(u8::is_ascii_digit);
+    if common & CALLS != 0 && digits && glance.contains(&b'(') { CALLS } else { 0 }
 }
 
 /// The first byte of the list that `at` lies in.
@@ -126,26 +146,20 @@ fn number(text: &[u8], base: u32) -> Option<(u8, usize)> {
     (ends(length) && length > 1).then_some((value, length))
 }
 
-/// `chr(65)` and its like, one after the other.
-fn calls(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
-    let bytes = text.get(..window.end).unwrap_or_default();
-    let mut at = window.start;
-    // In ordinary text this finds nothing, at the speed of a memory scan.
-    let finder = memchr::memmem::Finder::new(b"hr(");
-    while let Some(found) = finder.find(bytes.get(at..).unwrap_or_default()) {
-        let start = (at + found).saturating_sub(1);
-        let (values, end) = called(bytes, start);
-        at = end.max(start + 4);
-        if values.len() >= LEAST
-            && look::is_text(&values)
-            && let Some(view) = sink.stretch(Encoding::Hex, false)
-        {
-            view.decoded(&values, start..end);
-        }
+/// `chr(65)` and its like, one after the other, around `at`; returns where they end.
+fn called(text: &[u8], at: usize, limit: usize, from: usize, sink: &mut Sink<'_>) -> Option<usize> {
+    let before = text.get(at.saturating_sub(LONGEST).max(from)..at)?;
+    let start = at - before.iter().rev().take_while(|byte| sort(**byte) & CALLS != 0).count();
+    let rest = text.get(start..limit)?;
+    let first = rest.iter().take(GLANCE * 4).position(|byte| matches!(byte, b'c' | b'C')).map(|found| start + found)?;
+    let (values, end) = calls(text.get(..limit)?, first);
+    if values.len() >= LEAST && look::is_text(&values) {
+        sink.stretch(Encoding::Hex, false)?.decoded(&values, first..end);
     }
+    Some(end.max(at))
 }
 
-fn called(text: &[u8], start: usize) -> (Vec<u8>, usize) {
+fn calls(text: &[u8], start: usize) -> (Vec<u8>, usize) {
     let (mut values, mut end) = (Vec::new(), start);
     let mut at = start;
     while values.len() < LONGEST {

@@ -1,6 +1,6 @@
 //! Base 32 of RFC 4648, in capitals or small letters.
 
-use super::look::{self, Look};
+use super::look;
 use super::sink::Sink;
 use crate::model::Encoding;
 use std::ops::Range;
@@ -30,9 +30,10 @@ fn group(eight: &[u8]) -> Option<[u8; 5]> {
 /// Decodes what begins at the start of a run, if that is base 32 of text; returns where it ends.
 pub(super) fn stretch(text: &[u8], run: Range<usize>, sink: &mut Sink<'_>) -> Option<usize> {
     let bytes = text.get(run.clone())?;
-    let head: Vec<u8> = [group(bytes.get(..8)?)?, group(bytes.get(8..16)?)?].concat();
-    if look::look(&head) != Some(Look::Text) {
-        return None;
+    for eight in [0..8, 8..16] {
+        if !group(bytes.get(eight)?)?.iter().all(|byte| look::is_plain(*byte)) {
+            return None;
+        }
     }
     let length = bytes.iter().position(|byte| digit(*byte).is_none()).unwrap_or(bytes.len());
     let end = run.start + length;

@@ -39,7 +39,7 @@ const HEAD: usize = 16;
 const VALUE: usize = 1_024;
 
 /// Bytes of the line that are kept before and after a value.
-const BEFORE: usize = 96;
+const BEFORE: usize = 64;
 const AFTER: usize = 16;
 
 /// What is compressed without a name of its own is looked for in so many digits at least.
@@ -81,15 +81,14 @@ fn glance(bytes: &[u8]) -> Option<Look> {
     if !look::may_be(first) {
         return None;
     }
-    let mut head = Vec::with_capacity(HEAD);
-    head.extend_from_slice(&first);
-    for four in groups {
-        match group(four) {
-            Some(three) => head.extend_from_slice(&three),
-            None => break,
-        }
+    let mut head = [0; HEAD / 4 * 3];
+    let mut length = 0;
+    for (into, three) in head.chunks_exact_mut(3).zip(std::iter::once(Some(first)).chain(groups.map(group))) {
+        let Some(three) = three else { break };
+        into.copy_from_slice(&three);
+        length += 3;
     }
-    look::look(&head)
+    look::look(head.get(..length)?)
 }
 
 fn group(four: &[u8]) -> Option<[u8; 3]> {
@@ -101,20 +100,18 @@ fn group(four: &[u8]) -> Option<[u8; 3]> {
 
 /// What is compressed without a name of its own can be told by expanding its start alone.
 fn deflated(bytes: &[u8], sink: &mut Sink<'_>) -> bool {
-    if bytes.len() < DEFLATED
-        || !group(bytes.get(..4).unwrap_or_default()).is_some_and(|[a, ..]| inflate::may_be_raw(a))
-    {
+    let start = bytes.get(..DEFLATED).unwrap_or_default().chunks_exact(4).take(4).filter_map(group);
+    let mut head = [0; 12];
+    for (into, three) in head.chunks_exact_mut(3).zip(start) {
+        into.copy_from_slice(&three);
+    }
+    if !inflate::may_be_raw(&head) || !sink.try_packed() {
         return false;
     }
-    let digits: Vec<u8> = bytes.iter().take(4_096).copied().take_while(|byte| digit(*byte).is_some()).collect();
-    if digits.len() < DEFLATED || !sink.try_packed() {
-        return false;
-    }
-    let mut decoded = Vec::with_capacity(digits.len());
-    for four in digits.chunks_exact(4) {
-        decoded.extend(group(four).into_iter().flatten());
-    }
-    inflate::is_raw(&decoded)
+    let digits = bytes.iter().take(4_096).take_while(|byte| digit(**byte).is_some()).count();
+    let groups = bytes.get(..digits).unwrap_or_default().chunks_exact(4);
+    let decoded: Vec<u8> = groups.filter_map(group).flatten().collect();
+    digits >= DEFLATED && inflate::is_raw(&decoded)
 }
 
 /// The lines of a wrapped stretch: of one length, but for the last, and with the same around them.

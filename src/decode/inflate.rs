@@ -20,7 +20,7 @@ pub(super) fn expanded(packed: &[u8], budget: &mut Budget) -> Option<(Encoding, 
             let decoder = ruzstd::decoding::StreamingDecoder::new(packed).ok()?;
             (Encoding::Zstd, Box::new(decoder))
         }
-        [first, ..] if may_be_raw(*first) && is_raw(packed) => {
+        _ if may_be_raw(packed) && is_raw(packed) => {
             (Encoding::Zlib, Box::new(flate2::read::DeflateDecoder::new(packed)))
         }
         _ => return None,
@@ -35,9 +35,24 @@ pub(super) fn expanded(packed: &[u8], budget: &mut Budget) -> Option<(Encoding, 
     (!bytes.is_empty()).then_some((encoding, bytes))
 }
 
-/// True for a first byte that a deflated stream without a header may have.
-pub(super) fn may_be_raw(first: u8) -> bool {
-    matches!(first & 7, 2..=5)
+/// True for a start that a deflated stream without a header may have: it describes a code that is complete, or its first
+/// signs are text. Nearly nothing else passes.
+pub(super) fn may_be_raw(start: &[u8]) -> bool {
+    let Some(eleven) = start.get(..11) else { return false };
+    let bits = eleven.iter().rev().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+    match (bits >> 1) & 3 {
+        1 => (0..4).all(|sign| {
+            // Codes are written from their highest bit on.
+            let code = ((bits >> (3 + 8 * sign)) as u8).reverse_bits();
+            code.checked_sub(0x30).is_some_and(|literal| literal < 0x90 && look::is_plain(literal))
+        }),
+        2 => {
+            let (literals, distances, lengths) = ((bits >> 3) & 31, (bits >> 8) & 31, (bits >> 13) & 15);
+            let used = (0..lengths + 4).map(|at| (bits >> (17 + 3 * at)) & 7).filter(|length| *length > 0);
+            literals < 30 && distances < 30 && used.map(|length| 128_u32 >> length).sum::<u32>() == 128
+        }
+        _ => false,
+    }
 }
 
 /// True where a start expands to text. A stream that ends early gives what came before.

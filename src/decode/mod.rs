@@ -42,7 +42,16 @@ pub const DEPTH: usize = 12;
 /// Decodes what is encoded in a text, one level deep, and hands over the pieces. Where `fresh` is given, only what
 /// touches these stretches is looked at.
 pub fn pieces(text: &[u8], fresh: Option<&[Range<usize>]>, budget: &mut Budget, visit: &mut Visit<'_>) {
-    let mut sink = Sink::new(budget, visit);
+    find(text, fresh, Sink::new(budget, visit, None));
+}
+
+/// The same for a piece: only what decoding changed in it is looked at.
+pub fn deeper(piece: &Piece<'_>, budget: &mut Budget, visit: &mut Visit<'_>) {
+    let changed = Some(piece.changed());
+    find(piece.bytes(), changed, Sink::new(budget, visit, changed));
+}
+
+fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
     let whole = 0..text.len();
     let windows = match fresh {
         _ if text.len() < stretches::LEAST => Vec::new(),

@@ -100,11 +100,21 @@ pub(super) struct Sink<'s> {
     budget: &'s mut Budget,
     visit: &'s mut Visit<'s>,
     views: Vec<(Encoding, bool, View)>,
+    /// What the step before this one changed, where there was one. The rest was looked at by then.
+    changed: Option<&'s [Range<usize>]>,
 }
 
 impl<'s> Sink<'s> {
-    pub(super) fn new(budget: &'s mut Budget, visit: &'s mut Visit<'s>) -> Self {
-        Self { budget, visit, views: Vec::new() }
+    pub(super) fn new(budget: &'s mut Budget, visit: &'s mut Visit<'s>, changed: Option<&'s [Range<usize>]>) -> Self {
+        Self { budget, visit, views: Vec::new(), changed }
+    }
+
+    /// False for a stretch that was looked at in the step before.
+    pub(super) fn is_new(&self, stretch: &Range<usize>) -> bool {
+        self.changed.is_none_or(|changed| {
+            let next = changed.partition_point(|range| range.end < stretch.start);
+            changed.get(next).is_some_and(|range| range.start <= stretch.end)
+        })
     }
 
     /// Begins a stretch in the view of an encoding.

@@ -15,7 +15,7 @@ pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
     let mut mailed = from;
     runs::find(text.get(window.clone()).unwrap_or_default(), LEAST, &mut |run| {
         let run = run.start + from..run.end + from;
-        if sink.is_spent() {
+        if sink.is_spent() || !sink.is_new(&run) {
             return;
         }
         if let Some(end) = mail::stretch(text, &run, &window, mailed, sink) {
@@ -41,6 +41,9 @@ fn encoded(text: &[u8], run: Range<usize>, end: usize, sink: &mut Sink<'_>) -> u
         match found {
             Some(end) if end > at => at = end,
             _ => at += 1,
+        }
+        if at >= run.end {
+            return at;
         }
         // Next to a byte that is no letter and no digit, another one may begin.
         let rest = text.get(at.saturating_sub(1)..run.end).unwrap_or_default();

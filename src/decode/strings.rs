@@ -69,7 +69,7 @@ pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
             }
             (_, [_, _, ampersand]) => (&AMPERSAND, ampersand),
         };
-        if lead < *done || sink.is_spent() {
+        if lead < *done || sink.is_spent() || !sink.is_new(&(lead.saturating_sub(ENOUGH)..lead + ENOUGH)) {
             continue;
         }
         if worth(bytes, lead, family, *done) {

@@ -18,7 +18,7 @@ fn unfold(text: &[u8], fresh: Option<&[Range<usize>]>, budget: &mut Budget) -> (
             let mut next = |inner: &Piece<'_>, budget: &mut Budget| follow(&bytes, inner, depth + 1, budget, all);
             let expands = piece.is_one() && expand(&bytes, budget, &mut next);
             if !expands {
-                pieces(&bytes, Some(piece.changed()), budget, &mut next);
+                deeper(piece, budget, &mut next);
             }
         }
         all.1.push(bytes);
@@ -110,7 +110,7 @@ fn seen(text: &[u8], budget: &mut Budget) -> (Vec<Encoding>, u64) {
         if depth < DEPTH {
             let mut next = |inner: &Piece<'_>, budget: &mut Budget| follow(inner, depth + 1, budget, seen);
             let _expands = expand(piece.bytes(), budget, &mut next);
-            pieces(piece.bytes(), Some(piece.changed()), budget, &mut next);
+            deeper(piece, budget, &mut next);
         }
     }
     let mut seen = (Vec::new(), 0);
@@ -139,6 +139,18 @@ fn what_lies_deep_in_itself_costs_little() {
     let (encodings, written) = seen(&text, &mut Budget::of(text.len()));
     assert_eq!(encodings.len(), DEPTH);
     assert!(written <= 4 * text.len() as u64, "{written} of {}", text.len());
+}
+
+#[test]
+fn nothing_is_decoded_twice() {
+    let line = "what is written here is of no use to anyone\n";
+    let text = data_encoding::BASE64_MIME.encode(line.repeat(2_000).as_bytes());
+    let value = data_encoding::BASE64.encode(data_encoding::HEXLOWER.encode(b"0123 words").as_bytes());
+    let short = format!("{value} ").repeat(3_000);
+    for (text, most) in [(text, 1), (short, 24)] {
+        let (_, written) = seen(text.as_bytes(), &mut Budget::of(text.len()));
+        assert!(written <= most * text.len() as u64, "{written} of {}", text.len());
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::model::Span;
 use crate::rules::facts::ByteSet;
+use crate::runs::{DEPTH, Packed};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -12,6 +13,8 @@ const FILTER_BITS: u32 = 16;
 const HEAD_BITS: u32 = 12;
 /// Bytes that are looked at in one step.
 const STEP: usize = 8;
+/// So few literals are found with vectors.
+const FEW: usize = 64;
 /// Marks the end of a list of literals.
 const NONE: u16 = u16::MAX;
 /// More literals than this cannot be told apart.
@@ -24,6 +27,8 @@ pub(super) struct Anchors {
     owners: Vec<usize>,
     filter: Box<[u64; 1 << (FILTER_BITS - 6)]>,
     heads: Box<[u16; 1 << HEAD_BITS]>,
+    /// Finds the parts with vectors, where there are few.
+    packed: Option<Packed>,
     /// How far into its literal a part starts, at most.
     deepest: usize,
     longest: usize,
@@ -54,17 +59,22 @@ impl Anchors {
             owners: Vec::new(),
             filter: Box::new([0; 1 << (FILTER_BITS - 6)]),
             heads: Box::new([NONE; 1 << HEAD_BITS]),
+            packed: None,
             deepest: 0,
             longest: 0,
         };
+        let few = texts.len() <= FEW;
+        let mut heads = Vec::new();
         for (text, (kinds, after)) in texts {
-            anchors.add(text.into_boxed_slice(), kinds, after);
+            let part = rarest_part(&text, if few { DEPTH } else { DEPTH + 1 });
+            heads.extend(text.get(part..).and_then(|rest| rest.first_chunk::<DEPTH>()).copied());
+            anchors.add(text.into_boxed_slice(), part, kinds, after);
         }
+        anchors.packed = few.then(|| Packed::new(heads));
         anchors
     }
 
-    fn add(&mut self, text: Box<[u8]>, kinds: Vec<usize>, after: ByteSet) {
-        let part = rarest_part(&text);
+    fn add(&mut self, text: Box<[u8]>, part: usize, kinds: Vec<usize>, after: ByteSet) {
         let index = u16::try_from(self.literals.len()).unwrap_or(NONE);
         let letter = |at: usize| text.get(part + at).copied().unwrap_or(0);
         let head = u32::from_le_bytes([letter(0), letter(1), letter(2), 0]);
@@ -103,6 +113,9 @@ impl Anchors {
         }
         let end = region.end.saturating_add(self.deepest).min(bytes.len().saturating_sub(2));
         let mut at = region.start;
+        if let Some(packed) = &self.packed {
+            at = packed.find(bytes, at..end, &mut |place| self.compare(bytes, place, &region, found));
+        }
         while at < end {
             let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ STEP + 3 }>()) else { break };
             let mut through = self.through(window);
@@ -177,11 +190,13 @@ fn head_of(head: u32) -> usize {
     ((fold(head) & 0xff_ffff).wrapping_mul(0x9e37_79b1) >> (32 - HEAD_BITS)) as usize
 }
 
-/// Where the part of a literal starts that text holds most seldom.
-fn rarest_part(text: &[u8]) -> usize {
+/// Where the part of a literal of this length starts that text holds most seldom.
+fn rarest_part(text: &[u8], length: usize) -> usize {
+    // Lines are drawn with one character again and again.
+    let line = |part: &[u8]| part.iter().all(|byte| part.first() == Some(byte));
     let cost = |part: &[u8]| part.iter().map(|byte| commonness(*byte)).sum::<u32>();
-    let parts = text.windows(4).enumerate();
-    parts.min_by_key(|(_, part)| cost(part)).map_or(0, |(at, _)| at)
+    let parts = text.windows(length).enumerate();
+    parts.min_by_key(|(_, part)| (line(part), cost(part))).map_or(0, |(at, _)| at)
 }
 
 /// How common a byte is in source code and prose, roughly.

@@ -17,6 +17,8 @@ pub struct Scratch {
     pub(super) rich: Recent,
     pub(super) plain: Recent,
     searched: u64,
+    /// What each kind's pattern was given in all scans so far.
+    spent: Vec<u64>,
 }
 
 impl Scratch {
@@ -30,6 +32,12 @@ impl Scratch {
     #[must_use]
     pub fn searched(&self) -> u64 {
         self.searched
+    }
+
+    /// How many bytes each kind's pattern was given in all scans so far, in the order of the catalogue.
+    #[must_use]
+    pub fn spent(&self) -> &[u64] {
+        &self.spent
     }
 
     /// Makes room for this many kinds and forgets the last scan, at the cost of what that one touched.
@@ -48,8 +56,13 @@ impl Scratch {
 
     /// Adds up what all kinds searched.
     pub(super) fn finish(&mut self) {
-        let of_kind = |kind: &usize| self.windows.get(*kind).map_or(0, |windows| windows.progress.searched);
-        self.searched = self.touched.iter().map(of_kind).sum();
+        self.spent.resize(self.windows.len(), 0);
+        for kind in &self.touched {
+            if let (Some(windows), Some(spent)) = (self.windows.get(*kind), self.spent.get_mut(*kind)) {
+                self.searched += windows.progress.searched;
+                *spent += windows.progress.searched;
+            }
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 use super::scratch::Candidate;
 use super::*;
+use crate::rules::facts::sample::sample;
 use crate::rules::{Progress, check_file};
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng};
 use std::path::Path;
 
 /// Kinds of every shape: a checked structure, a word near a value, a companion that is the secret, a long block, and a
@@ -274,5 +276,103 @@ fn embedded_rules_agree_with_whole_searches() {
         // With the quotes and commas between parts taken out, the samples are whole.
         let joined: Vec<u8> = text.split(|byte| b"', []".contains(byte)).flatten().copied().collect();
         assert_eq!(scan(&engine, &joined), scan_whole(&engine, &joined), "{}", path.display());
+    }
+}
+
+/// The hits of a scan of all that touch one of the regions.
+fn touching(hits: Vec<Seen>, regions: &[Range<usize>]) -> Vec<Seen> {
+    let touches = |(_, span, whole, companions): &Seen| {
+        let companions = companions.iter().map(|(_, span)| *span);
+        [*span, *whole]
+            .into_iter()
+            .chain(companions)
+            .any(|span| regions.iter().any(|region| region.start <= span.end && span.start <= region.end))
+    };
+    hits.into_iter().filter(touches).collect()
+}
+
+fn scan_in(engine: &Engine, bytes: &[u8], regions: &[Range<usize>]) -> Vec<Seen> {
+    let mut hits = Vec::new();
+    engine.scan_in(bytes, regions, &mut Scratch::new(), &mut |hit| hits.push(seen(hit)));
+    hits
+}
+
+/// Regions in order that do not meet; some are empty, which is where something was cut out.
+fn regions(marks: &[prop::sample::Index], length: usize) -> Vec<Range<usize>> {
+    let mut marks: Vec<usize> = marks.iter().map(|mark| mark.index(length + 1)).collect();
+    marks.sort_unstable();
+    marks.chunks_exact(2).map(|pair| pair[0]..pair[1].min(pair[0] + 40)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_touches_a_region_is_found_by_looking_around_it(
+        pieces in proptest::collection::vec(piece(), 0..30),
+        marks in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let bytes = pieces.concat();
+        let engine = engine();
+        let regions = regions(&marks, bytes.len());
+        prop_assert_eq!(scan_in(&engine, &bytes, &regions), touching(scan(&engine, &bytes), &regions));
+    }
+}
+
+/// Texts that hold tokens of embedded kinds, made from their patterns, with random neighbours.
+fn planted(seed: [u8; 32]) -> Vec<u8> {
+    let mut random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let mut choose = |most: usize| usize::try_from(random.next_u64() % (most as u64 + 1)).expect("it fits");
+    let kinds = crate::rules::builtin();
+    let noise = b"abcXYZ019 _-=./+~:;\"'\n\t{}()<>@\\\x00\xff$,";
+    let mut text = Vec::new();
+    for _ in 0..=choose(6) {
+        (0..choose(60)).for_each(|_| text.push(noise[choose(noise.len() - 1)]));
+        let kind = &kinds.kinds()[choose(kinds.kinds().len() - 1)];
+        let token = sample(kind.detect.pattern(), &mut choose);
+        let neighbour = [b" ".as_slice(), b"\n", b"\"", b"x", b"=", b"-", b""][choose(6)];
+        text.extend([neighbour, &token, neighbour].concat());
+        if choose(3) == 0 {
+            let others = kinds.kinds()[choose(kinds.kinds().len() - 1)].detect.literals();
+            text.extend_from_slice(others[choose(others.len() - 1)].as_bytes());
+        }
+    }
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn tokens_of_embedded_kinds_are_found_as_by_whole_searches(
+        seed in any::<[u8; 32]>(),
+        marks in proptest::collection::vec(any::<prop::sample::Index>(), 2..6),
+    ) {
+        let text = planted(seed);
+        let engine = Engine::new(crate::rules::builtin()).expect("an engine");
+        let all = scan(&engine, &text);
+        prop_assert_eq!(&all, &scan_whole(&engine, &text));
+        let regions = regions(&marks, text.len());
+        prop_assert_eq!(scan_in(&engine, &text, &regions), touching(all, &regions));
+    }
+}
+
+/// What is found is handed over before the end, and nothing is found twice or lost where that happens.
+#[test]
+fn long_texts_are_handed_over_as_the_pass_goes_on() {
+    let engine = engine();
+    let line =
+        format!("{TOKEN} acmekey {} PAIR{} {}\n", concat!("q8xk2p", "zl0vr7"), "AB12CD34", "0123456789abcdef01234567");
+    for (text, hits) in [(line.repeat(4000), 12_000), (line.replace(['\n', ' '], ".").repeat(4000), 4_000)] {
+        let mut seen = 0;
+        let mut last = 0;
+        let mut scratch = Scratch::new();
+        engine.scan(text.as_bytes(), &mut scratch, &mut |hit| {
+            assert!(last <= hit.span.start, "hits come in order");
+            (seen, last) = (seen + 1, hit.span.end);
+        });
+        assert_eq!(seen, scan_whole(&engine, text.as_bytes()).len());
+        assert!(seen >= hits, "{seen} hits");
+        assert!(scratch.candidates.capacity() < seen, "not all of them were kept");
     }
 }

@@ -51,12 +51,14 @@ pub struct Match {
 }
 
 /// What one search of a kind hands to the next in the same bytes, which lie further on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Progress {
     /// How many bytes were given to patterns.
     pub searched: u64,
     /// Where the last companion that was taken as a secret ends.
     taken: usize,
+    /// For each companion, bytes in which there is none.
+    barren: Vec<Range<usize>>,
 }
 
 impl Detect {
@@ -181,14 +183,16 @@ impl Detect {
         let mut companions: Vec<(String, Span)> =
             groups.into_iter().filter(|(name, _)| *name != SECRET).map(|(name, at)| (name.to_owned(), at)).collect();
         let named = secret;
-        for companion in &self.companions {
+        progress.barren.resize(self.companions.len(), 0..0);
+        for (index, companion) in self.companions.iter().enumerate() {
             let is_secret = companion.name == SECRET;
             let fits = |at: Span| {
                 let apart = at.end <= named.start || at.start >= named.end;
                 apart && (!is_secret || (self.plausible(bytes(haystack, at)) && self.fits(bytes(haystack, at))))
             };
             let after = if is_secret { progress.taken } else { 0 };
-            match companion.nearest(haystack, whole, after, &fits, &mut progress.searched) {
+            let Some(barren) = progress.barren.get_mut(index) else { continue };
+            match companion.nearest(haystack, whole, after, &fits, barren, &mut progress.searched) {
                 Some(at) if is_secret => secret = at,
                 Some(at) => companions.push((companion.name.to_string(), at)),
                 None if companion.required => return None,
@@ -219,23 +223,34 @@ impl Detect {
 
 impl Companion {
     /// The fitting value that is nearest to the match; the earlier one if two are equally near. Values that end at or
-    /// before `after` belong to an earlier match and are taken only where there is no other.
+    /// before `after` belong to an earlier match and are taken only where there is no other. Bytes that are known to
+    /// be barren are not searched again.
     fn nearest(
         &self,
         haystack: &[u8],
         whole: Span,
         after: usize,
         fits: &dyn Fn(Span) -> bool,
+        barren: &mut Range<usize>,
         searched: &mut u64,
     ) -> Option<Span> {
         let pattern = self.pattern.compiled()?;
-        let range = whole.start.saturating_sub(self.within)..whole.end.saturating_add(self.within).min(haystack.len());
+        let mut range =
+            whole.start.saturating_sub(self.within)..whole.end.saturating_add(self.within).min(haystack.len());
+        let known = barren.start <= range.start && range.start <= barren.end;
+        let start = range.start;
+        if known {
+            range.start = start.max(barren.end.saturating_sub(pattern.longest().saturating_sub(1))).min(range.end);
+        }
+        let mut next = pattern.find(haystack, range.clone());
         *searched += count(range.len());
-        let mut at = range.start;
+        if next.is_none() {
+            *barren = if known { barren.start..range.end.max(barren.end) } else { start..range.end };
+        }
         let mut best: Option<((bool, usize), Span)> = None;
-        while at < range.end {
-            let Some(found) = pattern.find(haystack, at..range.end) else { break };
-            at = found.end.max(found.start + 1);
+        while let Some(found) = next {
+            let at = found.end.max(found.start + 1);
+            next = (at < range.end).then(|| pattern.find(haystack, at..range.end)).flatten();
             let groups = pattern.groups(haystack, found);
             let value = groups.iter().find(|(name, _)| *name == VALUE).map_or(found, |(_, span)| *span);
             if !fits(value) {

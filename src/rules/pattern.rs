@@ -35,10 +35,11 @@ impl Pattern {
     }
 }
 
-/// A compiled pattern and the names of its groups.
+/// A compiled pattern, its longest match and the names of its groups.
 #[derive(Debug)]
 pub(super) struct Compiled {
     regex: Regex,
+    longest: usize,
     groups: Vec<(String, usize)>,
 }
 
@@ -48,7 +49,13 @@ impl Compiled {
         let regex = Regex::builder().configure(config).build_from_hir(hir).map_err(|error| error.to_string())?;
         let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
         let groups = names.filter_map(|(index, name)| Some((name?.to_owned(), index))).collect();
-        Ok(Self { regex, groups })
+        let longest = hir.properties().maximum_len().unwrap_or(usize::MAX);
+        Ok(Self { regex, longest, groups })
+    }
+
+    /// The length in bytes of the longest text it matches.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
     }
 
     /// The first match that lies in `range`; what is around `range` is seen by look-around.

@@ -1,5 +1,6 @@
 //! Where text looks like tokens: runs of the bytes that tokens are written with.
 
+mod packed;
 mod scalar;
 mod sweep;
 #[cfg(target_arch = "x86_64")]
@@ -7,6 +8,8 @@ mod x86;
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
+
+pub use packed::{DEPTH, Packed};
 
 use std::ops::Range;
 

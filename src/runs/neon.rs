@@ -1,11 +1,13 @@
 //! The pass with the vectors of AArch64, which every such processor has: 16 bytes at once.
 
 use super::Run;
+use super::packed::DEPTH;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use std::arch::aarch64::{
     uint8x16_t, vandq_u8, vcleq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vpaddq_u8, vqtbl1q_u8, vreinterpretq_u64_u8,
     vshrq_n_u8, vsubq_u8, vtstq_u8,
 };
+use std::ops::Range;
 
 /// A bit for each of eight bytes.
 static WEIGHTS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
@@ -36,6 +38,52 @@ fn with_neon(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
         },
         found,
     )
+}
+
+/// Hands over the places whose three bytes are of one group; see `Packed`. Bytes beyond ASCII are of none.
+#[expect(unsafe_code, reason = "vector instructions are features of a processor")]
+pub(super) fn places(
+    low: &[[u8; 16]; DEPTH],
+    high: &[[u8; 16]; DEPTH],
+    bytes: &[u8],
+    region: Range<usize>,
+    found: &mut impl FnMut(usize),
+) -> usize {
+    // SAFETY: every AArch64 processor has NEON, which is all that the callee asks for.
+    unsafe { places_with_neon(low, high, bytes, region, found) }
+}
+
+#[target_feature(enable = "neon")]
+fn places_with_neon(
+    low: &[[u8; 16]; DEPTH],
+    high: &[[u8; 16]; DEPTH],
+    bytes: &[u8],
+    region: Range<usize>,
+    found: &mut impl FnMut(usize),
+) -> usize {
+    let mut at = region.start;
+    while at + BLOCK <= region.end && bytes.len() - at >= BLOCK + DEPTH - 1 {
+        let mut through = [vdupq_n_u8(u8::MAX); 4];
+        for (depth, (low, high)) in low.iter().zip(high).enumerate() {
+            let (low, high) = (load(low), load(high));
+            let (quarters, _) = bytes.get(at + depth..).unwrap_or_default().as_chunks::<16>();
+            for (through, quarter) in through.iter_mut().zip(quarters) {
+                let bytes = load(quarter);
+                let groups = vandq_u8(
+                    vqtbl1q_u8(low, vandq_u8(bytes, vdupq_n_u8(0x8f))),
+                    vqtbl1q_u8(high, vshrq_n_u8::<4>(bytes)),
+                );
+                *through = vandq_u8(*through, groups);
+            }
+        }
+        let mut through = mask(through.map(|groups| vtstq_u8(groups, groups)));
+        while through != 0 {
+            found(at + through.trailing_zeros() as usize);
+            through &= through - 1;
+        }
+        at += BLOCK;
+    }
+    at
 }
 
 /// One bit for each of 64 bytes that are all ones or all zeros.

@@ -1,5 +1,6 @@
 //! The pass with the vectors of x86-64: 32 bytes at once with AVX2, 16 with SSSE3.
 
+use super::packed::DEPTH;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use super::{Run, scalar};
 use std::arch::x86_64::{
@@ -8,6 +9,7 @@ use std::arch::x86_64::{
     _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8,
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_sub_epi8,
 };
+use std::ops::Range;
 
 pub(super) fn has_avx2() -> bool {
     is_x86_feature_detected!("avx2")
@@ -37,8 +39,7 @@ pub(super) fn find_with_ssse3(search: Search<'_>, found: &mut impl FnMut(Run)) -
 
 #[target_feature(enable = "avx2")]
 fn avx2(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
-    let low = _mm256_broadcastsi128_si256(load_16(&LOW));
-    let high = _mm256_broadcastsi128_si256(load_16(&HIGH));
+    let (low, high) = (broadcast(&LOW), broadcast(&HIGH));
     search.sweep(
         |block| {
             let (halves, _) = block.as_chunks::<32>();
@@ -95,6 +96,64 @@ fn load_16(bytes: &[u8; 16]) -> __m128i {
 fn load_32(bytes: &[u8; 32]) -> __m256i {
     // SAFETY: the pointer is to 32 readable bytes, and any alignment will do.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// Hands over the places whose three bytes are of one group; see `Packed`. Bytes beyond ASCII are of none.
+#[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
+pub(super) fn places_with_avx2(
+    low: &[[u8; 16]; DEPTH],
+    high: &[[u8; 16]; DEPTH],
+    bytes: &[u8],
+    region: Range<usize>,
+    found: &mut impl FnMut(usize),
+) -> usize {
+    if !has_avx2() {
+        return region.start;
+    }
+    // SAFETY: the processor has AVX2, which is all that the callee asks for; the lines above saw to that.
+    unsafe { places(low, high, bytes, region, found) }
+}
+
+#[target_feature(enable = "avx2")]
+fn places(
+    low: &[[u8; 16]; DEPTH],
+    high: &[[u8; 16]; DEPTH],
+    bytes: &[u8],
+    region: Range<usize>,
+    found: &mut impl FnMut(usize),
+) -> usize {
+    let [low_0, low_1, low_2] = low.each_ref().map(|table| broadcast(table));
+    let [high_0, high_1, high_2] = high.each_ref().map(|table| broadcast(table));
+    let groups = |low, high, bytes| {
+        let half_byte = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(15));
+        _mm256_and_si256(_mm256_shuffle_epi8(low, bytes), _mm256_shuffle_epi8(high, half_byte))
+    };
+    let mut at = region.start;
+    while at + 32 <= region.end
+        && let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ 32 + DEPTH - 1 }>())
+    {
+        let mut of = _mm256_set1_epi8(-1);
+        if let (Some(first), Some(second), Some(third)) =
+            (window.first_chunk(), window.get(1..33).and_then(<[u8]>::first_chunk), window.last_chunk())
+        {
+            of = _mm256_and_si256(groups(low_0, high_0, load_32(first)), groups(low_1, high_1, load_32(second)));
+            of = _mm256_and_si256(of, groups(low_2, high_2, load_32(third)));
+        }
+        let none = _mm256_cmpeq_epi8(of, _mm256_setzero_si256());
+        let mut through = !_mm256_movemask_epi8(none).cast_unsigned();
+        while through != 0 {
+            found(at + through.trailing_zeros() as usize);
+            through &= through - 1;
+        }
+        at += 32;
+    }
+    at
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn broadcast(table: &[u8; 16]) -> __m256i {
+    _mm256_broadcastsi128_si256(load_16(table))
 }
 
 const _: () = assert!(BLOCK == 64, "a block is two vectors of AVX2 and four of SSSE3");

@@ -85,6 +85,7 @@ impl Scanner {
             expanding: budget(size),
             depth: 0,
             unnamed: 0,
+            guessed: false,
             seen: Seen { bytes: size, ..Seen::default() },
         }
     }
@@ -205,10 +206,16 @@ impl Unfolding<'_> {
         let how: Vec<&str> = encodings.iter().rev().map(|encoding| encoding.words()).collect();
         let name = format!("{} in line {line}", how.join(" in "));
         let place = Place::Member { of: Box::new(of.clone()), name };
+        let before = std::mem::replace(&mut self.guessed, true);
         self.thing(&place, "", bytes);
+        self.guessed = before;
     }
 
     fn unread(&mut self, place: &Place, error: &ArchiveError) {
+        // Nobody said that it is one: bytes that only begin like an archive are none.
+        if self.guessed && matches!(error, ArchiveError::Damaged { .. } | ArchiveError::Unsupported { .. }) {
+            return;
+        }
         let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
         self.gap(format!("cannot read {place}: {error}{cause}"), remedy(error));
     }

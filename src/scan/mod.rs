@@ -22,7 +22,7 @@ pub use stop::{Cut, Stop};
 pub use tally::Pardon;
 
 use crate::engine::{Engine, Scratch};
-use crate::model::{Finding, Fingerprint, FingerprintKey, LineColumn, Place, Sighting};
+use crate::model::{Finding, Fingerprint, FingerprintKey, KindId, LineColumn, Place, Sighting};
 use crate::source::{Blob, Missed, Source, SourceError};
 use crate::suppress::Suppressions;
 use coverage::Unread;
@@ -77,6 +77,8 @@ pub struct Outcome {
     pub pardons: Listed<Pardon>,
     /// Why the run ended early, if it did; the coverage has a gap for it.
     pub cut: Option<Cut>,
+    /// How many bytes the patterns of each kind were given, the most first. No report says it.
+    pub effort: Vec<(KindId, u64)>,
 }
 
 impl Scanner {
@@ -135,7 +137,7 @@ impl Scanner {
 
     fn walk(&self, source: &dyn Source, stop: &Stop, tally: &Mutex<Tally>) -> Result<(), SourceError> {
         let scratches: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
-        source.walk(&|item| {
+        let walked = source.walk(&|item| {
             let mut scratch = scratches.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
             let cut = stop.asked();
             let met = match item {
@@ -158,13 +160,28 @@ impl Scanner {
                     ControlFlow::Break(())
                 }
             }
-        })
+        });
+        if let (Ok(scratches), Ok(mut tally)) = (scratches.into_inner(), tally.lock()) {
+            tally.effort = self.effort(&scratches);
+        }
+        walked
+    }
+
+    /// What the patterns were given on all threads.
+    fn effort(&self, scratches: &[Scratch]) -> Vec<(KindId, u64)> {
+        let spent = |kind| scratches.iter().filter_map(|scratch| scratch.spent().get(kind)).sum();
+        let kinds = self.engine.catalogue().kinds().iter().enumerate();
+        let mut effort: Vec<(KindId, u64)> = kinds.map(|(index, kind)| (kind.id.clone(), spent(index))).collect();
+        effort.retain(|(_, bytes)| *bytes > 0);
+        effort.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
+        effort
     }
 
     /// Scans a blob, and says so to its source when there is anything in it.
     fn look(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Met {
         let seen = self.scan(blob, stop, scratch);
-        if let Some(loud) = blob.loud.filter(|_| seen.is_loud()) {
+        // What was not looked through to its end counts for nothing.
+        if let Some(loud) = blob.loud.filter(|_| seen.is_loud() || stop.asked().is_some()) {
             loud.store(true, Ordering::Relaxed);
         }
         match (blob.is_probe(), blob.again) {

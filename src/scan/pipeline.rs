@@ -12,7 +12,6 @@ use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 /// Hits of one blob that are reported one by one; what is beyond is masked and counted.
 pub(super) const HITS_PER_BLOB: usize = 10_000;
@@ -101,8 +100,8 @@ impl Scanner {
     /// Looks through a blob and everything in it.
     pub(super) fn scan(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
-        let name_is_plain = blob.is_probe(); // the word that stands for it
-        let place = match (!name_is_plain).then(|| self.masked(name, scratch)).flatten() {
+        let is_word = blob.is_probe(); // which stands for a path
+        let place = match (!is_word).then(|| self.masked(name, scratch)).flatten() {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
@@ -114,9 +113,6 @@ impl Scanner {
             seen.excused.extend(named.excused);
             seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
             seen.loud = true;
-        }
-        if let Some(loud) = blob.loud.filter(|_| seen.loud) {
-            loud.store(true, Ordering::Relaxed);
         }
         seen
     }
@@ -136,25 +132,25 @@ impl Scanner {
 
     /// Every secret that the engine finds.
     pub(super) fn collect(&self, text: &[u8], scratch: &mut Scratch) -> Collected {
-        let mut all = Collected::default();
-        self.engine.scan(text, scratch, &mut |hit| self.add(text, &hit, &mut all));
-        all
+        self.collect_in(text, None, scratch)
     }
 
-    /// Every secret that touches one of the stretches.
-    pub(super) fn collect_in(&self, text: &[u8], stretches: &[Range<usize>], scratch: &mut Scratch) -> Collected {
+    /// Every secret that touches the stretches, if there are any given.
+    pub(super) fn collect_in(&self, text: &[u8], fresh: Option<&[Range<usize>]>, scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
-        self.engine.scan_in(text, stretches, scratch, &mut |hit| self.add(text, &hit, &mut all));
-        all
-    }
-
-    fn add(&self, text: &[u8], hit: &Hit<'_>, all: &mut Collected) {
-        let Some(hit) = self.take(text, hit, &mut all.stretches) else { return };
-        if all.taken.len() < HITS_PER_BLOB {
-            all.taken.push(hit);
-        } else {
-            all.beyond += 1;
+        let mut found = |hit: Hit<'_>| {
+            let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
+            if all.taken.len() < HITS_PER_BLOB {
+                all.taken.push(hit);
+            } else {
+                all.beyond += 1;
+            }
+        };
+        match fresh {
+            None => self.engine.scan(text, scratch, &mut found),
+            Some(fresh) => self.engine.scan_in(text, fresh, scratch, &mut found),
         }
+        all
     }
 
     /// Judges what was collected, and says what is not excused.

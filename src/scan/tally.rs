@@ -92,6 +92,8 @@ pub(super) struct Tally {
     probed_bytes: u64,
     /// Why the walk was ended before its end.
     pub(super) cut: Option<Cut>,
+    /// What the patterns of each kind were given.
+    pub(super) effort: Vec<(KindId, u64)>,
 }
 
 impl Tally {
@@ -189,7 +191,8 @@ impl Tally {
             key(a).cmp(&key(b)).then_with(|| place(a).cmp(&place(b)))
         });
         let (coverage, excused, pardons) = (self.coverage, self.excused, self.pardons);
-        let mut outcome = Outcome { coverage, excused, pardons, cut: self.cut, ..Outcome::default() };
+        let mut outcome =
+            Outcome { coverage, excused, pardons, cut: self.cut, effort: self.effort, ..Outcome::default() };
         for Entry { mut leak, mut spots, .. } in entries {
             let print = leak.sighting.fingerprint.clone();
             spots.remove(&(leak.sighting.place.clone(), leak.sighting.at));

@@ -28,6 +28,8 @@ pub(super) struct Unfolding<'s> {
     pub(super) depth: usize,
     /// Parts that could not be read beyond those that are named.
     pub(super) unnamed: u64,
+    /// Whether what is looked through was taken for a file by its first bytes alone, in the midst of a text.
+    pub(super) guessed: bool,
     pub(super) seen: Seen,
 }
 
@@ -88,10 +90,7 @@ impl Unfolding<'_> {
         before: &[Encoding],
         decodes: bool,
     ) {
-        let all = match fresh {
-            Some(fresh) => self.scanner.collect_in(text, fresh, self.scratch),
-            None => self.scanner.collect(text, self.scratch),
-        };
+        let all = self.scanner.collect_in(text, fresh, self.scratch);
         let mut gathered = Gathered { before, all, decoded: Vec::new(), files: Vec::new(), too_deep: false };
         gathered.all.taken.iter_mut().for_each(|taken| taken.decoded = before.to_vec());
         if decodes {
@@ -150,7 +149,7 @@ impl Unfolding<'_> {
         let packed = piece.is_one()
             && decode::expand(piece.bytes(), budget, &mut |piece, budget| visit(gathered, piece, budget));
         if !packed {
-            decode::pieces(piece.bytes(), Some(piece.changed()), budget, &mut |piece, budget| {
+            decode::deeper(piece, budget, &mut |piece, budget| {
                 visit(gathered, piece, budget);
             });
             self.search(layer, gathered);

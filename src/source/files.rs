@@ -156,10 +156,13 @@ impl Files {
 impl Files {
     /// A directory that is one thing.
     fn image(&self, parts: &Parts<'_>, path: &Path, visit: &Visit<'_>) -> ControlFlow<()> {
-        let place = place_of(path);
-        let from_top = parts.path_from_top(path).filter(|from_top| from_top != place.path());
+        // Without the slash that a directory has which was named.
+        let place = place_of(path.components().as_path());
+        let from_top = parts.path_from_top(path).map(|from_top| from_top.trim_end_matches('/').to_owned());
+        let from_top = from_top.filter(|from_top| from_top != place.path());
         if self.limits.exclusions.cover(from_top.as_deref().unwrap_or(place.path())) {
-            return visit(Err(Missed::Skipped { place, reason: SkipReason::Excluded, bytes: 0 }));
+            let bytes = super::image::size_of(path);
+            return visit(Err(Missed::Skipped { place, reason: SkipReason::Excluded, bytes }));
         }
         visit(Ok(Blob { folder: Some(path), ..Blob::new(place, &[]).below(from_top) }))
     }

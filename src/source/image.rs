@@ -27,6 +27,22 @@ fn begins_with_mark(path: &Path) -> bool {
     File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == MARK
 }
 
+/// The bytes of all files in a directory.
+pub(super) fn size_of(directory: &Path) -> u64 {
+    let mut all = 0_u64;
+    let mut waiting = vec![directory.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => waiting.push(entry.path()),
+                Ok(kind) if kind.is_file() => all = all.saturating_add(entry.metadata().map_or(0, |about| about.len())),
+                Ok(_) | Err(_) => {} // what cannot be asked for its size cannot be read either, and that is said
+            }
+        }
+    }
+    all
+}
+
 /// An image that came from a registry, as a file without a name.
 #[derive(Debug)]
 pub struct Image {

@@ -54,6 +54,9 @@ impl<'a> Blob<'a> {
     /// How many bytes it has.
     #[must_use]
     pub fn size(&self) -> u64 {
+        if let Some(folder) = self.folder {
+            return image::size_of(folder);
+        }
         let whole = self.file.and_then(|file| file.metadata().ok()).map(|metadata| metadata.len());
         whole.unwrap_or_default().max(self.bytes.len() as u64)
     }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 /// How many links lead on to another link.
 const LONGEST_CHAIN: usize = 8;
 
-/// Directories within directories.
-const DEEPEST: usize = 64;
+/// Parts of an image.
+const MOST_MEMBERS: usize = 1_000_000;
 
 /// An image that can be looked into.
 #[derive(Debug)]
@@ -112,18 +112,25 @@ impl<'a> Holder<'a> {
                 Kind::Directory | Kind::Other => continue,
             };
             members.insert(entry.name, member);
+            if members.len() > MOST_MEMBERS {
+                return None; // no image has so many parts; as any tar it is read from front to back
+            }
         };
         Some((Self::Tar { whole, members }, error))
     }
 
-    /// What a directory holds that is an image: an OCI layout, or the parts that `skopeo` puts side by side.
-    ///
-    /// # Errors
-    /// When it cannot be listed.
-    pub(super) fn of_folder(path: &Path) -> io::Result<Self> {
-        let mut members = BTreeSet::new();
-        list(path, "", DEEPEST, &mut members)?;
-        Ok(Self::Folder { path: path.to_owned(), members })
+    /// What a directory holds that is an image: an OCI layout, or the parts that `skopeo` puts side by side. Of the
+    /// directories below it that cannot be listed, it is said why.
+    pub(super) fn of_folder(path: &Path) -> (Self, Vec<(String, io::Error)>) {
+        let (mut members, mut unread) = (BTreeSet::new(), Vec::new());
+        let mut waiting = vec![(path.to_owned(), String::new())];
+        while let Some((directory, before)) = waiting.pop() {
+            if let Err(error) = list(&directory, &before, &mut members, &mut waiting) {
+                unread.push((before.trim_end_matches('/').to_owned(), error));
+            }
+        }
+        unread.sort_by(|one, other| one.0.cmp(&other.0));
+        (Self::Folder { path: path.to_owned(), members }, unread)
     }
 
     /// The names of all parts that have bytes of their own.
@@ -178,16 +185,20 @@ impl<'a> Holder<'a> {
     }
 }
 
-/// The plain files of a directory and of those below it; links are not followed.
-fn list(path: &Path, before: &str, deeper: usize, members: &mut BTreeSet<String>) -> io::Result<()> {
-    for entry in std::fs::read_dir(path)? {
+/// The plain files of a directory, and the directories in it; links are not followed.
+fn list(
+    directory: &Path,
+    before: &str,
+    members: &mut BTreeSet<String>,
+    waiting: &mut Vec<(PathBuf, String)>,
+) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         let (kind, name) = (entry.file_type()?, format!("{before}{}", entry.file_name().to_string_lossy()));
         if kind.is_file() {
             members.insert(name);
         } else if kind.is_dir() {
-            let deeper = deeper.checked_sub(1).ok_or_else(|| io::Error::other("its directories lie too deep"))?;
-            list(&entry.path(), &format!("{name}/"), deeper, members)?;
+            waiting.push((entry.path(), format!("{name}/")));
         }
     }
     Ok(())

@@ -26,7 +26,11 @@ const LONGEST_DOCUMENT: u64 = 16 << 20;
 
 /// Hands over everything in an image that is a tar; none for any other tar. An error is of what follows; what came before
 /// was handed over.
-pub fn open_tar(input: &Input<'_>, budget: &mut Budget, visit: &mut Visit<'_>) -> Option<Result<(), ArchiveError>> {
+pub(super) fn open_tar(
+    input: &Input<'_>,
+    budget: &mut Budget,
+    visit: &mut Visit<'_>,
+) -> Option<Result<(), ArchiveError>> {
     let (holder, cut) = Holder::of_tar(input)?;
     if !plan::is_image(&holder) {
         return None;
@@ -43,8 +47,15 @@ pub fn open_tar(input: &Input<'_>, budget: &mut Budget, visit: &mut Visit<'_>) -
 /// # Errors
 /// When what follows cannot be read; what came before was handed over.
 pub fn open_folder(path: &Path, budget: &mut Budget, visit: &mut Visit<'_>) -> Result<(), ArchiveError> {
-    let holder = Holder::of_folder(path).map_err(|source| ArchiveError::Damaged { source })?;
-    Walk::of(&holder, budget, visit).all()
+    let (holder, unread) = Holder::of_folder(path);
+    let mut walk = Walk::of(&holder, budget, visit);
+    for (name, source) in unread {
+        let label = names::shown(name.as_bytes());
+        if walk.missed(&label, ArchiveError::from_io(source)).is_err() {
+            return Ok(());
+        }
+    }
+    walk.all()
 }
 
 /// Why a step ended before its end.

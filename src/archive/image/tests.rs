@@ -33,7 +33,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 fn short(bytes: &[u8]) -> String {
-    format!("sha256:{}\u{2026}", &sha256(bytes)[..12])
+    format!("sha256:{}\u{2026}", sha256(bytes).get(..12).unwrap())
 }
 
 fn budget() -> Budget {

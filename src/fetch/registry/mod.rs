@@ -186,7 +186,7 @@ impl RegistryError {
             Self::TooLarge { .. } => "raise the limit with --image-size, or choose one --platform",
             Self::Keep { .. } => "TMPDIR names another directory; it needs room for the image as it is compressed",
             Self::Egress(_) | Self::Slow { .. } | Self::Answer { .. } | Self::Later { .. } => {
-                "nothing to scan came: run it again later"
+                "run it again later; where it stays so, the registry's keeper can tell why"
             }
         })
     }

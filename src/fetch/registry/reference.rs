@@ -90,7 +90,9 @@ impl FromStr for Reference {
     type Err = RegistryError;
 
     fn from_str(text: &str) -> Result<Self, RegistryError> {
-        let wrong = |why| RegistryError::Reference { text: text.to_owned(), why };
+        // What stands before an '@' may be a password that somebody put there.
+        let shown = text.rsplit_once('@').map_or(text, |(_, after)| if is_digest(after) { text } else { after });
+        let wrong = |why| RegistryError::Reference { text: shown.to_owned(), why };
         let rest = text.strip_prefix("docker://").unwrap_or(text);
         let (rest, digest) = match rest.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest.to_owned())),
@@ -215,6 +217,8 @@ mod tests {
         ] {
             assert!(wrong.parse::<Reference>().is_err(), "{wrong}");
         }
+        let said = "docker://user:pass-word@r.x/a".parse::<Reference>().unwrap_err().to_string();
+        assert!(!said.contains("pass-word"), "{said}");
         assert!("127.0.0.1:5000/a".parse::<Reference>().unwrap().is_loopback());
         assert!("[::1]:5000/a".parse::<Reference>().unwrap().is_loopback());
         assert!(!"localhost.example:5000/a".parse::<Reference>().unwrap().is_loopback());

@@ -1,6 +1,7 @@
 //! Objects in files of their own.
 
 use super::inflate::Inflater;
+use super::map::open_file;
 use super::{Fault, HashKind, Kind, ObjectId};
 use std::fs::File;
 use std::io::{self, Read};
@@ -63,7 +64,7 @@ impl From<Fault> for LooseError {
 impl Loose {
     /// Reads the header.
     pub(super) fn open(path: &Path, inflater: &mut Inflater) -> Result<Self, LooseError> {
-        let mut file = File::open(path).map_err(LooseError::File)?;
+        let mut file = open_file(path).map_err(LooseError::File)?;
         let mut packed = vec![0; 4 * HEADER];
         let came = fill(&mut file, &mut packed).map_err(LooseError::File)?;
         packed.truncate(came);

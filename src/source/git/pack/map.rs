@@ -17,15 +17,20 @@ pub(super) enum Mapped {
 impl Mapped {
     /// Maps a pack or an index.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::from(io::ErrorKind::InvalidInput));
-        }
+        let file = open_file(path)?;
         if file.metadata()?.len() == 0 {
             return Ok(Self::Held(Vec::new())); // nothing cannot be mapped
         }
         map(&file).map(Self::File)
     }
+}
+
+/// Opens what is a file; to open a pipe would be to wait for whoever writes into it.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+    }
+    File::open(path)
 }
 
 #[expect(unsafe_code, reason = "packs are mapped: to read them into memory would take as much of it as they are large")]

@@ -1,15 +1,23 @@
 //! Object stores: that of a repository, and those it borrows from.
 
+use super::map::open_file;
 use super::packfile::Pack;
 use super::reader::Reader;
 use super::{HashKind, ObjectId, PackError, loose};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How deep git follows stores that name stores.
 const DEEPEST: usize = 5;
+/// Bytes of a list of stores that are read at most.
+const LONGEST_LIST: u64 = 1 << 20;
+/// How often a directory is looked at in which something is amiss or moves, and how long to wait before: git puts a pack
+/// there before its index, and takes them away one after the other.
+const LOOKS: u32 = 4;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(30);
 
 /// All objects of a repository.
 #[derive(Debug)]
@@ -47,7 +55,17 @@ impl Objects {
         found.follow(own, 0, &mut seen);
         more.iter().for_each(|store| found.follow(store.clone(), 0, &mut seen));
         for store in found.stores.clone() {
-            found.open_packs(&store.join("pack"));
+            let directory = store.join("pack");
+            let (mut packs, mut troubles, mut moving) = open_packs(&directory, hash);
+            for _ in 1..LOOKS {
+                if troubles.is_empty() && !moving {
+                    break;
+                }
+                std::thread::sleep(BETWEEN_LOOKS);
+                (packs, troubles, moving) = open_packs(&directory, hash);
+            }
+            found.packs.append(&mut packs);
+            found.troubles.append(&mut troubles);
         }
         Ok(found)
     }
@@ -128,7 +146,7 @@ impl Objects {
         }
         let list = store.join("info").join("alternates");
         self.stores.push(store.clone());
-        let text = match std::fs::read(&list) {
+        let text = match read_list(&list) {
             Ok(text) => text,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return,
             Err(source) => return self.troubles.push(PackError::Read { path: list, source }),
@@ -149,33 +167,51 @@ impl Objects {
             }
         }
     }
+}
 
-    fn open_packs(&mut self, directory: &Path) {
-        let names = match listed(directory) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(source) => return self.troubles.push(PackError::Read { path: directory.to_owned(), source }),
-        };
-        for path in &names {
-            let extension = path.extension().and_then(OsStr::to_str);
-            let beside = |extension| names.contains(&path.with_extension(extension));
-            // Other names are those of files that git is still writing.
-            let named = path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("pack-"));
-            match extension {
-                Some("pack") if beside("idx") => match Pack::open(path.clone(), self.hash) {
-                    Ok(pack) => self.packs.push(pack),
-                    Err(trouble) => self.troubles.push(trouble),
-                },
-                Some("pack") if named => self.troubles.push(PackError::NoIndex { path: path.clone() }),
-                Some("idx") if !beside("pack") => self.troubles.push(PackError::NoPack { path: path.clone() }),
-                _ => {}
-            }
+/// The packs of a directory, what is amiss there, and whether packs came or went meanwhile.
+fn open_packs(directory: &Path, hash: HashKind) -> (Vec<Pack>, Vec<PackError>, bool) {
+    let (mut packs, mut troubles) = (Vec::new(), Vec::new());
+    let names = match listed(directory) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (packs, troubles, false),
+        Err(source) => {
+            return (packs, vec![PackError::Read { path: directory.to_owned(), source }], false);
+        }
+    };
+    for path in &names {
+        let extension = path.extension().and_then(OsStr::to_str);
+        let beside = |extension| names.contains(&path.with_extension(extension));
+        // Other names are those of files that git is still writing.
+        let named = path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("pack-"));
+        match extension {
+            Some("pack") if beside("idx") => match Pack::open(path.clone(), hash) {
+                Ok(pack) => packs.push(pack),
+                Err(trouble) => troubles.push(trouble),
+            },
+            Some("pack") if named => troubles.push(PackError::NoIndex { path: path.clone() }),
+            Some("idx") if !beside("pack") => troubles.push(PackError::NoPack { path: path.clone() }),
+            _ => {}
         }
     }
+    // A list that was read while one pack took the place of another may hold neither.
+    let moving = listed(directory).is_ok_and(|now| now != names);
+    (packs, troubles, moving)
+}
+
+fn read_list(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    open_file(path)?.take(LONGEST_LIST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LONGEST_LIST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long for a list of object stores"));
+    }
+    Ok(text)
 }
 
 fn listed(directory: &Path) -> io::Result<BTreeSet<PathBuf>> {
-    std::fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    let paths = std::fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path()));
+    let ours = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "pack" || extension == "idx");
+    paths.filter(|path| path.as_ref().map_or(true, ours)).collect()
 }
 
 /// A list with colons between its paths, of which some may stand in quotation marks.

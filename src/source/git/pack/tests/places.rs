@@ -107,3 +107,43 @@ fn what_git_never_finished_and_what_is_alone_is_told_apart() {
     assert_eq!(troubles.len(), 2);
     assert!(Objects::open(Path::new("/nowhere"), HashKind::Sha1, &[]).is_err());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let sample = Sample::grown(HashKind::Sha1, 20);
+    let objects = sample.common().join("objects");
+    let single = loose::path_of(&objects, &ObjectId::new(&[0xab; 20]).unwrap());
+    std::fs::create_dir_all(single.parent().unwrap()).unwrap();
+    std::fs::create_dir_all(objects.join("info")).unwrap();
+    let pack = objects.join("pack/pack-00.pack");
+    for pipe in [&single, &objects.join("info/alternates"), &pack, &pack.with_extension("idx")] {
+        assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    }
+    let mut opened = sample.objects();
+    assert_eq!(opened.take_troubles().len(), 2, "the list and the pack");
+    let (found, unread) = walked(&opened, &ALL, quiet);
+    assert!(unread.len() == 1 && !found.is_empty(), "{unread:?}");
+}
+
+#[test]
+fn walks_hand_out_the_same_while_git_repacks() {
+    let sample = Sample::grown(HashKind::Sha1, 40);
+    let expected = sample.listed();
+    let objects = sample.objects();
+    sample.inside(&["repack", "-adfq", "--depth=1"]);
+    assert!(walked(&objects, &ALL, quiet).0 == expected, "what is mapped stays");
+    std::thread::scope(|scope| {
+        let repacking = scope.spawn(|| {
+            (1..9).for_each(|depth| {
+                sample.inside(&["repack", "-adfq", &format!("--depth={depth}")]);
+            })
+        });
+        while !repacking.is_finished() {
+            let mut objects = sample.objects();
+            let missed = !objects.take_troubles().is_empty();
+            let (found, unread) = walked(&objects, &ALL, quiet);
+            assert!(missed || !unread.is_empty() || found == expected, "what is missing is said");
+        }
+    });
+}
