@@ -180,7 +180,8 @@ impl Scanner {
     /// Scans a blob, and says so to its source when there is anything in it.
     fn look(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Met {
         let seen = self.scan(blob, stop, scratch);
-        if let Some(loud) = blob.loud.filter(|_| seen.is_loud()) {
+        // What was not looked through to its end counts for nothing.
+        if let Some(loud) = blob.loud.filter(|_| seen.is_loud() || stop.asked().is_some()) {
             loud.store(true, Ordering::Relaxed);
         }
         match (blob.is_probe(), blob.again) {

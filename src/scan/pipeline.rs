@@ -100,8 +100,8 @@ impl Scanner {
     /// Looks through a blob and everything in it.
     pub(super) fn scan(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
-        let name_is_plain = blob.is_probe(); // the word that stands for it
-        let place = match (!name_is_plain).then(|| self.masked(name, scratch)).flatten() {
+        let is_word = blob.is_probe(); // which stands for a path
+        let place = match (!is_word).then(|| self.masked(name, scratch)).flatten() {
             None => blob.place.clone(),
             Some(masked) => blob.place.clone().with_path(masked),
         };
@@ -138,21 +138,19 @@ impl Scanner {
     /// Every secret that touches the stretches, if there are any given.
     pub(super) fn collect_in(&self, text: &[u8], fresh: Option<&[Range<usize>]>, scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
-        let mut found = |hit: Hit<'_>| self.add(text, &hit, &mut all);
+        let mut found = |hit: Hit<'_>| {
+            let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
+            if all.taken.len() < HITS_PER_BLOB {
+                all.taken.push(hit);
+            } else {
+                all.beyond += 1;
+            }
+        };
         match fresh {
             None => self.engine.scan(text, scratch, &mut found),
             Some(fresh) => self.engine.scan_in(text, fresh, scratch, &mut found),
         }
         all
-    }
-
-    fn add(&self, text: &[u8], hit: &Hit<'_>, all: &mut Collected) {
-        let Some(hit) = self.take(text, hit, &mut all.stretches) else { return };
-        if all.taken.len() < HITS_PER_BLOB {
-            all.taken.push(hit);
-        } else {
-            all.beyond += 1;
-        }
     }
 
     /// Judges what was collected, and says what is not excused.

@@ -174,11 +174,19 @@ mod tests {
 
     #[test]
     fn a_part_is_fresh_where_it_is_touched_or_put_together() {
-        let fresh = |stretches: &[Range<usize>]| is_fresh(&(10..20), Some(stretches));
+        let fresh = |stretches: &[(usize, usize)]| {
+            let stretches: Vec<Range<usize>> = stretches.iter().map(|(start, end)| *start..*end).collect();
+            is_fresh(&(10..20), Some(&stretches))
+        };
         assert!(is_fresh(&(10..20), None));
-        assert!(fresh(&[0..11]) && fresh(&[19..30]) && fresh(&[12..13]) && fresh(&[0..40]) && fresh(&[15..15]));
-        assert!(!fresh(&[0..10]) && !fresh(&[20..30]) && !fresh(&[10..10]) && !fresh(&[20..20]) && !fresh(&[]));
-        assert!(fresh(&[0..3, 10..10, 11..11]) && !fresh(&[0..3, 5..10, 25..26]));
+        for touched in [(0, 11), (19, 30), (12, 13), (0, 40), (15, 15)] {
+            assert!(fresh(&[touched]), "{touched:?}");
+        }
+        for apart in [(0, 10), (20, 30), (10, 10), (20, 20)] {
+            assert!(!fresh(&[apart]), "{apart:?}");
+        }
+        assert!(!fresh(&[]));
+        assert!(fresh(&[(0, 3), (10, 10), (11, 11)]) && !fresh(&[(0, 3), (5, 10), (25, 26)]));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Reader<'_> {
         self.refs.names.insert(name.to_owned());
         match read(path) {
             Ok(text) => match (self.id(text.trim()), text.strip_prefix("ref:")) {
-                (Some(id), _) if text.trim().len() == self.digits => self.tip(name, &id.to_owned()),
+                (Some(id), _) if text.trim().len() == self.digits => self.tip(name, id),
                 (_, Some(other)) => {
                     self.refs.names.insert(other.trim().to_owned());
                 }

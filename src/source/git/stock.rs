@@ -52,7 +52,7 @@ impl Stock {
             self.packs.get(pack.checksum()).is_some_and(|then| now.packs.get(pack.checksum()) != Some(then))
         };
         let same = |pack: &Pack| self.sums.get(pack.checksum()).copied() == sum_of(pack.path());
-        self.cut == now.cut && objects.packs().iter().filter(touched).all(|pack| same(pack))
+        self.cut == now.cut && objects.packs().iter().filter(touched).all(same)
     }
 
     /// With the sums of all packs, of which those are taken over that are known.
