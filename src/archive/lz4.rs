@@ -1,6 +1,9 @@
 //! LZ4, as its own program writes it: frames of blocks, each of which may refer to the 64 KiB before it.
 
+mod checksum;
+
 use super::region::Feed;
+use checksum::Checksum;
 use std::io::{self, BufRead, Read};
 
 const WINDOW: usize = 1 << 16;
@@ -25,11 +28,13 @@ pub(super) struct Lz4<'a> {
     /// The window, and behind it what was not taken yet.
     undone: Vec<u8>,
     taken: usize,
+    /// Of the frame's content.
+    sum: Checksum,
 }
 
 impl<'a> Lz4<'a> {
     pub(super) fn new(input: &'a mut dyn BufRead) -> Self {
-        Self { input, frame: None, undone: Vec::new(), taken: 0 }
+        Self { input, frame: None, undone: Vec::new(), taken: 0, sum: Checksum::new() }
     }
 
     fn number(&mut self) -> io::Result<u32> {
@@ -78,6 +83,7 @@ impl<'a> Lz4<'a> {
         self.leave_out(size + dictionary + 1)?;
         self.undone.clear();
         self.taken = 0;
+        self.sum = Checksum::new();
         Ok(Frame {
             largest_block: 1 << (8 + 2 * usize::from(sizes >> 4 & 7)).clamp(16, 22),
             blocks_checked: flags & 16 != 0,
@@ -89,8 +95,8 @@ impl<'a> Lz4<'a> {
     fn block(&mut self, frame: Frame) -> io::Result<bool> {
         let size = self.number()?;
         if size == 0 {
-            if frame.content_checked {
-                self.leave_out(4)?;
+            if frame.content_checked && self.number()? != self.sum.sum() {
+                return Err(damaged("its checksum does not hold"));
             }
             return Ok(false);
         }
@@ -108,10 +114,17 @@ impl<'a> Lz4<'a> {
         self.taken = self.undone.len();
         if size & 0x8000_0000 != 0 {
             self.undone.extend_from_slice(&block);
+            if frame.content_checked {
+                self.sum.add(&block);
+            }
             return Ok(true);
         }
         let most = self.undone.len() + frame.largest_block;
-        undo(&block, &mut self.undone, most).ok_or_else(|| damaged("a block that makes no sense")).map(|()| true)
+        undo(&block, &mut self.undone, most).ok_or_else(|| damaged("a block that makes no sense"))?;
+        if frame.content_checked {
+            self.sum.add(self.undone.get(self.taken..).unwrap_or_default());
+        }
+        Ok(true)
     }
 }
 

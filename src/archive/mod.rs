@@ -126,7 +126,22 @@ impl ArchiveError {
         match source.kind() {
             io::ErrorKind::OutOfMemory => Self::unsupported("more memory is needed than is allowed"),
             io::ErrorKind::Unsupported => Self::unsupported(&source.to_string()),
-            _ => Self::Damaged { source },
+            io::ErrorKind::UnexpectedEof => Self::cut(),
+            _ if source.raw_os_error().is_some() => Self::Damaged { source },
+            _ => Self::in_words(source),
+        }
+    }
+
+    /// What decoders say is kept where it is a sentence; names and values out of their code tell nobody anything.
+    fn in_words(source: io::Error) -> Self {
+        let said = source.to_string();
+        let is_code = |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b'(' | b'{' | b'[' | b'_' | b'"');
+        if said.contains("UnexpectedEof") || said.contains("fill whole buffer") {
+            Self::cut()
+        } else if said.is_empty() || said.bytes().any(is_code) {
+            Self::damaged("its content is damaged")
+        } else {
+            Self::Damaged { source }
         }
     }
 

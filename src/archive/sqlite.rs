@@ -15,6 +15,8 @@ use std::borrow::Cow;
 pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Shorter values of bytes hold nothing.
 const FREE_LEAST: usize = 8;
+/// The file's header, at the start of its first page.
+const HEADER_BYTES: usize = 100;
 
 /// How a database writes text.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +137,7 @@ impl<'a> Database<'a> {
             let bytes = self.page(number)?;
             let Some(page) = Page::read(&bytes, number == 1, self.usable) else {
                 self.damaged = true;
-                self.unused(&bytes, outlet)?;
+                self.unused(beyond_header(number, &bytes), outlet)?;
                 continue;
             };
             for child in page.children().rev() {
@@ -249,11 +251,16 @@ impl<'a> Database<'a> {
         for number in 1..=self.pages {
             if self.first_time(number) {
                 let page = self.page(number)?;
-                self.unused(&page, outlet)?;
+                self.unused(beyond_header(number, &page), outlet)?;
             }
         }
         self.free.flush(outlet)
     }
+}
+
+/// The first page without the file's header: with it, it would seem to be a database of its own.
+fn beyond_header(number: u64, page: &[u8]) -> &[u8] {
+    if number == 1 { page.get(HEADER_BYTES..).unwrap_or_default() } else { page }
 }
 
 #[cfg(test)]

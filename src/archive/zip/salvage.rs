@@ -15,6 +15,8 @@ const HEADER: &[u8; 4] = b"PK\x03\x04";
 const WINDOW_BYTES: u64 = 1 << 20;
 /// What is shorter is padding or the sizes behind a member's content.
 const SHORTEST: u64 = 25;
+/// The end of a directory.
+const END_BYTES: u64 = 22;
 
 /// Looks through everything before `end` that is not covered.
 pub(super) fn walk(region: &Region<'_>, covered: &mut [Range<u64>], end: u64, outlet: &mut Outlet<'_, '_>) -> Walk {
@@ -41,7 +43,11 @@ fn gap(region: &Region<'_>, gap: Range<u64>, outlet: &mut Outlet<'_, '_>) -> Wal
     Ok(())
 }
 
-fn between(region: &Region<'_>, range: Range<u64>, outlet: &mut Outlet<'_, '_>) -> Walk {
+fn between(region: &Region<'_>, mut range: Range<u64>, outlet: &mut Outlet<'_, '_>) -> Walk {
+    // An end of a directory at the start would make it an archive of its own, which holds itself.
+    if range.end - range.start >= SHORTEST && region.load(range.start, 4)?.as_ref() == b"PK\x05\x06" {
+        range.start += END_BYTES;
+    }
     let length = range.end - range.start;
     if length < SHORTEST {
         return Ok(());
