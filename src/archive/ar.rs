@@ -32,7 +32,9 @@ pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
         };
         let field = header.first_chunk::<16>().map(|name| name.trim_ascii_end()).unwrap_or_default();
         if field == b"//" {
+            names.clear();
             feed.by_ref().take(size.min(LONGEST_NAMES)).read_to_end(&mut names)?;
+            outlet.spend(names.len() as u64)?;
             outlet.skip(&mut feed, size.saturating_sub(names.len() as u64))?;
         } else {
             let (name, size) = name(field, size, &names, &mut feed)?;

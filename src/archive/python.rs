@@ -40,6 +40,9 @@ impl Layout {
     }
 }
 
+/// Nothing that Python wrote is nested deeper; four lists to a level.
+const DEEPEST: usize = 4 * 4096;
+
 /// What is still to be read.
 #[derive(Clone, Copy)]
 enum Due {
@@ -89,6 +92,9 @@ impl<'a> Marshal<'a> {
     /// long as the input; lists are counted and not set aside.
     fn read(&mut self, lines: &mut Lines, outlet: &mut Outlet<'_, '_>) -> Result<Option<()>, Halt> {
         while let Some(due) = self.due.pop() {
+            if self.due.len() > DEEPEST {
+                return Ok(None);
+            }
             let text = match due {
                 Due::Objects(0) | Due::Numbers(0) => continue,
                 Due::Objects(left) => {

@@ -1,5 +1,7 @@
 //! 7z, solid ones too.
 
+mod header;
+
 use super::outlet::{Halt, Outlet, Walk};
 use super::region::{Feed, Region};
 use super::{ArchiveError, DECODER_MEMORY_KIB};
@@ -18,6 +20,7 @@ pub(super) fn walk(feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
 }
 
 fn walk_region(mut region: Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
+    header::check(&region)?;
     let password = Password::empty();
     let archive = Archive::read(&mut region, &password).map_err(refused)?;
     for block in 0..archive.blocks.len() {
@@ -71,18 +74,23 @@ fn walk_block(
 /// What a block's decoders need is said in their properties; one of them is not held to it by the reader.
 fn affordable(archive: &Archive, block: usize) -> Result<(), ArchiveError> {
     let Some(block) = archive.blocks.get(block) else { return Ok(()) };
-    for coder in &block.coders {
-        let needed = match (coder.encoder_method_id(), coder.properties()) {
-            (EncoderMethod::ID_LZMA, [_, a, b, c, d, ..]) => u32::from_le_bytes([*a, *b, *c, *d]) >> 10,
-            (EncoderMethod::ID_LZMA2, [bits, ..]) if *bits > 32 => u32::MAX,
-            (EncoderMethod::ID_PPMD, [_, a, b, c, d, ..]) => u32::from_le_bytes([*a, *b, *c, *d]) >> 10,
-            _ => 0,
-        };
-        if needed > DECODER_MEMORY_KIB {
-            return Err(ArchiveError::unsupported("more memory is needed than is allowed"));
-        }
+    let needed = block.coders.iter().map(|coder| memory_kib(coder.encoder_method_id(), coder.properties()));
+    if needed.max().unwrap_or(0) > DECODER_MEMORY_KIB {
+        return Err(ArchiveError::unsupported("more memory is needed than is allowed"));
     }
     Ok(())
+}
+
+/// What a coder sets aside, by its properties.
+fn memory_kib(method: &[u8], properties: &[u8]) -> u32 {
+    match (method, properties) {
+        (EncoderMethod::ID_LZMA | EncoderMethod::ID_PPMD, [_, a, b, c, d, ..]) => {
+            u32::from_le_bytes([*a, *b, *c, *d]) >> 10
+        }
+        // Two bits and an exponent: the 30th is 128 MiB.
+        (EncoderMethod::ID_LZMA2, [bits, ..]) if *bits > 30 => u32::MAX,
+        _ => 0,
+    }
 }
 
 fn refused(error: Error) -> ArchiveError {

@@ -112,6 +112,15 @@ impl<'a> Database<'a> {
         Ok(self.region.load(number.saturating_sub(1).saturating_mul(self.page_bytes), self.page_bytes)?)
     }
 
+    /// A page is read once, whatever else leads to it.
+    fn queue(&mut self, number: u64, due: &mut Vec<u64>) {
+        if self.first_time(number) {
+            due.push(number);
+        } else {
+            self.damaged = true;
+        }
+    }
+
     /// Every row of the tree with this root. The schema's rows say where the other roots are.
     fn tree(
         &mut self,
@@ -120,24 +129,28 @@ impl<'a> Database<'a> {
         mut roots: Option<&mut Vec<Root>>,
         outlet: &mut Outlet<'_, '_>,
     ) -> Walk {
-        let mut due = vec![root];
+        let mut due = Vec::new();
+        self.queue(root, &mut due);
         while let Some(number) = due.pop() {
-            if !self.first_time(number) {
-                self.damaged = true;
-                continue;
-            }
             let bytes = self.page(number)?;
             let Some(page) = Page::read(&bytes, number == 1, self.usable) else {
                 self.damaged = true;
                 self.unused(&bytes, outlet)?;
                 continue;
             };
-            due.extend(page.children().rev());
+            for child in page.children().rev() {
+                self.queue(child, &mut due);
+            }
+            // Cells that lie over one another could make a page hold many times what it is.
+            let mut room = bytes.len();
             for cell in page.cells() {
-                match cell {
-                    Some(cell) => self.row(&cell, lines.as_deref_mut(), roots.as_deref_mut(), outlet)?,
-                    None => self.damaged = true,
-                }
+                let cell = cell.filter(|cell| cell.local.len() <= room);
+                let Some(cell) = cell else {
+                    self.damaged = true;
+                    continue;
+                };
+                room -= cell.local.len();
+                self.row(&cell, lines.as_deref_mut(), roots.as_deref_mut(), outlet)?;
             }
             for stretch in page.free() {
                 self.unused(stretch, outlet)?;

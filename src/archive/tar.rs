@@ -89,17 +89,23 @@ struct Ahead {
 pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     let mut block = [0; BLOCK];
     let mut ahead = Ahead::default();
-    let mut zeros = 0;
+    let mut zeros = 0_usize;
     loop {
         match feed.fill(&mut block)? {
             0 => return Ok(()),
             BLOCK => {}
             _ => return Err(ArchiveError::cut().into()),
         }
+        outlet.spend(BLOCK as u64)?;
         if block.iter().all(|byte| *byte == 0) {
             zeros += 1;
             // Two are the end; what follows is padding, or another archive that was appended.
-            continue;
+            if zeros >= 2 && !next_after_zeros(&mut feed, &mut block, outlet)? {
+                return Ok(());
+            }
+            if zeros < 2 {
+                continue;
+            }
         }
         let header = Header(&block);
         if !header.checks() {
@@ -114,6 +120,39 @@ pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
             return Err(ArchiveError::damaged("a size that is no number").into());
         };
         member(&header, size, &mut ahead, &mut feed, outlet)?;
+    }
+}
+
+/// Goes on to the next block that is not all zeros; false at the end.
+fn next_after_zeros(
+    feed: &mut Feed<'_>,
+    block: &mut [u8; BLOCK],
+    outlet: &mut Outlet<'_, '_>,
+) -> Result<bool, super::outlet::Halt> {
+    // There may be gigabytes of them.
+    let mut buffered = [0; 128 * BLOCK];
+    loop {
+        let before = if let Feed::Region(region) = feed { Some(*region) } else { None };
+        let Some(mut region) = before else { break };
+        let read = feed.fill(&mut buffered)?;
+        let ahead = buffered.get(..read).unwrap_or_default();
+        if ahead.is_empty() {
+            return Ok(false);
+        }
+        let Some(at) = ahead.iter().position(|byte| *byte != 0) else { continue };
+        region.next_part((at - at % BLOCK) as u64);
+        *feed = Feed::Region(region);
+        break;
+    }
+    loop {
+        let read = feed.fill(block)?;
+        outlet.spend(read as u64)?;
+        match block.get(..read).unwrap_or_default() {
+            [] => return Ok(false),
+            rest if rest.iter().all(|byte| *byte == 0) => {}
+            rest if rest.len() < BLOCK => return Err(ArchiveError::cut().into()),
+            _ => return Ok(true),
+        }
     }
 }
 

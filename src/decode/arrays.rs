@@ -1,8 +1,9 @@
 //! Bytes written one by one: `0x67, 0x68`, `67:68:70`, `103, 104`, `chr(103).chr(104)`.
 
 use super::hex;
-use super::look;
+use super::look::{self, Look};
 use super::sink::Sink;
+use super::view::View;
 use crate::model::Encoding;
 use std::ops::Range;
 
@@ -115,20 +116,36 @@ fn list(text: &[u8], start: usize, limit: usize, base: u32, sink: &mut Sink<'_>)
         if first.is_some() && skipped == 0 {
             break;
         }
-        let Some((value, length)) = number(rest, base) else { break };
+        let Some((value, length)) = number(rest, base) else {
+            // What ends like a value may be the end of a word before the list.
+            let word = rest.iter().take(GLANCE).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            if first.is_some() || at > start + GLANCE || word == 0 {
+                break;
+            }
+            at += skipped + word;
+            continue;
+        };
         at += skipped;
         first.get_or_insert(at);
         at += length;
         end = at;
         bytes.push(value);
-        if bytes.len() == LEAST / 2 && !look::is_text(&bytes) {
+        if bytes.len() == LEAST / 2 && !matches!(look::look(&bytes), Some(Look::Text | Look::Wide)) {
             return None;
         }
     }
-    if bytes.len() < LEAST || !look::is_text(&bytes) {
+    if bytes.len() < LEAST {
         return None;
     }
-    sink.stretch(Encoding::Hex, false)?.decoded(&bytes, first?..end);
+    if look::look(bytes.get(..LEAST)?) == Some(Look::Wide) {
+        let mut view = View::default();
+        view.decoded(&bytes, first?..end);
+        sink.alone(view, Encoding::Hex, false);
+    } else if look::is_text(&bytes) {
+        sink.stretch(Encoding::Hex, false)?.decoded(&bytes, first?..end);
+    } else {
+        return None;
+    }
     Some(end)
 }
 

@@ -84,7 +84,7 @@ fn worth(text: &[u8], lead: usize, family: &Family, from: usize) -> bool {
     let Some(escape) = (family.read)(rest) else { return false };
     let counts = match escape.meaning {
         Meaning::Byte(byte) => (b' '..0x7f).contains(&byte) || matches!(byte, b'\t' | b'\n' | b'\r' | 7 | 8 | 11 | 12),
-        Meaning::Character(c) => c.is_ascii_graphic() || matches!(c, ' ' | '\t' | '\n' | '\r'),
+        Meaning::Character(c) => !c.is_ascii_control() || matches!(c, '\t' | '\n' | '\r'),
     };
     if !counts {
         return false;

@@ -4,7 +4,6 @@
 use crate::model::Span;
 use crate::rules::facts::ByteSet;
 use crate::runs::{DEPTH, Packed};
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Bits of the table of parts: 8 KiB, so that it stays close to the processor.
@@ -24,7 +23,9 @@ pub(super) const MOST: usize = NONE as usize;
 #[derive(Debug)]
 pub(super) struct Anchors {
     literals: Vec<Literal>,
-    owners: Vec<usize>,
+    /// The literals one after the other, as they were given.
+    texts: Vec<u8>,
+    owners: Vec<Owner>,
     filter: Box<[u64; 1 << (FILTER_BITS - 6)]>,
     heads: Box<[u16; 1 << HEAD_BITS]>,
     /// Finds the parts with vectors, where there are few.
@@ -36,61 +37,77 @@ pub(super) struct Anchors {
 
 #[derive(Debug)]
 struct Literal {
-    text: Box<[u8]>,
+    text: Range<usize>,
     /// Where in it the part starts that it is found by.
     part: usize,
-    owners: Range<usize>,
+    /// The first of its owners.
+    owner: u32,
+    /// The next literal whose part starts alike.
     next: u16,
+}
+
+/// A kind that has a literal.
+#[derive(Debug)]
+struct Owner {
+    kind: usize,
+    /// The next one of the same literal.
+    next: u32,
 }
 
 impl Anchors {
     /// Takes over the literals of kinds: each with its kind, and with what can stand right after it.
-    pub(super) fn new<'l>(given: impl Iterator<Item = (&'l str, usize, ByteSet)>) -> Self {
-        let mut texts: BTreeMap<Vec<u8>, (Vec<usize>, ByteSet)> = BTreeMap::new();
-        for (text, kind, next) in given {
-            let (kinds, after) = texts.entry(text.to_ascii_lowercase().into_bytes()).or_default();
-            *after = after.join(next);
-            if kinds.last() != Some(&kind) {
-                kinds.push(kind);
-            }
-        }
+    pub(super) fn new<'l>(given: impl Iterator<Item = (&'l str, usize, &'l ByteSet)>) -> Self {
+        let given: Vec<_> = given.take(MOST).collect();
         let mut anchors = Self {
-            literals: Vec::with_capacity(texts.len()),
-            owners: Vec::new(),
+            literals: Vec::with_capacity(given.len()),
+            texts: Vec::with_capacity(given.iter().map(|(text, ..)| text.len()).sum()),
+            owners: Vec::with_capacity(given.len()),
             filter: Box::new([0; 1 << (FILTER_BITS - 6)]),
             heads: Box::new([NONE; 1 << HEAD_BITS]),
             packed: None,
             deepest: 0,
             longest: 0,
         };
-        let few = texts.len() <= FEW;
+        let few = given.len() <= FEW;
         let mut heads = Vec::new();
-        for (text, (kinds, after)) in texts {
-            let part = rarest_part(&text, if few { DEPTH } else { DEPTH + 1 });
-            heads.extend(text.get(part..).and_then(|rest| rest.first_chunk::<DEPTH>()).copied());
-            anchors.add(text.into_boxed_slice(), part, kinds, after);
+        for (text, kind, after) in given {
+            let text = text.as_bytes();
+            let part = rarest_part(text, if few { DEPTH } else { DEPTH + 1 });
+            if few {
+                heads.extend(text.get(part..).and_then(|rest| rest.first_chunk::<DEPTH>()));
+            }
+            anchors.add(text, part, kind, after);
         }
         anchors.packed = few.then(|| Packed::new(heads));
         anchors
     }
 
-    fn add(&mut self, text: Box<[u8]>, part: usize, kinds: Vec<usize>, after: ByteSet) {
-        let index = u16::try_from(self.literals.len()).unwrap_or(NONE);
+    fn add(&mut self, text: &[u8], part: usize, kind: usize, after: &ByteSet) {
         let letter = |at: usize| text.get(part + at).copied().unwrap_or(0);
         let head = u32::from_le_bytes([letter(0), letter(1), letter(2), 0]);
         match text.get(part + 3) {
             Some(last) => self.let_through(head | u32::from(*last) << 24),
             None => after.bytes().chain([0]).for_each(|last| self.let_through(head | u32::from(last) << 24)),
         }
+        let owner = u32::try_from(self.owners.len()).unwrap_or(u32::MAX);
+        let first = self.heads.get(head_of(head)).copied().unwrap_or(NONE);
+        let mut index = first;
+        while let Some(literal) = self.literals.get_mut(usize::from(index)) {
+            if self.texts.get(literal.text.clone()).is_some_and(|known| known.eq_ignore_ascii_case(text)) {
+                self.owners.push(Owner { kind, next: std::mem::replace(&mut literal.owner, owner) });
+                return;
+            }
+            index = literal.next;
+        }
+        if let Some(slot) = self.heads.get_mut(head_of(head)) {
+            *slot = u16::try_from(self.literals.len()).unwrap_or(NONE);
+        }
+        self.owners.push(Owner { kind, next: u32::MAX });
+        let start = self.texts.len();
+        self.texts.extend_from_slice(text);
+        self.literals.push(Literal { text: start..self.texts.len(), part, owner, next: first });
         self.deepest = self.deepest.max(part);
         self.longest = self.longest.max(text.len());
-        let owners = self.owners.len()..self.owners.len() + kinds.len();
-        self.owners.extend(kinds);
-        let next = match self.heads.get_mut(head_of(head)) {
-            Some(first) => std::mem::replace(first, index),
-            None => NONE,
-        };
-        self.literals.push(Literal { text, part, owners, next });
     }
 
     fn let_through(&mut self, part: u32) {
@@ -105,9 +122,9 @@ impl Anchors {
         self.longest
     }
 
-    /// Hands over every literal that starts in `region`, also those that overlap, and the kinds that have it. Their
+    /// Hands over every literal that starts in `region`, also those that overlap, once for each kind that has it. Their
     /// starts may be out of order by less than the longest literal.
-    pub(super) fn find(&self, bytes: &[u8], region: Range<usize>, found: &mut impl FnMut(Span, &[usize])) {
+    pub(super) fn find(&self, bytes: &[u8], region: Range<usize>, found: &mut impl FnMut(Span, usize)) {
         if self.literals.is_empty() {
             return;
         }
@@ -161,15 +178,22 @@ impl Anchors {
     }
 
     #[inline(never)]
-    fn compare(&self, bytes: &[u8], place: usize, region: &Range<usize>, found: &mut impl FnMut(Span, &[usize])) {
+    fn compare(&self, bytes: &[u8], place: usize, region: &Range<usize>, found: &mut impl FnMut(Span, usize)) {
         let Some([a, b, c]) = bytes.get(place..).and_then(|rest| rest.first_chunk::<3>()) else { return };
         let mut index = self.heads.get(head_of(u32::from_le_bytes([*a, *b, *c, 0]))).copied().unwrap_or(NONE);
         while let Some(literal) = self.literals.get(usize::from(index)) {
             index = literal.next;
             let Some(start) = place.checked_sub(literal.part).filter(|start| region.contains(start)) else { continue };
             let end = start + literal.text.len();
-            if bytes.get(start..end).is_some_and(|text| text.eq_ignore_ascii_case(&literal.text)) {
-                found(Span { start, end }, self.owners.get(literal.owners.clone()).unwrap_or_default());
+            let (Some(text), Some(known)) = (bytes.get(start..end), self.texts.get(literal.text.clone())) else {
+                continue;
+            };
+            if text.eq_ignore_ascii_case(known) {
+                let mut owner = literal.owner;
+                while let Some(Owner { kind, next }) = self.owners.get(owner as usize) {
+                    found(Span { start, end }, *kind);
+                    owner = *next;
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::anchors::Anchors;
 use crate::model::Span;
-use crate::rules::facts::{Facts, Run, SHORTEST_RUN};
+use crate::rules::facts::{ByteSet, Facts, Run, SHORTEST_RUN};
 use crate::rules::{Catalogue, Kind};
 use crate::runs;
 
@@ -80,8 +80,8 @@ impl Lane {
     }
 }
 
-fn literals(index: usize, kind: &Kind) -> impl Iterator<Item = (&str, usize, crate::rules::facts::ByteSet)> {
-    kind.detect.literals().iter().map(move |text| (text.as_ref(), index, kind.detect.facts().next))
+fn literals(index: usize, kind: &Kind) -> impl Iterator<Item = (&str, usize, &ByteSet)> {
+    kind.detect.literals().iter().map(move |text| (text.as_ref(), index, &kind.detect.facts().next))
 }
 
 /// The run that each match of a kind holds, if it is worth to look for it.

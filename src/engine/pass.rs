@@ -81,12 +81,10 @@ impl<'p> Pass<'p> {
         let last = run.range.end.saturating_sub(self.engine.lanes.rich.before.max(lane.before));
         while at < end {
             let next = end.min(at.saturating_add(STRIDE));
-            lane.anchors.find(self.bytes, at..next, &mut |literal, kinds| {
-                for kind in kinds {
-                    self.consider(literal, *kind, Some(run));
-                    if literal.start >= last {
-                        recent.literals.push((literal, *kind));
-                    }
+            lane.anchors.find(self.bytes, at..next, &mut |literal, kind| {
+                self.consider(literal, kind, Some(run));
+                if literal.start >= last {
+                    recent.literals.push((literal, kind));
                 }
             });
             at = next;
@@ -101,11 +99,7 @@ impl<'p> Pass<'p> {
     /// Looks for the literals that are looked for everywhere.
     fn text(&mut self, region: Range<usize>) {
         let engine = self.engine;
-        engine.lanes.text.find(self.bytes, region, &mut |literal, kinds| {
-            for kind in kinds {
-                self.consider(literal, *kind, None);
-            }
-        });
+        engine.lanes.text.find(self.bytes, region, &mut |literal, kind| self.consider(literal, kind, None));
     }
 
     /// A literal of a kind was found: what is around it is due to be searched, unless that is plainly in vain.

@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::filter::{entropy, placeholder};
-use super::pattern::{Pattern, parse};
+use super::pattern::{Compiled, Pattern, parse};
 use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
 use crate::model::Span;
 use regex_syntax::hir::Hir;
@@ -168,7 +168,7 @@ impl Detect {
             progress.searched += count(next.saturating_sub(at));
             at = next;
             if let Some(whole) = whole
-                && let Some(hit) = self.judge(haystack, whole, pattern.groups(haystack, whole), progress)
+                && let Some(hit) = self.judge(haystack, whole, pattern, progress)
             {
                 found(hit);
             }
@@ -177,22 +177,30 @@ impl Detect {
     }
 
     /// Makes a match of what the pattern found, or drops it.
-    fn judge(&self, haystack: &[u8], whole: Span, groups: Vec<(&str, Span)>, progress: &mut Progress) -> Option<Match> {
+    fn judge(&self, haystack: &[u8], whole: Span, pattern: &Compiled, progress: &mut Progress) -> Option<Match> {
+        progress.barren.resize(self.companions.len(), 0..0);
+        for (companion, barren) in self.companions.iter().zip(&mut progress.barren) {
+            if companion.required && !companion.is_near(haystack, whole, barren, &mut progress.searched) {
+                return None;
+            }
+        }
+        let groups = pattern.groups(haystack, whole);
         let mut secret = groups.iter().find(|(name, _)| *name == SECRET).map_or(whole, |(_, span)| *span);
         self.plausible(bytes(haystack, secret)).then_some(())?;
         let mut companions: Vec<(String, Span)> =
             groups.into_iter().filter(|(name, _)| *name != SECRET).map(|(name, at)| (name.to_owned(), at)).collect();
         let named = secret;
-        progress.barren.resize(self.companions.len(), 0..0);
-        for (index, companion) in self.companions.iter().enumerate() {
+        for (companion, barren) in self.companions.iter().zip(&mut progress.barren) {
             let is_secret = companion.name == SECRET;
             let fits = |at: Span| {
                 let apart = at.end <= named.start || at.start >= named.end;
                 apart && (!is_secret || (self.plausible(bytes(haystack, at)) && self.fits(bytes(haystack, at))))
             };
             let after = if is_secret { progress.taken } else { 0 };
-            let Some(barren) = progress.barren.get_mut(index) else { continue };
-            match companion.nearest(haystack, whole, after, &fits, barren, &mut progress.searched) {
+            if !companion.required && !companion.is_near(haystack, whole, barren, &mut progress.searched) {
+                continue;
+            }
+            match companion.nearest(haystack, whole, after, &fits, &mut progress.searched) {
                 Some(at) if is_secret => secret = at,
                 Some(at) => companions.push((companion.name.to_string(), at)),
                 None if companion.required => return None,
@@ -222,35 +230,44 @@ impl Detect {
 }
 
 impl Companion {
+    /// Where a value that belongs to this match can be.
+    fn near(&self, haystack: &[u8], whole: Span) -> Range<usize> {
+        whole.start.saturating_sub(self.within)..whole.end.saturating_add(self.within).min(haystack.len())
+    }
+
+    /// False if there is no value at all near the match. Bytes that are known to be barren are not searched again.
+    fn is_near(&self, haystack: &[u8], whole: Span, barren: &mut Range<usize>, searched: &mut u64) -> bool {
+        let Some(pattern) = self.pattern.compiled() else { return false };
+        let Range { start, end } = self.near(haystack, whole);
+        let known = barren.start <= start && start <= barren.end;
+        let fresh = barren.end.saturating_sub(pattern.longest().saturating_sub(1));
+        let from = if known { start.max(fresh).min(end) } else { start };
+        *searched += count(end - from);
+        let there = pattern.find(haystack, from..end).is_some();
+        if !there {
+            *barren = if known { barren.start..end.max(barren.end) } else { start..end };
+        }
+        there
+    }
+
     /// The fitting value that is nearest to the match; the earlier one if two are equally near. Values that end at or
-    /// before `after` belong to an earlier match and are taken only where there is no other. Bytes that are known to
-    /// be barren are not searched again.
+    /// before `after` belong to an earlier match and are taken only where there is no other.
     fn nearest(
         &self,
         haystack: &[u8],
         whole: Span,
         after: usize,
         fits: &dyn Fn(Span) -> bool,
-        barren: &mut Range<usize>,
         searched: &mut u64,
     ) -> Option<Span> {
         let pattern = self.pattern.compiled()?;
-        let mut range =
-            whole.start.saturating_sub(self.within)..whole.end.saturating_add(self.within).min(haystack.len());
-        let known = barren.start <= range.start && range.start <= barren.end;
-        let start = range.start;
-        if known {
-            range.start = start.max(barren.end.saturating_sub(pattern.longest().saturating_sub(1))).min(range.end);
-        }
-        let mut next = pattern.find(haystack, range.clone());
+        let range = self.near(haystack, whole);
         *searched += count(range.len());
-        if next.is_none() {
-            *barren = if known { barren.start..range.end.max(barren.end) } else { start..range.end };
-        }
+        let mut at = range.start;
         let mut best: Option<((bool, usize), Span)> = None;
-        while let Some(found) = next {
-            let at = found.end.max(found.start + 1);
-            next = (at < range.end).then(|| pattern.find(haystack, at..range.end)).flatten();
+        while at < range.end {
+            let Some(found) = pattern.find(haystack, at..range.end) else { break };
+            at = found.end.max(found.start + 1);
             let groups = pattern.groups(haystack, found);
             let value = groups.iter().find(|(name, _)| *name == VALUE).map_or(found, |(_, span)| *span);
             if !fits(value) {

@@ -31,7 +31,7 @@ start() {
         cat >"$data/config.yml" <<YAML
 version: 0.1
 log: { level: info }
-storage: { filesystem: { rootdirectory: $data/blobs }, cache: { blobdescriptor: inmemory } }
+storage: { filesystem: { rootdirectory: $data/blobs } }
 http: { addr: "127.0.0.1:$port" }
 auth: { htpasswd: { realm: tests, path: $data/users } }
 YAML

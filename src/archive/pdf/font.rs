@@ -5,6 +5,13 @@ use super::objects::Objects;
 use super::value::{Reader, Value};
 use std::collections::HashMap;
 
+/// More than a map ever has between two operators.
+const MOST_OPERANDS: usize = 1 << 16;
+/// More codes are in no font.
+const MOST_CODES: usize = 1 << 20;
+/// The bytes of what one code stands for; ligatures have a few.
+const LONGEST: usize = 32;
+
 /// What one code stands for.
 #[derive(Debug)]
 struct Stretch {
@@ -78,7 +85,9 @@ impl Font {
         let mut width = None;
         while let Some(value) = reader.value() {
             let Value::Word(word) = value else {
-                operands.push(value);
+                if operands.len() < MOST_OPERANDS {
+                    operands.push(value);
+                }
                 continue;
             };
             match word.as_slice() {
@@ -90,7 +99,7 @@ impl Font {
                 b"endbfchar" => {
                     for pair in operands.chunks_exact(2) {
                         if let [Value::Text(code), Value::Text(to)] = pair {
-                            self.letters.insert(number(code), utf16(to));
+                            self.give(number(code), to);
                         }
                     }
                 }
@@ -115,20 +124,27 @@ impl Font {
                 let (first, last) = (number(first), number(last));
                 match to.as_slice() {
                     // One letter, counted up.
-                    [_] | [_, _] => self.stretches.push(Stretch { first, last, to: number(to) }),
-                    _ => {
-                        self.letters.insert(first, utf16(to));
+                    [_] | [_, _] if self.stretches.len() < MOST_CODES => {
+                        self.stretches.push(Stretch { first, last, to: number(to) })
                     }
+                    _ => self.give(first, to),
                 }
             }
             [Value::Text(first), Value::Text(_), Value::List(letters)] => {
-                for (code, letter) in (number(first)..).zip(letters) {
+                let codes = (0..).map_while(|at| number(first).checked_add(at));
+                for (code, letter) in codes.zip(letters) {
                     if let Value::Text(letter) = letter {
-                        self.letters.insert(code, utf16(letter));
+                        self.give(code, letter);
                     }
                 }
             }
             _ => {}
+        }
+    }
+
+    fn give(&mut self, code: u32, letter: &[u8]) {
+        if self.letters.len() < MOST_CODES {
+            self.letters.insert(code, utf16(letter.get(..LONGEST).unwrap_or(letter)));
         }
     }
 

@@ -11,6 +11,8 @@ use std::ops::Range;
 
 /// References that refer to references are followed so far.
 const DEEPEST: usize = 16;
+/// Values that are held in memory.
+const MOST_VALUES: usize = 4 << 20;
 /// More filters on one stream are a trap.
 const MOST_FILTERS: usize = 8;
 
@@ -68,12 +70,17 @@ impl<'a> Objects<'a> {
     fn find_plain(&mut self) {
         let bytes = self.bytes;
         let finder = memmem::Finder::new(b"obj");
-        let mut at = 0;
+        let (mut at, mut held) = (0, 0);
         while let Some(word) = finder.find(bytes.get(at..).unwrap_or_default()).map(|found| at + found) {
             at = word + 3;
             let Some(number) = number_before(bytes.get(..word).unwrap_or_default()) else { continue };
             let mut reader = Reader::new(bytes, at);
             let Some(value) = reader.value() else { continue };
+            held += reader.held;
+            if held > MOST_VALUES {
+                self.unread = Some(ArchiveError::unsupported("more objects than are held in memory"));
+                return;
+            }
             let stream = stream_after(&mut reader, &value, bytes);
             at = stream.as_ref().map_or(reader.at, |stream| stream.end).max(at);
             self.add(Found { number, value, stream });
@@ -81,10 +88,15 @@ impl<'a> Objects<'a> {
     }
 
     fn trailers_encrypt(&self) -> bool {
-        memmem::find_iter(self.bytes, b"trailer").any(|at| {
-            let table = Reader::new(self.bytes, at + b"trailer".len()).value();
-            table.is_some_and(|table| table.get(b"Encrypt").is_some())
-        })
+        let mut at = 0;
+        while let Some(found) = memmem::find(self.bytes.get(at..).unwrap_or_default(), b"trailer") {
+            let mut reader = Reader::new(self.bytes, at + found + b"trailer".len());
+            if reader.value().is_some_and(|table| table.get(b"Encrypt").is_some()) {
+                return true;
+            }
+            at = reader.at;
+        }
+        false
     }
 
     /// Objects that are packed together in a stream.
@@ -97,16 +109,18 @@ impl<'a> Objects<'a> {
             let first = found.value.get(b"First").and_then(Value::whole).unwrap_or(0);
             let Some((bytes, error)) = self.content(found, outlet)? else { continue };
             self.unread = self.unread.take().or(error);
+            // Each is read from its own place, so they must not all share one.
+            let mut left = bytes.len();
             let mut index = Reader::new(bytes.get(..first).unwrap_or_default(), 0);
             for _ in 0..count {
                 let (Some(number), Some(offset)) = (index.value(), index.value()) else { break };
                 let (Some(number), Some(offset)) = (number.whole(), offset.whole()) else { break };
-                // Each is read from its own place, so they must not all share one.
                 outlet.count()?;
                 let mut reader = Reader::new(&bytes, first.saturating_add(offset));
                 if let (Some(value), Ok(number)) = (reader.value(), u32::try_from(number)) {
                     let length = reader.at.saturating_sub(first.saturating_add(offset));
-                    outlet.spend(length as u64)?;
+                    let Some(less) = left.checked_sub(length) else { break };
+                    left = less;
                     self.add(Found { number, value, stream: None });
                 }
             }
@@ -184,6 +198,9 @@ impl<'a> Objects<'a> {
             if let Some(parameters) = parameters.members().get(at) {
                 bytes = self.unpredicted(bytes, self.resolve(parameters));
             }
+        }
+        if matches!(bytes, Cow::Borrowed(_)) {
+            outlet.spend(bytes.len() as u64)?;
         }
         // Only the whole budget ends the walk; one stream that is too large is what could not be read.
         Ok(Some((

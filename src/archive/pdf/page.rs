@@ -13,11 +13,14 @@ use std::rc::Rc;
 /// Resources are inherited from so far above.
 const DEEPEST: usize = 32;
 
+type Fonts = HashMap<Vec<u8>, Rc<Font>>;
+
 /// What was read as pages, and the fonts on the way.
 #[derive(Default)]
 pub(super) struct Pages {
     read: HashSet<usize>,
     fonts: HashMap<u32, Rc<Font>>,
+    tables: HashMap<usize, Rc<Fonts>>,
     pub(super) unread: Option<ArchiveError>,
 }
 
@@ -76,19 +79,41 @@ impl Pages {
         objects: &Objects<'_>,
         outlet: &mut Outlet<'_, '_>,
     ) -> Walk {
-        let mut fonts = HashMap::new();
-        if let Some(Value::Table(table)) = resources.and_then(|resources| objects.field(resources, b"Font")) {
-            for (name, font) in table {
-                fonts.insert(name.clone(), self.font(font, objects, outlet)?);
-            }
-        }
+        let fonts = match resources.and_then(|resources| objects.field(resources, b"Font")) {
+            Some(table) => self.table(table, objects, outlet)?,
+            None => Rc::default(),
+        };
         let mut drawn = Drawn::default();
-        drawn.follow(bytes, &fonts);
+        drawn.follow(bytes, &fonts, outlet.largest());
+        if drawn.cut {
+            self.unread = self
+                .unread
+                .take()
+                .or(Some(ArchiveError::unsupported("a page with more words than are held in memory")));
+        }
         if drawn.unknown {
             let error = ArchiveError::unsupported("text in a font that does not say its letters");
             self.unread = self.unread.take().or(Some(error));
         }
         if drawn.text.is_empty() { Ok(()) } else { outlet.bytes(name, drawn.text.as_bytes()) }
+    }
+
+    /// Fonts by their names; a table is read once, however many pages share it.
+    fn table(&mut self, table: &Value, objects: &Objects<'_>, outlet: &mut Outlet<'_, '_>) -> Result<Rc<Fonts>, Halt> {
+        // The objects are not moved or changed while pages are read, so that the place of a value is its name.
+        let place = std::ptr::from_ref(table).addr();
+        if let Some(known) = self.tables.get(&place) {
+            return Ok(Rc::clone(known));
+        }
+        let mut fonts = Fonts::new();
+        if let Value::Table(fields) = table {
+            for (name, font) in fields {
+                fonts.insert(name.clone(), self.font(font, objects, outlet)?);
+            }
+        }
+        let fonts = Rc::new(fonts);
+        self.tables.insert(place, Rc::clone(&fonts));
+        Ok(fonts)
     }
 
     /// A font is read once, however many pages use it.

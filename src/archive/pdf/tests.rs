@@ -173,3 +173,20 @@ fn loops_and_bombs_come_to_an_end() {
     let map = b"1 beginbfrange <00000000> <ffffffff> <0041> endbfrange";
     super::super::tests::opened("a.pdf", &page("", b"BT /F1 1 Tf <0000> Tj ET", font, &[stream("", map)])).whole();
 }
+
+#[test]
+fn what_is_stated_many_times_over_costs_no_more_than_the_file() {
+    // Tables that are never closed, each with the mark of the next in it.
+    let open = [b"%PDF-1.7\n".as_slice(), &b"trailer << ".repeat(100_000)].concat();
+    assert!(opened("a.pdf", &open).end.is_err());
+    // A hundred thousand codes that each stand for a long text.
+    let font = "<< /Type /Font /Subtype /Type0 /Encoding /Identity-H /ToUnicode 5 0 R >>";
+    let map = format!("1 beginbfchar <0000> <{}> endbfchar", "0041".repeat(10_000));
+    let drawn = format!("BT /F1 1 Tf <{}> Tj ET", "0000".repeat(100_000));
+    let bytes = page("", drawn.as_bytes(), font, &[stream("", map.as_bytes())]);
+    let opened = opened_within(Format::Pdf, "a.pdf", Input::Bytes(&bytes), ROOM).whole();
+    assert!(opened.all().len() < 4 << 20, "{}", opened.all().len());
+    // The last code there is, and one after it.
+    let map = b"1 beginbfrange <ffffffff> <ffffffff> [<0041> <0042>] endbfrange";
+    opened_within(Format::Pdf, "a.pdf", Input::Bytes(&page("", b"", font, &[stream("", map)])), ROOM).whole();
+}

@@ -19,6 +19,8 @@ pub(super) struct Drawn {
     pub(super) text: String,
     /// True if codes came by that nothing gives a meaning.
     pub(super) unknown: bool,
+    /// True if it was more than may be held.
+    pub(super) cut: bool,
     joined: String,
     spaced: String,
     fresh: bool,
@@ -28,7 +30,7 @@ pub(super) struct Drawn {
 
 impl Drawn {
     /// Follows the instructions.
-    pub(super) fn follow(&mut self, bytes: &[u8], fonts: &HashMap<Vec<u8>, Rc<Font>>) {
+    pub(super) fn follow(&mut self, bytes: &[u8], fonts: &HashMap<Vec<u8>, Rc<Font>>, most: u64) {
         let mut reader = Reader::new(bytes, 0);
         let mut operands: Vec<Value> = Vec::new();
         let plain = Font::default();
@@ -50,6 +52,10 @@ impl Drawn {
                 operator => self.operator(operator, &operands, font),
             }
             operands.clear();
+            if (self.text.len() + self.joined.len()) as u64 > most {
+                self.cut = true;
+                break;
+            }
         }
         self.end_line();
     }

@@ -3,6 +3,11 @@
 /// Nothing that is meant to be read is nested deeper.
 const DEEPEST: usize = 64;
 
+/// No table in which a field is looked for by its name has more of them.
+const MOST_KEYS: usize = 512;
+/// Values in one value: more than any that is meant to be read.
+const MOST_VALUES: usize = 1 << 20;
+
 /// One value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
@@ -21,7 +26,7 @@ impl Value {
     /// A field of a table.
     pub(super) fn get(&self, key: &[u8]) -> Option<&Value> {
         let Self::Table(fields) = self else { return None };
-        fields.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        fields.iter().take(MOST_KEYS).find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     pub(super) fn name(&self, key: &[u8]) -> Option<&[u8]> {
@@ -65,6 +70,8 @@ impl Value {
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
     pub(super) at: usize,
+    /// Values in the value that was read last.
+    pub(super) held: usize,
 }
 
 fn is_space(byte: u8) -> bool {
@@ -77,7 +84,7 @@ fn is_delimiter(byte: u8) -> bool {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self { bytes, at, held: 0 }
     }
 
     pub(super) fn rest(&self) -> &'a [u8] {
@@ -104,10 +111,15 @@ impl<'a> Reader<'a> {
 
     /// The next value; none at the end. In what is no value a byte is left out, so that this always comes further.
     pub(super) fn value(&mut self) -> Option<Value> {
+        self.held = 0;
         self.nested(0)
     }
 
     fn nested(&mut self, depth: usize) -> Option<Value> {
+        self.held += 1;
+        if self.held > MOST_VALUES {
+            return None;
+        }
         loop {
             self.skip_space();
             let rest = self.rest();

@@ -50,3 +50,19 @@ fn pages_that_lead_in_circles_and_pages_that_are_gone_are_named() {
     let all = opened.all().len();
     assert!(all < 4 * bytes.len(), "each page is read once: {all}");
 }
+
+#[test]
+fn cells_that_lie_over_one_another_are_read_once() {
+    let mut bytes = written::sqlite();
+    // A leaf whose every cell is its first one.
+    let leaf = (512..bytes.len()).step_by(512).find(|at| bytes[*at] == 13 && bytes[at + 4] > 3).unwrap();
+    let first = [bytes[leaf + 8], bytes[leaf + 9]];
+    let cells = 240_u16;
+    bytes[leaf + 3..leaf + 5].copy_from_slice(&cells.to_be_bytes());
+    for at in 0..usize::from(cells) {
+        bytes[leaf + 8 + 2 * at..leaf + 10 + 2 * at].copy_from_slice(&first);
+    }
+    let opened = opened("a.db", &bytes);
+    assert!(matches!(opened.end, Err(ArchiveError::Damaged { .. })));
+    assert!(opened.all().len() < 4 * bytes.len());
+}

@@ -173,3 +173,40 @@ fn whoever_has_seen_enough_stops_the_walk() {
         assert_eq!(seen, 1, "{name}");
     }
 }
+
+/// A 7z whose directory is packed by LZMA, and states what it unpacks to.
+fn packed_directory(unpacked: u64) -> Vec<u8> {
+    let size = [&[0xff_u8][..], &unpacked.to_le_bytes()].concat();
+    let lzma = [0x23, 3, 1, 1, 5, 0x5d, 0, 0, 0x10, 0];
+    let header = [&[0x17, 6, 0, 1, 9, 20, 0, 7, 0x0b, 1, 0, 1][..], &lzma, &[0x0c], &size, &[0, 0]].concat();
+    let packed = [0; 20];
+    let mut start = Vec::new();
+    start.extend((packed.len() as u64).to_le_bytes());
+    start.extend((header.len() as u64).to_le_bytes());
+    start.extend(crc32fast::hash(&header).to_le_bytes());
+    let magic = [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, 0, 4];
+    [&magic[..], &crc32fast::hash(&start).to_le_bytes(), &start, &packed, &header].concat()
+}
+
+#[test]
+fn a_directory_that_unpacks_to_more_than_is_held_is_not_unpacked() {
+    let opened = opened("a.7z", &packed_directory(10 << 30));
+    assert!(
+        matches!(&opened.end, Err(ArchiveError::Unsupported { what }) if what.contains("directory")),
+        "{:?}",
+        opened.end
+    );
+    let small = super::opened("a.7z", &packed_directory(100));
+    assert!(matches!(small.end, Err(ArchiveError::Damaged { .. })), "{:?}", small.end);
+}
+
+#[test]
+fn zeros_without_end_are_passed_over_and_what_stands_behind_them_is_read() {
+    let mut bytes = samples::tar(&[("a.txt", b"one")]);
+    bytes.resize(bytes.len() + (3 << 20), 0);
+    bytes.extend(samples::tar(&[("b.txt", b"two")]));
+    let opened = opened("a.tar", &bytes).whole();
+    assert_eq!((opened.text("a.txt"), opened.text("b.txt")), ("one", "two"));
+    let packed = super::opened("a.tar.gz", &samples::gzip(&bytes)).whole();
+    assert_eq!(packed.names(), ["a.tar"]);
+}

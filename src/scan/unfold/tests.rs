@@ -216,6 +216,15 @@ fn forms() -> Vec<Form> {
     add("percent twice", "k=", &each(t, |b| format!("%25{b:02x}")), "&x=1", &[Percent, Percent]);
     add("percent before", "q=a%3D", &t, "%26x", &[Percent]);
     add("unicode escapes", "k = \"", &each(t, |b| format!("\\u{b:04x}")), "\"", &[Escapes]);
+    add("an accent before", "k = \"caf\\u00e9", &t, "\"", &[Escapes]);
+    add("registry", "\"k\"=hex:", &each(t, |b| format!("{b:02x},")).trim_end_matches(','), "\r\n", &[Hex]);
+    add(
+        "registry, wide",
+        "\"k\"=hex(1):",
+        &each(t, |b| format!("{b:02x},00,")).trim_end_matches(','),
+        "\r\n",
+        &[Hex, Utf16],
+    );
     add("braced escapes", "k = \"", &each(t, |b| format!("\\u{{{b:x}}}")), "\"", &[Escapes]);
     add("one escape", "k = \"", &t.replacen('_', "\\u005f", 1), "\"", &[Escapes]);
     add("hex escapes", "k = \"", &each(t, |b| format!("\\x{b:02X}")), "\"", &[Escapes]);
@@ -330,4 +339,65 @@ fn whole_texts_in_other_character_sets_are_found() {
         let (decoded, _, sighting) = the_one("wide", &[mark, bytes].concat()).unwrap();
         assert_eq!((decoded, sighting.at.line, sighting.at.column), (vec![encoding], 2, 7));
     }
+}
+
+#[test]
+fn ordinary_text_hides_nothing() {
+    let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = Vec::new();
+    for name in ["Cargo.lock", "docs/architecture.md", "CHANGELOG.md", "src/decode/base64.rs", "src/rules/check.rs"] {
+        text.extend(std::fs::read(top.join(name)).unwrap());
+    }
+    // Digests, identifiers and numbers, in all the forms that look like an encoding.
+    let mut state = 7_u64;
+    for _ in 0..4_000 {
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()
+        };
+        let noise = [next(), next(), next(), next(), next()].concat();
+        let quoted: Vec<String> = noise.iter().map(u8::to_string).collect();
+        text.extend(
+            format!(
+                "\"sha512-{}\",\n\"{}\" + \"{}\"\n[{}]\n",
+                BASE64.encode(&noise),
+                HEXLOWER.encode(&noise),
+                BASE32.encode(&noise),
+                quoted.join(", ")
+            )
+            .bytes(),
+        );
+    }
+    let outcome = scan("a.txt", &text);
+    assert!(outcome.coverage.is_complete(), "{:?}", outcome.coverage.gaps);
+    let decoded: Vec<_> = outcome.sightings.iter().filter(|found| !found.decoded.is_empty()).collect();
+    assert!(decoded.is_empty(), "{decoded:?}");
+}
+
+#[test]
+fn what_only_looks_like_an_encoding_needs_a_sure_kind() {
+    let part = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+    let (header, claims) = (br#"{"alg":"HS256","typ":"JWT"}"#, br#"{"sub":"ycrkwzhng04z","exp":1760000000}"#);
+    let signature: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(151).wrapping_add(43)).collect();
+    // A kind of medium confidence.
+    let signed = [part(header), part(claims), part(&signature)].join(".");
+    let found = |text: &str| scan("a.txt", text.as_bytes()).sightings.len();
+    assert_eq!(found(&format!("k = {signed}\n")), 1);
+    assert_eq!(found(&format!("k%3D{}%26", signed.replace('.', "%2E"))), 1, "the text says that it is encoded");
+    assert_eq!(found(&format!("k: {}\n", BASE64.encode(format!("k = {signed}\n").as_bytes()))), 1, "all of it is text");
+    assert_eq!(found(&format!("k: {}\n", HEXLOWER.encode(signed.as_bytes()))), 0);
+    let (one, two) = signed.split_at(40);
+    assert_eq!(found(&format!("k = '{one}' + '{two}'\n")), 0);
+}
+
+#[test]
+fn a_stop_ends_it_in_the_middle() {
+    let text = each(&token(), |byte| format!("\\u{byte:04x}"));
+    let stop = Stop::default();
+    let scanner = scanner();
+    let place = Place::Stdin;
+    let bytes = text.as_bytes();
+    stop.ask(crate::scan::Cut::OutOfTime);
+    let seen = scanner.unfold(&Blob::new(place.clone(), bytes), &place, &stop, &mut Scratch::default());
+    assert!(seen.leaks.is_empty(), "what is decoded is not looked at any more");
 }

@@ -17,7 +17,7 @@ use crate::source::{Blob, Limits, Missed, Source, SourceError, Visit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Submodules inside one another that are followed.
 const DEEPEST: usize = 16;
@@ -32,13 +32,21 @@ pub struct History {
     limits: Limits,
     jobs: usize,
     memory: Option<Memory>,
+    steps: Steps,
+}
+
+/// How far it is, for whoever looks on.
+#[derive(Debug, Default)]
+struct Steps {
+    done: AtomicU64,
+    all: AtomicU64,
 }
 
 impl History {
     /// Of this repository, on so many threads.
     #[must_use]
     pub fn new(whereabouts: Whereabouts, limits: Limits, jobs: usize) -> Self {
-        Self { whereabouts, limits, jobs, memory: None }
+        Self { whereabouts, limits, jobs, memory: None, steps: Steps::default() }
     }
 
     /// Looks only at what an earlier scan by the same rules has not seen.
@@ -74,7 +82,7 @@ impl Source for History {
             let memory = self.memory.as_ref().filter(|_| more.is_empty());
             let whole = Whole::open(prefix, layout, more, &self.limits, self.jobs.max(1), visit);
             let read = match whole {
-                Ok(whole) => whole.read(outer, memory),
+                Ok(whole) => whole.read(outer, memory, &self.steps),
                 Err(error) if outer => return Err(error),
                 Err(error) => gap(visit, error),
             };
@@ -83,6 +91,13 @@ impl Source for History {
             }
         }
         Ok(())
+    }
+
+    /// Of the objects in packs: how many there are of the others is not known beforehand.
+    fn progress(&self) -> Option<(u64, u64)> {
+        let all = self.steps.all.load(Ordering::Relaxed);
+        let done = self.steps.done.load(Ordering::Relaxed).min(all);
+        (all > 0).then_some((done, all))
     }
 }
 
@@ -122,7 +137,7 @@ impl<'a> Whole<'a> {
         Ok(Self { prefix, layout, refs, tips, boundary, objects, limits, jobs, visit })
     }
 
-    fn read(mut self, outer: bool, memory: Option<&Memory>) -> ControlFlow<()> {
+    fn read(mut self, outer: bool, memory: Option<&Memory>, steps: &Steps) -> ControlFlow<()> {
         belongings::read(&self.layout, &self.prefix, self.limits, self.visit)?;
         self.names()?;
         std::mem::take(&mut self.refs.gaps).into_iter().try_for_each(|error| self.gap(error))?;
@@ -144,7 +159,7 @@ impl<'a> Whole<'a> {
             Some(found) => found,
             None => {
                 let known = recollection.as_mut().and_then(|recollection| recollection.take_known(&self.objects));
-                self.probed(known)?
+                self.probed(known, steps)?
             }
         };
         let whole = found.troubles.is_empty();
@@ -204,8 +219,10 @@ impl<'a> Whole<'a> {
     }
 
     /// Looks at all objects, or at those that are not known.
-    fn probed(&self, earlier: Option<Earlier>) -> ControlFlow<(), Found> {
+    fn probed(&self, earlier: Option<Earlier>, steps: &Steps) -> ControlFlow<(), Found> {
         let probe = Probe::new(&self.objects, &self.boundary, self.visit);
+        let remembered = earlier.as_ref().map_or(0, Earlier::count);
+        steps.all.fetch_add(self.objects.packed().saturating_sub(remembered), Ordering::Relaxed);
         let known = |id: &ObjectId| earlier.as_ref().map_or(Known::New, |earlier| earlier.known(id));
         let known_packs = |_: &Pack| false;
         let walk = Walk {
@@ -216,6 +233,7 @@ impl<'a> Whole<'a> {
             known_packs: &known_packs,
         };
         self.objects.walk(&walk, &|item| {
+            steps.done.fetch_add(1, Ordering::Relaxed);
             let flow = probe.item(item);
             if probe.stopped.load(Ordering::Relaxed) { Flow::Stop } else { flow }
         });

@@ -94,6 +94,11 @@ impl Earlier {
         Self { found, quiet, went }
     }
 
+    /// How many objects are known.
+    pub(super) fn count(&self) -> u64 {
+        (self.quiet.len() + self.found.loud.len() + self.found.large.len()) as u64
+    }
+
     fn again(&self, id: &ObjectId, kind: Kind) -> bool {
         (self.went && kind != Kind::Blob) || self.found.odd.contains(id)
     }

@@ -13,8 +13,8 @@ const DEEPEST: usize = 10_000;
 /// To go on in another place is worth as many steps as this: bases are in the same pack but for the rarest cases.
 const ELSEWHERE: usize = DEEPEST / 32;
 /// How many objects that others are made of are kept, and how many bytes they may take.
-const SLOTS: usize = 1_024;
-const KEPT: usize = 16 << 20;
+const SLOTS: usize = 4_096;
+const KEPT: usize = 24 << 20;
 
 /// An object that was read: what it is, and its bytes.
 pub type Content = (Kind, Arc<Vec<u8>>);
@@ -41,16 +41,23 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When none of those that hold it does.
     pub fn read(&mut self, id: &ObjectId) -> Result<Option<Content>, PackError> {
-        self.steps = DEEPEST;
-        self.read_on(id)
+        self.read_apart_from(None, id)
     }
 
-    /// The same, as a part of reading another.
-    fn read_on(&mut self, id: &ObjectId) -> Result<Option<Content>, PackError> {
+    /// The same without looking into one of the packs.
+    pub(super) fn read_apart_from(&mut self, pack: Option<usize>, id: &ObjectId) -> Result<Option<Content>, PackError> {
+        self.steps = DEEPEST;
+        self.read_on(pack, id)
+    }
+
+    fn read_on(&mut self, apart_from: Option<usize>, id: &ObjectId) -> Result<Option<Content>, PackError> {
         let objects = self.objects;
         let mut trouble = None;
         for (number, pack) in objects.packs().iter().enumerate() {
             let Some(position) = pack.index.find(id) else { continue };
+            if apart_from == Some(number) {
+                continue;
+            }
             match self.packed(number, pack, position) {
                 Ok(found) => return Ok(Some(found)),
                 Err(fault) => {
@@ -173,7 +180,7 @@ impl Reader<'_> {
     /// A base that its pack does not hold.
     fn elsewhere(&mut self, base: &ObjectId) -> Result<Content, Fault> {
         self.step(ELSEWHERE)?;
-        match self.read_on(base) {
+        match self.read_on(None, base) {
             Ok(found) => found.ok_or(Fault::Missing(*base)),
             Err(_) => Err(Fault::Base),
         }
@@ -265,5 +272,5 @@ impl Bases {
 
 fn slot(pack: usize, offset: u64) -> usize {
     let mixed = (offset ^ (pack as u64) << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 54) as usize % SLOTS
+    (mixed >> 52) as usize % SLOTS
 }

@@ -3,8 +3,8 @@
 use super::family::Worker;
 use super::queue::Queue;
 use super::stores::Objects;
-use super::{Flow, Item, Known, Object, ObjectId, PackError, Walk};
-use std::collections::BTreeSet;
+use super::{Fault, Flow, Item, Known, Object, ObjectId, PackError, Walk};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// What every object in memory may take at least, whatever the limit: what lies under it may be made from what does not.
@@ -38,8 +38,8 @@ pub(super) struct Errand<'a> {
     pub(super) most_held: u64,
     visit: &'a Visit<'a>,
     known_packs: Vec<bool>,
-    /// What could not be read in one place, but stands in others.
-    again: Mutex<BTreeSet<ObjectId>>,
+    /// What could not be read in one place, a pack or a file, but stands in others.
+    again: Mutex<BTreeMap<ObjectId, Option<usize>>>,
 }
 
 /// What is to be done with an object.
@@ -99,7 +99,7 @@ impl<'a> Errand<'a> {
         let places = packs.any(|(number, pack)| own != Some(number) && pack.contains(&id));
         let files = self.objects.loose(&id).take(2).count();
         if places || files > usize::from(own.is_none()) {
-            self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+            self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(id, own);
         } else {
             self.hand(Item::Unread(error));
         }
@@ -109,23 +109,26 @@ impl<'a> Errand<'a> {
     fn read_again(&self) {
         let again = std::mem::take(&mut *self.again.lock().unwrap_or_else(PoisonError::into_inner));
         let mut reader = self.objects.reader(self.most_held);
-        for id in again {
+        for (id, failed) in again {
             if self.queue.stopped() {
                 return;
             }
-            let item = match reader.header(&id) {
-                Ok(Some((kind, _))) if !self.walk.kinds.has(kind) => continue,
-                Ok(Some((kind, size))) if size > self.walk.limit => Item::TooLarge { id, kind, size },
-                _ => match reader.read(&id) {
-                    Ok(Some((kind, bytes))) => {
-                        self.hand(Item::Object(Object { id, kind, bytes: &bytes, fresh: None }));
-                        continue;
-                    }
-                    Ok(None) => continue,
-                    Err(error) => Item::Unread(error),
-                },
-            };
-            self.hand(item);
+            match reader.read_apart_from(failed, &id) {
+                Ok(Some((kind, _))) if !self.walk.kinds.has(kind) => {}
+                Ok(Some((kind, bytes))) if bytes.len() as u64 > self.walk.limit => {
+                    self.hand(Item::TooLarge { id, kind, size: bytes.len() as u64 });
+                }
+                Ok(Some((kind, bytes))) => {
+                    self.hand(Item::Object(Object { id, kind, bytes: &bytes, fresh: None }));
+                }
+                Ok(None) => {
+                    let within = self.objects.stores.first().cloned().unwrap_or_default();
+                    self.hand(Item::Unread(PackError::Object { id, within, offset: None, fault: Fault::Unreadable }));
+                }
+                Err(error) => {
+                    self.hand(Item::Unread(error));
+                }
+            }
         }
     }
 }

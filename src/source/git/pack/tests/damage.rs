@@ -295,6 +295,16 @@ fn a_blob_that_says_it_is_a_tree_is_named_too() {
     let (found, unread) = walked(&objects, &Walk { kinds: Kinds::BLOBS, ..ALL }, quiet);
     assert!(found.keys().eq([&name(2)]));
     assert!(unread.len() == 2 && unread[0].contains("checksum"), "{unread:?}");
+    // With another copy of it, nothing is missed.
+    let sample = Sample::new(HashKind::Sha1);
+    for (number, first) in [(1, 0x10), (2, 0)] {
+        let (mut pack, index) = bundled(&entries);
+        pack[12] ^= first;
+        std::fs::write(sample.pack_directory().join(format!("pack-{number}.pack")), pack).unwrap();
+        std::fs::write(sample.pack_directory().join(format!("pack-{number}.idx")), index).unwrap();
+    }
+    let (found, unread) = walked(&sample.objects(), &Walk { kinds: Kinds::BLOBS, ..ALL }, quiet);
+    assert!(found.len() == 3 && unread.is_empty(), "{unread:?}");
 }
 
 #[test]
