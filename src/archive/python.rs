@@ -59,8 +59,10 @@ pub(super) fn walk(bytes: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
     let mut lines = Lines::new("(constants)".to_owned());
     let mut reader =
         Marshal { rest: bytes.get(layout.header..).unwrap_or_default(), layout, due: vec![Due::Objects(1)] };
-    let read = reader.read(&mut lines, outlet)?;
+    let mut code = Lines::new("(code and bytes)".to_owned());
+    let read = reader.read(&mut lines, &mut code, outlet)?;
     lines.flush(outlet)?;
+    code.flush(outlet)?;
     match read {
         Some(()) => Ok(()),
         None => Err(ArchiveError::damaged("its constants are damaged, or of a version that is not known").into()),
@@ -90,7 +92,8 @@ impl<'a> Marshal<'a> {
 
     /// Nothing where it ends too early or is of no known kind. Each object takes up a byte at least, so that this is as
     /// long as the input; lists are counted and not set aside.
-    fn read(&mut self, lines: &mut Lines, outlet: &mut Outlet<'_, '_>) -> Result<Option<()>, Halt> {
+    /// What holds a zero is kept apart: text beside it would seem to be binary as well.
+    fn read(&mut self, lines: &mut Lines, code: &mut Lines, outlet: &mut Outlet<'_, '_>) -> Result<Option<()>, Halt> {
         while let Some(due) = self.due.pop() {
             if self.due.len() > DEEPEST {
                 return Ok(None);
@@ -112,6 +115,7 @@ impl<'a> Marshal<'a> {
                 }
             };
             match text {
+                Some(text) if text.contains(&0) => code.line(text, outlet)?,
                 Some(text) => lines.line(text, outlet)?,
                 None => return Ok(None),
             }

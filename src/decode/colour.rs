@@ -42,7 +42,7 @@ fn leave_out(
         if sink.is_spent() {
             return;
         }
-        let Some(view) = sink.stretch(Encoding::Joined, false) else { return };
+        let Some(view) = sink.stretch(Encoding::Joined, true) else { return };
         let near = sign.saturating_sub(AROUND).max(done);
         let mut from = run_start(bytes, near, near.saturating_sub(RUN).max(done));
         let mut sign = Some(sign);

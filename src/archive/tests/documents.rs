@@ -106,6 +106,8 @@ fn a_class_gives_its_constants() {
 #[test]
 fn compiled_python_gives_its_constants() {
     let opened = opened("module.cpython-311.pyc", &written::python_code()).whole();
+    assert!(!opened.text("(constants)").contains('\0'), "code among the texts makes them seem binary");
+    assert!(opened.names().contains(&"(code and bytes)"));
     let lines: Vec<&[u8]> = opened.members[0].1.split(|byte| *byte == b'\n').collect();
     for text in [
         "the words of a module",

@@ -423,6 +423,7 @@ fn a_name_before_a_value_counts_where_all_that_was_encoded_is_text() {
         ("hex", HEXLOWER.encode(bytes)),
         ("base32", BASE32.encode(bytes)),
         ("base32 wrapped", wrapped(&BASE32.encode(bytes), 76, "", "\n")),
+        ("coloured", text.replace('=', "=\u{1b}[1m\u{1b}[33m").replace("\nend", "\u{1b}[0m\nend")),
         ("gzip in base64", BASE64.encode(&gzip(bytes))),
         ("gzip in hex", wrapped(&HEXLOWER.encode(&gzip(bytes)), 60, "", "\n")),
     ];
