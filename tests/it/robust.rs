@@ -393,6 +393,19 @@ fn a_reference_that_leads_nowhere_hides_no_other() {
 }
 
 #[test]
+fn a_list_of_cuts_that_is_damaged_is_a_gap() {
+    let world = World::new();
+    world.commit("a", "clean", "first");
+    for text in [&b"garbage\n"[..], b"\xff\xfe1111111111111111111111111111111111111111\n"] {
+        world.write(".git/shallow", text);
+        world.stanch(&["scan", "--history"]).expect(3).says(".git/shallow").says("names no commit");
+    }
+    std::fs::remove_file(world.top().join(".git/shallow")).unwrap();
+    std::fs::create_dir(world.top().join(".git/shallow")).unwrap();
+    world.stanch(&["scan", "--history"]).expect(3).says(".git/shallow");
+}
+
+#[test]
 fn a_missing_commit_hides_no_other() {
     let world = World::new();
     let (early, late) = (token(314), token(315));
