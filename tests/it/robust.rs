@@ -288,7 +288,13 @@ fn a_damaged_pack_is_a_gap() {
     let ran = scan(&world, &["--history"]);
     assert!([3, 4].contains(&ran.code), "cut: {ran:?}");
     replace(&path, &whole);
+    scan(&world, &["--history"]).expect(0);
     let index = pack("idx");
+    let mut damaged = std::fs::read(&index).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    replace(&index, &damaged);
+    scan(&world, &["--history"]).expect(3);
     replace(&index, b"no index");
     let ran = scan(&world, &["--history"]);
     assert!([3, 4].contains(&ran.code), "index: {ran:?}");
