@@ -158,6 +158,11 @@ fn what_is_not_ours_to_the_byte_counts_for_nothing() {
     let second = memories(&world).into_iter().find(|path| *path != file).unwrap();
     std::fs::copy(&second, &file).unwrap();
     history(&world, &["--format", "lines"]).expect(1).says("all is scanned again");
+    // Nobody writes into a pipe.
+    std::fs::remove_file(&file).unwrap();
+    assert!(world.command("mkfifo").arg(&file).status().unwrap().success());
+    assert_eq!(history(&world, &["--format", "lines"]).expect(1).stdout, said);
+    assert!(file.metadata().unwrap().is_file(), "it was written anew");
 }
 
 fn mode(path: &Path) -> u32 {

@@ -288,7 +288,13 @@ fn a_damaged_pack_is_a_gap() {
     let ran = scan(&world, &["--history"]);
     assert!([3, 4].contains(&ran.code), "cut: {ran:?}");
     replace(&path, &whole);
+    scan(&world, &["--history"]).expect(0);
     let index = pack("idx");
+    let mut damaged = std::fs::read(&index).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    replace(&index, &damaged);
+    scan(&world, &["--history"]).expect(3);
     replace(&index, b"no index");
     let ran = scan(&world, &["--history"]);
     assert!([3, 4].contains(&ran.code), "index: {ran:?}");
@@ -390,6 +396,19 @@ fn a_reference_that_leads_nowhere_hides_no_other() {
     world.git(&["tag", "-d", "tree"]);
     world.write(".git/refs/tags/v2", "0123456789012345678901234567890123456789\n");
     scan(&world, &["--history"]).expect(1).says("INCOMPLETE").says("v2");
+}
+
+#[test]
+fn a_list_of_cuts_that_is_damaged_is_a_gap() {
+    let world = World::new();
+    world.commit("a", "clean", "first");
+    for text in [&b"garbage\n"[..], b"\xff\xfe1111111111111111111111111111111111111111\n"] {
+        world.write(".git/shallow", text);
+        world.stanch(&["scan", "--history"]).expect(3).says(".git/shallow").says("names no commit");
+    }
+    std::fs::remove_file(world.top().join(".git/shallow")).unwrap();
+    std::fs::create_dir(world.top().join(".git/shallow")).unwrap();
+    world.stanch(&["scan", "--history"]).expect(3).says(".git/shallow");
 }
 
 #[test]

@@ -9,18 +9,22 @@ use super::memory::Memory;
 use super::pack::{Flow, HashKind, Kinds, Known, ObjectId, Objects, Pack, Walk, stores_of_environment};
 use super::probe::{Found, MOST_MISSING, Probe};
 use super::recollection::{Earlier, Recollection};
-use super::refs::{Refs, modules};
+use super::refs::{Refs, modules, plain};
 use super::timeline::Timeline;
 use super::{Whereabouts, unread};
 use crate::model::Place;
 use crate::source::{Blob, Limits, Missed, Source, SourceError, Visit};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Submodules inside one another that are followed.
 const DEEPEST: usize = 16;
+
+/// Bytes of the list of commits at which a clone is cut off.
+const LARGEST_LIST: u64 = 64 << 20;
 
 const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
 
@@ -130,10 +134,11 @@ impl<'a> Whole<'a> {
         visit: &'a Visit<'a>,
     ) -> Result<Self, SourceError> {
         let hash = if layout.sha256 { HashKind::Sha256 } else { HashKind::Sha1 };
-        let refs = Refs::of(&layout);
+        let mut refs = Refs::of(&layout);
         let tips = refs.tips.iter().filter_map(|(name, id)| Some((name.clone(), id.parse().ok()?))).collect();
         let objects = Objects::open(&layout.common, hash, more).map_err(|source| SourceError::Store { source })?;
-        let boundary = boundary_of(&layout);
+        let (boundary, odd) = boundary_of(&layout);
+        refs.gaps.extend(odd);
         Ok(Self { prefix, layout, refs, tips, boundary, objects, limits, jobs, visit })
     }
 
@@ -283,10 +288,21 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// Where a shallow clone is cut off.
-fn boundary_of(layout: &Layout) -> BTreeSet<ObjectId> {
-    let Ok(text) = std::fs::read_to_string(layout.common.join("shallow")) else {
-        return BTreeSet::new(); // only shallow clones have the file
-    };
-    text.lines().filter_map(|line| line.trim().parse().ok()).collect()
+/// Where a shallow clone is cut off, and what of that could not be read.
+fn boundary_of(layout: &Layout) -> (BTreeSet<ObjectId>, Option<SourceError>) {
+    let path = layout.common.join("shallow");
+    let mut text = Vec::new();
+    let read = plain(&path).and_then(|file| file.take(LARGEST_LIST).read_to_end(&mut text));
+    let failed = |source| Some(SourceError::Read { place: layout.name_of(&path), source });
+    match read {
+        Ok(_) => {}
+        // Only shallow clones have the file.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return (BTreeSet::new(), None),
+        Err(source) => return (BTreeSet::new(), failed(source)),
+    }
+    let text = String::from_utf8_lossy(&text);
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let boundary: BTreeSet<ObjectId> = lines().filter_map(|line| line.parse().ok()).collect();
+    let odd = lines().any(|line| line.parse::<ObjectId>().is_err());
+    (boundary, failed(std::io::Error::other("a line names no commit")).filter(|_| odd))
 }

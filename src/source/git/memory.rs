@@ -5,6 +5,7 @@
 use super::located::{Located, Spot};
 use super::pack::{Kind, ObjectId};
 use super::probe::Found;
+use super::refs::plain;
 use super::stock::Stock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -114,7 +115,7 @@ impl Memory {
     /// What is known of a repository by the same rules.
     pub(super) fn recall(&self, common: &Path) -> Option<Recalled> {
         let file = self.file(common);
-        let mut bytes = match std::fs::File::open(&file) {
+        let mut bytes = match plain(&file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -317,7 +318,7 @@ impl Recalled {
     /// The objects with nothing in them, in the order of their names; none where they are not what was written.
     pub(super) fn quiet(&self, width: usize) -> Option<Vec<(ObjectId, Kind, u64)>> {
         use std::io::Seek as _;
-        let mut file = std::fs::File::open(&self.file).ok()?;
+        let mut file = plain(&self.file).ok()?;
         file.seek(std::io::SeekFrom::Start(self.start)).ok()?;
         let mut rest = Vec::new();
         file.take(self.head.length).read_to_end(&mut rest).ok()?;

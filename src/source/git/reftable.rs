@@ -70,7 +70,6 @@ impl Table<'_> {
         if crc32fast::hash(body).to_be_bytes() != sums {
             return None;
         }
-        let size = usize::try_from(number(file.get(5..8)?)).ok()?;
         let mut at = head;
         while at < foot {
             // The first block counts from the start of the file.
@@ -89,7 +88,8 @@ impl Table<'_> {
             }
             let end = start.checked_add(length).filter(|end| *end <= foot && *end > at)?;
             self.block(file.get(at + 4..end)?, 0, kind)?;
-            at = if size > 0 { start.checked_add(size)?.max(end).min(foot) } else { end };
+            // Zeros fill a block up to its size, unless the log of changes follows.
+            at = end;
         }
         Some(())
     }
@@ -300,5 +300,21 @@ mod tests {
         let found = tables(&[file]).unwrap();
         assert!(found.names.contains("refs/heads/gone") && found.remembered.contains(&"3".repeat(40)));
         assert_eq!(found.remarks.into_iter().collect::<Vec<_>>(), ["Kim\nkim@example.invalid\nthe why"]);
+    }
+
+    /// One as git itself writes it: two branches in a block that is not filled up, and the log of their changes.
+    const WITH_LOG: &str = "52454654010010000000000000000001000000000000000372000073002348454144000c726566732f68656164732f6d0061726566732f68 \
+         656164732f62023f88252aebebc22c9b265ce858c150bebc407b3e0b096d013f88252aebebc22c9b265ce858c150bebc407b3e00001c0000 \
+         3000026700011a78da63c8f470757461f80f017f19b000fb0e55add7af0fe9cc568b7911713060df1e876a3bc66ce66c878ad695e71e0215 \
+         8825e7e7e66696286864e665966426e6685a299467547231346816a5a615eb67a426a614eb27c1ecf843961dbc69f9450a890a45a989c5f9 \
+         795cdc81b9b47132030b03433c031300a77a5e1a524546540100100000000000000000010000000000000003000000000000000000000000 \
+         0000000000000000000000000000000000000073000000000000000074cf2f99";
+
+    #[test]
+    fn the_log_behind_a_short_block_is_read() {
+        let found = tables(&[bytes(WITH_LOG)]).unwrap();
+        let names: Vec<_> = found.tips.keys().map(String::as_str).collect();
+        assert_eq!(names, ["refs/heads/b", "refs/heads/m"]);
+        assert!(found.remarks.contains("k\nk@x\nfor a reason"), "{:?}", found.remarks);
     }
 }

@@ -13,9 +13,9 @@ type Stamp = (u64, u64);
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stock {
-    /// Packs, by their checksums.
-    packs: BTreeMap<Vec<u8>, Stamp>,
-    /// Sums of the packs' bytes, by their checksums.
+    /// Packs and their indexes, by the checksums of the packs.
+    packs: BTreeMap<Vec<u8>, [Stamp; 2]>,
+    /// Sums of the bytes of both, by the same.
     sums: BTreeMap<Vec<u8>, u32>,
     /// Objects in files of their own.
     loose: BTreeMap<Vec<u8>, Stamp>,
@@ -26,7 +26,8 @@ pub(super) struct Stock {
 impl Stock {
     /// None where they cannot be listed.
     pub(super) fn of(common: &Path, objects: &Objects, boundary: &BTreeSet<ObjectId>) -> Option<Self> {
-        let packs = objects.packs().iter().map(|pack| (pack.checksum().to_vec(), stamp_of(pack.path()))).collect();
+        let stamps = |pack: &Pack| files_of(pack).map(|path| stamp_of(&path));
+        let packs = objects.packs().iter().map(|pack| (pack.checksum().to_vec(), stamps(pack))).collect();
         let own = common.join("objects");
         let each = |id: ObjectId| (id.as_bytes().to_vec(), stamp_of(&loose(&own, &id)));
         let loose = objects.loose_ids().ok()?.into_iter().map(each).collect();
@@ -51,7 +52,7 @@ impl Stock {
         let touched = |pack: &&Pack| {
             self.packs.get(pack.checksum()).is_some_and(|then| now.packs.get(pack.checksum()) != Some(then))
         };
-        let same = |pack: &Pack| self.sums.get(pack.checksum()).copied() == sum_of(pack.path());
+        let same = |pack: &Pack| self.sums.get(pack.checksum()).copied() == sum_of(pack);
         self.cut == now.cut && objects.packs().iter().filter(touched).all(same)
     }
 
@@ -61,7 +62,7 @@ impl Stock {
             let stamp = self.packs.get(pack.checksum());
             let known = before.filter(|before| before.packs.get(pack.checksum()) == stamp);
             let known = known.and_then(|before| before.sums.get(pack.checksum())).copied();
-            if let Some(sum) = known.or_else(|| sum_of(pack.path())) {
+            if let Some(sum) = known.or_else(|| sum_of(pack)) {
                 self.sums.insert(pack.checksum().to_vec(), sum);
             }
         }
@@ -81,14 +82,22 @@ fn stamp_of(path: &Path) -> Stamp {
     (time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)), about.len())
 }
 
-/// A sum of a file's bytes that tells damage, not malice: whoever can write packs can also write others.
-fn sum_of(path: &Path) -> Option<u32> {
-    let mut file = std::fs::File::open(path).ok()?;
+/// A pack and its index.
+fn files_of(pack: &Pack) -> [PathBuf; 2] {
+    [pack.path().to_owned(), pack.path().with_extension("idx")]
+}
+
+/// A sum of the bytes of both that tells damage, not malice: whoever can write packs can also write others.
+fn sum_of(pack: &Pack) -> Option<u32> {
     let (mut sum, mut buffer) = (crc32fast::Hasher::new(), vec![0; 1 << 18]);
-    loop {
-        match file.read(&mut buffer).ok()? {
-            0 => return Some(sum.finalize()),
-            count => sum.update(buffer.get(..count)?),
+    for path in files_of(pack) {
+        let mut file = std::fs::File::open(path).ok()?;
+        loop {
+            match file.read(&mut buffer).ok()? {
+                0 => break,
+                count => sum.update(buffer.get(..count)?),
+            }
         }
     }
+    Some(sum.finalize())
 }
