@@ -2,6 +2,7 @@
 
 use super::look;
 use super::sink::Sink;
+use super::wrapped;
 use crate::model::Encoding;
 use std::ops::Range;
 
@@ -28,7 +29,7 @@ fn group(eight: &[u8]) -> Option<[u8; 5]> {
 }
 
 /// Decodes what begins at the start of a run, if that is base 32 of text; returns where it ends.
-pub(super) fn stretch(text: &[u8], run: Range<usize>, sink: &mut Sink<'_>) -> Option<usize> {
+pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut Sink<'_>) -> Option<usize> {
     let bytes = text.get(run.clone())?;
     for eight in [0..8, 8..16] {
         if !group(bytes.get(eight)?)?.iter().all(|byte| look::is_plain(*byte)) {
@@ -36,20 +37,35 @@ pub(super) fn stretch(text: &[u8], run: Range<usize>, sink: &mut Sink<'_>) -> Op
         }
     }
     let length = bytes.iter().position(|byte| digit(*byte).is_none()).unwrap_or(bytes.len());
-    let end = run.start + length;
-    if length < LEAST || !sink.affords(length) {
-        return (length >= LEAST).then_some(end);
+    if length < LEAST {
+        return None;
     }
-    let digits = bytes.get(..length)?;
-    let mut decoded = Vec::with_capacity(length);
-    for eight in digits.chunks_exact(8) {
-        decoded.extend(group(eight).into_iter().flatten());
+    let lines = wrapped::lines(text, run.start..run.start + length, limit, |byte| digit(byte).is_some());
+    let end = lines.last()?.end;
+    if !sink.affords(end.saturating_sub(run.start)) {
+        return Some(end);
     }
-    let rest = digits.chunks_exact(8).remainder();
-    let bits = rest.iter().filter_map(|byte| digit(*byte)).fold(0_u64, |bits, value| bits << 5 | u64::from(value));
-    let shifted = bits << (5 * (8 - rest.len()).min(8));
-    decoded.extend(shifted.to_be_bytes().iter().skip(3).take(rest.len() * 5 / 8));
-    let view = sink.stretch(Encoding::Base32, false)?;
-    view.decoded(&decoded, run.start..end);
+    let (decoded, marks) = decode(text, &lines);
+    let sure = look::is_text(&decoded);
+    wrapped::lay(sink.stretch(Encoding::Base32, sure)?, &decoded, &marks, &lines);
     Some(end)
+}
+
+/// The decoded bytes, and how many there are at the end of each line. Bits that fill no byte are left out.
+fn decode(text: &[u8], lines: &[Range<usize>]) -> (Vec<u8>, Vec<usize>) {
+    let (mut decoded, mut marks) = (Vec::new(), Vec::new());
+    let (mut bits, mut count) = (0_u16, 0_u32);
+    for line in lines {
+        for value in text.get(line.clone()).unwrap_or_default().iter().copied().filter_map(digit) {
+            bits = bits << 5 | u16::from(value);
+            count += 5;
+            if count >= 8 {
+                count -= 8;
+                let [_, byte] = (bits >> count).to_be_bytes();
+                decoded.push(byte);
+            }
+        }
+        marks.push(decoded.len());
+    }
+    (decoded, marks)
 }

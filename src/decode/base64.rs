@@ -4,6 +4,7 @@ use super::inflate;
 use super::look::{self, Look};
 use super::sink::Sink;
 use super::view::View;
+use super::wrapped;
 use crate::model::Encoding;
 use std::ops::Range;
 
@@ -35,6 +36,10 @@ const DIGITS: [u8; 256] = {
 /// Digits that are decoded to see what they are the start of.
 const HEAD: usize = 16;
 
+/// Digits that tell whether something is text of another script, and the bytes that these give at least.
+const FOREIGN: usize = 128;
+const FOREIGN_LEAST: usize = 24;
+
 /// What is shorter is a value in a line of text, and is read with what stands before it.
 const VALUE: usize = 1_024;
 
@@ -57,7 +62,7 @@ pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut S
     if length < super::stretches::LEAST {
         return None;
     }
-    let lines = lines(text, run.start..run.start + length, limit);
+    let lines = wrapped::lines(text, run.start..run.start + length, limit, |byte| digit(byte).is_some());
     let end = lines.last()?.end;
     if !sink.affords(end.saturating_sub(run.start)) {
         return Some(end);
@@ -68,7 +73,7 @@ pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut S
         value(text, &decoded, &marks, &lines, sure, sink);
     } else {
         let mut view = View::default();
-        lay(&mut view, &decoded, &marks, &lines);
+        wrapped::lay(&mut view, &decoded, &marks, &lines);
         sink.alone(view, Encoding::Base64, sure);
     }
     Some(end)
@@ -88,7 +93,16 @@ fn glance(bytes: &[u8]) -> Option<Look> {
         into.copy_from_slice(&three);
         length += 3;
     }
-    look::look(head.get(..length)?)
+    let head = head.get(..length)?;
+    look::look(head).or_else(|| if look::is_text_of_any_script(head) { foreign(bytes) } else { None })
+}
+
+/// Text of a script other than the Latin one is told by more of it.
+fn foreign(bytes: &[u8]) -> Option<Look> {
+    let digits = bytes.iter().take(FOREIGN).take_while(|byte| digit(**byte).is_some()).count();
+    let groups = bytes.get(..digits)?.chunks_exact(4);
+    let start: Vec<u8> = groups.map_while(group).flatten().collect();
+    (start.len() >= FOREIGN_LEAST && look::is_text_of_any_script(&start)).then_some(Look::Text)
 }
 
 fn group(four: &[u8]) -> Option<[u8; 3]> {
@@ -112,52 +126,6 @@ fn deflated(bytes: &[u8], sink: &mut Sink<'_>) -> bool {
     let groups = bytes.get(..digits).unwrap_or_default().chunks_exact(4);
     let decoded: Vec<u8> = groups.filter_map(group).flatten().collect();
     digits >= DEFLATED && inflate::is_raw(&decoded)
-}
-
-/// The lines of a wrapped stretch: of one length, but for the last, and with the same around them.
-fn lines(text: &[u8], first: Range<usize>, limit: usize) -> Vec<Range<usize>> {
-    let mut width = first.len();
-    let mut lines = vec![first];
-    while let Some(last) = lines.last() {
-        // What is padded, or shorter than the others, was the last.
-        if last.len() < width || text.get(last.end) == Some(&b'=') {
-            break;
-        }
-        let Some(next) = next_line(text, last.end, limit) else { break };
-        if next.len() > width {
-            if lines.len() > 1 || !width.is_multiple_of(4) {
-                break;
-            }
-            width = next.len();
-        }
-        lines.push(next);
-    }
-    lines
-}
-
-/// The digits of the next line, where it holds nothing else but what quotes, indents or comments it.
-fn next_line(text: &[u8], end: usize, limit: usize) -> Option<Range<usize>> {
-    let rest = text.get(end..limit)?;
-    let blank = |bytes: &[u8]| bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let mut at = blank(rest);
-    at += usize::from(rest.get(at) == Some(&b'\r'));
-    at += usize::from(rest.get(at) == Some(&b'\n'));
-    if !rest.get(..at)?.ends_with(b"\n") {
-        return None;
-    }
-    at += blank(rest.get(at..)?);
-    let marks: &[&[u8]] = &[b"> ", b"# ", b"// ", b"* ", b"; ", b"-- ", b"| ", b">"];
-    while let Some(mark) = marks.iter().find(|mark| rest.get(at..).is_some_and(|rest| rest.starts_with(mark))) {
-        at += mark.len();
-        at += blank(rest.get(at..)?);
-    }
-    let line = rest.get(at..)?;
-    let length = line.iter().take_while(|byte| digit(**byte).is_some()).count();
-    let after = line.get(length..)?;
-    let padding = after.iter().take(2).take_while(|byte| **byte == b'=').count();
-    let after = after.get(padding..)?;
-    let ends = after.get(blank(after)..)?.first().is_none_or(|byte| !byte.is_ascii_alphanumeric());
-    (length > 0 && ends).then_some(end + at..end + at + length)
 }
 
 /// The decoded bytes, and how many there are at the end of each line.
@@ -191,15 +159,6 @@ fn decode(text: &[u8], lines: &[Range<usize>]) -> (Vec<u8>, Vec<usize>) {
     (out, marks)
 }
 
-/// Lays decoded lines into a view.
-fn lay(view: &mut View, decoded: &[u8], marks: &[usize], lines: &[Range<usize>]) {
-    let mut from = 0;
-    for (line, mark) in lines.iter().zip(marks) {
-        view.decoded(decoded.get(from..*mark).unwrap_or_default(), line.clone());
-        from = *mark;
-    }
-}
-
 /// A value in a line: what stands before it may be its name. Lines that are text each may be values of their own.
 fn value(text: &[u8], decoded: &[u8], marks: &[usize], lines: &[Range<usize>], sure: bool, sink: &mut Sink<'_>) {
     let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return };
@@ -211,7 +170,7 @@ fn value(text: &[u8], decoded: &[u8], marks: &[usize], lines: &[Range<usize>], s
     let cut =
         if line == BEFORE { kept.iter().take_while(|byte| crate::runs::is_token_byte(**byte)).count() } else { 0 };
     view.keep(text, first.start - (line - cut.min(line))..first.start);
-    lay(view, decoded, marks, lines);
+    wrapped::lay(view, decoded, marks, lines);
     let padding = text.get(last.end..).unwrap_or_default().iter().take(2).take_while(|byte| **byte == b'=').count();
     let end = last.end + padding;
     let after = text.get(end..).unwrap_or_default().iter().take(AFTER).take_while(|byte| **byte != b'\n').count();
@@ -224,7 +183,7 @@ fn value(text: &[u8], decoded: &[u8], marks: &[usize], lines: &[Range<usize>], s
             if text.get(line.clone()).and_then(glance) == Some(Look::Text) {
                 let (decoded, marks) = decode(text, &own);
                 let Some(view) = sink.stretch(Encoding::Base64, sure) else { return };
-                lay(view, &decoded, &marks, &own);
+                wrapped::lay(view, &decoded, &marks, &own);
             }
         }
     }

@@ -39,7 +39,7 @@ fn dump(text: &[u8], first: usize, second: usize, fresh: Option<&[Range<usize>]>
     if new
         && lines.len() > 1
         && plain * 2 >= head.len()
-        && let Some(view) = sink.stretch(Encoding::Hex, false)
+        && let Some(view) = sink.stretch(Encoding::Hex, plain == head.len())
     {
         for (bytes, outer) in &lines {
             view.decoded(bytes, outer.clone());

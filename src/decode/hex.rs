@@ -3,6 +3,7 @@
 use super::look::{self, Look};
 use super::sink::Sink;
 use super::view::View;
+use super::wrapped;
 use crate::model::Encoding;
 use std::ops::Range;
 
@@ -29,7 +30,7 @@ pub(super) fn pair(two: &[u8]) -> Option<u8> {
 }
 
 /// Decodes what begins at the start of a run, if that is hex of something; returns where it ends.
-pub(super) fn stretch(text: &[u8], run: Range<usize>, sink: &mut Sink<'_>) -> Option<usize> {
+pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut Sink<'_>) -> Option<usize> {
     let bytes = text.get(run.clone())?;
     let skipped = match bytes {
         [b'0', b'x' | b'X', ..] => 2,
@@ -47,18 +48,35 @@ pub(super) fn stretch(text: &[u8], run: Range<usize>, sink: &mut Sink<'_>) -> Op
     if length < LEAST {
         return None;
     }
-    let end = start + length;
-    if !sink.affords(length) {
+    let lines = wrapped::lines(text, start..start + length, limit, |byte| digit(byte).is_some());
+    let end = lines.last()?.end;
+    if !sink.affords(end.saturating_sub(start)) {
         return Some(end);
     }
-    let decoded: Vec<u8> = bytes.get(..length)?.chunks_exact(2).filter_map(pair).collect();
-    let outer = start..start + decoded.len() * 2;
+    let (decoded, marks) = decode(text, &lines);
+    let sure = seen == Look::Text && look::is_text(&decoded);
     if seen == Look::Text && decoded.len() < 1_024 {
-        sink.stretch(Encoding::Hex, false)?.decoded(&decoded, outer);
+        wrapped::lay(sink.stretch(Encoding::Hex, sure)?, &decoded, &marks, &lines);
     } else {
         let mut view = View::default();
-        view.decoded(&decoded, outer);
-        sink.alone(view, Encoding::Hex, false);
+        wrapped::lay(&mut view, &decoded, &marks, &lines);
+        sink.alone(view, Encoding::Hex, sure);
     }
     Some(end)
+}
+
+/// The decoded bytes, and how many there are at the end of each line. A digit without a second one is left out.
+fn decode(text: &[u8], lines: &[Range<usize>]) -> (Vec<u8>, Vec<usize>) {
+    let (mut decoded, mut marks) = (Vec::new(), Vec::new());
+    let mut first = None;
+    for line in lines {
+        for value in text.get(line.clone()).unwrap_or_default().iter().copied().filter_map(digit) {
+            match first.take() {
+                Some(high) => decoded.push(high << 4 | value),
+                None => first = Some(value),
+            }
+        }
+        marks.push(decoded.len());
+    }
+    (decoded, marks)
 }

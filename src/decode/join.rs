@@ -159,7 +159,10 @@ fn gap(text: &[u8], start: usize) -> Option<(Between, usize)> {
                 1
             }
             [b'+', b'=', ..] => return None,
-            [b'.', b'c', b'o', b'n', b'c', b'a', b't', b'(', ..] if operators == 0 => {
+            [b'.', b'c', b'o', b'n', b'c', b'a', b't', b'(', ..]
+            | [b'.', b'a', b'p', b'p', b'e', b'n', b'd', b'(', ..]
+                if operators == 0 =>
+            {
                 operators = 1;
                 8
             }
@@ -182,7 +185,21 @@ fn gap(text: &[u8], start: usize) -> Option<(Between, usize)> {
 
 /// What may stand before the first string of a list that is joined, without blanks. Rust's `concat!` is not among them: so
 /// samples are written that are no tokens.
-const BEFORE: [&[u8]; 6] = [b"concat(", b"join([", b"join((", b"join('',[", b"join(\"\",", b"implode('',["];
+const BEFORE: [&[u8]; 13] = [
+    b"concat(",
+    b"join([",
+    b"join((",
+    b"join('',[",
+    b"join(\"\",",
+    b"join(\"\",[",
+    b"join([]string{",
+    b"implode('',[",
+    b"implode(\"\",[",
+    b"implode('',array(",
+    b"fn::join\":[\"\",[",
+    b"!join['',[",
+    b"!join[\"\",[",
+];
 
 /// What may stand after the last one, without blanks.
 const AFTER: [&[u8]; 5] = [b"].join(", b").join(", b"]|join", b"]-join", b")-join"];

@@ -79,6 +79,18 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
     controls == 0 && valid > 0 && (beyond == 0 || bytes.len() >= 64 || beyond * 4 <= bytes.len())
 }
 
+/// True for bytes that are text, however much of it is beyond ASCII.
+pub(super) fn is_text_of_any_script(bytes: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            bytes.get(..error.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok()).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !valid.is_empty() && valid.chars().all(|sign| !sign.is_control() || matches!(sign, '\t' | '\n' | '\r'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

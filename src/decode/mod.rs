@@ -4,9 +4,9 @@
 //! stands around it as it stands, so that a name before an encoded value still stands before the value. It knows where
 //! each of its bytes came from. Pieces may be decoded in turn; only what the last step changed is looked at then.
 //!
-//! A piece is *sure* where the text says itself that it is encoded (escapes, entities, base 64 all of which is text):
-//! there every kind counts. In all others (joined strings, hex, what only looks like an encoding) only kinds count that
-//! are sure of themselves, so that decoding makes no tokens out of noise.
+//! A piece is *sure* where the text says itself that it is encoded: escapes, entities, what expands, and base 64, base 32
+//! or hex all of which is text. There every kind counts. In all others (joined strings, lists of numbers, what only looks
+//! like an encoding) only kinds count that are sure of themselves, so that decoding makes no tokens out of noise.
 
 mod arrays;
 mod base32;
@@ -28,6 +28,7 @@ mod strings;
 mod view;
 mod wide;
 mod windows;
+mod wrapped;
 
 pub use charset::{charset, text};
 pub use sink::{Budget, Piece, Visit};

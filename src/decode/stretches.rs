@@ -35,9 +35,9 @@ fn encoded(text: &[u8], run: Range<usize>, end: usize, sink: &mut Sink<'_>) -> u
         if run.end.saturating_sub(at) < LEAST {
             return at;
         }
-        let found = (hex::stretch(text, at..run.end, sink))
+        let found = (hex::stretch(text, at..run.end, end, sink))
             .or_else(|| base64::stretch(text, at..run.end, end, sink))
-            .or_else(|| base32::stretch(text, at..run.end, sink));
+            .or_else(|| base32::stretch(text, at..run.end, end, sink));
         match found {
             Some(end) if end > at => at = end,
             _ => at += 1,

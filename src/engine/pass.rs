@@ -113,11 +113,15 @@ impl<'p> Pass<'p> {
             Some(run) => fits(self.bytes, facts, literal, run),
             None => follows(self.bytes, facts, literal),
         };
-        if !admitted || !second(self.bytes, rule, literal, windows) {
+        if !admitted {
             return;
         }
+        // Also where nothing comes of it: what is remembered of these bytes must be forgotten with them.
         if !std::mem::replace(&mut windows.touched, true) {
             self.scratch.touched.push(kind);
+        }
+        if !second(self.bytes, rule, literal, windows) {
+            return;
         }
         let start = literal.start.saturating_sub(facts.lead.1);
         let end = literal.start.saturating_sub(facts.lead.0).saturating_add(facts.longest).min(self.bytes.len());

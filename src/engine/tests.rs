@@ -376,3 +376,22 @@ fn long_texts_are_handed_over_as_the_pass_goes_on() {
         assert!(scratch.candidates.capacity() < seen, "not all of them were kept");
     }
 }
+
+/// What was remembered of one text must not count in the next: the literals of a kind in runs that come to nothing, then
+/// tokens.
+#[test]
+fn a_scan_leaves_nothing_behind_for_the_next() {
+    let engine = Engine::new(crate::rules::builtin()).expect("an engine");
+    let texts: Vec<_> = (0..40).map(|seed| planted([seed; 32])).map(|text| (scan(&engine, &text), text)).collect();
+    let mut used = Scratch::new();
+    for kind in engine.catalogue().kinds() {
+        let literal = kind.detect.literals().first().expect("a literal");
+        let in_vain = format!("{literal}{}\n", "aB3dE5gH7jK9".repeat(6)).repeat(40);
+        for (expected, text) in &texts {
+            engine.scan(in_vain.as_bytes(), &mut used, &mut |_| {});
+            let mut hits = Vec::new();
+            engine.scan(text, &mut used, &mut |hit| hits.push(seen(hit)));
+            assert_eq!(&hits, expected, "after {} in vain", kind.id);
+        }
+    }
+}

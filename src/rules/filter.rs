@@ -1,6 +1,8 @@
 //! Judgements about a candidate's bytes alone: sorts of characters, entropy, and what is plainly a placeholder.
 
 use super::shape::Sort;
+use aho_corasick::{AhoCorasick, Match};
+use std::sync::OnceLock;
 
 impl Sort {
     /// True when one of the bytes is of this sort.
@@ -48,8 +50,7 @@ pub(super) fn placeholder(secret: &[u8], public_prefix: usize) -> bool {
         || crossed_out(body)
         || in_brackets(body)
         || WORDS.iter().any(|word| body.eq_ignore_ascii_case(word.as_bytes()))
-        || holds(body, b"EXAMPLE")
-        || holds(body, b"example")
+        || says_so(body)
         || yours(body)
 }
 
@@ -57,24 +58,34 @@ fn one_character(body: &[u8]) -> bool {
     body.first().is_some_and(|first| body.len() > 1 && body.iter().all(|byte| byte == first))
 }
 
-/// A run of the letter x (or of asterisks) that chance does not write: five at the least.
+/// What a person leaves in a sample: words, and runs of the letter x (or of asterisks) that chance does not write. The first
+/// two stand in any case, of the others all letters are small or all are capitals.
+const REMARKS: [&str; 5] = ["your_", "your-", "example", "xxxxx", "*****"];
+const IN_ANY_CASE: usize = 2;
+
+/// True when one of the remarks stands somewhere in it.
+fn says_so(body: &[u8]) -> bool {
+    static REMARKS_IN_ONE: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    let build = || AhoCorasick::builder().ascii_case_insensitive(true).build(REMARKS).ok();
+    let one_case = |part: &[u8]| !part.iter().any(u8::is_ascii_lowercase) || !part.iter().any(u8::is_ascii_uppercase);
+    let counts =
+        |found: Match| found.pattern().as_usize() < IN_ANY_CASE || body.get(found.range()).is_some_and(one_case);
+    REMARKS_IN_ONE.get_or_init(build).as_ref().is_some_and(|remarks| remarks.find_overlapping_iter(body).any(counts))
+}
+
 fn crossed_out(body: &[u8]) -> bool {
-    let run = |letter: u8| body.windows(5).any(|part| part.iter().all(|byte| *byte == letter));
-    run(b'x') || run(b'X') || run(b'*') || body.eq_ignore_ascii_case(b"xxx") || body.eq_ignore_ascii_case(b"xxxx")
+    body.eq_ignore_ascii_case(b"xxx") || body.eq_ignore_ascii_case(b"xxxx")
 }
 
 fn in_brackets(body: &[u8]) -> bool {
     BRACKETS.iter().any(|(open, close)| body.starts_with(open) && body.ends_with(close))
 }
 
-/// `your_token_here`, `YOUR-API-KEY`, `<yourkey>` without its brackets.
+/// `yourtokenhere`.
 fn yours(body: &[u8]) -> bool {
-    let lower = body.to_ascii_lowercase();
-    holds(&lower, b"your_") || holds(&lower, b"your-") || (lower.starts_with(b"your") && lower.ends_with(b"here"))
-}
-
-fn holds(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    let starts = body.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"your"));
+    let end = body.len().checked_sub(4).and_then(|start| body.get(start..));
+    starts && end.is_some_and(|end| end.eq_ignore_ascii_case(b"here"))
 }
 
 #[cfg(test)]
@@ -119,8 +130,19 @@ mod tests {
         for text in fake {
             assert!(placeholder(text.as_bytes(), 0), "{text}");
         }
-        let real =
-            ["q8Xk2PzL0vR7tYw3", "xxxxk2PzL0vR7tYw", "passwordless1", "yourself99", "<half", "hunter2", "Exam9ple", ""];
+        assert!(placeholder(b"Your_Key_1", 0) && placeholder(b"abXxxxxxyz", 0));
+        let real = [
+            "q8Xk2PzL0vR7tYw3",
+            "xxXXxk2PzL0v",
+            "***x**",
+            "xxxxk2PzL0vR7tYw",
+            "passwordless1",
+            "yourself99",
+            "<half",
+            "hunter2",
+            "Exam9ple",
+            "",
+        ];
         for text in real {
             assert!(!placeholder(text.as_bytes(), 0), "{text}");
         }

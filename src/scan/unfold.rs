@@ -132,7 +132,7 @@ impl Unfolding<'_> {
         let piece = layer.piece;
         let deepest = layer.depth >= decode::DEPTH;
         let (depth, sure) = (layer.depth + 1, layer.sure);
-        let mut visit = |gathered: &mut Gathered<'_>, piece: &Piece<'_>, budget: &mut Budget| {
+        let mut visit = |gathered: &mut Gathered<'_>, piece: &Piece<'_>, sure: bool, budget: &mut Budget| {
             if deepest {
                 gathered.too_deep |= piece.is_one();
             } else {
@@ -140,17 +140,17 @@ impl Unfolding<'_> {
                 self.layer(&layer, budget, gathered);
             }
         };
-        // What expands is what was meant; its packed bytes are noise.
+        // What expands is what was meant, and surely so; its packed bytes are noise.
         let file = piece.is_one() && !piece.bytes().is_empty() && members::is_file(piece.bytes());
         if file {
             let span = layer.outer(Span { start: 0, end: piece.bytes().len() });
             gathered.files.push((span, piece.bytes().to_vec(), layer.encodings(gathered.before)));
         }
         let packed = piece.is_one()
-            && decode::expand(piece.bytes(), budget, &mut |piece, budget| visit(gathered, piece, budget));
+            && decode::expand(piece.bytes(), budget, &mut |piece, budget| visit(gathered, piece, true, budget));
         if !packed {
             decode::deeper(piece, budget, &mut |piece, budget| {
-                visit(gathered, piece, budget);
+                visit(gathered, piece, sure, budget);
             });
             self.search(layer, gathered);
         }

@@ -509,3 +509,20 @@ fn what_is_new_in_packs_is_all_that_there_is() {
     }
     assert!(loose.0.lines().count() >= 8, "{}", loose.0);
 }
+
+#[test]
+fn what_leads_round_in_circles_or_never_ends_is_not_followed() {
+    let world = clean();
+    let secret = token(528);
+    let at = |name: &str| world.top().join(".git").join(name);
+    for name in ["refs/heads/one", "refs/heads/two", "modules", "logs/refs/round"] {
+        std::os::unix::fs::symlink("..", at(name)).unwrap();
+    }
+    for name in [".git/PIPE", ".git/logs/refs/pipe", ".git/info/pipe"] {
+        world.run_ok("mkfifo", &[name]);
+    }
+    std::os::unix::fs::symlink("/dev/zero", at("ZEROS")).unwrap();
+    std::os::unix::fs::symlink(format!("/srv/{secret}"), at("link")).unwrap();
+    found(&world, 1).says(".git/link:").hides(&secret);
+    world.stanch(&["scan", "--history"]).expect(1).says("INCOMPLETE").says("refs/heads/one");
+}

@@ -200,6 +200,7 @@ fn ask(helper: &str, key: &str) -> Result<Option<Login>, RegistryError> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "what was read is compared with what was written")]
     fn found(file: &str, reference: &str) -> Option<String> {
         let file: ClientFile = serde_json::from_str(file).unwrap();
         let login = login_of(file, &reference.parse().unwrap(), Path::new("config.json")).unwrap()?;

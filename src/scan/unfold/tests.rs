@@ -194,6 +194,11 @@ fn forms() -> Vec<Form> {
     add("zstd in base64", "k: ", &BASE64.encode(&zstd(long.as_bytes())), "\n", &[Base64, Zstd]);
     add("gzip in hex", "k: ", &HEXLOWER.encode(&gzip(long.as_bytes())), "\n", &[Hex, Gzip]);
     add("base32", "k: ", &BASE32.encode(t.as_bytes()), "\n", &[Base32]);
+    add("base32 wrapped", "k:\n", &wrapped(&BASE32.encode(long.as_bytes()), 76, "", "\n"), "\n", &[Base32]);
+    add("hex wrapped", "k:\n", &wrapped(&HEXLOWER.encode(&gzip(long.as_bytes())), 60, "", "\n"), "\n", &[Hex, Gzip]);
+    for lead in ["grüße für sie: ", "これは設定です\n", "Привет, коллеги, вот ключ: "] {
+        add("base64 of other scripts", "k=", &BASE64.encode(format!("{lead}{t}").as_bytes()), "\n", &[Base64]);
+    }
     add("hex", "k: ", &HEXLOWER.encode(t.as_bytes()), "\n", &[Hex]);
     add("hex in capitals", "k=0x", &HEXUPPER.encode(t.as_bytes()), ";", &[Hex]);
     add("bytea", "'\\x", &HEXLOWER.encode(t.as_bytes()), "'", &[Hex]);
@@ -262,6 +267,9 @@ fn forms() -> Vec<Form> {
     add("string over lines", "k = \"", &format!("{head}\\\n{tail}"), "\"\n", &[Joined]);
     add("join", "k = [\"", &format!("{a}\", \"{b}\", \"{c}"), "\"].join('')", &[Joined]);
     add("join before", "k = ''.join(['", &format!("{a}', '{b}', '{c}"), "'])", &[Joined]);
+    add("join of a list", "k = join(\"\", [\"", &format!("{a}\", \"{b}\", \"{c}"), "\"])", &[Joined]);
+    add("join in a template", "{\"Fn::Join\": [\"\", [\"", &format!("{a}\", \"{b}\", \"{c}"), "\"]]}", &[Joined]);
+    add("append", "k.append(\"", &format!("{a}\").append(\"{b}\").append(\"{c}"), "\");", &[Joined]);
     add("concat", "SELECT CONCAT(\"", &format!("{a}\", \"{b}\", \"{c}"), "\")", &[Joined]);
     add(
         "characters",
@@ -385,7 +393,9 @@ fn what_only_looks_like_an_encoding_needs_a_sure_kind() {
     assert_eq!(found(&format!("k = {signed}\n")), 1);
     assert_eq!(found(&format!("k%3D{}%26", signed.replace('.', "%2E"))), 1, "the text says that it is encoded");
     assert_eq!(found(&format!("k: {}\n", BASE64.encode(format!("k = {signed}\n").as_bytes()))), 1, "all of it is text");
-    assert_eq!(found(&format!("k: {}\n", HEXLOWER.encode(signed.as_bytes()))), 0);
+    assert_eq!(found(&format!("k: {}\n", HEXLOWER.encode(signed.as_bytes()))), 1, "all of it is text");
+    let noisy = [b"\x05\xff".as_slice(), signed.as_bytes(), b"\x05"].concat();
+    assert_eq!(found(&format!("k: {}\n", HEXLOWER.encode(&noisy))), 0);
     let (one, two) = signed.split_at(40);
     assert_eq!(found(&format!("k = '{one}' + '{two}'\n")), 0);
 }
@@ -400,4 +410,25 @@ fn a_stop_ends_it_in_the_middle() {
     stop.ask(crate::scan::Cut::OutOfTime);
     let seen = scanner.unfold(&Blob::new(place.clone(), bytes), &place, &stop, &mut Scratch::default());
     assert!(seen.leaks.is_empty(), "what is decoded is not looked at any more");
+}
+
+#[test]
+fn a_name_before_a_value_counts_where_all_that_was_encoded_is_text() {
+    let hex = ["5f0c3f3f", "d1b0a5e2", "99c47a60", "8e1d2b37"].concat();
+    let text = format!("# settings of the shop\nservice: shop\nDD_API_KEY={hex}\nend=1\n");
+    let bytes = text.as_bytes();
+    let all = [
+        ("plain", text.clone()),
+        ("base64", BASE64.encode(bytes)),
+        ("hex", HEXLOWER.encode(bytes)),
+        ("base32", BASE32.encode(bytes)),
+        ("base32 wrapped", wrapped(&BASE32.encode(bytes), 76, "", "\n")),
+        ("gzip in base64", BASE64.encode(&gzip(bytes))),
+        ("gzip in hex", wrapped(&HEXLOWER.encode(&gzip(bytes)), 60, "", "\n")),
+    ];
+    for (name, text) in all {
+        let kinds: Vec<String> =
+            scan("a.txt", text.as_bytes()).sightings.iter().map(|seen| seen.kind.as_str().to_owned()).collect();
+        assert_eq!(kinds, ["datadog.api-key"], "{name}");
+    }
 }

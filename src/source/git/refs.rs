@@ -87,7 +87,8 @@ impl Reader<'_> {
             };
             let inner = format!("{name}/{}", entry.file_name().to_string_lossy());
             let path = entry.path();
-            if path.is_dir() {
+            // Links to directories may lead round in circles; what they lead to is no reference.
+            if entry.file_type().is_ok_and(|sort| sort.is_dir()) {
                 match deeper.checked_sub(1) {
                     Some(deeper) => self.below(&inner, deeper),
                     None => self.gap(&path, std::io::Error::other("directories nested too deep")),
