@@ -9,7 +9,8 @@
 #   benches/compare.sh start                 a process that scans nothing
 #
 # From the environment: STANCH (the program), RULES (a directory of further kinds), RUNS (rounds), KINGFISHER, GITLEAKS,
-# DETECT_SECRETS, RIPSECRETS (peers; those that are not there are left out), HYPERFINE=1 (single commands one after another by
+# DETECT_SECRETS, RIPSECRETS (peers; those that are not there are left out), SLOW=1 (the slow peers too), COLD=1 (Kingfisher
+# without its cache too), HYPERFINE=1 (single commands one after another by
 # hyperfine, with its statistics, in place of rounds).
 set -euo pipefail
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -17,7 +18,7 @@ STANCH="${STANCH:-$HERE/../target/release/stanch}"
 KINGFISHER="${KINGFISHER:-kingfisher}"; GITLEAKS="${GITLEAKS:-gitleaks}"
 DETECT_SECRETS="${DETECT_SECRETS:-detect-secrets}"; RIPSECRETS="${RIPSECRETS:-ripsecrets}"
 RUNS="${RUNS:-5}"; RULES="${RULES:-}"; SAMPLE=()
-[ $# -gt 0 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 STATE="$(mktemp -d)"; trap 'rm -rf "$STATE"' EXIT
 commands=()
 add() { commands+=("$1" "$2"); }
@@ -47,14 +48,16 @@ tree)
     SAMPLE=(--sample)
     add stanch "$(scan "$2")"
     kingfisher_files "$2"
-    peer "$GITLEAKS" "gitleaks dir" "$GITLEAKS dir --no-banner --redact $2"
-    peer "$RIPSECRETS" ripsecrets "$RIPSECRETS $2"
-    if [ -n "${SLOW:-}" ]; then peer "$DETECT_SECRETS" detect-secrets "$DETECT_SECRETS scan --all-files --no-verify $2"; fi
+    if [ -n "${SLOW:-}" ]; then
+        peer "$GITLEAKS" "gitleaks dir" "$GITLEAKS dir --no-banner --redact $2"
+        peer "$RIPSECRETS" ripsecrets "$RIPSECRETS $2"
+        peer "$DETECT_SECRETS" detect-secrets "sh -c 'cd $2 && exec $DETECT_SECRETS scan --all-files --no-verify .'"
+    fi
     add "find and cat" "find $2 -type f -print0 | xargs -0 cat"
     measure ;;
 history)
     SAMPLE=(--sample)
-    add stanch "env XDG_STATE_HOME=$STATE/none-\$\$ $(scan --history "$2")"
+    add stanch "exec env XDG_STATE_HOME=$STATE/none-\$\$ $(scan --history "$2")"
     peer "$KINGFISHER" kingfisher "$KINGFISHER scan $2 $KINGFISHER_QUIET --no-extract-archives"
     peer "$KINGFISHER" "kingfisher --turbo" "$KINGFISHER scan $2 $KINGFISHER_QUIET --no-extract-archives --turbo"
     if [ -n "${SLOW:-}" ]; then peer "$GITLEAKS" "gitleaks git" "$GITLEAKS git --no-banner --redact $2"; fi
@@ -62,7 +65,7 @@ history)
     add "git rev-list --objects --all" "git -C $2 rev-list --objects --all"
     measure ;;
 again)
-    XDG_STATE_HOME="$STATE" $(scan --history "$2") >/dev/null
+    XDG_STATE_HOME="$STATE" $(scan --history "$2") >/dev/null || [ $? -eq 3 ]
     export XDG_STATE_HOME="$STATE"
     add "stanch, again" "$(scan --history "$2")"
     add "git rev-list --objects --all" "git -C $2 rev-list --objects --all"

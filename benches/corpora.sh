@@ -55,9 +55,9 @@ history-botocore() { history botocore 40; }
 
 # 70,000 different blobs in one pack, in 700 commits: the second scan of it has nothing new to look at.
 blobs() {
-    [ -d crates ] || crates; [ -d bundles ] || bundles
+    [ -d bundles ] || bundles
     git init -q --bare blobs
-    python3 - crates bundles <<'PYTHON' | git -C blobs fast-import --quiet
+    python3 - bundles <<'PYTHON' | git -C blobs fast-import --quiet
 import hashlib, os, sys
 out, seen, batch, commits = sys.stdout.buffer, set(), [], 0
 def commit():
@@ -97,7 +97,7 @@ hurt() {
     mkdir -p hurt
     head -c 100000000 /dev/zero | tr '\0' 'a' > hurt/one-line-of-one-letter.txt
     head -c 75000000 /dev/urandom | base64 -w 0 > hurt/base64-of-noise-one-line.txt
-    head -c 75000000 /dev/urandom | base64 > hurt/base64-of-noise-wrapped.txt
+    head -c 73000000 /dev/urandom | base64 > hurt/base64-of-noise-wrapped.txt
     head -c 75000000 < <(while cat crates/*/src/lib.rs 2>/dev/null; do :; done) | base64 -w 0 > hurt/base64-of-text-one-line.txt
     head -c 100000000 < <(while cat bundles/plotly.js/package/dist/plotly.min.js; do :; done) | tr '\n' ' ' > hurt/minified-one-line.txt
     awk 'BEGIN { for (i = 0; i < 1000000; i++) print "heroku_api_key = secret password token api_key aws_secret_access_key" }' > hurt/a-million-keywords.txt

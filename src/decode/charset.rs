@@ -74,6 +74,10 @@ fn unmarked(bytes: &[u8]) -> Option<(Encoding, Vec<u8>)> {
 
 /// EBCDIC: nine tenths of it are its characters, half are its letters and digits, and there are blanks between them.
 fn is_ebcdic(head: &[u8]) -> bool {
+    // Nearly every text is settled by this, and nothing counts faster.
+    if head.is_ascii() {
+        return false;
+    }
     let beyond = head.iter().filter(|byte| **byte >= 0x80).count();
     if beyond * 2 < head.len() || std::str::from_utf8(head).is_ok() {
         return false;
