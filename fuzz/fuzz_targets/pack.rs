@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stanch::source::git::pack::{Flow, HashKind, Item, Kinds, Known, Objects, Walk};
 
-/// One byte for the hash, four for the length of the pack, the pack, and its index.
+// One byte for the hash, four for the length of the pack, the pack, and its index.
 fuzz_target!(|input: &[u8]| {
     let Some(([hash, a, b, c, d], rest)) = input.split_first_chunk::<5>() else { return };
     let hash = if hash & 1 == 1 { HashKind::Sha256 } else { HashKind::Sha1 };
