@@ -105,7 +105,7 @@ fn packed(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
 fn walking(bencher: Bencher<'_, '_>, jobs: usize) {
     let Ok(repository) = repository() else { return };
     let Ok(objects) = Objects::open(repository.path(), HashKind::Sha1, &[]) else { return };
-    let walk = Walk { jobs, kinds: Kinds::BLOBS, limit: 1 << 30, known: &|_| Known::New, known_packs: &|_| false };
+    let walk = Walk { jobs, kinds: Kinds::BLOBS, limit: 1 << 30, known: &|_| Known::New };
     let walked = || {
         let bytes = AtomicU64::new(0);
         objects.walk(&walk, &|item| {

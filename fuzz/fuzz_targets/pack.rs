@@ -13,7 +13,7 @@ fuzz_target!(|input: &[u8]| {
     let (pack, index) = rest.split_at(length.min(rest.len()));
     let Ok(objects) = Objects::held(pack.to_vec(), index.to_vec(), hash) else { return };
     let seen = AtomicUsize::new(0);
-    let walk = Walk { jobs: 1, kinds: Kinds::ALL, limit: 1 << 20, known: &|_| Known::New, known_packs: &|_| false };
+    let walk = Walk { jobs: 1, kinds: Kinds::ALL, limit: 1 << 20, known: &|_| Known::New };
     objects.walk(&walk, &|item| {
         if let Item::Object(object) = item {
             for fresh in object.fresh.unwrap_or_default() {

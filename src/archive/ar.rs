@@ -2,7 +2,7 @@
 
 use super::ArchiveError;
 use super::outlet::{Outlet, Walk};
-use super::region::Feed;
+use super::region::{Feed, fill};
 use std::io::Read;
 
 const HEADER: usize = 60;
@@ -21,7 +21,7 @@ pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     let mut names = Vec::new();
     let mut header = [0; HEADER];
     loop {
-        match feed.fill(&mut header)? {
+        match fill(&mut feed, &mut header)? {
             0 => return Ok(()),
             HEADER => {}
             _ => return Err(ArchiveError::cut().into()),
@@ -46,7 +46,7 @@ pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
         }
         // The last byte of padding may be missing.
         if size % 2 == 1 {
-            feed.fill(&mut [0])?;
+            fill(&mut feed, &mut [0])?;
         }
     }
 }

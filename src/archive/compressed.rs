@@ -4,7 +4,7 @@ use super::format::Format;
 use super::lz4::Lz4;
 use super::names;
 use super::outlet::{Outlet, Walk};
-use super::region::Feed;
+use super::region::{Feed, fill};
 use super::{ArchiveError, DECODER_MEMORY_KIB};
 use flate2::bufread::GzDecoder;
 use lzma_rust2::{LzipReader, LzmaReader, XzReader};
@@ -120,7 +120,7 @@ impl Zstd<'_> {
     fn next_frame(&mut self) -> io::Result<bool> {
         loop {
             let mut magic = [0; 4];
-            match Feed::Stream(&mut self.input).fill(&mut magic)? {
+            match fill(&mut self.input, &mut magic)? {
                 0 => return Ok(false),
                 4 => {}
                 _ => return Err(io::ErrorKind::UnexpectedEof.into()),

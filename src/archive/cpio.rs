@@ -2,7 +2,7 @@
 
 use super::ArchiveError;
 use super::outlet::{Halt, Outlet, Walk};
-use super::region::Feed;
+use super::region::{Feed, fill};
 
 /// A longer name is no name.
 const LONGEST_NAME: u64 = 1 << 16;
@@ -68,7 +68,7 @@ fn read_binary(fields: &[u8]) -> Option<Header> {
 /// The next header; none at the end of the feed.
 fn header(feed: &mut Feed<'_>) -> Result<Option<Header>, Halt> {
     let mut magic = [0; 6];
-    match feed.fill(&mut magic)? {
+    match fill(feed, &mut magic)? {
         0 => return Ok(None),
         6 => {}
         _ => return Err(ArchiveError::cut().into()),
@@ -86,7 +86,7 @@ fn header(feed: &mut Feed<'_>) -> Result<Option<Header>, Halt> {
         to.copy_from_slice(from);
     }
     let rest = fields.get_mut(start..start + length).unwrap_or_default();
-    if feed.fill(rest)? < length {
+    if fill(feed, rest)? < length {
         return Err(ArchiveError::cut().into());
     }
     match read(&fields) {

@@ -168,9 +168,9 @@ impl Format {
             Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
                 compressed::walk(self, name, feed, outlet)
             }
-            Self::Zip => zip::walk(feed, outlet),
-            Self::SevenZip => seven::walk(feed, outlet),
-            Self::Sqlite => sqlite::walk(feed, outlet),
+            Self::Zip => outlet.by_region(feed, |region, outlet| zip::walk(&region, outlet)),
+            Self::SevenZip => outlet.by_region(feed, seven::walk),
+            Self::Sqlite => outlet.by_region(feed, sqlite::walk),
             Self::OfficePart => office::walk(&outlet.whole_of(feed)?, outlet),
             Self::Notebook => notebook::walk(&outlet.whole_of(feed)?, outlet),
             Self::JavaClass => class::walk(&outlet.whole_of(feed)?, outlet),

@@ -2,7 +2,7 @@
 
 mod checksum;
 
-use super::region::Feed;
+use super::region::fill;
 use checksum::Checksum;
 use std::io::{self, BufRead, Read};
 
@@ -54,7 +54,7 @@ impl<'a> Lz4<'a> {
     fn next_frame(&mut self) -> io::Result<Option<Frame>> {
         loop {
             let mut magic = [0; 4];
-            match Feed::Stream(&mut self.input).fill(&mut magic)? {
+            match fill(&mut self.input, &mut magic)? {
                 0 => return Ok(None),
                 4 => {}
                 _ => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -227,6 +227,17 @@ impl<'o, 'v> Outlet<'o, 'v> {
         }
     }
 
+    /// Walks through a feed by places in it: a stream is read to its end first.
+    pub(super) fn by_region(&mut self, feed: Feed<'_>, walk: impl FnOnce(Region<'_>, &mut Self) -> Walk) -> Walk {
+        match feed {
+            Feed::Region(region) => walk(region, self),
+            Feed::Stream(_) => {
+                let bytes = self.whole_of(feed)?;
+                walk(Region::of(&bytes), self)
+            }
+        }
+    }
+
     /// A member's name as it may be shown.
     pub(super) fn shown(name: &[u8]) -> String {
         names::shown(name)

@@ -2,7 +2,7 @@
 
 use super::format::Format;
 use super::outlet::{Outlet, Walk};
-use super::region::Feed;
+use super::region::{Feed, fill};
 use super::{ArchiveError, compressed, cpio};
 use std::io::{BufRead, BufReader};
 
@@ -35,7 +35,7 @@ pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
 /// The texts of a header: its store is handed over with a new line for each zero. The result is its length.
 fn header(name: &str, feed: &mut Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Result<u64, super::outlet::Halt> {
     let mut start = [0; 16];
-    if feed.fill(&mut start)? < start.len() {
+    if fill(feed, &mut start)? < start.len() {
         return Err(ArchiveError::cut().into());
     }
     let [0x8e, 0xad, 0xe8, 1, _, _, _, _, a, b, c, d, e, f, g, h] = start else {

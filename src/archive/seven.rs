@@ -3,23 +3,13 @@
 mod header;
 
 use super::outlet::{Halt, Outlet, Walk};
-use super::region::{Feed, Region};
+use super::region::Region;
 use super::{ArchiveError, DECODER_MEMORY_KIB};
 use sevenz_rust2::{Archive, BlockDecoder, EncoderMethod, Error, Password};
 use std::io;
 
 /// Hands over every member.
-pub(super) fn walk(feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
-    match feed {
-        Feed::Region(region) => walk_region(region, outlet),
-        Feed::Stream(_) => {
-            let bytes = outlet.whole_of(feed)?;
-            walk_region(Region::of(&bytes), outlet)
-        }
-    }
-}
-
-fn walk_region(mut region: Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
+pub(super) fn walk(mut region: Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     header::check(&region)?;
     let password = Password::empty();
     let archive = Archive::read(&mut region, &password).map_err(refused)?;

@@ -6,7 +6,7 @@ mod record;
 use super::format::Format;
 use super::lines::Lines;
 use super::outlet::{Halt, Outlet, Walk};
-use super::region::{Feed, Region};
+use super::region::Region;
 use super::{ArchiveError, lines};
 use page::{Cell, Page};
 use record::Value;
@@ -46,17 +46,7 @@ struct Database<'a> {
 }
 
 /// Hands over every table, and beside it what is no longer in one.
-pub(super) fn walk(feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
-    match feed {
-        Feed::Region(region) => walk_region(region, outlet),
-        Feed::Stream(_) => {
-            let bytes = outlet.whole_of(feed)?;
-            walk_region(Region::of(&bytes), outlet)
-        }
-    }
-}
-
-fn walk_region(region: Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
+pub(super) fn walk(region: Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     let Some(mut database) = Database::open(region)? else {
         return Err(ArchiveError::damaged("its header is damaged").into());
     };

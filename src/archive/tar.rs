@@ -2,7 +2,7 @@
 
 use super::ArchiveError;
 use super::outlet::{Outlet, Walk};
-use super::region::Feed;
+use super::region::{Feed, fill};
 
 const BLOCK: usize = 512;
 /// Names and pax records are read into memory; larger ones are no names.
@@ -91,7 +91,7 @@ pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     let mut ahead = Ahead::default();
     let mut zeros = 0_usize;
     loop {
-        match feed.fill(&mut block)? {
+        match fill(&mut feed, &mut block)? {
             0 => return Ok(()),
             BLOCK => {}
             _ => return Err(ArchiveError::cut().into()),
@@ -134,7 +134,7 @@ fn next_after_zeros(
     loop {
         let before = if let Feed::Region(region) = feed { Some(*region) } else { None };
         let Some(mut region) = before else { break };
-        let read = feed.fill(&mut buffered)?;
+        let read = fill(feed, &mut buffered)?;
         let ahead = buffered.get(..read).unwrap_or_default();
         if ahead.is_empty() {
             return Ok(false);
@@ -145,7 +145,7 @@ fn next_after_zeros(
         break;
     }
     loop {
-        let read = feed.fill(block)?;
+        let read = fill(feed, block)?;
         outlet.spend(read as u64)?;
         match block.get(..read).unwrap_or_default() {
             [] => return Ok(false),
@@ -262,7 +262,7 @@ fn sparse_map(header: &Header<'_>, feed: &mut Feed<'_>) -> Walk {
     let mut goes_on = header.0.get(482).is_some_and(|more| *more != 0);
     let mut block = [0; BLOCK];
     while goes_on {
-        if feed.fill(&mut block)? < BLOCK {
+        if fill(feed, &mut block)? < BLOCK {
             return Err(ArchiveError::cut().into());
         }
         goes_on = block.get(504).is_some_and(|more| *more != 0);

@@ -1,5 +1,6 @@
 //! A tar, entry by entry, from a stream: nothing is held but the entry's name, and no header makes it hold more.
 
+use crate::archive::region::fill;
 use ::tar::{EntryType, GnuExtSparseHeader, Header};
 use std::io::{self, Read};
 
@@ -222,19 +223,6 @@ impl Extended {
             }
         }
     }
-}
-
-fn fill(reader: &mut impl Read, block: &mut [u8]) -> io::Result<usize> {
-    let mut read = 0;
-    while let Some(room) = block.get_mut(read..).filter(|room| !room.is_empty()) {
-        match reader.read(room) {
-            Ok(0) => break,
-            Ok(more) => read += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(read)
 }
 
 fn padding_of(size: u64) -> u64 {

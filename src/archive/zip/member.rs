@@ -2,7 +2,7 @@
 
 use super::super::format::Format;
 use super::super::outlet::{Halt, Outlet};
-use super::super::region::{Feed, Region};
+use super::super::region::{Region, fill};
 use super::super::{ArchiveError, DECODER_MEMORY_KIB, compressed};
 use super::directory::{u16_at, u32_at};
 use flate2::bufread::DeflateDecoder;
@@ -107,7 +107,7 @@ fn decoder<'a>(method: u16, mut input: &'a mut dyn BufRead) -> Result<Box<dyn Re
         14 => {
             // Two bytes of version, the length of the properties, the properties.
             let mut head = [0; 9];
-            if Feed::Stream(&mut input).fill(&mut head)? < head.len() {
+            if fill(&mut input, &mut head)? < head.len() {
                 return Err(ArchiveError::cut());
             }
             let [_, _, 5, 0, properties, a, b, c, d] = head else {

@@ -7,22 +7,12 @@ mod salvage;
 
 use super::ArchiveError;
 use super::outlet::{Halt, Outlet, Walk};
-use super::region::{Feed, Region};
+use super::region::Region;
 use directory::{Directory, Entries, Entry};
 use std::ops::Range;
 
 /// Hands over every member, every comment, and what lies between the members.
-pub(super) fn walk(feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
-    match feed {
-        Feed::Region(region) => walk_region(&region, outlet),
-        Feed::Stream(_) => {
-            let bytes = outlet.whole_of(feed)?;
-            walk_region(&Region::of(&bytes), outlet)
-        }
-    }
-}
-
-fn walk_region(region: &Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
+pub(super) fn walk(region: &Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     let Some(directory) = Directory::find(region)? else {
         salvage::walk(region, &mut [], region.length(), outlet)?;
         return Err(ArchiveError::damaged("its directory is not there").into());

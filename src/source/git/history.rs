@@ -6,7 +6,7 @@ use super::handing::Handing;
 use super::layout::Layout;
 use super::located::{Located, Search};
 use super::memory::Memory;
-use super::pack::{Flow, HashKind, Kinds, Known, ObjectId, Objects, Pack, Walk, stores_of_environment};
+use super::pack::{Flow, HashKind, Kinds, Known, ObjectId, Objects, Walk, stores_of_environment};
 use super::probe::{Found, MOST_MISSING, Probe};
 use super::recollection::{Earlier, Recollection};
 use super::refs::{Refs, modules, plain};
@@ -229,14 +229,7 @@ impl<'a> Whole<'a> {
         let remembered = earlier.as_ref().map_or(0, Earlier::count);
         steps.all.fetch_add(self.objects.packed().saturating_sub(remembered), Ordering::Relaxed);
         let known = |id: &ObjectId| earlier.as_ref().map_or(Known::New, |earlier| earlier.known(id));
-        let known_packs = |_: &Pack| false;
-        let walk = Walk {
-            jobs: self.jobs,
-            kinds: Kinds::ALL,
-            limit: self.limits.largest_bytes,
-            known: &known,
-            known_packs: &known_packs,
-        };
+        let walk = Walk { jobs: self.jobs, kinds: Kinds::ALL, limit: self.limits.largest_bytes, known: &known };
         self.objects.walk(&walk, &|item| {
             steps.done.fetch_add(1, Ordering::Relaxed);
             let flow = probe.item(item);

@@ -35,9 +35,9 @@ impl Timeline {
     /// Reads them. `tips` are the objects that references lead to, by name.
     pub(super) fn of(objects: &Objects, tips: &BTreeMap<String, ObjectId>, jobs: usize) -> Self {
         let commits: Mutex<HashMap<ObjectId, Commit>> = Mutex::default();
-        let (known, known_packs) = (|_: &ObjectId| Known::New, |_: &super::pack::Pack| false);
+        let known = |_: &ObjectId| Known::New;
         let limit = u64::MAX;
-        let walk = Walk { jobs, kinds: Kinds::of(&[Kind::Commit]), limit, known: &known, known_packs: &known_packs };
+        let walk = Walk { jobs, kinds: Kinds::of(&[Kind::Commit]), limit, known: &known };
         objects.walk(&walk, &|item| {
             if let Item::Object(object) = item
                 && let Ok(mut commits) = commits.lock()

@@ -41,9 +41,6 @@ pub struct Walk<'a> {
     pub limit: u64,
     /// What is known of an object from an earlier walk. Called once or more for every object, from any thread.
     pub known: &'a (dyn Fn(&ObjectId) -> Known + Sync),
-    /// Packs of which every object was handed out in an earlier walk. Their objects are as quiet as `known` does not
-    /// say otherwise, in other packs as well.
-    pub known_packs: &'a (dyn Fn(&Pack) -> bool + Sync),
 }
 
 /// What is known of an object before it is read.

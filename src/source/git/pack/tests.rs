@@ -168,8 +168,7 @@ fn history(from: usize, commits: usize) -> String {
     stream
 }
 
-const ALL: Walk<'static> =
-    Walk { jobs: 3, kinds: Kinds::ALL, limit: 1 << 30, known: &|_| Known::New, known_packs: &|_| false };
+const ALL: Walk<'static> = Walk { jobs: 3, kinds: Kinds::ALL, limit: 1 << 30, known: &|_| Known::New };
 
 /// What a walk handed out, each object once, and what it said could not be read.
 fn walked(objects: &Objects, walk: &Walk<'_>, flow: impl Fn(&Object<'_>) -> Flow + Sync) -> (Listed, Vec<String>) {
@@ -315,7 +314,7 @@ fn what_is_known_is_not_handed_out_but_made() {
         assert!(found.iter().eq(expected.iter().filter(|(id, _)| new(id))));
         assert_eq!(fresh.into_inner().unwrap() > 0, known == Known::Quiet);
     }
-    let (found, _) = walked(&sample.objects(), &Walk { known_packs: &|_| true, ..ALL }, quiet);
+    let (found, _) = walked(&sample.objects(), &Walk { known: &|_| Known::Quiet, ..ALL }, quiet);
     assert!(found.is_empty());
 }
 

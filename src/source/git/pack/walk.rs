@@ -37,7 +37,6 @@ pub(super) struct Errand<'a> {
     /// Most bytes of an object that others are made from.
     pub(super) most_held: u64,
     visit: &'a Visit<'a>,
-    known_packs: Vec<bool>,
     /// What could not be read in one place, a pack or a file, but stands in others.
     again: Mutex<BTreeMap<ObjectId, Option<usize>>>,
 }
@@ -55,12 +54,10 @@ pub(super) enum Judged {
 
 impl<'a> Errand<'a> {
     fn new(objects: &'a Objects, walk: &'a Walk<'a>, visit: &'a Visit<'a>) -> Self {
-        let known_packs: Vec<bool> = objects.packs().iter().map(|pack| (walk.known_packs)(pack)).collect();
-        let packs = objects.packs().iter().enumerate().zip(&known_packs).filter(|(_, known)| !**known);
-        let packs = packs.map(|((number, pack), _)| (number, u64::from(pack.count())));
+        let packs = objects.packs().iter().enumerate().map(|(number, pack)| (number, u64::from(pack.count())));
         let queue = Queue::new(packs, objects.stores.len());
         let most_held = walk.limit.max(LEAST_HELD);
-        Self { objects, walk, queue, most_held, visit, known_packs, again: Mutex::default() }
+        Self { objects, walk, queue, most_held, visit, again: Mutex::default() }
     }
 
     /// What is to be done with an object of this pack, or of none.
@@ -70,18 +67,9 @@ impl<'a> Errand<'a> {
             Known::Loud => return Judged::Loud,
             Known::New => {}
         }
-        let mut judged = Judged::New;
-        for (number, (pack, known)) in self.objects.packs().iter().zip(&self.known_packs).enumerate() {
-            let before = own.is_none_or(|own| number < own);
-            if own == Some(number) || !(*known || before) || !pack.contains(id) {
-                continue;
-            }
-            if *known {
-                return Judged::Quiet;
-            }
-            judged = Judged::Loud;
-        }
-        judged
+        // Of several copies, that in the first pack is handed out.
+        let mut before = self.objects.packs().iter().take(own.unwrap_or(usize::MAX));
+        if before.any(|pack| pack.contains(id)) { Judged::Loud } else { Judged::New }
     }
 
     /// Hands something out.
