@@ -9,13 +9,31 @@ use std::ops::Range;
 /// Digits in which a token has room.
 const LEAST: usize = 32;
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a'),
-        b'2'..=b'7' => Some(byte - b'2' + 26),
-        _ => None,
+/// No digit.
+const NONE: u8 = 0xff;
+
+/// The value of each digit.
+const DIGITS: [u8; 256] = {
+    let mut table = [NONE; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let value = match byte as u8 {
+            letter @ b'A'..=b'Z' => letter - b'A',
+            letter @ b'a'..=b'z' => letter - b'a',
+            digit @ b'2'..=b'7' => digit - b'2' + 26,
+            _ => NONE,
+        };
+        #[expect(clippy::indexing_slicing, reason = "checked by the compiler: a constant")]
+        {
+            table[byte] = value;
+        }
+        byte += 1;
     }
+    table
+};
+
+fn digit(byte: u8) -> Option<u8> {
+    DIGITS.get(usize::from(byte)).copied().filter(|value| *value != NONE)
 }
 
 /// Five bytes of eight digits.
@@ -31,6 +49,10 @@ fn group(eight: &[u8]) -> Option<[u8; 5]> {
 /// Decodes what begins at the start of a run, if that is base 32 of text; returns where it ends.
 pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut Sink<'_>) -> Option<usize> {
     let bytes = text.get(run.clone())?;
+    // The first byte settles it for most.
+    if !look::is_plain(digit(*bytes.first()?)? << 3 | digit(*bytes.get(1)?)? >> 2) {
+        return None;
+    }
     for eight in [0..8, 8..16] {
         if !group(bytes.get(eight)?)?.iter().all(|byte| look::is_plain(*byte)) {
             return None;

@@ -35,10 +35,17 @@ pub(super) fn expanded(packed: &[u8], budget: &mut Budget) -> Option<(Encoding, 
     (!bytes.is_empty()).then_some((encoding, bytes))
 }
 
+/// True for a first byte that such a stream may have: it says that what follows is in a code.
+pub(super) const fn may_begin_raw(first: u8) -> bool {
+    matches!(first >> 1 & 3, 1 | 2)
+}
+
 /// True for a start that a deflated stream without a header may have: it describes a code that is complete, or its first
 /// signs are text. Nearly nothing else passes.
 pub(super) fn may_be_raw(start: &[u8]) -> bool {
-    let Some(eleven) = start.get(..11) else { return false };
+    let Some(eleven) = start.get(..11).filter(|start| start.first().is_some_and(|first| may_begin_raw(*first))) else {
+        return false;
+    };
     let bits = eleven.iter().rev().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
     match (bits >> 1) & 3 {
         1 => (0..4).all(|sign| {

@@ -84,10 +84,7 @@ impl Search {
 /// Tries every place in a run at which something encoded may begin; returns where the last one ends.
 fn encoded(text: &[u8], run: Range<usize>, end: usize, sink: &mut Sink<'_>) -> usize {
     let mut at = run.start;
-    loop {
-        if run.end.saturating_sub(at) < LEAST {
-            return at;
-        }
+    while at + LEAST <= run.end {
         let found = (hex::stretch(text, at..run.end, end, sink))
             .or_else(|| base64::stretch(text, at..run.end, end, sink))
             .or_else(|| base32::stretch(text, at..run.end, end, sink));
@@ -95,14 +92,12 @@ fn encoded(text: &[u8], run: Range<usize>, end: usize, sink: &mut Sink<'_>) -> u
             Some(end) if end > at => at = end,
             _ => at += 1,
         }
-        if at >= run.end {
-            return at;
-        }
         // Next to a byte that is no letter and no digit, another one may begin.
-        let rest = text.get(at.saturating_sub(1)..run.end).unwrap_or_default();
+        let rest = text.get(at - 1..(run.end + 1).saturating_sub(LEAST)).unwrap_or_default();
         match rest.iter().position(|byte| !byte.is_ascii_alphanumeric()) {
             Some(found) => at += found,
-            None => return run.end,
+            None => return at.max(run.end),
         }
     }
+    at
 }

@@ -65,6 +65,9 @@ impl View {
 
     /// Bytes as they stand in `text`.
     pub(super) fn keep(&mut self, text: &[u8], range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
         let bytes = text.get(range.clone()).unwrap_or_default();
         self.part(bytes.len(), range, Ratio::Even);
         self.bytes.extend_from_slice(bytes);

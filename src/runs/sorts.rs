@@ -5,7 +5,7 @@ use super::sweep::BLOCK;
 /// For every byte the sorts that it is of, one bit each. Only bytes of ASCII are of any.
 #[derive(Clone, Debug)]
 pub struct Sorts<const N: usize> {
-    table: [u16; 256],
+    table: [u8; 256],
     /// For each sort and each low half of a byte: the high halves with which it is of that sort, one bit each.
     low: [[u8; 16]; N],
 }
@@ -31,7 +31,7 @@ impl<const N: usize> Sorts<N> {
         clippy::indexing_slicing,
         reason = "a byte, its halves and the counted sorts are always in the tables, and the compiler evaluates this"
     )]
-    pub const fn new(mut table: [u16; 256]) -> Self {
+    pub const fn new(mut table: [u8; 256]) -> Self {
         let mut low = [[0; 16]; N];
         let mut byte = 0;
         while byte < 256 {
@@ -106,9 +106,9 @@ mod tests {
     fn sorts() -> Sorts<3> {
         let mut table = [0; 256];
         for (byte, sorts) in (0_u8..=255).zip(&mut table) {
-            *sorts = u16::from(super::super::is_token_byte(byte))
-                | u16::from(matches!(byte, 0 | b'"' | b'\'' | b'`' | 0x7f | 0xe2)) << 1
-                | u16::from(byte % 7 == 3) << 2
+            *sorts = u8::from(super::super::is_token_byte(byte))
+                | u8::from(matches!(byte, 0 | b'"' | b'\'' | b'`' | 0x7f | 0xe2)) << 1
+                | u8::from(byte % 7 == 3) << 2
                 | 8;
         }
         Sorts::new(table)
