@@ -165,6 +165,7 @@ fn list(text: &[u8], within: &Range<usize>, base: u32, bytes: &mut Vec<u8>, sink
         end = at;
         bytes.push(value);
         let text = match bytes.as_slice() {
+            [a] => look::may_begin(*a),
             [a, b, c] => look::may_be([*a, *b, *c]),
             bytes if bytes.len() == LEAST / 2 => matches!(look::look(bytes), Some(Look::Text | Look::Wide)),
             _ => true,

@@ -46,13 +46,15 @@ fn group(eight: &[u8]) -> Option<[u8; 5]> {
     Some([a, b, c, d, e])
 }
 
+/// False where no base 32 of text begins with these digits.
+pub(super) fn may_begin(four: &[u8; 4]) -> bool {
+    let [a, b, c, d] = four.map(|byte| DIGITS.get(usize::from(byte)).copied().unwrap_or(NONE));
+    (a | b | c | d) < 32 && look::is_plain(a << 3 | b >> 2) && look::is_plain(b << 6 | c << 1 | d >> 4)
+}
+
 /// Decodes what begins at the start of a run, if that is base 32 of text; returns where it ends.
 pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut Sink<'_>) -> Option<usize> {
     let bytes = text.get(run.clone())?;
-    // The first byte settles it for most.
-    if !look::is_plain(digit(*bytes.first()?)? << 3 | digit(*bytes.get(1)?)? >> 2) {
-        return None;
-    }
     for eight in [0..8, 8..16] {
         if !group(bytes.get(eight)?)?.iter().all(|byte| look::is_plain(*byte)) {
             return None;

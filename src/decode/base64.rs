@@ -54,6 +54,15 @@ fn digit(byte: u8) -> Option<u8> {
     DIGITS.get(usize::from(byte)).copied().filter(|value| *value != NONE)
 }
 
+/// False where no base 64 of anything begins with these digits, and so many are in a row at most.
+pub(super) fn may_begin(four: &[u8; 4], most: usize) -> bool {
+    let [a, b, _, _] = *four;
+    let [a, b] = [a, b].map(|byte| DIGITS.get(usize::from(byte)).copied().unwrap_or(NONE));
+    let first = a << 2 | b >> 4;
+    let packed = most >= DEFLATED && inflate::may_begin_raw(first);
+    (packed || look::may_begin(first)) && group(four).is_some_and(|three| packed || look::may_be(three))
+}
+
 /// Decodes what begins at the start of a run, if that is base 64 of something; returns where it ends.
 pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut Sink<'_>) -> Option<usize> {
     let bytes = text.get(run.clone())?;
@@ -122,13 +131,14 @@ fn deflated(bytes: &[u8], sink: &mut Sink<'_>) -> bool {
     for (into, three) in head.chunks_exact_mut(3).zip(std::iter::once(first).chain(groups)) {
         into.copy_from_slice(&three);
     }
-    if !inflate::may_be_raw(&head) || !sink.try_packed() {
+    if !inflate::may_be_raw(&head) {
         return false;
     }
+    let Some(decompress) = sink.try_packed() else { return false };
     let digits = bytes.iter().take(4_096).take_while(|byte| digit(**byte).is_some()).count();
     let groups = bytes.get(..digits).unwrap_or_default().chunks_exact(4);
     let decoded: Vec<u8> = groups.filter_map(group).flatten().collect();
-    digits >= DEFLATED && inflate::is_raw(&decoded)
+    digits >= DEFLATED && inflate::is_raw(&decoded, decompress)
 }
 
 /// The decoded bytes, and how many there are at the end of each line.

@@ -20,7 +20,7 @@ pub(super) fn expanded(packed: &[u8], budget: &mut Budget) -> Option<(Encoding, 
             let decoder = ruzstd::decoding::StreamingDecoder::new(packed).ok()?;
             (Encoding::Zstd, Box::new(decoder))
         }
-        _ if may_be_raw(packed) && is_raw(packed) => {
+        _ if may_be_raw(packed) && is_raw(packed, &mut flate2::Decompress::new(false)) => {
             (Encoding::Zlib, Box::new(flate2::read::DeflateDecoder::new(packed)))
         }
         _ => return None,
@@ -63,12 +63,13 @@ pub(super) fn may_be_raw(start: &[u8]) -> bool {
 }
 
 /// True where a start expands to text. A stream that ends early gives what came before.
-pub(super) fn is_raw(packed: &[u8]) -> bool {
-    let mut taste = Vec::with_capacity(TASTE);
-    let mut reader = flate2::read::DeflateDecoder::new(packed).take(TASTE as u64);
-    // Cut in the middle of the stream is what a start is; only what came out of it counts.
-    let _whole = reader.read_to_end(&mut taste).is_ok();
-    taste.len() >= super::stretches::LEAST && look::is_text(&taste)
+pub(super) fn is_raw(packed: &[u8], decompress: &mut flate2::Decompress) -> bool {
+    decompress.reset(false);
+    let mut taste = [0; TASTE];
+    // Cut in the middle of the stream is what a start is: that is no error. What is broken within it is none.
+    let started = decompress.decompress(packed, &mut taste, flate2::FlushDecompress::None).is_ok();
+    let taste = usize::try_from(decompress.total_out()).ok().and_then(|written| taste.get(..written)).unwrap_or_default();
+    started && taste.len() >= super::stretches::LEAST && look::is_text(taste)
 }
 
 #[cfg(test)]

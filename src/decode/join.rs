@@ -143,7 +143,9 @@ fn gap(text: &[u8], start: usize) -> Option<(Between, usize)> {
         let here = rest.get(at..)?;
         at += match here {
             [b'"' | b'\'' | b'`', ..] => return Some((between, start + at)),
-            [b' ' | b'\t' | b'\r' | b'\n', ..] => 1,
+            [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] => {
+                1 + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
+            }
             [b'/', b'/', ..] | [b'#', ..] | [b'-', b'-', ..] => memchr::memchr(b'\n', here)?,
             [b'/', b'*', ..] => memchr::memmem::find(here, b"*/")? + 2,
             [b'\\', b'\n' | b'\r', ..] => 1,
@@ -207,8 +209,10 @@ fn is_joined_list(text: &[u8], first: usize, end: usize, literals: &[Literal]) -
     let written = |byte: &&u8| !byte.is_ascii_whitespace();
     let before = text.get(first.saturating_sub(40)..first).unwrap_or_default().iter().rev().filter(written);
     let after = text.get(end..).unwrap_or_default().iter().take(40).filter(written).filter(|byte| **byte != b',');
-    BEFORE.iter().any(|call| starts_with(before.clone(), call.iter().rev()))
-        || AFTER.iter().any(|call| starts_with(after.clone(), call.iter()))
+    let opens = matches!(before.clone().next(), Some(b'(' | b'[' | b'{' | b','));
+    let closes = matches!(after.clone().next(), Some(b']' | b')'));
+    (opens && BEFORE.iter().any(|call| starts_with(before.clone(), call.iter().rev())))
+        || (closes && AFTER.iter().any(|call| starts_with(after.clone(), call.iter())))
 }
 
 /// In either case of letters.

@@ -64,7 +64,12 @@ fn role(byte: u8) -> u8 {
     ROLES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
-/// A quick no, from three bytes.
+/// A quick no, from one byte.
+pub(super) fn may_begin(byte: u8) -> bool {
+    role(byte) & BEGINS != 0 || matches!(byte, 0 | 0x1f | 0xfd..)
+}
+
+/// The same, from three bytes.
 pub(super) fn may_be(head: [u8; 3]) -> bool {
     let [a, b, c] = head;
     let text = match role(a) {

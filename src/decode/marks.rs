@@ -6,7 +6,7 @@ use crate::runs::{Block, Sorts, is_token_byte};
 use std::ops::Range;
 
 /// So much text is marked before it is looked at.
-const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 256 << 10;
 
 /// So many bytes are sorted in one go.
 const GROUP: usize = 2 << 10;

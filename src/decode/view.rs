@@ -77,7 +77,10 @@ impl View {
     pub(super) fn decoded(&mut self, bytes: &[u8], outer: Range<usize>) {
         self.change(bytes.len());
         self.part(bytes.len(), outer, Ratio::Even);
-        self.bytes.extend_from_slice(bytes);
+        match bytes {
+            [byte] => self.bytes.push(*byte),
+            bytes => self.bytes.extend_from_slice(bytes),
+        }
     }
 
     /// Notes that something is left out here, so that what stands before and after it now stands together.

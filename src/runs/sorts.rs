@@ -68,6 +68,9 @@ impl<const N: usize> Sorts<N> {
     fn add_blocks(&self, blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
         #[cfg(target_arch = "x86_64")]
         {
+            if super::x86::has_avx512() {
+                return super::x86::sort_with_avx512(&self.low, blocks, into);
+            }
             if super::x86::has_avx2() {
                 return super::x86::sort_with_avx2(&self.low, blocks, into);
             }
@@ -120,10 +123,13 @@ mod tests {
         sorts.add_plainly(blocks, &mut all[0].1);
         sorts.add_blocks(blocks, &mut all[1].1);
         #[cfg(target_arch = "x86_64")]
-        if super::super::x86::has_ssse3() {
-            let mut of = Vec::new();
-            super::super::x86::sort_with_ssse3(&sorts.low, blocks, &mut of);
-            all.push(("ssse3", of));
+        {
+            use super::super::x86;
+            let (mut with_avx2, mut with_ssse3) = (Vec::new(), Vec::new());
+            x86::sort_with_avx2(&sorts.low, blocks, &mut with_avx2);
+            x86::sort_with_ssse3(&sorts.low, blocks, &mut with_ssse3);
+            all.extend(x86::has_avx2().then_some(("avx2", with_avx2)));
+            all.extend(x86::has_ssse3().then_some(("ssse3", with_ssse3)));
         }
         all
     }
