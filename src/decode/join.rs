@@ -53,7 +53,8 @@ impl Search {
                 return;
             }
             // Almost every quote is told to be no joint by the bytes beside it.
-            let ends = quote.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|byte| is_token_byte(*byte));
+            let ends =
+                quote.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|byte| is_token_byte(*byte));
             if quote >= self.done
                 && ends
                 && let Some(end) = expression(bytes, quote, self.window.start, &mut self.literals, sink)
