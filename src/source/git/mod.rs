@@ -33,7 +33,7 @@ mod walk;
 
 pub use commits::Range;
 pub use history::History;
-pub use layout::work_tree;
+pub use layout::{settings, work_tree};
 pub use memory::Memory;
 pub use message::Draft;
 pub use pack::{Kind, ObjectId, PackError};
