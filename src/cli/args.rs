@@ -187,6 +187,9 @@ pub struct ImportArguments {
     /// Leave the repository's own stanch.yaml and .stanchignore unread
     #[arg(long)]
     pub isolated: bool,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Arguments of `stanch ci`.
@@ -213,6 +216,9 @@ pub struct CiArguments {
     /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// End after this time with what was found, which is then incomplete, for instance 30s, 5m or 500ms
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub timeout: Option<Duration>,
     /// Which kinds
     #[command(flatten)]
     pub kinds: KindsArguments,
