@@ -213,6 +213,9 @@ pub struct CiArguments {
     /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// Take no more than this out of one archive, document or image, for instance 50GB [default: 1 GiB and 16 times its size]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_expanded: Option<u64>,
     /// Which kinds
     #[command(flatten)]
     pub kinds: KindsArguments,
@@ -263,6 +266,9 @@ pub struct ReadingArguments {
     /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// Take no more than this out of one archive, document or image, for instance 50GB [default: 1 GiB and 16 times its size]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_expanded: Option<u64>,
     /// Leave out paths, as in .gitignore (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,

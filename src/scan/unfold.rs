@@ -24,6 +24,8 @@ pub(super) struct Unfolding<'s> {
     pub(super) decoding: Budget,
     /// What may still be taken out of archives.
     pub(super) expanding: archive::Budget,
+    /// Where it comes from, if what may be taken out of it grows with what was read, and what was counted of that.
+    pub(super) pipe: Option<(&'s archive::Pipe<'s>, u64)>,
     /// How many archives are open, one in the other.
     pub(super) depth: usize,
     /// Parts that could not be read beyond those that are named.
