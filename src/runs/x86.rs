@@ -153,11 +153,7 @@ fn places(
 
 /// Adds what sorts the bytes of blocks are of; see `Sorts`.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn sort_with_avx2<const N: usize>(
-    low: &[[u8; 16]; N],
-    blocks: &[[u8; BLOCK]],
-    into: &mut Vec<Block<N>>,
-) {
+pub(super) fn sort_with_avx2<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     if has_avx2() {
         // SAFETY: the processor has AVX2, which is all that the callee asks for; the line above saw to that.
         unsafe { sort_32(low, blocks, into) }
@@ -166,11 +162,7 @@ pub(super) fn sort_with_avx2<const N: usize>(
 
 /// The same with SSSE3.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn sort_with_ssse3<const N: usize>(
-    low: &[[u8; 16]; N],
-    blocks: &[[u8; BLOCK]],
-    into: &mut Vec<Block<N>>,
-) {
+pub(super) fn sort_with_ssse3<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     if has_ssse3() {
         // SAFETY: the processor has SSSE3, which is all that the callee asks for; the line above saw to that.
         unsafe { sort_16(low, blocks, into) }

@@ -225,8 +225,8 @@ fn has_few_zeros(head: &[u8]) -> bool {
 
 /// True for encodings whose text looks nothing like what it means.
 fn hides(encoding: Encoding) -> bool {
-    use Encoding::{Base32, Base64, Gzip, Hex, Zlib, Zstd};
-    matches!(encoding, Base64 | Base32 | Hex | Gzip | Zlib | Zstd)
+    use Encoding::{Base32, Base64, Base85, Gzip, Hex, Uuencode, Zlib, Zstd};
+    matches!(encoding, Base64 | Base32 | Base85 | Uuencode | Hex | Gzip | Zlib | Zstd)
 }
 
 fn overlap(a: Span, b: Span) -> bool {

@@ -2,7 +2,7 @@
 # Archives, packages and documents as the real programs write them, each with one token in it: containers.sh FOLDER
 #
 # FOLDER/token is the token, FOLDER/samples holds the containers, and FOLDER/expected says of each what must come of it:
-# found, or the reason why it must be named: encrypted, damaged, unsupported. FOLDER/small holds one small container of each
+# found, found by the name in the cell beside it, or the reason why it must be named: encrypted, damaged, unsupported. FOLDER/small holds one small container of each
 # form with the token in it, to be cut and damaged.
 NAME=containers
 # shellcheck source=tests/real/server.sh

@@ -195,7 +195,8 @@ fn a_directory_and_a_file_are_read_where_they_lie() {
     assert_eq!(collect(&mut budget(), |budget, visit| open_folder(folder.path(), budget, visit)), expected);
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&packed(&parts)).unwrap();
-    let came = collect(&mut budget(), |budget, visit| open_tar(&Input::File(&file), budget, visit).unwrap());
+    let came =
+        collect(&mut budget(), |budget, visit| open_tar(Region::of_file(&file).unwrap(), budget, visit).unwrap());
     assert_eq!(came, expected);
     assert!(expected.contains_key(&format!("layer 1 of 1 ({})!etc/app.conf", short(&layer))));
 }
