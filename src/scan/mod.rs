@@ -54,6 +54,8 @@ pub struct Scanner {
     pub suppressions: Suppressions,
     /// Whether the secrets themselves are kept for the mending wing.
     pub keep_findings: bool,
+    /// What may be taken out of one thing; none: what its size allows.
+    pub most_expanded: Option<u64>,
 }
 
 /// What came out. Its order and content are the same for any number of threads.

@@ -80,6 +80,7 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
         key,
         suppressions: if request.remarks && !config.no_remarks { suppressions } else { suppressions.without_remarks() },
         keep_findings: true,
+        most_expanded: None,
     });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }

@@ -18,6 +18,7 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 mod ci;
+mod containers;
 mod coverage;
 #[cfg(feature = "rotate")]
 mod daemon;
