@@ -93,6 +93,10 @@ pub enum Command {
     /// The journal as evidence
     #[cfg(feature = "rotate")]
     Audit(super::acts::Audit),
+    /// Where the journal lies: in a file, or on a server that several machines share
+    #[cfg(feature = "rotate")]
+    #[command(subcommand)]
+    Journal(super::acts::JournalVerb),
     /// Whom the daemon tells
     #[cfg(feature = "rotate")]
     Notify(super::acts::Notify),
