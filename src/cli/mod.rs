@@ -32,6 +32,8 @@ mod image;
 mod import;
 mod interruption;
 #[cfg(feature = "rotate")]
+mod listing;
+#[cfg(feature = "rotate")]
 mod mending;
 #[cfg(feature = "rotate")]
 mod notify;
@@ -48,6 +50,8 @@ mod scan;
 mod screen;
 #[cfg(feature = "rotate")]
 mod signals;
+#[cfg(feature = "rotate")]
+mod signing;
 mod stats;
 #[cfg(feature = "rotate")]
 mod store;

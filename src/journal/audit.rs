@@ -4,10 +4,12 @@
 //! number and link. Sealed values never leave the database.
 
 use super::chain::{Entry, Verifier, canonical};
+use super::signatures::Signatures;
 use super::sqlite::{SqliteJournal, count, entry, entry_columns};
 use super::{Broken, Checkpoint, Flaw, Hash, JournalError, Summary};
 use crate::database::{Database, DatabaseError};
 use crate::model::RotationId;
+use crate::people::People;
 use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
@@ -125,7 +127,20 @@ pub async fn export(
 /// # Errors
 /// [`AuditError::Broken`] with the place of the first flaw; or when the file cannot be read.
 pub async fn verify_file(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<Summary, AuditError> {
-    let verifier = Verifier::against(checkpoint);
+    verify_signed(path, checkpoint, None).await
+}
+
+/// The same; with people, each signed word is held against their keys as well.
+///
+/// # Errors
+/// As [`verify_file`]; a signature that does not hold is told in the summary.
+pub async fn verify_signed(
+    path: &Path,
+    checkpoint: Option<&Checkpoint>,
+    people: Option<&People>,
+) -> Result<Summary, AuditError> {
+    let mut verifier = Verifier::against(checkpoint);
+    verifier.signatures = people.map(Signatures::of);
     let failed = |source| AuditError::Read { path: path.to_owned(), source };
     let mut start = Vec::new();
     let file = File::open(path).map_err(failed)?;

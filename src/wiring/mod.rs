@@ -15,6 +15,8 @@ pub mod imports;
 pub mod kinds;
 #[cfg(feature = "rotate")]
 pub mod mending;
+#[cfg(feature = "rotate")]
+pub mod own;
 mod policy;
 #[cfg(feature = "rotate")]
 mod providers;
