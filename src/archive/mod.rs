@@ -2,6 +2,7 @@
 
 mod ar;
 mod class;
+mod compound;
 mod compressed;
 mod cpio;
 mod format;
@@ -14,6 +15,7 @@ mod office;
 mod outlet;
 mod pdf;
 mod plist;
+mod promise;
 mod python;
 mod region;
 mod rpm;

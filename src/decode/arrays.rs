@@ -2,6 +2,7 @@
 
 use super::hex;
 use super::look::{self, Look};
+use super::marks::GLANCE;
 use super::sink::Sink;
 use super::view::View;
 use crate::model::Encoding;
@@ -9,9 +10,6 @@ use std::ops::Range;
 
 /// Every so many bytes it is looked whether such a list lies there: the shortest takes so many and a glance.
 const STEP: usize = 32;
-
-/// Bytes in a row that must look like a list.
-const GLANCE: usize = 12;
 
 /// Values that a list has at least, and the first ones that must be text.
 const LEAST: usize = 16;
@@ -55,27 +53,59 @@ fn sort(byte: u8) -> u8 {
     SORTS.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
-pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
-    let bytes = text.get(..window.end).unwrap_or_default();
-    let (mut at, mut done) = (window.start, window.start);
-    while let Some(glance) = bytes.get(at..).and_then(|rest| rest.first_chunk::<GLANCE>()) {
-        let sort = listed(glance);
-        if sort == 0 {
-            at += STEP;
-            continue;
+/// A window in which lists are looked for.
+pub(super) struct Search {
+    window: Range<usize>,
+    at: usize,
+    /// What was looked at up to here is not looked at again.
+    done: usize,
+}
+
+impl Search {
+    pub(super) fn new(window: &Range<usize>) -> Self {
+        Self { window: window.clone(), at: window.start, done: window.start }
+    }
+
+    /// Looks at every so many bytes where enough in a row may be of a list; `lists` has a bit for each byte that is the
+    /// first of so many.
+    pub(super) fn look(&mut self, text: &[u8], lists: &[(usize, u64)], sink: &mut Sink<'_>) {
+        let bytes = text.get(..self.window.end).unwrap_or_default();
+        for (from, bits) in lists.iter().copied() {
+            self.at += from.saturating_sub(self.at).next_multiple_of(STEP);
+            while let Some(offset) = self.at.checked_sub(from).filter(|offset| *offset < 64) {
+                let glance = bytes.get(self.at..).and_then(|rest| rest.first_chunk::<GLANCE>());
+                let sort = glance.filter(|_| bits >> offset & 1 == 1).map_or(0, listed);
+                if sort == 0 {
+                    self.at += STEP;
+                    continue;
+                }
+                if sink.is_spent() {
+                    return;
+                }
+                self.list(text, sort, sink);
+            }
         }
-        if sink.is_spent() {
-            return;
-        }
+    }
+
+    fn list(&mut self, text: &[u8], sort: u8, sink: &mut Sink<'_>) {
+        let (at, limit) = (self.at, self.window.end);
         let end = if sort == CALLS {
-            called(text, at, window.end, done, sink)
+            called(text, at, limit, self.done, sink)
         } else {
-            let start = list_start(text, at, done);
-            [16, 10].into_iter().filter_map(|base| list(text, start, window.end, base, sink)).max()
+            let start = list_start(text, at, self.done);
+            [16, 10].into_iter().filter_map(|base| list(text, start, limit, base, sink)).max()
         };
         // What was looked at in vain is not looked at again.
-        done = end.unwrap_or(at + GLANCE);
-        at = done.max(at + STEP);
+        self.done = end.unwrap_or(at + GLANCE);
+        self.at = self.done.max(at + STEP);
+    }
+}
+
+/// True for a byte that may stand in a list of some sort.
+pub(super) const fn is_listed(byte: u8) -> bool {
+    #[expect(clippy::indexing_slicing, reason = "a byte is always in the table")]
+    {
+        SORTS[byte as usize] != 0
     }
 }
 

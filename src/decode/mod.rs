@@ -22,6 +22,7 @@ mod inflate;
 mod join;
 mod look;
 mod mail;
+mod marks;
 mod percent;
 mod sink;
 mod stretches;
@@ -35,6 +36,7 @@ pub use charset::{charset, text};
 pub use sink::{Budget, Piece, Visit};
 
 use crate::model::Encoding;
+use marks::Marks;
 use sink::Sink;
 use std::ops::Range;
 
@@ -61,12 +63,23 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
         None => vec![whole],
     };
     for window in windows {
-        stretches::find(text, window.clone(), &mut sink);
-        strings::find(text, window.clone(), &mut sink);
-        join::find(text, window.clone(), &mut sink);
-        arrays::find(text, window.clone(), &mut sink);
-        wide::find(text, window.clone(), &mut sink);
-        colour::find(text, window.clone(), &mut sink);
+        let mut marks = Marks::new(text, window.clone());
+        let mut stretches = stretches::Search::new(&window);
+        let mut strings = strings::Search::new(&window);
+        let mut joints = join::Search::new(&window);
+        let mut arrays = arrays::Search::new(&window);
+        while marks.advance(text) {
+            stretches.look(text, &marks, &mut sink);
+            strings.look(text, &marks.escapes, &mut sink);
+            joints.look(text, &marks.quotes, &mut sink);
+            arrays.look(text, &marks.lists, &mut sink);
+        }
+        if marks.hidden {
+            wide::find(text, window.clone(), &mut sink);
+        }
+        if marks.hidden || marks.beyond {
+            colour::find(text, window, marks.beyond, &mut sink);
+        }
     }
     dump::find(text, fresh, &mut sink);
     sink.finish();

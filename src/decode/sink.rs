@@ -109,6 +109,11 @@ impl<'s> Sink<'s> {
         Self { budget, visit, views: Vec::new(), changed }
     }
 
+    /// True where there was no step before.
+    pub(super) fn all_is_new(&self) -> bool {
+        self.changed.is_none()
+    }
+
     /// False for a stretch that was looked at in the step before.
     pub(super) fn is_new(&self, stretch: &Range<usize>) -> bool {
         self.changed.is_none_or(|changed| {

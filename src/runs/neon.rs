@@ -2,6 +2,7 @@
 
 use super::Run;
 use super::packed::DEPTH;
+use super::sorts::Block;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use std::arch::aarch64::{
     uint8x16_t, vandq_u8, vcleq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vpaddq_u8, vqtbl1q_u8, vreinterpretq_u64_u8,
@@ -84,6 +85,39 @@ fn places_with_neon(
         at += BLOCK;
     }
     at
+}
+
+/// Adds what sorts the bytes of blocks are of; see `Sorts`.
+#[expect(unsafe_code, reason = "vector instructions are features of a processor")]
+pub(super) fn sort<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
+    // SAFETY: every AArch64 processor has NEON, which is all that the callee asks for.
+    unsafe { sort_with_neon(low, blocks, into) }
+}
+
+#[target_feature(enable = "neon")]
+fn sort_with_neon<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
+    let high = load(&HIGH);
+    into.reserve(blocks.len());
+    for block in blocks {
+        let (mut bytes, mut highs) = ([vdupq_n_u8(0); 4], [vdupq_n_u8(0); 4]);
+        let (quarters, _) = block.as_chunks::<16>();
+        for ((quarter, bytes), of_high) in quarters.iter().zip(&mut bytes).zip(&mut highs) {
+            *bytes = load(quarter);
+            *of_high = vqtbl1q_u8(high, vshrq_n_u8::<4>(*bytes));
+        }
+        let mut bits = Block::NONE;
+        for (of, low) in bits.of.iter_mut().zip(low) {
+            let low = load(low);
+            let mut sorts = highs;
+            for (sorts, bytes) in sorts.iter_mut().zip(&bytes) {
+                let halves = vandq_u8(vqtbl1q_u8(low, vandq_u8(*bytes, vdupq_n_u8(15))), *sorts);
+                *sorts = vtstq_u8(halves, halves);
+            }
+            *of = mask(sorts);
+        }
+        bits.beyond = mask(bytes.map(|bytes| vtstq_u8(bytes, vdupq_n_u8(0x80))));
+        into.push(bits);
+    }
 }
 
 /// One bit for each of 64 bytes that are all ones or all zeros.

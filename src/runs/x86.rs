@@ -1,6 +1,7 @@
 //! The pass with the vectors of x86-64: 32 bytes at once with AVX2, 16 with SSSE3.
 
 use super::packed::DEPTH;
+use super::sorts::Block;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use super::{Run, scalar};
 use std::arch::x86_64::{
@@ -148,6 +149,78 @@ fn places(
         at += 32;
     }
     at
+}
+
+/// Adds what sorts the bytes of blocks are of; see `Sorts`.
+#[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
+pub(super) fn sort_with_avx2<const N: usize>(
+    low: &[[u8; 16]; N],
+    blocks: &[[u8; BLOCK]],
+    into: &mut Vec<Block<N>>,
+) {
+    if has_avx2() {
+        // SAFETY: the processor has AVX2, which is all that the callee asks for; the line above saw to that.
+        unsafe { sort_32(low, blocks, into) }
+    }
+}
+
+/// The same with SSSE3.
+#[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
+pub(super) fn sort_with_ssse3<const N: usize>(
+    low: &[[u8; 16]; N],
+    blocks: &[[u8; BLOCK]],
+    into: &mut Vec<Block<N>>,
+) {
+    if has_ssse3() {
+        // SAFETY: the processor has SSSE3, which is all that the callee asks for; the line above saw to that.
+        unsafe { sort_16(low, blocks, into) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn sort_32<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
+    let high = broadcast(&HIGH);
+    into.reserve(blocks.len());
+    for block in blocks {
+        let (halves, _) = block.as_chunks::<32>();
+        let [first, second] = halves else { continue };
+        let (first, second) = (load_32(first), load_32(second));
+        let half_byte = |bytes| _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(15));
+        let first_high = _mm256_shuffle_epi8(high, half_byte(first));
+        let second_high = _mm256_shuffle_epi8(high, half_byte(second));
+        let none = |low, bytes, high| {
+            let sorts = _mm256_and_si256(_mm256_shuffle_epi8(low, bytes), high);
+            let none = _mm256_cmpeq_epi8(sorts, _mm256_setzero_si256());
+            u64::from(_mm256_movemask_epi8(none).cast_unsigned())
+        };
+        let of = low.each_ref().map(|low| {
+            let low = broadcast(low);
+            !(none(low, first, first_high) | none(low, second, second_high) << 32)
+        });
+        let beyond = |bytes| u64::from(_mm256_movemask_epi8(bytes).cast_unsigned());
+        into.push(Block { of, beyond: beyond(first) | beyond(second) << 32 });
+    }
+}
+
+#[target_feature(enable = "ssse3")]
+fn sort_16<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
+    let (high, low) = (load_16(&HIGH), low.each_ref().map(|low| load_16(low)));
+    into.reserve(blocks.len());
+    for block in blocks {
+        let mut bits = Block::NONE;
+        let (quarters, _) = block.as_chunks::<16>();
+        for quarter in quarters.iter().rev() {
+            let bytes = load_16(quarter);
+            let high = _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi16::<4>(bytes), _mm_set1_epi8(15)));
+            for (of, low) in bits.of.iter_mut().zip(&low) {
+                let sorts = _mm_and_si128(_mm_shuffle_epi8(*low, bytes), high);
+                let none = _mm_movemask_epi8(_mm_cmpeq_epi8(sorts, _mm_setzero_si128()));
+                *of = *of << 16 | u64::from(!none.cast_unsigned() & 0xffff);
+            }
+            bits.beyond = bits.beyond << 16 | u64::from(_mm_movemask_epi8(bytes).cast_unsigned());
+        }
+        into.push(bits);
+    }
 }
 
 #[inline]

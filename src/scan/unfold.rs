@@ -71,10 +71,8 @@ impl Unfolding<'_> {
     /// Looks through bytes: as they stand, and as text if they are in a character set of their own.
     pub(super) fn bytes(&mut self, place: &Place, bytes: &[u8], fresh: Option<&[Range<usize>]>, before: &[Encoding]) {
         let wide = decode::charset(bytes);
-        let head = bytes.get(..SNIFFED).unwrap_or(bytes);
-        let zeros = head.iter().filter(|byte| **byte == 0).count();
         // What is not what its mark says is looked through as it stands.
-        let as_they_stand = wide.is_none() || zeros * 8 < head.len();
+        let as_they_stand = wide.is_none() || has_few_zeros(bytes.get(..SNIFFED).unwrap_or(bytes));
         self.text(place, bytes, fresh, before, as_they_stand);
         if let Some((encoding, text)) = wide {
             self.text(place, &text, None, &[before, &[encoding]].concat(), true);
@@ -217,6 +215,10 @@ impl Unfolding<'_> {
         }
         all.taken.extend(kept.into_iter().map(|(_, taken)| taken));
     }
+}
+
+fn has_few_zeros(head: &[u8]) -> bool {
+    head.iter().filter(|byte| **byte == 0).count() * 8 < head.len()
 }
 
 /// True for encodings whose text looks nothing like what it means.

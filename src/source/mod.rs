@@ -253,12 +253,6 @@ pub enum SourceError {
         /// The last commit that is there.
         commit: String,
     },
-    /// Git is told to take other commits for the parents of some than they name.
-    #[error("{} gives commits other parents than they have, so some may be hidden", path.display())]
-    Grafted {
-        /// The file that says so.
-        path: std::path::PathBuf,
-    },
     /// An object, reference or index could not be read.
     #[error("cannot read {what}")]
     Object {
@@ -356,9 +350,6 @@ impl SourceError {
                 Some("fetch it: in CI set fetch-depth: 0, elsewhere run git fetch --unshallow or git fetch origin")
             }
             Self::Shallow { .. } => Some("fetch the rest: in CI set fetch-depth: 0, elsewhere git fetch --unshallow"),
-            Self::Grafted { .. } => {
-                Some("git replace --convert-graft-file turns it into references, which hide nothing here")
-            }
             Self::Repository { source } if source.code() == git2::ErrorCode::Owner => {
                 Some("another user owns it; if you trust it: git config --global --add safe.directory PATH")
             }

@@ -11,7 +11,7 @@ use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{Draft, History, Known, Memory, Push, Range, RefUpdate, Staged, work_tree};
+use crate::source::git::{Draft, History, Known, Memory, Push, Range, RefUpdate, Repository, Staged, work_tree};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
@@ -231,7 +231,7 @@ fn exceptions_of(top: &Path) -> Result<IgnoreFile, ScannerError> {
 }
 
 /// The repository that holds the target.
-fn open(target: &Target) -> Result<git2::Repository, ScannerError> {
+fn open(target: &Target) -> Result<Repository, ScannerError> {
     let whereabouts = match target {
         Target::Range(whereabouts, _) | Target::History(whereabouts) => whereabouts,
         _ => &Whereabouts::Environment,

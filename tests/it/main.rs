@@ -35,6 +35,7 @@ mod faults;
 mod field;
 #[cfg(feature = "rotate")]
 mod forge_tokens;
+mod forms;
 #[cfg(feature = "rotate")]
 mod hand;
 mod history;
@@ -48,6 +49,7 @@ mod kill;
 mod kinds;
 #[cfg(feature = "rotate")]
 mod oncall;
+mod pipes;
 #[cfg(feature = "rotate")]
 mod real;
 mod remembered;
