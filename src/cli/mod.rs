@@ -34,6 +34,8 @@ mod interruption;
 #[cfg(feature = "rotate")]
 mod journal;
 #[cfg(feature = "rotate")]
+mod listing;
+#[cfg(feature = "rotate")]
 mod mending;
 #[cfg(feature = "rotate")]
 mod notify;
@@ -50,6 +52,8 @@ mod scan;
 mod screen;
 #[cfg(feature = "rotate")]
 mod signals;
+#[cfg(feature = "rotate")]
+mod signing;
 mod stats;
 #[cfg(feature = "rotate")]
 mod store;

@@ -16,6 +16,8 @@ mod journal;
 pub mod kinds;
 #[cfg(feature = "rotate")]
 pub mod mending;
+#[cfg(feature = "rotate")]
+pub mod own;
 mod policy;
 #[cfg(feature = "rotate")]
 mod providers;

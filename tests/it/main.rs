@@ -14,6 +14,8 @@
 mod afar;
 #[cfg(feature = "rotate")]
 mod alerts;
+#[cfg(feature = "rotate")]
+mod approvals;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
