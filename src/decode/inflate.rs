@@ -68,7 +68,8 @@ pub(super) fn is_raw(packed: &[u8], decompress: &mut flate2::Decompress) -> bool
     let mut taste = [0; TASTE];
     // Cut in the middle of the stream is what a start is: that is no error. What is broken within it is none.
     let started = decompress.decompress(packed, &mut taste, flate2::FlushDecompress::None).is_ok();
-    let taste = usize::try_from(decompress.total_out()).ok().and_then(|written| taste.get(..written)).unwrap_or_default();
+    let taste =
+        usize::try_from(decompress.total_out()).ok().and_then(|written| taste.get(..written)).unwrap_or_default();
     started && taste.len() >= super::stretches::LEAST && look::is_text(taste)
 }
 

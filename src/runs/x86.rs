@@ -160,11 +160,7 @@ fn places(
 
 /// Adds what sorts the bytes of blocks are of; see `Sorts`.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn sort_with_avx2<const N: usize>(
-    low: &[[u8; 16]; N],
-    blocks: &[[u8; BLOCK]],
-    into: &mut Vec<Block<N>>,
-) {
+pub(super) fn sort_with_avx2<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     if has_avx2() {
         // SAFETY: the processor has AVX2, which is all that the callee asks for; the line above saw to that.
         unsafe { sort_32(low, blocks, into) }
@@ -173,11 +169,7 @@ pub(super) fn sort_with_avx2<const N: usize>(
 
 /// The same with AVX-512.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn sort_with_avx512<const N: usize>(
-    low: &[[u8; 16]; N],
-    blocks: &[[u8; BLOCK]],
-    into: &mut Vec<Block<N>>,
-) {
+pub(super) fn sort_with_avx512<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     if has_avx512() {
         // SAFETY: the processor has AVX-512 with its bytes and words, which is all that the callee asks for; the line
         // above saw to that.
@@ -187,11 +179,7 @@ pub(super) fn sort_with_avx512<const N: usize>(
 
 /// The same with SSSE3.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn sort_with_ssse3<const N: usize>(
-    low: &[[u8; 16]; N],
-    blocks: &[[u8; BLOCK]],
-    into: &mut Vec<Block<N>>,
-) {
+pub(super) fn sort_with_ssse3<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     if has_ssse3() {
         // SAFETY: the processor has SSSE3, which is all that the callee asks for; the line above saw to that.
         unsafe { sort_16(low, blocks, into) }
@@ -246,7 +234,7 @@ fn sort_32<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &m
 
 #[target_feature(enable = "ssse3")]
 fn sort_16<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
-    let (high, low) = (load_16(&HIGH), low.each_ref().map(|low| load_16(low)));
+    let (high, low) = (load_16(&HIGH), low.each_ref().map(load_16));
     into.reserve(blocks.len());
     for block in blocks {
         let mut bits = Block::NONE;
