@@ -100,6 +100,8 @@ pub(super) struct Marks {
 #[derive(Clone, Copy, Debug, Default)]
 struct Before {
     beside: u64,
+    /// The same, and what stands behind a lead.
+    near: u64,
     lead: u64,
     beyond: u64,
 }
@@ -110,6 +112,7 @@ impl Marks {
         let last = |is: bool| u64::from(is) << (BLOCK - 1);
         let before = Before {
             beside: last(byte.is_some_and(is_token_byte)),
+            near: 0,
             lead: 0,
             beyond: last(byte.is_some_and(|byte| byte >= 0x80)),
         };
@@ -207,7 +210,7 @@ impl Marks {
             if escapes != 0 {
                 let continued = escapes & behind & wraps;
                 let following = next.of[BESIDE] | next.of[LEAD] << 1 | lead >> 63;
-                let escapes = continued | near(escapes & !continued, [before.beside, near_escape, following]);
+                let escapes = continued | near(escapes & !continued, [before.near, near_escape, following]);
                 each(escapes, at, &mut self.escapes);
             }
         }
@@ -221,7 +224,7 @@ impl Marks {
             // The end of a line, an address and what stands there are all of it such bytes.
             self.dumps |= lists & wrap & gap & after(digit, next.of[DIGIT]) != 0;
         }
-        self.before = Before { beside: near_escape, lead, beyond: block.beyond };
+        self.before = Before { beside, near: near_escape, lead, beyond: block.beyond };
     }
 
     /// Adds the runs that end in a block; `starts` has all bits from which on enough digits stand in a row.
@@ -291,3 +294,6 @@ fn each(mut bits: u64, at: usize, places: &mut Vec<usize>) {
         bits &= bits - 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,8 +108,12 @@ impl View {
         let at = self.bytes.len();
         if let Some(last) = self.parts.last_mut() {
             let follows = last.at + last.length == at && last.outer + last.outer_length == outer.start;
-            let alike = last.length.checked_mul(outer.len()) == length.checked_mul(last.outer_length);
-            if follows && alike && length > 0 && (last.ratio, ratio) == (Ratio::Even, Ratio::Even) {
+            let even = (last.ratio, ratio) == (Ratio::Even, Ratio::Even);
+            if follows
+                && even
+                && length > 0
+                && last.length.checked_mul(outer.len()) == length.checked_mul(last.outer_length)
+            {
                 last.length += length;
                 last.outer_length += outer.len();
                 return;
