@@ -35,6 +35,7 @@ mod uuencode;
 mod view;
 mod wide;
 mod windows;
+mod words;
 mod wrapped;
 
 pub use charset::{charset, text};
@@ -67,10 +68,8 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
         Some(fresh) => windows::around(text, fresh),
         None => vec![whole],
     };
-    block::find(text, &windows, fresh, &mut sink);
+    words::find(text, &windows, fresh, &mut sink);
     for window in windows {
-        tags::find(text, &window, &mut sink);
-        appended::find(text, &window, &mut sink);
         let mut marks = Marks::new(text, window.clone());
         let mut stretches = stretches::Search::new(&window);
         let mut strings = strings::Search::new(&window);
