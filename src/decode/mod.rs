@@ -68,6 +68,7 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
         Some(fresh) => windows::around(text, fresh),
         None => vec![whole],
     };
+    let mut dumps = fresh.is_some();
     words::find(text, &windows, fresh, &mut sink);
     for window in windows {
         let mut marks = Marks::new(text, window.clone());
@@ -81,6 +82,7 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
             joints.look(text, &marks.quotes, &mut sink);
             arrays.look(text, &marks.lists, &mut sink);
         }
+        dumps |= marks.dumps;
         if marks.hidden {
             wide::find(text, window.clone(), &mut sink);
         }
@@ -88,7 +90,9 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
             colour::find(text, window, marks.beyond, &mut sink);
         }
     }
-    dump::find(text, fresh, &mut sink);
+    if dumps {
+        dump::find(text, fresh, &mut sink);
+    }
     sink.finish();
 }
 

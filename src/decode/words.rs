@@ -6,20 +6,17 @@ use crate::runs::Packed;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// How they begin.
-static HEADS: LazyLock<Packed> = LazyLock::new(|| {
-    let blocks = [*b"beg", *b"git", *b"\n<~", *b"\"<~", *b"'<~", *b" <~"];
-    let tags = [*b"n><", *b"<wb"];
-    let appended = [*b"+= ", *b"+=\"", *b"+='", *b".= ", *b".=\"", *b".='"];
+/// How they begin; none where that cannot be looked for.
+static HEADS: LazyLock<Option<Packed>> = LazyLock::new(|| {
+    let blocks: [&[u8]; 3] = [b"beg", b"git", b"<~"];
+    let tags: [&[u8]; 2] = [b"n><", b"<wb"];
+    let appended: [&[u8]; 6] = [b"+= ", b"+=\"", b"+='", b".= ", b".=\"", b".='"];
     Packed::new(blocks.into_iter().chain(tags).chain(appended).collect())
 });
 
 /// Goes through the windows of a text.
 pub(super) fn find(text: &[u8], windows: &[Range<usize>], fresh: Option<&[Range<usize>]>, sink: &mut Sink<'_>) {
     let mut blocks = block::Search::new(fresh);
-    if text.starts_with(b"<~") {
-        blocks.look(text, 0, sink);
-    }
     for window in windows {
         let mut joined = window.start;
         let mut appends = window.start;
@@ -27,7 +24,7 @@ pub(super) fn find(text: &[u8], windows: &[Range<usize>], fresh: Option<&[Range<
             [b'b', b'e', b'g', b'i', b'n', b' ', ..] | [b'G', b'I', b'T', b' ', b'b', ..] => {
                 blocks.look(text, at, sink)
             }
-            [b'\n' | b'"' | b'\'' | b' ', b'<', b'~', ..] => blocks.look(text, at + 1, sink),
+            [b'<', b'~', ..] => blocks.look(text, at, sink),
             [b'n', b'>', b'<', b's', b'p', b'a', b'n', ..] if at >= joined => {
                 let tag = at.checked_sub(5).filter(|tag| text.get(*tag..at) == Some(b"</spa"));
                 joined = tag.and_then(|tag| tags::word(text, tag, window, sink)).unwrap_or(joined);
@@ -40,7 +37,7 @@ pub(super) fn find(text: &[u8], windows: &[Range<usize>], fresh: Option<&[Range<
             }
             _ => {}
         };
-        let rest = HEADS.find(text, window.clone(), &mut look);
+        let rest = HEADS.as_ref().map_or(window.start, |heads| heads.find(text, window.clone(), &mut look));
         (rest..window.end).for_each(look);
     }
     blocks.look_around(text, windows, sink);

@@ -103,6 +103,10 @@ pub enum SkipReason {
     Excluded,
     /// A link, pipe, socket or device: it has no content of its own.
     NotAFile,
+    /// A repository that is recorded as a part of this one, and is not checked out.
+    Submodule,
+    /// A file in Git LFS, of which the pointer alone was handed over.
+    Pointer,
 }
 
 impl SkipReason {
@@ -112,13 +116,15 @@ impl SkipReason {
         match self {
             Self::Excluded => "excluded",
             Self::NotAFile => "not a file",
+            Self::Submodule => "submodule not checked out",
+            Self::Pointer => "kept in Git LFS and not handed over",
         }
     }
 
     /// True when content was left unread, so that a strict run is incomplete.
     #[must_use]
     pub fn hides_content(self) -> bool {
-        !matches!(self, Self::NotAFile)
+        matches!(self, Self::Excluded | Self::Submodule)
     }
 }
 
@@ -238,6 +244,12 @@ pub enum SourceError {
         what: String,
         /// What names it.
         by: String,
+    },
+    /// Of a file in Git LFS there is only the pointer.
+    #[error("{place} is a pointer to a file in Git LFS that is not here")]
+    Pointer {
+        /// The pointer.
+        place: String,
     },
     /// Objects were left with a remote.
     #[error("{}{objects} objects are not in this clone: it is partial", if *more { "more than " } else { "" })]
@@ -380,6 +392,9 @@ impl SourceError {
             Self::Walk { .. } => Some("mend it, or exclude it"),
             Self::Object { .. } | Self::Store { .. } | Self::Absent { .. } => {
                 Some("git fsck names what is damaged or missing")
+            }
+            Self::Pointer { .. } => {
+                Some("git lfs fetch --all brings what a history has, git lfs pull what is checked out")
             }
             Self::NoCommits { .. } => Some("commit something first, or scan the files: stanch scan PATH"),
             Self::Promised { .. } => Some("fetch the rest: git fetch --refetch --no-filter, or scan a full clone"),

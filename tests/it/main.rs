@@ -29,6 +29,7 @@ mod demo;
 mod dependencies;
 mod deploy;
 mod documents;
+mod elsewhere;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;

@@ -5,9 +5,9 @@ use super::layout::Layout;
 use super::pack::{HashKind, Kind, ObjectId, Objects, Pack, PackError, Reader, stores_of_environment};
 use super::parts::{Entries, Note, Sort};
 use super::refs::{Refs, packed_at, read};
-use super::{Whereabouts, plainness, unread};
+use super::{Whereabouts, unread};
 use crate::source::SourceError;
-use git2::{Config, ConfigLevel};
+use git2::Config;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -141,20 +141,7 @@ impl Repository {
     /// # Errors
     /// When a file of them cannot be read.
     pub fn config(&self) -> Result<Config, git2::Error> {
-        if let Ok(repository) = git2::Repository::open(&self.layout.own) {
-            return repository.config();
-        }
-        let mut config = Config::new()?;
-        let mut add = |path: &Path, level| match path.is_file() {
-            true => config.add_file(path, level, false),
-            false => Ok(()),
-        };
-        for (path, level) in plainness::of_user() {
-            add(&path, level)?;
-        }
-        add(&self.layout.common.join("config"), ConfigLevel::Local)?;
-        add(&self.layout.own.join("config.worktree"), ConfigLevel::Worktree)?;
-        Ok(config)
+        self.layout.config()
     }
 
     /// What could not be read of the object stores as a whole, once something was wanted that is not there.

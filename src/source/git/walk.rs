@@ -49,11 +49,16 @@ impl Repository {
         paint.put(one, HIDDEN);
         paint.put(other, WANTED);
         while let Some((id, _)) = paint.next() {
-            if paint.marks.get(&id) == Some(&(HIDDEN | WANTED)) {
-                return Some(id);
+            let both = |id: &ObjectId| paint.marks.get(id) == Some(&(HIDDEN | WANTED));
+            if both(&id) && paint.queue.iter().all(|(_, id)| both(id)) {
+                break;
             }
         }
-        None
+        let common = || paint.marks.iter().filter(|(_, mark)| **mark == HIDDEN | WANTED).map(|(id, _)| *id);
+        let older: HashSet<ObjectId> =
+            common().filter_map(|id| paint.commits.get(&id)).flat_map(|node| node.parents.iter().copied()).collect();
+        let newest = common().filter(|id| !older.contains(id));
+        newest.max_by_key(|id| (paint.commits.get(id).map(|node| node.committed), *id))
     }
 }
 
