@@ -3,11 +3,7 @@
 use super::sink::Sink;
 use crate::model::Encoding;
 use crate::runs::is_token_byte;
-use memchr::memmem;
 use std::ops::Range;
-
-/// What appends, in one language or another.
-const SIGNS: [&[u8]; 2] = [b"+=", b".="];
 
 /// The longest statement, and the most of them.
 const LONGEST: usize = 4 << 10;
@@ -23,21 +19,8 @@ struct Statement<'t> {
     next: usize,
 }
 
-pub(super) fn find(text: &[u8], window: &Range<usize>, sink: &mut Sink<'_>) {
-    for sign in SIGNS {
-        let finder = memmem::Finder::new(sign);
-        let mut at = window.start;
-        while let Some(found) = finder.find(text.get(at..window.end).unwrap_or_default()).map(|found| at + found) {
-            at = (found + sign.len()).max(chain(text, found, sink).unwrap_or(0));
-            if sink.is_spent() {
-                return;
-            }
-        }
-    }
-}
-
 /// Reads the statements from the one before an appending one on; returns where they end.
-fn chain(text: &[u8], sign: usize, sink: &mut Sink<'_>) -> Option<usize> {
+pub(super) fn chain(text: &[u8], sign: usize, sink: &mut Sink<'_>) -> Option<usize> {
     let start = line_start(text, sign);
     let appended = statement(text, start).filter(|statement| statement.appends)?;
     let first = statement(text, line_start(text, start.checked_sub(1)?))?;

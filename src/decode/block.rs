@@ -5,6 +5,7 @@ use super::view::View;
 use super::{base85, look, uuencode};
 use crate::model::Encoding;
 use memchr::memmem;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Decoded text up to this size stands with others of its sort.
@@ -13,40 +14,53 @@ const SMALL: usize = 1_024;
 /// A line of a block, decoded, and where it stands.
 pub(super) type Line = (Vec<u8>, Range<usize>);
 
-/// Reads one kind of block: its lines, and where it ends.
-type Read = fn(&[u8], usize) -> Option<(Vec<Line>, usize)>;
+/// What blocks begin with, and how lines in the midst of them do, or what they end with.
+const MARKS: [(&[u8], &[u8]); 3] = [(b"begin ", b"\nM"), (b"GIT binary patch", b"\nz"), (b"<~", b"~>")];
 
-/// What each kind begins with, how lines in its midst begin, and how it is read.
-const KINDS: [(&[u8], &[u8], Encoding, Read); 3] = [
-    (b"begin ", b"\nM", Encoding::Uuencode, uuencode::read),
-    (b"GIT binary patch", b"\nz", Encoding::Base85, base85::read_patch),
-    (b"<~", b"~>", Encoding::Base85, base85::read_marked),
-];
+/// Reads what begins at places in a text.
+pub(super) struct Search<'f> {
+    fresh: Option<&'f [Range<usize>]>,
+    /// Where the last block ends that was read.
+    done: usize,
+    /// Where those began: what is come to in two ways is read once.
+    read: BTreeSet<usize>,
+}
 
-pub(super) fn find(text: &[u8], windows: &[Range<usize>], fresh: Option<&[Range<usize>]>, sink: &mut Sink<'_>) {
-    for (mark, midst, encoding, read) in KINDS {
-        let near = |window: &Range<usize>| {
-            let window = text.get(window.clone()).unwrap_or_default();
-            memmem::find(window, mark).is_some() || (fresh.is_some() && memmem::find(window, midst).is_some())
-        };
-        if !windows.iter().any(near) {
-            continue;
-        }
-        let finder = memmem::Finder::new(mark);
-        let mut at = 0;
-        while let Some(found) = finder.find(text.get(at..).unwrap_or_default()).map(|found| at + found) {
-            at = found + mark.len();
-            let mut start = found;
+impl<'f> Search<'f> {
+    pub(super) fn new(fresh: Option<&'f [Range<usize>]>) -> Self {
+        Self { fresh, done: 0, read: BTreeSet::new() }
+    }
+
+    /// Reads the block that begins at a place, if one does.
+    pub(super) fn look(&mut self, text: &[u8], at: usize, sink: &mut Sink<'_>) {
+        let mut start = at;
+        while start >= self.done && !sink.is_spent() {
+            let (read, encoding) = match text.get(start).copied() {
+                Some(b'b') => (uuencode::read(text, start), Encoding::Uuencode),
+                Some(b'<') => (base85::read_marked(text, start), Encoding::Base85),
+                _ => (base85::read_patch(text, start), Encoding::Base85),
+            };
+            let Some((lines, end)) = read else { return };
+            let is_new = |fresh: &[Range<usize>]| fresh.iter().any(|range| range.start < end && range.end > start);
+            if self.fresh.is_none_or(is_new) && self.read.insert(start) {
+                lay(&lines, encoding, sink);
+            }
             // A patch has a second block behind the first: the way back.
-            while let Some((lines, end)) = read(text, start) {
-                let is_new = |fresh: &[Range<usize>]| fresh.iter().any(|range| range.start < end && range.end > start);
-                if fresh.is_none_or(is_new) {
-                    lay(&lines, encoding, sink);
-                }
-                if sink.is_spent() {
-                    return;
-                }
-                (start, at) = (end, end.max(at));
+            (start, self.done) = (end, end);
+        }
+    }
+
+    /// Where something new may lie in the midst of a block, all of the text is searched for where that begins.
+    pub(super) fn look_around(&mut self, text: &[u8], windows: &[Range<usize>], sink: &mut Sink<'_>) {
+        if self.fresh.is_none() {
+            return;
+        }
+        for (mark, midst) in MARKS {
+            let holds =
+                |window: &Range<usize>| memmem::find(text.get(window.clone()).unwrap_or_default(), midst).is_some();
+            if windows.iter().any(holds) {
+                self.done = 0;
+                memmem::find_iter(text, mark).for_each(|at| self.look(text, at, sink));
             }
         }
     }
@@ -97,8 +111,9 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert!(all[0].1.starts_with(b"key = \"abcdefghijklmnopqrstuvwxyz0123456789"), "{all:?}");
         let at = memmem::find(text, b"\nM").unwrap() + 30;
-        assert_eq!(decoded(text, Some(&[at..at + 1])), all, "in the midst of it");
-        assert_eq!(decoded(text, Some(&[0..3])), [], "before it");
+        let (midst, before) = (at..at + 1, 0..3);
+        assert_eq!(decoded(text, Some(std::slice::from_ref(&midst))), all, "in the midst of it");
+        assert_eq!(decoded(text, Some(std::slice::from_ref(&before))), [], "before it");
         assert_eq!(decoded(b"begin 644 and nothing\nthat is encoded follows\n", None), []);
         assert_eq!(decoded(b"begin 999 x\nM", None), []);
     }

@@ -35,6 +35,7 @@ mod uuencode;
 mod view;
 mod wide;
 mod windows;
+mod words;
 mod wrapped;
 
 pub use charset::{charset, text};
@@ -68,10 +69,8 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
         None => vec![whole],
     };
     let mut dumps = fresh.is_some();
-    block::find(text, &windows, fresh, &mut sink);
+    words::find(text, &windows, fresh, &mut sink);
     for window in windows {
-        tags::find(text, &window, &mut sink);
-        appended::find(text, &window, &mut sink);
         let mut marks = Marks::new(text, window.clone());
         let mut stretches = stretches::Search::new(&window);
         let mut strings = strings::Search::new(&window);

@@ -4,11 +4,7 @@ use super::sink::Sink;
 use super::windows::{run_end, run_start};
 use crate::model::Encoding;
 use crate::runs::is_token_byte;
-use memchr::memmem;
 use std::ops::Range;
-
-/// What tells of a joint.
-const MARKS: [&[u8]; 2] = [b"</span><span", b"<wbr"];
 
 /// Tags within words.
 const INLINE: [&[u8]; 16] = [
@@ -24,26 +20,14 @@ const MOST: usize = 1_024;
 /// What is kept before the first piece: a name may stand there.
 const BEFORE: usize = 48;
 
-pub(super) fn find(text: &[u8], window: &Range<usize>, sink: &mut Sink<'_>) {
-    for mark in MARKS {
-        let finder = memmem::Finder::new(mark);
-        let mut at = window.start;
-        while let Some(found) = finder.find(text.get(at..window.end).unwrap_or_default()).map(|found| at + found) {
-            at = (found + mark.len()).max(word(text, found, window, sink).unwrap_or(0));
-            if sink.is_spent() {
-                return;
-            }
-        }
-    }
-}
-
 /// Joins the pieces of the word whose first piece ends before a tag; returns where the last one ends.
-fn word(text: &[u8], tag: usize, window: &Range<usize>, sink: &mut Sink<'_>) -> Option<usize> {
+pub(super) fn word(text: &[u8], tag: usize, window: &Range<usize>, sink: &mut Sink<'_>) -> Option<usize> {
     if !text.get(tag.checked_sub(1)?).is_some_and(|byte| is_token_byte(*byte)) {
         return None;
     }
     let start = run_start(text, tag, tag.saturating_sub(LONGEST).max(window.start));
-    let mut pieces = vec![start..tag];
+    let first = start..tag;
+    let mut pieces = vec![first];
     while let Some(next) = pieces.last().and_then(|last| behind_tags(text, last.end)) {
         if !text.get(next).is_some_and(|byte| is_token_byte(*byte)) || pieces.len() >= MOST {
             break;

@@ -78,6 +78,8 @@ impl Scanner {
             (None, Some(format)) => unfolding.container(place, name, format, blob.bytes),
             (None, None) => unfolding.bytes(place, blob.bytes, blob.fresh, &[]),
         }
+        // Where it lives, it has a name.
+        unfolding.seen.loud |= blob.is_probe() && archive::needs_name(blob.bytes);
         unfolding.finish(place)
     }
 

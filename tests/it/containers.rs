@@ -312,3 +312,18 @@ fn what_other_programs_encode_is_decoded() {
     world.write("add.py", format!("def f():\n    k = '{one}'\n    k += '{two}'\n    return k\n"));
     assert_eq!(encoded(&world, "add.py", &secret), ["joined"]);
 }
+
+#[test]
+fn compiled_python_in_a_history_is_known_by_the_name_it_has_there() {
+    let world = World::new();
+    let secret = crate::world::token(943);
+    world.write("pay.py", format!("KEY = \"{secret}\"\n"));
+    world.run_ok("python3", &["-c", "import py_compile; py_compile.compile('pay.py', cfile='pay.pyc')"]);
+    let compiled = fs::read(world.top().join("pay.pyc")).unwrap();
+    fs::remove_file(world.top().join("pay.py")).unwrap();
+    world.commit("lib/pay.pyc", compiled, "compiled");
+    fs::remove_file(world.top().join("lib/pay.pyc")).unwrap();
+    world.git(&["commit", "-qam", "take it out"]);
+    let ran = world.stanch(&["scan", "--history"]).expect(1).hides(&secret);
+    ran.says("lib/pay.pyc").says("(constants)");
+}
