@@ -106,10 +106,9 @@ fn submodules_that_are_not_checked_out_are_named() {
     let part = world.outside("part");
     world.git(&["init", "-q", "-b", "main", part.to_str().unwrap()]);
     std::fs::write(part.join("leak"), token(833)).unwrap();
-    for arguments in [
-        &["add", "-A"][..],
-        &["-c", "user.name=kim", "-c", "user.email=kim@example.invalid", "commit", "-qm", "leak"],
-    ] {
+    for arguments in
+        [&["add", "-A"][..], &["-c", "user.name=kim", "-c", "user.email=kim@example.invalid", "commit", "-qm", "leak"]]
+    {
         world.git(&[&["-C", part.to_str().unwrap()], arguments].concat());
     }
     world.write("a", "one\n");
