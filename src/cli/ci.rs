@@ -47,6 +47,7 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     let request = Request {
         target: changes.target.clone(),
         largest_bytes: arguments.max_size,
+        most_expanded: arguments.max_expanded,
         exclude: Vec::new(),
         jobs: arguments.jobs.map_or_else(processors, usize::from),
         isolated: false,

@@ -73,6 +73,7 @@ pub(super) fn followed(
     let request = Request {
         target: Target::Paths(vec![given.root.to_owned()]),
         largest_bytes: crate::source::Limits::LARGEST_BYTES,
+        most_expanded: None,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: given.isolated,

@@ -32,6 +32,10 @@ mod image;
 mod import;
 mod interruption;
 #[cfg(feature = "rotate")]
+mod journal;
+#[cfg(feature = "rotate")]
+mod listing;
+#[cfg(feature = "rotate")]
 mod mending;
 #[cfg(feature = "rotate")]
 mod notify;
@@ -48,6 +52,8 @@ mod scan;
 mod screen;
 #[cfg(feature = "rotate")]
 mod signals;
+#[cfg(feature = "rotate")]
+mod signing;
 mod stats;
 #[cfg(feature = "rotate")]
 mod store;
@@ -111,6 +117,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Store(verb) => store::run(verb),
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Journal(verb) => journal::run(verb),
         #[cfg(feature = "rotate")]
         Command::Notify(arguments) => notify::run(arguments),
         #[cfg(feature = "rotate")]

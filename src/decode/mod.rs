@@ -9,9 +9,12 @@
 //! what only looks like an encoding) only kinds count that are sure of themselves, so that decoding makes no tokens out
 //! of noise.
 
+mod appended;
 mod arrays;
 mod base32;
 mod base64;
+mod base85;
+mod block;
 mod charset;
 mod colour;
 mod dump;
@@ -27,6 +30,8 @@ mod percent;
 mod sink;
 mod stretches;
 mod strings;
+mod tags;
+mod uuencode;
 mod view;
 mod wide;
 mod windows;
@@ -62,7 +67,11 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
         Some(fresh) => windows::around(text, fresh),
         None => vec![whole],
     };
+    let mut dumps = fresh.is_some();
+    block::find(text, &windows, fresh, &mut sink);
     for window in windows {
+        tags::find(text, &window, &mut sink);
+        appended::find(text, &window, &mut sink);
         let mut marks = Marks::new(text, window.clone());
         let mut stretches = stretches::Search::new(&window);
         let mut strings = strings::Search::new(&window);
@@ -74,6 +83,7 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
             joints.look(text, &marks.quotes, &mut sink);
             arrays.look(text, &marks.lists, &mut sink);
         }
+        dumps |= marks.dumps;
         if marks.hidden {
             wide::find(text, window.clone(), &mut sink);
         }
@@ -81,7 +91,9 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
             colour::find(text, window, marks.beyond, &mut sink);
         }
     }
-    dump::find(text, fresh, &mut sink);
+    if dumps {
+        dump::find(text, fresh, &mut sink);
+    }
     sink.finish();
 }
 

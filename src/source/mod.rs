@@ -1,6 +1,7 @@
 //! Bytes at hand: files, standard input and git. A source knows no rule; it hands out blobs one at a time, says what it
 //! left out on purpose, and says what it could not read.
 
+mod buffer;
 pub mod files;
 pub mod git;
 pub mod image;
@@ -27,6 +28,9 @@ pub struct Blob<'a> {
     pub bytes: &'a [u8],
     /// The whole of it, opened, where it is more than is read at once.
     pub file: Option<&'a File>,
+    /// What follows the bytes, where that comes from a pipe and is more than is read at once: it can be read only once, from
+    /// front to back.
+    pub rest: Option<&'a File>,
     /// A directory that is one thing, a container image; there are no bytes then.
     pub folder: Option<&'a Path>,
     /// The stretches that are new, where the rest was handed out before as a part of another blob; none: all is new.
@@ -42,7 +46,17 @@ impl<'a> Blob<'a> {
     /// All of it at once.
     #[must_use]
     pub fn new(place: Place, bytes: &'a [u8]) -> Self {
-        Self { place, from_top: None, bytes, file: None, folder: None, fresh: None, loud: None, again: false }
+        Self {
+            place,
+            from_top: None,
+            bytes,
+            file: None,
+            rest: None,
+            folder: None,
+            fresh: None,
+            loud: None,
+            again: false,
+        }
     }
 
     /// The same with its path from the top of the repository.
@@ -51,7 +65,7 @@ impl<'a> Blob<'a> {
         Self { from_top, ..self }
     }
 
-    /// How many bytes it has.
+    /// How many bytes it has; of a pipe those that were read so far.
     #[must_use]
     pub fn size(&self) -> u64 {
         if let Some(folder) = self.folder {

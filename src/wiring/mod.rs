@@ -12,9 +12,12 @@ pub mod filling;
 #[cfg(feature = "rotate")]
 pub mod images;
 pub mod imports;
+mod journal;
 pub mod kinds;
 #[cfg(feature = "rotate")]
 pub mod mending;
+#[cfg(feature = "rotate")]
+pub mod own;
 mod policy;
 #[cfg(feature = "rotate")]
 mod providers;

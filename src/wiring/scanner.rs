@@ -60,6 +60,8 @@ pub struct Request {
     pub target: Target,
     /// Items with more bytes are not read.
     pub largest_bytes: u64,
+    /// What one thing may expand to, where that is not to go by its size.
+    pub most_expanded: Option<u64>,
     /// Paths that are left out, besides the repository's own.
     pub exclude: Vec<String>,
     /// Threads.
@@ -148,7 +150,8 @@ pub fn prepare_by(
     let globs = [config.exclude, request.exclude].concat();
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
     let streamed = |start: &[u8], name: &str| archive::sniff(start, name).is_some();
-    let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed };
+    let piped = |start: &[u8], name: &str| archive::sniff(start, name).is_some_and(archive::Format::streams);
+    let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed, piped };
     let state = installation::state_directory();
     let memory = match &request.target {
         Target::History(_) if request.recall => memory_of(state.as_deref(), &kinds, &limits)?,
@@ -165,6 +168,7 @@ pub fn prepare_by(
         key,
         suppressions: if config.no_remarks { suppressions.without_remarks() } else { suppressions },
         keep_findings: request.keep_findings,
+        most_expanded: request.most_expanded,
     });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }

@@ -82,6 +82,7 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
         key,
         suppressions: if request.remarks && !config.no_remarks { suppressions } else { suppressions.without_remarks() },
         keep_findings: true,
+        most_expanded: None,
     });
     // As a gap it would keep the others from being looked at until somebody takes it away; so it is said, once for each
     // change of it, which is when it comes here.

@@ -14,10 +14,13 @@
 mod afar;
 #[cfg(feature = "rotate")]
 mod alerts;
+#[cfg(feature = "rotate")]
+mod approvals;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 mod ci;
+mod containers;
 mod coverage;
 #[cfg(feature = "rotate")]
 mod daemon;

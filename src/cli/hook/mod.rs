@@ -62,6 +62,7 @@ fn scan(target: Target, clock: &dyn Clock) -> Result<(Prepared, Judge), Failure>
     let request = Request {
         target,
         largest_bytes: Limits::LARGEST_BYTES,
+        most_expanded: None,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,

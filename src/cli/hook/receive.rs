@@ -68,6 +68,7 @@ fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, F
     let request = Request {
         target: Target::Push(updates, Known::Here),
         largest_bytes: Limits::LARGEST_BYTES,
+        most_expanded: None,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,
