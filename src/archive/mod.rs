@@ -163,6 +163,12 @@ pub fn sniff(head: &[u8], name: &str) -> Option<Format> {
     Format::of(head, name)
 }
 
+/// True for what only its name would tell to hold others.
+#[must_use]
+pub fn name_matters(bytes: &[u8]) -> bool {
+    Format::name_matters(bytes)
+}
+
 /// Hands over everything that it holds, one level deep, within the budget. The name is its own: what is compressed alone
 /// is called after it. Members' names are safe to show. Of a member that cannot be read to its end, what could be read is
 /// handed over, and then the member is handed over as missed.

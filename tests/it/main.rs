@@ -49,6 +49,7 @@ mod oncall;
 #[cfg(feature = "rotate")]
 mod real;
 mod remembered;
+mod repeated;
 mod robust;
 mod sarif;
 mod scan;
