@@ -108,6 +108,15 @@ impl Format {
         promise::of(head, name)
     }
 
+    /// True for what the name decides on: the first bytes allow for it, and so do some behind them.
+    pub(super) fn name_matters(bytes: &[u8]) -> bool {
+        let holds = |word: &[u8]| memchr::memmem::find(bytes, word).is_some();
+        if python::looks_like(bytes) {
+            return memchr::memchr(0, bytes.get(..64).unwrap_or(bytes)).is_some();
+        }
+        matches!(bytes.trim_ascii_start(), [b'{', ..]) && (holds(b"\"cells\"") || holds(b"\"worksheets\""))
+    }
+
     fn by_magic(head: &[u8]) -> Option<Self> {
         let format = match head {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, b'P', b'K', 3, 4, ..] => Self::Zip,

@@ -170,10 +170,10 @@ pub fn sniff(head: &[u8], name: &str) -> Option<Format> {
     Format::of(head, name)
 }
 
-/// True for what only its name tells apart from what holds nothing, such as compiled Python.
+/// True for what only its name would tell to hold others.
 #[must_use]
-pub fn needs_name(head: &[u8]) -> bool {
-    Format::of(head, "").is_none() && python::looks_like(head)
+pub fn name_matters(bytes: &[u8]) -> bool {
+    Format::name_matters(bytes)
 }
 
 /// Hands over everything that it holds, one level deep, within the budget. The name is its own: what is compressed alone

@@ -1,9 +1,9 @@
 //! What archives, documents and images hold, however deep one lies in the other.
 
+use super::chunks::{Chunks, Cost};
 use super::pipeline::{Leak, Seen};
-use super::stop::Stop;
 use super::unfold::Unfolding;
-use super::{Amount, Gap, Scanner};
+use super::{Amount, Gap, Run, Scanner};
 use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Pipe, Visit};
 use crate::decode;
 use crate::engine::Scratch;
@@ -29,6 +29,9 @@ const MEMBERS: u64 = 1_000_000;
 /// The largest member that is held in memory.
 const LARGEST_BYTES: u64 = 256 << 20;
 
+/// What is called so has no name of its own.
+const NAMELESS: &str = "content";
+
 /// Gaps of one blob that are named; the others are counted.
 const GAPS: usize = 200;
 
@@ -53,13 +56,29 @@ fn sniffed(bytes: &[u8], name: &str) -> Option<Format> {
 
 impl Scanner {
     /// Looks through a blob and everything in it. The place is its own, with what must not be shown masked.
-    pub(super) fn unfold(&self, blob: &Blob<'_>, place: &Place, stop: &Stop, scratch: &mut Scratch) -> Seen {
-        let mut unfolding = self.unfolding(blob, stop, scratch);
+    pub(super) fn unfold(&self, blob: &Blob<'_>, place: &Place, run: &Run<'_>, scratch: &mut Scratch) -> Seen {
+        let seen = self.unfolded(blob, place, run, true, scratch);
+        seen.unwrap_or_else(|| self.unfolded(blob, place, run, false, scratch).unwrap_or_default())
+    }
+
+    /// The same; none where it is not sure that the same would have come out without what is remembered of members.
+    fn unfolded(
+        &self,
+        blob: &Blob<'_>,
+        place: &Place,
+        run: &Run<'_>,
+        remembers: bool,
+        scratch: &mut Scratch,
+    ) -> Option<Seen> {
+        // What goes by in a pipe is there once.
+        let remembers = remembers && blob.rest.is_none();
+        let mut unfolding = Unfolding { remembers, ..self.unfolding(blob, run, scratch) };
         let name = blob.place.path();
         if let Some(folder) = blob.folder {
             let _all = unfolding.walk(place, |budget, visit| archive::open_folder(folder, budget, visit));
             return unfolding.finish(place);
         }
+        unfolding.seen.loud |= blob.is_probe() && archive::name_matters(blob.bytes);
         if let (Some(rest), Some(format)) = (blob.rest, sniffed(blob.bytes, name)) {
             let pipe = Pipe::new(blob.bytes, rest, self.most_expanded.map_or(EXPANDED_TIMES, |_| 0));
             unfolding.pipe = Some((&pipe, 0));
@@ -76,18 +95,16 @@ impl Scanner {
                 unfolding.gap(format!("{place} is larger than what is read at once"), LARGER);
             }
             (None, Some(format)) => unfolding.container(place, name, format, blob.bytes),
-            (None, None) => unfolding.bytes(place, blob.bytes, blob.fresh, &[]),
+            (None, None) => unfolding.outermost(place, blob),
         }
-        // Where it lives, it has a name.
-        unfolding.seen.loud |= blob.is_probe() && archive::needs_name(blob.bytes);
         unfolding.finish(place)
     }
 
-    fn unfolding<'s>(&'s self, blob: &'s Blob<'_>, stop: &'s Stop, scratch: &'s mut Scratch) -> Unfolding<'s> {
+    fn unfolding<'s>(&'s self, blob: &'s Blob<'_>, run: &'s Run<'_>, scratch: &'s mut Scratch) -> Unfolding<'s> {
         let size = blob.size();
         Unfolding {
             scanner: self,
-            stop,
+            run,
             scratch,
             path: blob.path(),
             decoding: decode::Budget::of(blob.bytes.len()),
@@ -96,18 +113,59 @@ impl Scanner {
             depth: 0,
             unnamed: 0,
             guessed: false,
+            remembers: true,
+            probes: blob.is_probe(),
+            troubles: 0,
+            spared: Cost::default(),
+            noted: None,
+            doubtful: false,
             seen: Seen { bytes: size, ..Seen::default() },
         }
     }
 }
 
-impl Unfolding<'_> {
+impl<'s> Unfolding<'s> {
     /// Something, whatever it is.
     fn thing(&mut self, place: &Place, name: &str, bytes: &[u8]) {
         match sniffed(bytes, name) {
             Some(format) => self.container(place, name, format, bytes),
-            None => self.bytes(place, bytes, None, &[]),
+            None => self.member_text(place, name, bytes),
         }
+    }
+
+    /// What is no archive. What stood in such a one before, and was no find there, is not looked through again.
+    fn member_text(&mut self, place: &Place, name: &str, bytes: &[u8]) {
+        let cut = self.chunks().and_then(|chunks| Some((chunks, chunks.cut(bytes)?)));
+        // A first look knows no names; what was compressed is called after what it was in.
+        let copied = cut.as_ref().is_some_and(|(_, cut)| cut.is_copy());
+        let unnamed = self.probes && name == NAMELESS && !copied && archive::name_matters(bytes);
+        self.seen.loud |= unnamed;
+        let Some((chunks, cut)) = cut.filter(|_| !unnamed && decode::charset(bytes).is_none()) else {
+            return self.bytes(place, bytes, None, &[]);
+        };
+        let (left, opened, troubles) = (self.decoding, self.expanding.members, self.troubles);
+        let told = self.seen.leaks.len() + self.seen.excused.len();
+        let loud = std::mem::take(&mut self.seen.loud);
+        self.text(place, bytes, cut.fresh.as_deref(), &[], true);
+        let took = Cost::between(&left, &self.decoding);
+        self.spared = self.spared.and(cut.spared);
+        // Without what is remembered more would have been decoded: was there enough left for that?
+        self.doubtful |= !self.spared.is_within(&self.decoding);
+        let more = self.seen.leaks.len() + self.seen.excused.len() > told || self.troubles > troubles;
+        let quiet = !self.seen.loud && !more && opened == self.expanding.members && !self.doubtful;
+        if quiet && self.decoding.packed > 0 && self.run.stop.asked().is_none() {
+            let cost = took.and(cut.spared);
+            chunks.keep(cut, cost);
+        }
+        self.seen.loud |= loud;
+    }
+
+    /// What is remembered of members; nothing where what is looked through was only taken for a file.
+    fn chunks(&self) -> Option<&'s Chunks> {
+        if !self.remembers || self.guessed || self.depth == 0 {
+            return None;
+        }
+        self.run.chunks.get_or_init(Chunks::new).as_ref()
     }
 
     /// What holds others: they are looked through, and then its own bytes, which may hold more than it hands over. What was
@@ -152,7 +210,7 @@ impl Unfolding<'_> {
         let mut budget = self.expanding.clone();
         let mut complete = true;
         let mut visit = |item: Item<'_>| {
-            if self.stop.asked().is_some() {
+            if self.run.stop.asked().is_some() {
                 return ControlFlow::Break(());
             }
             match item {
@@ -238,6 +296,7 @@ impl Unfolding<'_> {
     }
 
     fn gap(&mut self, what: String, remedy: &str) {
+        self.troubles += 1;
         let gap = Gap { what, remedy: Some(remedy.to_owned()) };
         if self.seen.undecodable.len() >= GAPS {
             self.unnamed += 1;
@@ -246,14 +305,17 @@ impl Unfolding<'_> {
         }
     }
 
-    fn finish(mut self, place: &Place) -> Seen {
+    fn finish(mut self, place: &Place) -> Option<Seen> {
+        if self.doubtful {
+            return None;
+        }
         if self.unnamed > 0 {
             let what = format!("{place} holds {} more parts that could not be read", self.unnamed);
             self.seen.undecodable.push(Gap { what, remedy: Some(BY_HAND.to_owned()) });
         }
         let seen = &mut self.seen;
         seen.loud |= !seen.leaks.is_empty() || !seen.excused.is_empty() || !seen.undecodable.is_empty();
-        self.seen
+        Some(self.seen)
     }
 }
 

@@ -4,10 +4,12 @@
 mod buffer;
 pub mod files;
 pub mod git;
+mod heard;
 pub mod image;
 pub mod limits;
 pub mod stdin;
 
+pub use heard::{Heard, Held, Notes};
 pub use limits::{Exclusions, Limits};
 
 use crate::model::Place;
@@ -15,7 +17,6 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// One piece of content, borrowed for as long as a visit lasts.
 #[derive(Clone, Debug)]
@@ -35,9 +36,10 @@ pub struct Blob<'a> {
     pub folder: Option<&'a Path>,
     /// The stretches that are new, where the rest was handed out before as a part of another blob; none: all is new.
     pub fresh: Option<&'a [Range<usize>]>,
-    /// Set when there is anything to say of it: a hit, whether excused or not, or a part that could not be read. What is
-    /// copied from such a blob must be looked at again.
-    pub loud: Option<&'a AtomicBool>,
+    /// Where it is said whether there is anything to say of it.
+    pub heard: Option<&'a Heard>,
+    /// What was written down of it before, and where to write.
+    pub notes: Option<&'a Notes>,
     /// Whether it was counted before: the same bytes at another place, or a part of something.
     pub again: bool,
 }
@@ -54,7 +56,8 @@ impl<'a> Blob<'a> {
             rest: None,
             folder: None,
             fresh: None,
-            loud: None,
+            heard: None,
+            notes: None,
             again: false,
         }
     }
@@ -85,7 +88,7 @@ impl<'a> Blob<'a> {
     /// if not, it is counted with the others.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        self.loud.is_some() && matches!(self.place, Place::Object { .. })
+        self.heard.is_some() && matches!(self.place, Place::Object { .. })
     }
 
     /// The path that exclusions and exceptions are written for.
@@ -148,6 +151,8 @@ pub enum Missed {
         items: u64,
         /// Their bytes.
         bytes: u64,
+        /// What they held.
+        held: Held,
     },
 }
 

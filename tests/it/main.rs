@@ -55,6 +55,7 @@ mod pipes;
 #[cfg(feature = "rotate")]
 mod real;
 mod remembered;
+mod repeated;
 mod robust;
 mod sarif;
 mod scan;

@@ -75,9 +75,9 @@ impl Elsewhere {
         let Ok(blob) = item else { return ControlFlow::Continue(()) };
         let (place, from_top, again) = (blob.place.clone(), blob.from_top.clone(), blob.again);
         let (is_probe, path) = (blob.is_probe(), blob.path().to_owned());
-        if let Some(loud) = blob.loud.filter(|_| is_probe) {
+        if let Some(heard) = blob.heard.filter(|_| is_probe) {
             // It is looked at once more where it lives, in this scan and in those after it.
-            loud.store(true, Ordering::Relaxed);
+            heard.set_loud();
             return visit(Ok(blob));
         }
         visit(Ok(blob))?;
