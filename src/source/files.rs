@@ -169,7 +169,7 @@ impl Files {
 impl Source for Files {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let parts = self.parts();
-        let mut buffer = Buffer::default();
+        let mut buffer = Buffer::new(self.jobs);
         for path in &parts.named {
             // It was asked for: no exclusion holds, and of a pipe or device all is read.
             if self.hand_out(path, place_of(path), self.named(path), &mut buffer, visit).is_break() {
@@ -185,7 +185,7 @@ impl Source for Files {
         walk.filter_entry(|entry| !is_git_directory(entry));
         let stopped = AtomicBool::new(false);
         walk.build_parallel().run(|| {
-            let mut buffer = Buffer::default();
+            let mut buffer = Buffer::new(self.jobs);
             let (stopped, parts) = (&stopped, &parts);
             Box::new(move |entry| {
                 if stopped.load(Ordering::Relaxed) {
