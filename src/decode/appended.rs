@@ -21,6 +21,9 @@ struct Statement<'t> {
 
 /// Reads the statements from the one before an appending one on; returns where they end.
 pub(super) fn chain(text: &[u8], sign: usize, sink: &mut Sink<'_>) -> Option<usize> {
+    if !ends_line(text.get(sign + 2..)?) {
+        return None;
+    }
     let start = line_start(text, sign);
     let appended = statement(text, start).filter(|statement| statement.appends)?;
     let first = statement(text, line_start(text, start.checked_sub(1)?))?;
@@ -54,6 +57,16 @@ pub(super) fn chain(text: &[u8], sign: usize, sink: &mut Sink<'_>) -> Option<usi
     }
     view.keep(text, last..last.saturating_add(1).min(text.len()));
     Some(next)
+}
+
+/// True for one string at the end of a line. Most of what appends is none, and this costs the least to see.
+fn ends_line(rest: &[u8]) -> bool {
+    let rest = rest.trim_ascii_start();
+    let Some((sign @ (b'"' | b'\''), rest)) = rest.split_first() else { return false };
+    let Some(end) = memchr::memchr2(*sign, b'\n', rest.get(..LONGEST).unwrap_or(rest)) else { return false };
+    let after = rest.get(end + 1..).unwrap_or_default();
+    let after = after.strip_prefix(b";").unwrap_or(after);
+    rest.get(end) == Some(sign) && matches!(after, [] | [b'\n' | b'\r' | b' ' | b'\t', ..])
 }
 
 fn line_start(text: &[u8], at: usize) -> usize {

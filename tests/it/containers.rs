@@ -323,7 +323,7 @@ fn compiled_python_in_a_history_is_known_by_the_name_it_has_there() {
     fs::remove_file(world.top().join("pay.py")).unwrap();
     world.commit("lib/pay.pyc", compiled, "compiled");
     fs::remove_file(world.top().join("lib/pay.pyc")).unwrap();
-    world.git(&["commit", "-qam", "take it out"]);
+    world.git_as_kim(&["commit", "-qam", "take it out"]);
     let ran = world.stanch(&["scan", "--history"]).expect(1).hides(&secret);
     ran.says("lib/pay.pyc").says("(constants)");
 }
