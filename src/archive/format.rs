@@ -4,8 +4,8 @@ use super::names::ends_with;
 use super::outlet::{Outlet, Walk};
 use super::region::Feed;
 use super::{
-    ArchiveError, ar, class, compound, compressed, cpio, notebook, office, pdf, plist, promise, python, rpm, seven,
-    sqlite, tar, zip,
+    ArchiveError, ar, class, compound, compressed, cpio, notebook, office, pdf, plist, png, promise, python, rpm,
+    seven, sqlite, tar, zip,
 };
 
 /// What holds others, and can be opened or named.
@@ -52,6 +52,8 @@ pub enum Format {
     PropertyList,
     /// PDF.
     Pdf,
+    /// A PNG picture, for the texts in it.
+    Png,
     /// Compound files: office documents of the old kinds, messages, installers, and what newer documents are encrypted into.
     Compound,
     /// Something that is known and cannot be opened here.
@@ -127,6 +129,7 @@ impl Format {
             [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
             [0xca, 0xfe, 0xba, 0xbe, ..] if class::looks_like(head) => Self::JavaClass,
             _ if head.starts_with(sqlite::MAGIC) => Self::Sqlite,
+            _ if png::looks_like(head) => Self::Png,
             _ if is_pdf(head) => Self::Pdf,
             _ if head.starts_with(b"bplist00") => Self::PropertyList,
             _ if office::looks_like(head) => Self::OfficePart,
@@ -146,12 +149,18 @@ impl Format {
     pub fn hands_over_all(self) -> bool {
         !matches!(
             self,
-            Self::OfficePart | Self::Notebook | Self::Pdf | Self::Compound | Self::Closed(Closed::GitBundle)
+            Self::OfficePart
+                | Self::Notebook
+                | Self::Pdf
+                | Self::Png
+                | Self::Compound
+                | Self::Closed(Closed::GitBundle)
         )
     }
 
     /// True where it is read from front to back, so that it need not be held in memory.
-    pub(super) fn streams(self) -> bool {
+    #[must_use]
+    pub fn streams(self) -> bool {
         matches!(
             self,
             Self::Tar
@@ -173,7 +182,7 @@ impl Format {
         match self {
             Self::Tar => tar::walk(feed, outlet),
             Self::Cpio => cpio::walk(feed, outlet),
-            Self::Ar => ar::walk(feed, outlet),
+            Self::Ar => ar::walk(name, feed, outlet),
             Self::Rpm => rpm::walk(feed, outlet),
             Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
                 compressed::walk(self, name, feed, outlet)
@@ -187,6 +196,7 @@ impl Format {
             Self::JavaClass => class::walk(&outlet.whole_of(feed)?, outlet),
             Self::PythonCode => python::walk(&outlet.whole_of(feed)?, outlet),
             Self::Pdf => pdf::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Png => png::walk(&outlet.whole_of(feed)?, outlet),
             Self::PropertyList => plist::walk(&outlet.whole_of(feed)?, outlet),
             Self::Closed(what) => Err(ArchiveError::unsupported(what.words()).into()),
         }

@@ -125,7 +125,7 @@ async fn own(mending: &Mending, old: &Credential, given: &acts::Rotate) -> Resul
         let message = format!("stanch itself uses this token for {what}: --yes is not enough");
         return Err(Failure::new(Code::NotAllowed, message).hint("open the case without it, read its plan, approve it"));
     }
-    let open = mending.journal.open_ones().await.map_err(Failure::from)?;
+    let open = mending.journal.open_ones(mending.clock.now()).await.map_err(Failure::from)?;
     if let Some(first) = open.first() {
         let case = &first.listed.rotation;
         let message = format!("stanch itself uses this token for {what}, so it comes last, and {case} is open");

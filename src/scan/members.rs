@@ -4,7 +4,7 @@ use super::pipeline::{Leak, Seen};
 use super::stop::Stop;
 use super::unfold::Unfolding;
 use super::{Amount, Gap, Scanner};
-use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Visit};
+use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Pipe, Visit};
 use crate::decode;
 use crate::engine::Scratch;
 use crate::model::{Encoding, Fingerprint, Place, Span};
@@ -33,9 +33,9 @@ const LARGEST_BYTES: u64 = 256 << 20;
 const GAPS: usize = 200;
 
 /// What may be taken out of something of this many bytes.
-pub(super) fn budget(bytes: u64) -> Budget {
+fn budget(bytes: u64, most: Option<u64>) -> Budget {
     Budget {
-        bytes: bytes.saturating_mul(EXPANDED_TIMES).saturating_add(EXPANDED_BYTES),
+        bytes: most.unwrap_or(bytes.saturating_mul(EXPANDED_TIMES).saturating_add(EXPANDED_BYTES)),
         members: MEMBERS,
         largest_bytes: LARGEST_BYTES,
     }
@@ -60,6 +60,13 @@ impl Scanner {
             let _all = unfolding.walk(place, |budget, visit| archive::open_folder(folder, budget, visit));
             return unfolding.finish(place);
         }
+        if let (Some(rest), Some(format)) = (blob.rest, sniffed(blob.bytes, name)) {
+            let pipe = Pipe::new(blob.bytes, rest, self.most_expanded.map_or(EXPANDED_TIMES, |_| 0));
+            unfolding.pipe = Some((&pipe, 0));
+            let _all = unfolding.open(place, name, format, Input::Pipe(&pipe));
+            unfolding.seen.bytes = pipe.read();
+            return unfolding.finish(place);
+        }
         match (blob.file, sniffed(blob.bytes, name)) {
             (Some(file), Some(format)) => {
                 let _all = unfolding.open(place, name, format, Input::File(file));
@@ -71,6 +78,8 @@ impl Scanner {
             (None, Some(format)) => unfolding.container(place, name, format, blob.bytes),
             (None, None) => unfolding.bytes(place, blob.bytes, blob.fresh, &[]),
         }
+        // Where it lives, it has a name.
+        unfolding.seen.loud |= blob.is_probe() && archive::needs_name(blob.bytes);
         unfolding.finish(place)
     }
 
@@ -82,7 +91,8 @@ impl Scanner {
             scratch,
             path: blob.path(),
             decoding: decode::Budget::of(blob.bytes.len()),
-            expanding: budget(size),
+            expanding: budget(size, self.most_expanded),
+            pipe: None,
             depth: 0,
             unnamed: 0,
             guessed: false,
@@ -176,6 +186,9 @@ impl Unfolding<'_> {
     fn member(&mut self, of: &Place, name: &str, bytes: &[u8]) -> bool {
         let size = bytes.len() as u64;
         self.seen.members += Amount::one(size);
+        if let Some((pipe, counted)) = &mut self.pipe {
+            self.expanding.bytes = self.expanding.bytes.saturating_add(pipe.earned(counted));
+        }
         self.expanding.bytes = self.expanding.bytes.saturating_sub(size);
         self.expanding.members = self.expanding.members.saturating_sub(1);
         self.decoding.grow(bytes.len());
@@ -247,13 +260,17 @@ impl Unfolding<'_> {
 /// What to do about what is not opened or not decoded.
 const BY_HAND: &str = "unpack or decode it and scan that, or exclude it";
 
+/// What to do about what expands to too much.
+const EXPANDED: &str = "raise the limit with --max-expanded, or unpack it and scan that, or exclude it";
+
 /// What to do about what is not read whole.
 const LARGER: &str = "raise the limit with --max-size, or exclude it";
 
 fn remedy(error: &ArchiveError) -> &'static str {
     match error {
         ArchiveError::Encrypted => "decrypt it and scan that, or exclude it",
-        ArchiveError::OverBudget | ArchiveError::TooMany | ArchiveError::Unsupported { .. } => BY_HAND,
+        ArchiveError::OverBudget => EXPANDED,
+        ArchiveError::TooMany | ArchiveError::Unsupported { .. } => BY_HAND,
         _ => "repair or fetch it again, or exclude it",
     }
 }

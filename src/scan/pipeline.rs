@@ -101,10 +101,9 @@ impl Scanner {
     pub(super) fn scan(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
         let is_word = blob.is_probe(); // which stands for a path
-        let place = match (!is_word).then(|| self.masked(name, scratch)).flatten() {
-            None => blob.place.clone(),
-            Some(masked) => blob.place.clone().with_path(masked),
-        };
+        let masked = (!is_word).then(|| self.masked(name, scratch)).flatten();
+        let Some(masked) = masked else { return self.unfold(blob, &blob.place, stop, scratch) };
+        let place = blob.place.clone().with_path(masked);
         let mut seen = self.unfold(blob, &place, stop, scratch);
         if place != blob.place {
             let mut named = Seen::default();

@@ -24,6 +24,8 @@ pub(super) struct Unfolding<'s> {
     pub(super) decoding: Budget,
     /// What may still be taken out of archives.
     pub(super) expanding: archive::Budget,
+    /// Where it comes from, if what may be taken out of it grows with what was read, and what was counted of that.
+    pub(super) pipe: Option<(&'s archive::Pipe<'s>, u64)>,
     /// How many archives are open, one in the other.
     pub(super) depth: usize,
     /// Parts that could not be read beyond those that are named.
@@ -223,8 +225,8 @@ fn has_few_zeros(head: &[u8]) -> bool {
 
 /// True for encodings whose text looks nothing like what it means.
 fn hides(encoding: Encoding) -> bool {
-    use Encoding::{Base32, Base64, Gzip, Hex, Zlib, Zstd};
-    matches!(encoding, Base64 | Base32 | Hex | Gzip | Zlib | Zstd)
+    use Encoding::{Base32, Base64, Base85, Gzip, Hex, Uuencode, Zlib, Zstd};
+    matches!(encoding, Base64 | Base32 | Base85 | Uuencode | Hex | Gzip | Zlib | Zstd)
 }
 
 fn overlap(a: Span, b: Span) -> bool {

@@ -20,6 +20,7 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 mod ci;
+mod containers;
 mod coverage;
 #[cfg(feature = "rotate")]
 mod daemon;
@@ -30,6 +31,7 @@ mod demo;
 mod dependencies;
 mod deploy;
 mod documents;
+mod elsewhere;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
