@@ -402,6 +402,8 @@ pub enum Next {
     Reported,
     /// No managed credential is known for it.
     Unmanaged,
+    /// The machine leaves it alone, whatever the policy says; why.
+    Spared(String),
     /// A case was opened, which asks before anything changes.
     Asks(RotationId),
     /// A case was opened, which goes on by itself.
@@ -450,6 +452,7 @@ pub fn leak(leak: &Leak<'_>, now: Timestamp, link: Option<&str>) -> Notice {
         Next::Unmanaged => {
             (None, "No credential in the configuration is known to hold it: it must be replaced by hand.".to_owned())
         }
+        Next::Spared(why) => (None, format!("Nothing is changed by itself: {}", sentence(&clean(why, 300)))),
         Next::Asks(case) => (Some(case), format!("{case} is opened and asks before it changes anything.")),
         Next::Rotates(case) => (Some(case), format!("{case} is opened and replaces it by itself.")),
     };
@@ -458,7 +461,7 @@ pub fn leak(leak: &Leak<'_>, now: Timestamp, link: Option<&str>) -> Notice {
         (Some(case), _) => {
             text.push_str(&format!("\nLook: stanch case show {case}\nStop it: stanch case pause {case} --reason WHY"))
         }
-        (None, Some(credential)) if !dead => {
+        (None, Some(credential)) if !dead && !matches!(leak.next, Next::Spared(_)) => {
             text.push_str(&format!("\nReplace it: stanch rotate --credential {}", clean(credential, 80)));
         }
         _ => {}

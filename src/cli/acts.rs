@@ -59,6 +59,24 @@ pub struct Rotate {
     pub config: Configured,
 }
 
+/// Replaces what a person held who leaves: each credential whose `held_by` names that person, one after the other.
+#[derive(Args, Debug)]
+#[command(after_help = "The exit code is the worst of those that stanch rotate would give.")]
+pub struct Offboard {
+    /// Who leaves, as 'held_by' in the operator's file names that person
+    #[arg(value_name = "PERSON")]
+    pub person: String,
+    /// Prints the exact effects and does nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Approves the plans beforehand
+    #[arg(long, conflicts_with = "plan")]
+    pub yes: bool,
+    /// Where the operator's file is
+    #[command(flatten)]
+    pub config: Configured,
+}
+
 /// Whose word it is, and how that is known; only where the operator's file names people.
 #[derive(Args, Debug, Default)]
 pub struct Signing {

@@ -83,6 +83,9 @@ pub enum Command {
     /// Replace a leaked token: mint, store, prove, revoke, prove dead
     #[cfg(feature = "rotate")]
     Rotate(super::acts::Rotate),
+    /// A person leaves: replace every credential that this person held
+    #[cfg(feature = "rotate")]
+    Offboard(super::acts::Offboard),
     /// Open and closed cases, and what a person may do about them
     #[cfg(feature = "rotate")]
     Case(super::acts::Case),

@@ -41,7 +41,13 @@ async fn verify(file: &Path, checkpoint: Option<&str>, people: Option<&Path>) ->
                 format!("NOT VERIFIED: {doubt}")
             }
         };
-        screen.text(&format!("{} record {}: {} said: {}; {found}\n", word.rotation, word.seq, word.who, word.says));
+        screen.text(&format!(
+            "{} record {}: {} said: {}; {found}\n",
+            word.rotation,
+            word.seq,
+            word.who.as_str().escape_debug(),
+            word.says
+        ));
     }
     screen.text(&format!("{}: {summary}\n", file.display()));
     if doubtful > 0 {

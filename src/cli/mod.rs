@@ -39,6 +39,8 @@ mod listing;
 mod mending;
 #[cfg(feature = "rotate")]
 mod notify;
+#[cfg(feature = "rotate")]
+mod offboard;
 mod output;
 #[cfg(feature = "rotate")]
 mod person;
@@ -109,6 +111,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Rules(command) => rules::run(command),
         Command::Ignore(arguments) => ignore::run(arguments, &clock),
         Command::Import(arguments) => import::run(arguments, common, &clock),
+        #[cfg(feature = "rotate")]
+        Command::Offboard(arguments) => offboard::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]

@@ -31,7 +31,8 @@ pub(super) fn run(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> 
     signals::runtime()?.block_on(rotate(given, verbose))
 }
 
-async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
+/// What `stanch rotate` does.
+pub(super) async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     let mending = Mending::open(given.config.config.as_deref()).await.map_err(Failure::from)?;
     let (managed, old) = target(&mending, given).await?;
     if !given.emergency {

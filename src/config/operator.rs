@@ -106,6 +106,9 @@ pub struct Managed {
     /// How careful.
     #[serde(default)]
     pub policy: PolicyEntry,
+    /// Persons who have its value, or had it.
+    #[serde(default)]
+    pub held_by: Vec<String>,
     /// Where it is in use.
     pub environment: Option<Environment>,
     /// It is there to be found by thieves: it is never verified, rotated or revoked.

@@ -3,12 +3,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "the tests look at what was written, and keep their own time")]
 
+use crate::daemon::{self, Watched};
 use crate::world::Ran;
 use crate::world::door::Act;
-use crate::world::shop::{Settings, Shop, run};
+use crate::world::shop::{Settings, Shop, run, until};
 use stanch::journal::Journal as _;
 use stanch::model::{Person, RotationId, Timestamp};
-use stanch::rotation::{Fact, Order, Signed, Stage, statement};
+use stanch::rotation::{self, Event, Fact, Order, Outcome, Signed, Stage, statement};
 use stanch::runner::{self, RunError};
 use stanch::wiring::mending::Mending;
 use std::sync::atomic::AtomicBool;
@@ -359,4 +360,87 @@ fn what_is_still_exposed_is_listed_with_its_age() {
     shop.stanch(&["case", "approve", "C-0002"]).expect(0);
     // The other case saw the same token dead.
     shop.stanch(&["case", "list", "--exposed"]).expect(0).says("nothing is exposed");
+}
+
+#[test]
+fn what_a_person_held_who_leaves_is_replaced() {
+    let shop = Shop::open();
+    let asked = shop.stanch(&["offboard", "dana"]);
+    assert_eq!(asked.code, 2, "{}", asked.stderr);
+    assert!(asked.stderr.contains("'dana' held no credential"), "{}", asked.stderr);
+    shop.configure(|text| {
+        let (_, credential) = text.split_once("  shop-api:").unwrap();
+        let other = credential.replace("shop/api-token, export: shop.token", "shop/empty");
+        format!("{text}    held_by: [dana, kim]\n  a-missing-one:{other}    held_by: [dana]\n")
+    });
+    shop.stanch(&["offboard", "kim", "--plan"]).expect(0).says("1 of 1: shop-api").says("nothing was done");
+    assert_eq!(shop.door.requests(), 0);
+    let asked = shop.stanch(&["offboard", "dan", "--plan"]);
+    assert!(asked.code == 2 && asked.stderr.contains("names: dana, kim"), "{}", asked.stderr);
+    // One that cannot be replaced does not spare the other, and is told.
+    let both = shop.stanch(&["offboard", "dana", "--yes"]);
+    assert!(both.code != 0 && both.stdout.contains("2 of 2: shop-api"), "{}{}", both.stdout, both.stderr);
+    assert!(both.stderr.contains("a-missing-one"), "{}", both.stderr);
+    shop.assert_rotated();
+}
+
+/// Recorded by the program as it was before people could be named.
+#[test]
+fn an_older_journal_is_verified_and_replayed_as_it_was() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/approvals/before_people.jsonl");
+    let shop = Shop::open();
+    shop.stanch(&["audit", "verify", path.to_str().unwrap()]).expect(0).says("61 records");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut events = text.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let event: Event = serde_json::from_value(line["event"].clone()).unwrap();
+        // What is written anew has the bytes that were hashed then.
+        assert_eq!(serde_json::to_value(&event).unwrap(), line["event"]);
+        event
+    });
+    let mut state = rotation::open(&events.next().unwrap()).unwrap();
+    assert!(state.plan.consent.is_plain());
+    let digest = rotation::digest(&state.plan);
+    for event in events {
+        state = rotation::apply(&state, &event).unwrap();
+    }
+    assert_eq!(state.stage, Stage::Closed(Outcome::Rotated));
+    assert_eq!(state.planned, Some(digest), "a plan is approved by the digest that it had");
+}
+
+#[test]
+fn the_daemon_takes_the_same_signatures() {
+    let shop = Guarded::open(Settings::default().policy("quorum", "2"), "");
+    let daemon = daemon::start(&shop.0);
+    shop.0.rotate(&[]).expect(20).says("2 persons must say yes");
+    refused(&shop.case("approve C-0001 --as ada --key eve"), "which is none of the keys of 'ada'");
+    shop.case("approve C-0001 --key ada").expect(20).says("1 missing");
+    shop.case("approve C-0001 --key ada2").expect(20).says("1 missing");
+    assert_eq!(shop.0.door.count(Act::Mint), 0);
+    shop.case("approve C-0001 --key kim").expect(0);
+    shop.0.assert_rotated();
+    daemon::drained(&shop.0, daemon);
+}
+
+#[test]
+fn the_daemon_leaves_honeytokens_and_the_programs_own_tokens_alone() {
+    type Change = fn(&Shop);
+    let marked: Change =
+        |shop| shop.configure(|text| text.replace("    policy: {", "    honeytoken: true\n    policy: {"));
+    let by_kind: Change = |shop| shop.configure(|text| format!("honeytokens: [{{ kind: stanch.demo-token }}]\n{text}"));
+    let own: Change = |shop| std::fs::write(shop.at("authority"), &shop.leaked).unwrap();
+    let bait = "reported: a honeytoken, which is never touched";
+    let used = "reported: stanch itself uses it for the provider of 'shop-api', so a person rotates it, last";
+    for (change, decision) in [(marked, bait), (by_kind, bait), (own, used)] {
+        let watched = Watched::open(Settings::default().policy("when", "automatic"), "1h");
+        change(&watched.shop);
+        let watched = watched.started();
+        watched.leak();
+        watched.push();
+        until("the leak is decided upon", || watched.leaks().iter().any(|(decision, _)| decision.is_some()));
+        assert_eq!(watched.leaks(), [(Some(decision.to_owned()), None)]);
+        assert!(watched.cases().as_array().unwrap().is_empty());
+        assert_eq!(watched.shop.door.requests(), 0, "nobody was asked");
+        watched.log();
+    }
 }
