@@ -206,7 +206,8 @@ impl Marks {
             let wraps = after(wrap, next.of[WRAP]);
             each(lead & beside & !gap & wraps, at, &mut self.equals);
             self.hidden |= lead & !beside != 0;
-            let escapes = lead & gap;
+            // No entity begins with an ampersand before another lead: they are those that may stand in lists.
+            let escapes = lead & gap & !(listed & after(lead, next.of[LEAD]));
             if escapes != 0 {
                 let continued = escapes & behind & wraps;
                 let following = next.of[BESIDE] | next.of[LEAD] << 1 | lead >> 63;

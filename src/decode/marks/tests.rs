@@ -51,7 +51,7 @@ fn plainly(text: &[u8], window: Range<usize>) -> All {
         if is(at, QUOTE) && beside(at) && (is(at + 1, QUOTE) || is(at + 1, GAP)) {
             all.quotes.push(at);
         }
-        if matches!(text[at], b'%' | b'\\' | b'&') {
+        if matches!(text[at], b'%' | b'\\') || (text[at] == b'&' && !is(at + 1, LEAD)) {
             let ahead = (at..).take_while(|at| near(*at)).count();
             let back = (0..at).rev().take_while(|at| near(*at)).count();
             if ahead + back >= 16 || (beside(at) && is(at + 1, WRAP)) {
