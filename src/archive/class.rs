@@ -22,6 +22,9 @@ pub(super) fn walk(bytes: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
 
 /// Nothing where they end too early or hold what is no constant.
 fn constants(bytes: &[u8], lines: &mut Lines, outlet: &mut Outlet<'_, '_>) -> Result<Option<()>, super::outlet::Halt> {
+    if !looks_like(bytes) {
+        return Ok(None);
+    }
     let Some((count, mut rest)) = bytes.get(8..).and_then(|rest| rest.split_first_chunk::<2>()) else {
         return Ok(None);
     };

@@ -4,7 +4,8 @@ use super::names::ends_with;
 use super::outlet::{Outlet, Walk};
 use super::region::Feed;
 use super::{
-    ArchiveError, ar, class, compressed, cpio, notebook, office, pdf, plist, python, rpm, seven, sqlite, tar, zip,
+    ArchiveError, ar, class, compound, compressed, cpio, notebook, office, pdf, plist, png, promise, python, rpm,
+    seven, sqlite, tar, zip,
 };
 
 /// What holds others, and can be opened or named.
@@ -51,6 +52,10 @@ pub enum Format {
     PropertyList,
     /// PDF.
     Pdf,
+    /// A PNG picture, for the texts in it.
+    Png,
+    /// Compound files: office documents of the old kinds, messages, installers, and what newer documents are encrypted into.
+    Compound,
     /// Something that is known and cannot be opened here.
     Closed(Closed),
 }
@@ -97,7 +102,10 @@ impl Format {
             return Some(Self::PythonCode);
         }
         let json = matches!(head.trim_ascii_start(), [b'{', ..]);
-        (json && ends_with(name, ".ipynb")).then_some(Self::Notebook)
+        if json && ends_with(name, ".ipynb") {
+            return Some(Self::Notebook);
+        }
+        promise::of(head, name)
     }
 
     /// True for what the name decides on: the first bytes allow for it, and so do some behind them.
@@ -115,11 +123,12 @@ impl Format {
             [0x1f, 0x8b, 8, ..] => Self::Gzip,
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Self::Bzip2,
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => Self::Xz,
             [b'L', b'Z', b'I', b'P', 1, ..] => Self::Lzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] if compressed::skippable_before_zstd(head) => Self::Zstd,
-            [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Self::SevenZip,
+            [b'7', b'z', 0xbc, 0xaf, ..] => Self::SevenZip,
+            [0xd0, 0xcf, 0x11, 0xe0, ..] => Self::Compound,
             [0xed, 0xab, 0xee, 0xdb, ..] => Self::Rpm,
             [0x5d, ..] if compressed::looks_like_lzma(head) => Self::Lzma,
             [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Self::Closed(Closed::Rar),
@@ -129,6 +138,7 @@ impl Format {
             [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
             [0xca, 0xfe, 0xba, 0xbe, ..] if class::looks_like(head) => Self::JavaClass,
             _ if head.starts_with(sqlite::MAGIC) => Self::Sqlite,
+            _ if png::looks_like(head) => Self::Png,
             _ if is_pdf(head) => Self::Pdf,
             _ if head.starts_with(b"bplist00") => Self::PropertyList,
             _ if office::looks_like(head) => Self::OfficePart,
@@ -146,11 +156,20 @@ impl Format {
     /// unless that failed.
     #[must_use]
     pub fn hands_over_all(self) -> bool {
-        !matches!(self, Self::OfficePart | Self::Notebook | Self::Pdf | Self::Closed(Closed::GitBundle))
+        !matches!(
+            self,
+            Self::OfficePart
+                | Self::Notebook
+                | Self::Pdf
+                | Self::Png
+                | Self::Compound
+                | Self::Closed(Closed::GitBundle)
+        )
     }
 
     /// True where it is read from front to back, so that it need not be held in memory.
-    pub(super) fn streams(self) -> bool {
+    #[must_use]
+    pub fn streams(self) -> bool {
         matches!(
             self,
             Self::Tar
@@ -172,7 +191,7 @@ impl Format {
         match self {
             Self::Tar => tar::walk(feed, outlet),
             Self::Cpio => cpio::walk(feed, outlet),
-            Self::Ar => ar::walk(feed, outlet),
+            Self::Ar => ar::walk(name, feed, outlet),
             Self::Rpm => rpm::walk(feed, outlet),
             Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
                 compressed::walk(self, name, feed, outlet)
@@ -180,11 +199,13 @@ impl Format {
             Self::Zip => outlet.by_region(feed, |region, outlet| zip::walk(&region, outlet)),
             Self::SevenZip => outlet.by_region(feed, seven::walk),
             Self::Sqlite => outlet.by_region(feed, sqlite::walk),
+            Self::Compound => outlet.by_region(feed, |region, outlet| compound::walk(&region, outlet)),
             Self::OfficePart => office::walk(&outlet.whole_of(feed)?, outlet),
             Self::Notebook => notebook::walk(&outlet.whole_of(feed)?, outlet),
             Self::JavaClass => class::walk(&outlet.whole_of(feed)?, outlet),
             Self::PythonCode => python::walk(&outlet.whole_of(feed)?, outlet),
             Self::Pdf => pdf::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Png => png::walk(&outlet.whole_of(feed)?, outlet),
             Self::PropertyList => plist::walk(&outlet.whole_of(feed)?, outlet),
             Self::Closed(what) => Err(ArchiveError::unsupported(what.words()).into()),
         }

@@ -54,6 +54,9 @@ enum Due {
 
 /// Hands over every text and every string of bytes, one a line.
 pub(super) fn walk(bytes: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
+    if !looks_like(bytes) {
+        return Err(ArchiveError::damaged("its start is damaged").into());
+    }
     let version = bytes.first_chunk().map_or(0, |version| u16::from_le_bytes(*version));
     let layout = Layout::of(version);
     let mut lines = Lines::new("(constants)".to_owned());

@@ -213,6 +213,23 @@ pub enum AuditVerb {
     },
 }
 
+/// Where the journal lies.
+#[derive(Debug, Subcommand)]
+pub enum JournalVerb {
+    /// Moves the journal from its file to a PostgreSQL server, whole or not at all, and verifies its chain on both ends
+    Migrate {
+        /// The server, without a password: postgres://USER@HOST:PORT/DATABASE, with ?sslmode=disable on loopback alone
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+        /// The file that holds the password of the server's user
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
+    },
+}
+
 /// Whom the daemon tells.
 #[derive(Args, Debug)]
 pub struct Notify {

@@ -7,7 +7,7 @@ use super::scan::processors;
 use crate::clock::Clock;
 use crate::model::{Finding, FingerprintPrefix};
 use crate::rules::Catalogue;
-use crate::source::git::Whereabouts;
+use crate::source::git::{Whereabouts, work_tree};
 use crate::wiring::scanner::{Request, Target, prepare};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub(super) fn request(target: Target) -> Request {
     Request {
         target,
         largest_bytes: LARGEST,
+        most_expanded: None,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,
@@ -43,7 +44,7 @@ pub(super) fn finding(
     if let Some(finding) = among(prefix, in_files, kinds, clock)? {
         return Ok(finding);
     }
-    if git2::Repository::discover(repository).is_ok()
+    if work_tree(&Whereabouts::Holding(repository.to_owned())).is_ok()
         && let Some(finding) = among(prefix, in_history, kinds, clock)?
     {
         return Ok(finding);

@@ -3,6 +3,7 @@
 use super::exit::Code;
 use super::failure::Failure;
 use crate::config::operator::OperatorError;
+use crate::database::DatabaseError;
 use crate::demo::DemoError;
 use crate::inventory::InventoryError;
 use crate::journal::{AuditError, JournalError};
@@ -21,7 +22,12 @@ impl Failure {
 
 impl From<MendingError> for Failure {
     fn from(error: MendingError) -> Self {
+        let error = match error {
+            MendingError::Kinds(error) => return error.into(),
+            error => error,
+        };
         let code = match &error {
+            MendingError::Database(DatabaseError::Address { .. }) => Code::Usage,
             MendingError::Database(_) | MendingError::Journal(_) | MendingError::Key(_) | MendingError::Random => {
                 Code::Outside
             }

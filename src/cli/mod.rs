@@ -32,6 +32,8 @@ mod image;
 mod import;
 mod interruption;
 #[cfg(feature = "rotate")]
+mod journal;
+#[cfg(feature = "rotate")]
 mod mending;
 #[cfg(feature = "rotate")]
 mod notify;
@@ -111,6 +113,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Store(verb) => store::run(verb),
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Journal(verb) => journal::run(verb),
         #[cfg(feature = "rotate")]
         Command::Notify(arguments) => notify::run(arguments),
         #[cfg(feature = "rotate")]

@@ -2,9 +2,11 @@
 //!
 //! It is never the scanned repository's own file. What stands here is plain data; `wiring` makes adapters of it.
 
+mod journal;
 mod provider;
 mod words;
 
+pub use journal::{JournalPlace, JournalServer};
 pub use provider::{AwsAuthority, PostgresAuthority, Provider, RedisAuthority, Tls};
 
 use super::policy::{PolicyEntry, Span};
@@ -23,7 +25,7 @@ const LARGEST: u64 = 1 << 20;
 #[serde(deny_unknown_fields)]
 pub struct Operator {
     /// Where the journal lives; the state directory where it is not given.
-    pub journal: Option<PathBuf>,
+    pub journal: Option<JournalPlace>,
     /// Further rule files.
     #[serde(default)]
     pub rules: Vec<PathBuf>,
@@ -381,7 +383,14 @@ impl Operator {
             source.value.secrets().into_iter().for_each(secret);
         }
         self.alerts.values_mut().flat_map(|alert| alert.value.to.secrets()).for_each(secret);
-        self.journal.iter_mut().for_each(anchor);
+        match &mut self.journal {
+            Some(JournalPlace::File(path)) => anchor(path),
+            Some(JournalPlace::Server(server)) => {
+                server.password.iter_mut().for_each(secret);
+                server.state.iter_mut().for_each(anchor);
+            }
+            None => {}
+        }
         self.rules.iter_mut().for_each(anchor);
         for store in self.stores.values_mut() {
             match &mut store.value {

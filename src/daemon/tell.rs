@@ -158,7 +158,7 @@ impl Teller {
     }
 
     async fn open(&self) -> Vec<RotationId> {
-        match self.house.journal.open_ones().await {
+        match self.house.journal.open_ones(self.house.clock.now()).await {
             Ok(open) => open.into_iter().map(|standing| standing.listed.rotation).collect(),
             Err(error) => {
                 tracing::warn!(error = chain_of(&error), "the open cases cannot be listed to tell of them");

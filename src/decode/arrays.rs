@@ -2,6 +2,7 @@
 
 use super::hex;
 use super::look::{self, Look};
+use super::marks::GLANCE;
 use super::sink::Sink;
 use super::view::View;
 use crate::model::Encoding;
@@ -9,9 +10,6 @@ use std::ops::Range;
 
 /// Every so many bytes it is looked whether such a list lies there: the shortest takes so many and a glance.
 const STEP: usize = 32;
-
-/// Bytes in a row that must look like a list.
-const GLANCE: usize = 12;
 
 /// Values that a list has at least, and the first ones that must be text.
 const LEAST: usize = 16;
@@ -55,44 +53,79 @@ fn sort(byte: u8) -> u8 {
     SORTS.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
-pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
-    let bytes = text.get(..window.end).unwrap_or_default();
-    let (mut at, mut done) = (window.start, window.start);
-    while let Some(glance) = bytes.get(at..).and_then(|rest| rest.first_chunk::<GLANCE>()) {
-        let sort = listed(glance);
-        if sort == 0 {
-            at += STEP;
-            continue;
+/// A window in which lists are looked for.
+pub(super) struct Search {
+    window: Range<usize>,
+    at: usize,
+    /// What was looked at up to here is not looked at again.
+    done: usize,
+    /// The values of one list.
+    values: Vec<u8>,
+}
+
+impl Search {
+    pub(super) fn new(window: &Range<usize>) -> Self {
+        Self { window: window.clone(), at: window.start, done: window.start, values: Vec::new() }
+    }
+
+    /// Looks at every so many bytes where enough in a row may be of a list; `lists` has a bit for each byte that is the
+    /// first of so many.
+    pub(super) fn look(&mut self, text: &[u8], lists: &[(usize, u64)], sink: &mut Sink<'_>) {
+        let bytes = text.get(..self.window.end).unwrap_or_default();
+        for (from, bits) in lists.iter().copied() {
+            self.at += from.saturating_sub(self.at).next_multiple_of(STEP);
+            while let Some(offset) = self.at.checked_sub(from).filter(|offset| *offset < 64) {
+                let glance = bytes.get(self.at..).and_then(|rest| rest.first_chunk::<GLANCE>());
+                let sort = glance.filter(|_| bits >> offset & 1 == 1).map_or(0, listed);
+                if sort == 0 {
+                    self.at += STEP;
+                    continue;
+                }
+                if sink.is_spent() {
+                    return;
+                }
+                self.list(text, sort, sink);
+            }
         }
-        if sink.is_spent() {
-            return;
-        }
+    }
+
+    fn list(&mut self, text: &[u8], sort: u8, sink: &mut Sink<'_>) {
+        let (at, limit) = (self.at, self.window.end);
         let end = if sort == CALLS {
-            called(text, at, window.end, done, sink)
+            called(text, at, limit, self.done, sink)
         } else {
-            let start = list_start(text, at, done);
-            [16, 10].into_iter().filter_map(|base| list(text, start, window.end, base, sink)).max()
+            let within = list_start(text, at, self.done)..limit;
+            let values = &mut self.values;
+            [16, 10].into_iter().filter_map(|base| list(text, &within, base, values, sink)).max()
         };
         // What was looked at in vain is not looked at again.
-        done = end.unwrap_or(at + GLANCE);
-        at = done.max(at + STEP);
+        self.done = end.unwrap_or(at + GLANCE);
+        self.at = self.done.max(at + STEP);
+    }
+}
+
+/// True for a byte that may stand in a list of some sort.
+pub(super) const fn is_listed(byte: u8) -> bool {
+    #[expect(clippy::indexing_slicing, reason = "a byte is always in the table")]
+    {
+        SORTS[byte as usize] != 0
     }
 }
 
 /// In what sort of list all of these bytes could be; zero for nearly all that are in none.
 fn listed(glance: &[u8; GLANCE]) -> u8 {
-    // A few at once, because which byte tells cannot be foretold.
-    let [a, _, _, b, _, _, c, _, _, d, _, _] = *glance;
-    if sort(a) & sort(b) & sort(c) & sort(d) == 0 {
-        return 0;
+    let (mut common, mut between, mut digits, mut opens) = (HEX | DECIMAL | CALLS, 0_usize, false, false);
+    for byte in glance {
+        let sort = sort(*byte);
+        common &= sort;
+        between += usize::from(sort & BETWEEN != 0);
+        digits |= byte.is_ascii_digit();
+        opens |= *byte == b'(';
     }
-    let common = glance.iter().fold(HEX | DECIMAL | CALLS, |common, byte| common & sort(*byte));
-    let between = glance.iter().filter(|byte| sort(**byte) & BETWEEN != 0).count();
     if common & (HEX | DECIMAL) != 0 && (1..GLANCE).contains(&between) {
         return common & (HEX | DECIMAL);
     }
-    let digits = glance.iter().any(u8::is_ascii_digit);
-    if common & CALLS != 0 && digits && glance.contains(&b'(') { CALLS } else { 0 }
+    if common & CALLS != 0 && digits && opens { CALLS } else { 0 }
 }
 
 /// The first byte of the list that `at` lies in.
@@ -105,8 +138,9 @@ fn list_start(text: &[u8], at: usize, from: usize) -> usize {
 }
 
 /// Reads a list of numbers of a base; returns where it ends if it is text.
-fn list(text: &[u8], start: usize, limit: usize, base: u32, sink: &mut Sink<'_>) -> Option<usize> {
-    let mut bytes = Vec::new();
+fn list(text: &[u8], within: &Range<usize>, base: u32, bytes: &mut Vec<u8>, sink: &mut Sink<'_>) -> Option<usize> {
+    let Range { start, end: limit } = *within;
+    bytes.clear();
     let mut at = start;
     let (mut first, mut end) = (None, start);
     while at < limit && at - start < LONGEST {
@@ -130,7 +164,13 @@ fn list(text: &[u8], start: usize, limit: usize, base: u32, sink: &mut Sink<'_>)
         at += length;
         end = at;
         bytes.push(value);
-        if bytes.len() == LEAST / 2 && !matches!(look::look(&bytes), Some(Look::Text | Look::Wide)) {
+        let text = match bytes.as_slice() {
+            [a] => look::may_begin(*a),
+            [a, b, c] => look::may_be([*a, *b, *c]),
+            bytes if bytes.len() == LEAST / 2 => matches!(look::look(bytes), Some(Look::Text | Look::Wide)),
+            _ => true,
+        };
+        if !text {
             return None;
         }
     }
@@ -139,10 +179,10 @@ fn list(text: &[u8], start: usize, limit: usize, base: u32, sink: &mut Sink<'_>)
     }
     if look::look(bytes.get(..LEAST)?) == Some(Look::Wide) {
         let mut view = View::default();
-        view.decoded(&bytes, first?..end);
+        view.decoded(bytes, first?..end);
         sink.alone(view, Encoding::Hex, false);
-    } else if look::is_text(&bytes) {
-        sink.stretch(Encoding::Hex, false)?.decoded(&bytes, first?..end);
+    } else if look::is_text(bytes) {
+        sink.stretch(Encoding::Hex, false)?.decoded(bytes, first?..end);
     } else {
         return None;
     }
@@ -158,9 +198,9 @@ fn number(text: &[u8], base: u32) -> Option<(u8, usize)> {
         return ends(sign + 2).then_some((value, sign + 2));
     }
     let length = text.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-    let digits = std::str::from_utf8(text.get(..length)?).ok()?;
-    let value = digits.parse().ok()?;
-    (ends(length) && length > 1).then_some((value, length))
+    let digits = text.get(..length)?.iter();
+    let value = digits.fold(0_u16, |value, digit| value * 10 + u16::from(digit - b'0'));
+    Some((u8::try_from(value).ok()?, length)).filter(|_| ends(length) && length > 1)
 }
 
 /// `chr(65)` and its like, one after the other, around `at`; returns where they end.

@@ -13,12 +13,12 @@ const RUN: usize = 16 << 10;
 /// A token is not shorter.
 const ENOUGH: usize = 16;
 
-pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
+pub(super) fn find(text: &[u8], window: Range<usize>, beyond: bool, sink: &mut Sink<'_>) {
     let bytes = text.get(window.clone()).unwrap_or_default();
     if memchr::memchr(0x1b, bytes).is_some() {
         leave_out(text, &window, |rest| memchr::memchr(0x1b, rest), coloured, sink);
     }
-    if !bytes.is_ascii() {
+    if beyond {
         leave_out(text, &window, |rest| memchr::memchr3(0xe2, 0xef, 0xc2, rest), unseen, sink);
     }
 }

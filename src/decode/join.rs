@@ -31,49 +31,38 @@ fn is_quote(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`')
 }
 
-pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
-    let bytes = text.get(..window.end).unwrap_or_default();
-    let mut at = window.start;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr3(b'"', b'\'', b'`', rest)) {
-        let quote = at + found;
-        at = quote + 1;
-        // Almost every quote is told to be no joint by the bytes beside it.
-        let ends = quote.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|byte| is_token_byte(*byte));
-        let goes_on = bytes.get(quote + 1).is_some_and(|byte| may_begin_gap(*byte));
-        if !ends || !goes_on {
-            continue;
-        }
-        if let Some(end) = expression(bytes, quote, window.start, sink) {
-            at = end.max(at);
-        }
-        if sink.is_spent() {
-            return;
-        }
-    }
+/// A window in which strings are looked for that go on in others.
+pub(super) struct Search {
+    window: Range<usize>,
+    /// What was read up to here is not read again.
+    done: usize,
+    /// The strings of one expression.
+    literals: Vec<Literal>,
 }
 
-fn may_begin_gap(byte: u8) -> bool {
-    matches!(
-        byte,
-        b' ' | b'\t'
-            | b'\r'
-            | b'\n'
-            | b'+'
-            | b'.'
-            | b'&'
-            | b'|'
-            | b','
-            | b'<'
-            | b'~'
-            | b'^'
-            | b'\\'
-            | b')'
-            | b'/'
-            | b'"'
-            | b'\''
-            | b'`'
-            | b':'
-    )
+impl Search {
+    pub(super) fn new(window: &Range<usize>) -> Self {
+        Self { window: window.clone(), done: window.start, literals: Vec::new() }
+    }
+
+    /// Looks at quotes that may end such a string.
+    pub(super) fn look(&mut self, text: &[u8], quotes: &[usize], sink: &mut Sink<'_>) {
+        let bytes = text.get(..self.window.end).unwrap_or_default();
+        for quote in quotes.iter().copied() {
+            if sink.is_spent() {
+                return;
+            }
+            // Almost every quote is told to be no joint by the bytes beside it.
+            let ends =
+                quote.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|byte| is_token_byte(*byte));
+            if quote >= self.done
+                && ends
+                && let Some(end) = expression(bytes, quote, self.window.start, &mut self.literals, sink)
+            {
+                self.done = end.max(self.done);
+            }
+        }
+    }
 }
 
 /// A string without its quotes, and which quote it has.
@@ -84,7 +73,13 @@ struct Literal {
 }
 
 /// Reads the strings from the one that ends at `quote` on; returns how far they go.
-fn expression(text: &[u8], quote: usize, from: usize, sink: &mut Sink<'_>) -> Option<usize> {
+fn expression(
+    text: &[u8],
+    quote: usize,
+    from: usize,
+    literals: &mut Vec<Literal>,
+    sink: &mut Sink<'_>,
+) -> Option<usize> {
     let (between, next) = gap(text, quote + 1)?;
     let sign = *text.get(quote)?;
     let beyond = text.get(next + 1).copied()?;
@@ -92,7 +87,8 @@ fn expression(text: &[u8], quote: usize, from: usize, sink: &mut Sink<'_>) -> Op
         return None;
     }
     let first = opening(text, quote, sign, from)?;
-    let mut literals = vec![Literal { inner: first + 1..quote, quote: sign }];
+    literals.clear();
+    literals.push(Literal { inner: first + 1..quote, quote: sign });
     let (mut end, mut commas) = (quote + 1, false);
     let mut upcoming = Some((between, next));
     while let Some((between, next)) = upcoming {
@@ -110,8 +106,8 @@ fn expression(text: &[u8], quote: usize, from: usize, sink: &mut Sink<'_>) -> Op
     if literals.len() < 2 {
         return None;
     }
-    if !commas || is_joined_list(text, first, end, &literals) {
-        lay(text, &literals, end, commas, sink);
+    if !commas || is_joined_list(text, first, end, literals) {
+        lay(text, literals, end, commas, sink);
     }
     Some(end)
 }
@@ -148,7 +144,9 @@ fn gap(text: &[u8], start: usize) -> Option<(Between, usize)> {
         let here = rest.get(at..)?;
         at += match here {
             [b'"' | b'\'' | b'`', ..] => return Some((between, start + at)),
-            [b' ' | b'\t' | b'\r' | b'\n', ..] => 1,
+            [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] => {
+                1 + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
+            }
             [b'/', b'/', ..] | [b'#', ..] | [b'-', b'-', ..] => memchr::memchr(b'\n', here)?,
             [b'/', b'*', ..] => memchr::memmem::find(here, b"*/")? + 2,
             [b'\\', b'\n' | b'\r', ..] => 1,
@@ -209,15 +207,18 @@ fn is_joined_list(text: &[u8], first: usize, end: usize, literals: &[Literal]) -
     if literals.len() >= ENOUGH && literals.iter().all(|literal| literal.inner.len() == 1) {
         return true;
     }
-    let before: Vec<u8> = (text.get(first.saturating_sub(40)..first).unwrap_or_default().iter())
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .map(u8::to_ascii_lowercase)
-        .collect();
-    let after: Vec<u8> = (text.get(end..).unwrap_or_default().iter().take(40))
-        .filter(|byte| !byte.is_ascii_whitespace() && **byte != b',')
-        .map(u8::to_ascii_lowercase)
-        .collect();
-    BEFORE.iter().any(|call| before.ends_with(call)) || AFTER.iter().any(|call| after.starts_with(call))
+    let written = |byte: &&u8| !byte.is_ascii_whitespace();
+    let before = text.get(first.saturating_sub(40)..first).unwrap_or_default().iter().rev().filter(written);
+    let after = text.get(end..).unwrap_or_default().iter().take(40).filter(written).filter(|byte| **byte != b',');
+    let opens = matches!(before.clone().next(), Some(b'(' | b'[' | b'{' | b','));
+    let closes = matches!(after.clone().next(), Some(b']' | b')'));
+    (opens && BEFORE.iter().any(|call| starts_with(before.clone(), call.iter().rev())))
+        || (closes && AFTER.iter().any(|call| starts_with(after.clone(), call.iter())))
+}
+
+/// In either case of letters.
+fn starts_with<'t>(mut text: impl Iterator<Item = &'t u8>, mut call: impl Iterator<Item = &'t u8>) -> bool {
+    call.all(|wanted| text.next().is_some_and(|byte| byte.to_ascii_lowercase() == *wanted))
 }
 
 /// Lays the strings side by side.

@@ -9,9 +9,12 @@
 //! what only looks like an encoding) only kinds count that are sure of themselves, so that decoding makes no tokens out
 //! of noise.
 
+mod appended;
 mod arrays;
 mod base32;
 mod base64;
+mod base85;
+mod block;
 mod charset;
 mod colour;
 mod dump;
@@ -22,10 +25,13 @@ mod inflate;
 mod join;
 mod look;
 mod mail;
+mod marks;
 mod percent;
 mod sink;
 mod stretches;
 mod strings;
+mod tags;
+mod uuencode;
 mod view;
 mod wide;
 mod windows;
@@ -35,6 +41,7 @@ pub use charset::{charset, text};
 pub use sink::{Budget, Piece, Visit};
 
 use crate::model::Encoding;
+use marks::Marks;
 use sink::Sink;
 use std::ops::Range;
 
@@ -60,15 +67,33 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
         Some(fresh) => windows::around(text, fresh),
         None => vec![whole],
     };
+    let mut dumps = fresh.is_some();
+    block::find(text, &windows, fresh, &mut sink);
     for window in windows {
-        stretches::find(text, window.clone(), &mut sink);
-        strings::find(text, window.clone(), &mut sink);
-        join::find(text, window.clone(), &mut sink);
-        arrays::find(text, window.clone(), &mut sink);
-        wide::find(text, window.clone(), &mut sink);
-        colour::find(text, window.clone(), &mut sink);
+        tags::find(text, &window, &mut sink);
+        appended::find(text, &window, &mut sink);
+        let mut marks = Marks::new(text, window.clone());
+        let mut stretches = stretches::Search::new(&window);
+        let mut strings = strings::Search::new(&window);
+        let mut joints = join::Search::new(&window);
+        let mut arrays = arrays::Search::new(&window);
+        while marks.advance(text) {
+            stretches.look(text, &marks, &mut sink);
+            strings.look(text, &marks.escapes, &mut sink);
+            joints.look(text, &marks.quotes, &mut sink);
+            arrays.look(text, &marks.lists, &mut sink);
+        }
+        dumps |= marks.dumps;
+        if marks.hidden {
+            wide::find(text, window.clone(), &mut sink);
+        }
+        if marks.hidden || marks.beyond {
+            colour::find(text, window, marks.beyond, &mut sink);
+        }
     }
-    dump::find(text, fresh, &mut sink);
+    if dumps {
+        dump::find(text, fresh, &mut sink);
+    }
     sink.finish();
 }
 

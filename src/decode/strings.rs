@@ -1,4 +1,4 @@
-//! Escapes inside of text: percent signs, backslashes and ampersands, and the pass that looks for them.
+//! Escapes inside of text: percent signs, backslashes and ampersands.
 
 use super::sink::Sink;
 use super::windows::{run_end, run_start};
@@ -17,7 +17,7 @@ const LONGEST: usize = 256 << 10;
 const RUN: usize = 16 << 10;
 
 /// An escape is looked at where so many bytes around it could be of a token.
-const ENOUGH: usize = 16;
+const ENOUGH: usize = super::marks::NEAR as usize;
 
 /// What one escape means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,31 +49,40 @@ const PERCENT: Family = Family { lead: b'%', read: percent::read, encoding: Enco
 const BACKSLASH: Family = Family { lead: b'\\', read: escapes::read, encoding: Encoding::Escapes };
 const AMPERSAND: Family = Family { lead: b'&', read: entities::read, encoding: Encoding::Entities };
 
-pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
-    // Where each family has been read to.
-    let mut done = [window.start; 3];
-    let bytes = text.get(..window.end).unwrap_or_default();
-    let mut at = window.start;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr3(b'%', b'\\', b'&', rest)) {
-        let lead = at + found;
-        at = lead + 1;
-        let Some(rest) = bytes.get(lead..) else { return };
-        let (family, done) = match (rest.first(), &mut done) {
-            (Some(b'%'), [percent, _, _]) => (&PERCENT, percent),
-            (Some(b'\\'), [_, backslash, _]) => {
-                if matches!(rest.get(1), Some(b'\n' | b'\r')) {
-                    join::continued(text, lead, &window, sink);
-                    continue;
+/// A window in which escapes are looked for.
+pub(super) struct Search {
+    window: Range<usize>,
+    /// Where each family has been read to.
+    done: [usize; 3],
+}
+
+impl Search {
+    pub(super) fn new(window: &Range<usize>) -> Self {
+        Self { window: window.clone(), done: [window.start; 3] }
+    }
+
+    /// Looks at the first bytes of what may be escapes.
+    pub(super) fn look(&mut self, text: &[u8], leads: &[usize], sink: &mut Sink<'_>) {
+        let bytes = text.get(..self.window.end).unwrap_or_default();
+        for lead in leads.iter().copied() {
+            let Some(rest) = bytes.get(lead..) else { return };
+            let (family, done) = match (rest.first(), &mut self.done) {
+                (Some(b'%'), [percent, _, _]) => (&PERCENT, percent),
+                (Some(b'\\'), [_, backslash, _]) => {
+                    if matches!(rest.get(1), Some(b'\n' | b'\r')) {
+                        join::continued(text, lead, &self.window, sink);
+                        continue;
+                    }
+                    (&BACKSLASH, backslash)
                 }
-                (&BACKSLASH, backslash)
+                (_, [_, _, ampersand]) => (&AMPERSAND, ampersand),
+            };
+            if lead < *done || sink.is_spent() || !sink.is_new(&(lead.saturating_sub(ENOUGH)..lead + ENOUGH)) {
+                continue;
             }
-            (_, [_, _, ampersand]) => (&AMPERSAND, ampersand),
-        };
-        if lead < *done || sink.is_spent() || !sink.is_new(&(lead.saturating_sub(ENOUGH)..lead + ENOUGH)) {
-            continue;
-        }
-        if worth(bytes, lead, family, *done) {
-            *done = rewrite(bytes, lead, family, *done, sink);
+            if worth(bytes, lead, family, *done) {
+                *done = rewrite(bytes, lead, family, *done, sink);
+            }
         }
     }
 }
@@ -135,13 +144,19 @@ fn rewrite(text: &[u8], lead: usize, family: &Family, from: usize, sink: &mut Si
             return next.saturating_sub(LONGEST / 64).max(lead + 1).min(text.len());
         }
         let reach = at.saturating_add(AROUND).max(next).min(text.len());
-        let reach = run_end(text, reach, reach.saturating_add(RUN).min(text.len()));
-        let ahead = text.get(next..reach.saturating_add(1).min(text.len())).unwrap_or_default();
+        let ahead = text.get(next..reach).unwrap_or_default();
+        // The next one stands near, and often right here.
+        if let Some(found) = ahead.iter().position(|byte| *byte == family.lead) {
+            next += found;
+            continue;
+        }
+        let end = run_end(text, reach, reach.saturating_add(RUN).min(text.len()));
+        let ahead = text.get(reach..end.saturating_add(1).min(text.len())).unwrap_or_default();
         match memchr::memchr(family.lead, ahead) {
-            Some(found) => next += found,
+            Some(found) => next = reach + found,
             None => {
-                view.keep(text, at..reach);
-                return reach;
+                view.keep(text, at..end);
+                return end;
             }
         }
     }

@@ -65,6 +65,9 @@ impl View {
 
     /// Bytes as they stand in `text`.
     pub(super) fn keep(&mut self, text: &[u8], range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
         let bytes = text.get(range.clone()).unwrap_or_default();
         self.part(bytes.len(), range, Ratio::Even);
         self.bytes.extend_from_slice(bytes);
@@ -74,7 +77,10 @@ impl View {
     pub(super) fn decoded(&mut self, bytes: &[u8], outer: Range<usize>) {
         self.change(bytes.len());
         self.part(bytes.len(), outer, Ratio::Even);
-        self.bytes.extend_from_slice(bytes);
+        match bytes {
+            [byte] => self.bytes.push(*byte),
+            bytes => self.bytes.extend_from_slice(bytes),
+        }
     }
 
     /// Notes that something is left out here, so that what stands before and after it now stands together.

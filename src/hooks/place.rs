@@ -1,7 +1,7 @@
 //! Where git looks for hooks, and who holds them.
 
 use super::{Form, HooksError, disk, lefthook, pre_commit};
-use git2::{ConfigLevel, Repository};
+use git2::{Config, ConfigLevel};
 use std::path::{Path, PathBuf};
 
 const KEY: &str = "core.hooksPath";
@@ -33,20 +33,19 @@ pub struct Place {
 }
 
 impl Place {
-    /// Looks at a repository.
+    /// Looks at a repository: at the directory of git that is its own, the one that work trees share, and the top of
+    /// the work tree.
     ///
     /// # Errors
     /// When the configuration of git cannot be read.
-    pub fn of(repository: &Repository) -> Result<Self, HooksError> {
-        let common = repository.commondir().to_owned();
-        let top = repository.workdir().map(Path::to_owned);
-        let config = repository.config().map_err(HooksError::Configuration)?;
+    pub fn of(directory: &Path, common: &Path, top: Option<&Path>, config: &Config) -> Result<Self, HooksError> {
+        let (common, top) = (common.to_owned(), top.map(Path::to_owned));
         let (hooks, said) = match config.get_path(KEY) {
             Ok(path) => {
                 let entry = config.get_entry(KEY).map_err(HooksError::Configuration)?;
                 let own = matches!(entry.level(), ConfigLevel::Local | ConfigLevel::Worktree);
                 // Git runs hooks at the top of the work tree, or in the repository where there is none.
-                let from = top.as_deref().unwrap_or(repository.path());
+                let from = top.as_deref().unwrap_or(directory);
                 (from.join(path), if own { Said::Repository } else { Said::Everywhere })
             }
             Err(_) => (common.join("hooks"), Said::Nobody),

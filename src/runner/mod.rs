@@ -7,7 +7,7 @@ mod holder;
 mod word;
 
 pub use custody::CustodyError;
-pub use holder::{has_ended, holder, process_of};
+pub use holder::{has_ended, holder, is_of_this_machine, process_of};
 pub use word::{Word, seal_provided};
 
 use crate::clock::Clock;

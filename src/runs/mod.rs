@@ -2,6 +2,7 @@
 
 mod packed;
 mod scalar;
+mod sorts;
 mod sweep;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -10,6 +11,7 @@ mod x86;
 mod neon;
 
 pub use packed::{DEPTH, Packed};
+pub use sorts::{Block, Sorts};
 
 use std::ops::Range;
 

@@ -4,7 +4,7 @@ use super::chunks::{Chunks, Cost};
 use super::pipeline::{Leak, Seen};
 use super::unfold::Unfolding;
 use super::{Amount, Gap, Run, Scanner};
-use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Visit};
+use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Pipe, Visit};
 use crate::decode;
 use crate::engine::Scratch;
 use crate::model::{Encoding, Fingerprint, Place, Span};
@@ -36,9 +36,9 @@ const NAMELESS: &str = "content";
 const GAPS: usize = 200;
 
 /// What may be taken out of something of this many bytes.
-pub(super) fn budget(bytes: u64) -> Budget {
+fn budget(bytes: u64, most: Option<u64>) -> Budget {
     Budget {
-        bytes: bytes.saturating_mul(EXPANDED_TIMES).saturating_add(EXPANDED_BYTES),
+        bytes: most.unwrap_or(bytes.saturating_mul(EXPANDED_TIMES).saturating_add(EXPANDED_BYTES)),
         members: MEMBERS,
         largest_bytes: LARGEST_BYTES,
     }
@@ -57,7 +57,8 @@ fn sniffed(bytes: &[u8], name: &str) -> Option<Format> {
 impl Scanner {
     /// Looks through a blob and everything in it. The place is its own, with what must not be shown masked.
     pub(super) fn unfold(&self, blob: &Blob<'_>, place: &Place, run: &Run<'_>, scratch: &mut Scratch) -> Seen {
-        let seen = self.unfolded(blob, place, run, true, scratch);
+        // What comes through a pipe comes once.
+        let seen = self.unfolded(blob, place, run, blob.rest.is_none(), scratch);
         seen.unwrap_or_else(|| self.unfolded(blob, place, run, false, scratch).unwrap_or_default())
     }
 
@@ -74,6 +75,13 @@ impl Scanner {
         let name = blob.place.path();
         if let Some(folder) = blob.folder {
             let _all = unfolding.walk(place, |budget, visit| archive::open_folder(folder, budget, visit));
+            return unfolding.finish(place);
+        }
+        if let (Some(rest), Some(format)) = (blob.rest, sniffed(blob.bytes, name)) {
+            let pipe = Pipe::new(blob.bytes, rest, self.most_expanded.map_or(EXPANDED_TIMES, |_| 0));
+            unfolding.pipe = Some((&pipe, 0));
+            let _all = unfolding.open(place, name, format, Input::Pipe(&pipe));
+            unfolding.seen.bytes = pipe.read();
             return unfolding.finish(place);
         }
         unfolding.seen.loud |= blob.is_probe() && archive::name_matters(blob.bytes);
@@ -99,7 +107,8 @@ impl Scanner {
             scratch,
             path: blob.path(),
             decoding: decode::Budget::of(blob.bytes.len()),
-            expanding: budget(size),
+            expanding: budget(size, self.most_expanded),
+            pipe: None,
             depth: 0,
             unnamed: 0,
             guessed: false,
@@ -234,6 +243,9 @@ impl<'s> Unfolding<'s> {
     fn member(&mut self, of: &Place, name: &str, bytes: &[u8]) -> bool {
         let size = bytes.len() as u64;
         self.seen.members += Amount::one(size);
+        if let Some((pipe, counted)) = &mut self.pipe {
+            self.expanding.bytes = self.expanding.bytes.saturating_add(pipe.earned(counted));
+        }
         self.expanding.bytes = self.expanding.bytes.saturating_sub(size);
         self.expanding.members = self.expanding.members.saturating_sub(1);
         self.decoding.grow(bytes.len());
@@ -309,13 +321,17 @@ impl<'s> Unfolding<'s> {
 /// What to do about what is not opened or not decoded.
 const BY_HAND: &str = "unpack or decode it and scan that, or exclude it";
 
+/// What to do about what expands to too much.
+const EXPANDED: &str = "raise the limit with --max-expanded, or unpack it and scan that, or exclude it";
+
 /// What to do about what is not read whole.
 const LARGER: &str = "raise the limit with --max-size, or exclude it";
 
 fn remedy(error: &ArchiveError) -> &'static str {
     match error {
         ArchiveError::Encrypted => "decrypt it and scan that, or exclude it",
-        ArchiveError::OverBudget | ArchiveError::TooMany | ArchiveError::Unsupported { .. } => BY_HAND,
+        ArchiveError::OverBudget => EXPANDED,
+        ArchiveError::TooMany | ArchiveError::Unsupported { .. } => BY_HAND,
         _ => "repair or fetch it again, or exclude it",
     }
 }

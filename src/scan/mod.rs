@@ -56,6 +56,8 @@ pub struct Scanner {
     pub suppressions: Suppressions,
     /// Whether the secrets themselves are kept for the mending wing.
     pub keep_findings: bool,
+    /// What may be taken out of one thing; none: what its size allows.
+    pub most_expanded: Option<u64>,
 }
 
 /// What all threads of a run have in common.
@@ -181,8 +183,8 @@ impl Scanner {
     fn effort(&self, scratches: &[Scratch]) -> Vec<(KindId, u64)> {
         let spent = |kind| scratches.iter().filter_map(|scratch| scratch.spent().get(kind)).sum();
         let kinds = self.engine.catalogue().kinds().iter().enumerate();
-        let mut effort: Vec<(KindId, u64)> = kinds.map(|(index, kind)| (kind.id.clone(), spent(index))).collect();
-        effort.retain(|(_, bytes)| *bytes > 0);
+        let spent = kinds.map(|(index, kind)| (&kind.id, spent(index))).filter(|(_, bytes)| *bytes > 0);
+        let mut effort: Vec<(KindId, u64)> = spent.map(|(kind, bytes)| (kind.clone(), bytes)).collect();
         effort.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         effort
     }

@@ -105,10 +105,9 @@ impl Scanner {
     pub(super) fn scan(&self, blob: &Blob<'_>, run: &Run<'_>, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
         let is_word = blob.is_probe(); // which stands for a path
-        let place = match (!is_word).then(|| self.masked(name, scratch)).flatten() {
-            None => blob.place.clone(),
-            Some(masked) => blob.place.clone().with_path(masked),
-        };
+        let masked = (!is_word).then(|| self.masked(name, scratch)).flatten();
+        let Some(masked) = masked else { return self.unfold(blob, &blob.place, run, scratch) };
+        let place = blob.place.clone().with_path(masked);
         let mut seen = self.unfold(blob, &place, run, scratch);
         if place != blob.place {
             let mut named = Seen::default();

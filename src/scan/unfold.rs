@@ -26,6 +26,8 @@ pub(super) struct Unfolding<'s> {
     pub(super) decoding: Budget,
     /// What may still be taken out of archives.
     pub(super) expanding: archive::Budget,
+    /// Where it comes from, if what may be taken out of it grows with what was read, and what was counted of that.
+    pub(super) pipe: Option<(&'s archive::Pipe<'s>, u64)>,
     /// How many archives are open, one in the other.
     pub(super) depth: usize,
     /// Parts that could not be read beyond those that are named.
@@ -91,9 +93,8 @@ impl Unfolding<'_> {
         };
         self.seen.recoded = true;
         // What is not what its mark says is looked through as it stands.
-        let head = bytes.get(..SNIFFED).unwrap_or(bytes);
-        let zeros = head.iter().filter(|byte| **byte == 0).count();
-        self.text(place, bytes, fresh, before, zeros * 8 < head.len());
+        let as_they_stand = has_few_zeros(bytes.get(..SNIFFED).unwrap_or(bytes));
+        self.text(place, bytes, fresh, before, as_they_stand);
         self.text(place, &wide, None, &[before, &[encoding]].concat(), true);
     }
 
@@ -259,10 +260,14 @@ impl Unfolding<'_> {
     }
 }
 
+fn has_few_zeros(head: &[u8]) -> bool {
+    head.iter().filter(|byte| **byte == 0).count() * 8 < head.len()
+}
+
 /// True for encodings whose text looks nothing like what it means.
 fn hides(encoding: Encoding) -> bool {
-    use Encoding::{Base32, Base64, Gzip, Hex, Zlib, Zstd};
-    matches!(encoding, Base64 | Base32 | Hex | Gzip | Zlib | Zstd)
+    use Encoding::{Base32, Base64, Base85, Gzip, Hex, Uuencode, Zlib, Zstd};
+    matches!(encoding, Base64 | Base32 | Base85 | Uuencode | Hex | Gzip | Zlib | Zstd)
 }
 
 fn overlap(a: Span, b: Span) -> bool {

@@ -1,6 +1,7 @@
 //! Bytes at hand: files, standard input and git. A source knows no rule; it hands out blobs one at a time, says what it
 //! left out on purpose, and says what it could not read.
 
+mod buffer;
 pub mod files;
 pub mod git;
 mod heard;
@@ -28,6 +29,9 @@ pub struct Blob<'a> {
     pub bytes: &'a [u8],
     /// The whole of it, opened, where it is more than is read at once.
     pub file: Option<&'a File>,
+    /// What follows the bytes, where that comes from a pipe and is more than is read at once: it can be read only once, from
+    /// front to back.
+    pub rest: Option<&'a File>,
     /// A directory that is one thing, a container image; there are no bytes then.
     pub folder: Option<&'a Path>,
     /// The stretches that are new, where the rest was handed out before as a part of another blob; none: all is new.
@@ -49,6 +53,7 @@ impl<'a> Blob<'a> {
             from_top: None,
             bytes,
             file: None,
+            rest: None,
             folder: None,
             fresh: None,
             heard: None,
@@ -63,7 +68,7 @@ impl<'a> Blob<'a> {
         Self { from_top, ..self }
     }
 
-    /// How many bytes it has.
+    /// How many bytes it has; of a pipe those that were read so far.
     #[must_use]
     pub fn size(&self) -> u64 {
         if let Some(folder) = self.folder {
@@ -101,6 +106,10 @@ pub enum SkipReason {
     Excluded,
     /// A link, pipe, socket or device: it has no content of its own.
     NotAFile,
+    /// A repository that is recorded as a part of this one, and is not checked out.
+    Submodule,
+    /// A file in Git LFS, of which the pointer alone was handed over.
+    Pointer,
 }
 
 impl SkipReason {
@@ -110,13 +119,15 @@ impl SkipReason {
         match self {
             Self::Excluded => "excluded",
             Self::NotAFile => "not a file",
+            Self::Submodule => "submodule not checked out",
+            Self::Pointer => "kept in Git LFS and not handed over",
         }
     }
 
     /// True when content was left unread, so that a strict run is incomplete.
     #[must_use]
     pub fn hides_content(self) -> bool {
-        !matches!(self, Self::NotAFile)
+        matches!(self, Self::Excluded | Self::Submodule)
     }
 }
 
@@ -239,6 +250,12 @@ pub enum SourceError {
         /// What names it.
         by: String,
     },
+    /// Of a file in Git LFS there is only the pointer.
+    #[error("{place} is a pointer to a file in Git LFS that is not here")]
+    Pointer {
+        /// The pointer.
+        place: String,
+    },
     /// Objects were left with a remote.
     #[error("{}{objects} objects are not in this clone: it is partial", if *more { "more than " } else { "" })]
     Promised {
@@ -266,12 +283,6 @@ pub enum SourceError {
     Shallow {
         /// The last commit that is there.
         commit: String,
-    },
-    /// Git is told to take other commits for the parents of some than they name.
-    #[error("{} gives commits other parents than they have, so some may be hidden", path.display())]
-    Grafted {
-        /// The file that says so.
-        path: std::path::PathBuf,
     },
     /// An object, reference or index could not be read.
     #[error("cannot read {what}")]
@@ -370,9 +381,6 @@ impl SourceError {
                 Some("fetch it: in CI set fetch-depth: 0, elsewhere run git fetch --unshallow or git fetch origin")
             }
             Self::Shallow { .. } => Some("fetch the rest: in CI set fetch-depth: 0, elsewhere git fetch --unshallow"),
-            Self::Grafted { .. } => {
-                Some("git replace --convert-graft-file turns it into references, which hide nothing here")
-            }
             Self::Repository { source } if source.code() == git2::ErrorCode::Owner => {
                 Some("another user owns it; if you trust it: git config --global --add safe.directory PATH")
             }
@@ -389,6 +397,9 @@ impl SourceError {
             Self::Walk { .. } => Some("mend it, or exclude it"),
             Self::Object { .. } | Self::Store { .. } | Self::Absent { .. } => {
                 Some("git fsck names what is damaged or missing")
+            }
+            Self::Pointer { .. } => {
+                Some("git lfs fetch --all brings what a history has, git lfs pull what is checked out")
             }
             Self::NoCommits { .. } => Some("commit something first, or scan the files: stanch scan PATH"),
             Self::Promised { .. } => Some("fetch the rest: git fetch --refetch --no-filter, or scan a full clone"),

@@ -6,7 +6,8 @@ use super::scanner::{Policy, Target, Whereabouts};
 use crate::ci::{Change, Occasion, Point, Tag};
 use crate::scan::{Gap, Stop};
 use crate::source::SourceError;
-use git2::{Oid, Reference, Repository};
+use crate::source::git::{ObjectId, Repository};
+use git2::Reference;
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -77,12 +78,7 @@ pub fn choose(occasion: &Occasion, whereabouts: &Whereabouts) -> Result<Changes,
 
 /// True for a clone without old commits, or without the content of some.
 fn is_cut(repository: &Repository) -> bool {
-    repository.is_shallow() || is_partial(repository)
-}
-
-/// True for a clone that leaves content with its remote until it is wanted.
-fn is_partial(repository: &Repository) -> bool {
-    repository.config().and_then(|config| config.get_bool("remote.origin.promisor")).unwrap_or(false)
+    repository.is_shallow() || repository.is_partial()
 }
 
 impl Clone<'_> {
@@ -195,13 +191,13 @@ impl Clone<'_> {
     }
 
     /// A base that holds the tip already, as origin/main does on main, says nothing of what is new.
-    fn nothing_new(&self, from: Oid, to: Oid, judge: Oid) -> Changes {
+    fn nothing_new(&self, from: ObjectId, to: ObjectId, judge: ObjectId) -> Changes {
         let why = format!("{} holds it already: all that it reaches", short(from));
         let words = self.words(&format!("everything..{}", short(to)), &why);
         self.range(NOTHING.to_owned(), to, Policy::Of(judge.to_string()), words)
     }
 
-    fn between(&self, from: Oid, to: Oid, judge: Option<Oid>, why: &str) -> Changes {
+    fn between(&self, from: ObjectId, to: ObjectId, judge: Option<ObjectId>, why: &str) -> Changes {
         let policy = judge.map_or(Policy::BuiltIn, |id| Policy::Of(id.to_string()));
         let words = self.words(&format!("{}..{}", short(from), short(to)), why);
         let mut changes = self.range(from.to_string(), to, policy, words);
@@ -211,14 +207,14 @@ impl Clone<'_> {
     }
 
     /// Says which files of the policy differ between two commits, and which counted.
-    fn changed_policy(&self, judge: Option<Oid>, from: Oid, to: Oid) -> Vec<String> {
+    fn changed_policy(&self, judge: Option<ObjectId>, from: ObjectId, to: ObjectId) -> Vec<String> {
         let read = judge.map_or_else(|| "the built-in policy".to_owned(), |id| format!("that of {}", short(id)));
         let said = |name| format!("{name} is changed here, which counts once it is merged: this run went by {read}");
         policy::changed(&self.repository, from, to).into_iter().map(said).collect()
     }
 
     /// What was asked for is not there: everything that is there is scanned, and is not enough.
-    fn snapshot(&self, points: &[(&Point, Option<Oid>)], judge: Option<Oid>) -> Result<Changes, SourceError> {
+    fn snapshot(&self, points: &[(&Point, Option<ObjectId>)], judge: Option<ObjectId>) -> Result<Changes, SourceError> {
         let remedy = Some(self.occasion.service.remedy().to_owned());
         let missing: Vec<_> =
             points.iter().filter(|(_, id)| id.is_none()).map(|(point, _)| point.to_string()).collect();
@@ -252,16 +248,16 @@ impl Clone<'_> {
     }
 
     /// What a tag names, where that leads to the commit that is judged.
-    fn object_of(&self, tag: &Tag, tip: &str) -> Option<Oid> {
+    fn object_of(&self, tag: &Tag, tip: &str) -> Option<ObjectId> {
         let id = match &tag.object {
-            Some(object) => Oid::from_str(object).ok(),
-            None => self.repository.find_reference(&format!("refs/tags/{}", tag.name)).ok()?.target(),
+            Some(object) => object.parse().ok(),
+            None => self.repository.reference(&format!("refs/tags/{}", tag.name)).ok()?,
         }?;
-        let commit = self.repository.find_object(id, None).and_then(|object| object.peel_to_commit()).ok()?;
-        (commit.id().to_string() == tip).then_some(id)
+        let commit = self.repository.commit_of(&id)?;
+        (commit.to_string() == tip).then_some(id)
     }
 
-    fn range(&self, from: String, to: Oid, policy: Policy, words: String) -> Changes {
+    fn range(&self, from: String, to: ObjectId, policy: Policy, words: String) -> Changes {
         let range = format!("{from}..{to}");
         let notices = match policy {
             Policy::BuiltIn => {
@@ -287,42 +283,39 @@ impl Clone<'_> {
     }
 
     /// True when one commit is another, or reaches it.
-    fn holds(&self, commit: Oid, other: Oid) -> bool {
-        commit == other || self.repository.graph_descendant_of(commit, other).unwrap_or(false)
+    fn holds(&self, commit: ObjectId, other: ObjectId) -> bool {
+        self.repository.reaches(commit, other)
     }
 
-    fn head(&self) -> Result<Oid, SourceError> {
-        let missing = |source| SourceError::MissingRevision { revision: "HEAD".to_owned(), source };
-        Ok(self.repository.head().and_then(|head| head.peel_to_commit()).map_err(missing)?.id())
+    fn head(&self) -> Result<ObjectId, SourceError> {
+        self.repository.commit_at("HEAD")
     }
 
     /// References are named in full: a tag that is called like a branch of the remote must not stand in for it.
-    fn find(&self, point: &Point) -> Option<Oid> {
+    fn find(&self, point: &Point) -> Option<ObjectId> {
         let repository = &self.repository;
-        let commit = match point {
-            Point::Commit(id) => repository.find_object_by_prefix(id, None).and_then(|object| object.peel_to_commit()),
-            Point::Branch(name) => repository.find_reference(&tracking(name)?).and_then(|found| found.peel_to_commit()),
-            Point::Revision(text) => repository.revparse_single(text).and_then(|object| object.peel_to_commit()),
-            Point::Head => repository.head().and_then(|head| head.peel_to_commit()),
-        };
-        commit.ok().map(|commit| commit.id())
+        match point {
+            Point::Commit(id) => repository.commit_by_digits(id),
+            Point::Branch(name) => repository.commit_of(&repository.reference(&tracking(name)?).ok()??),
+            Point::Revision(text) => repository.commit_at(text).ok(),
+            Point::Head => repository.head().ok()?,
+        }
     }
 
     /// The tip of the default branch, for another branch than that, and for tags.
-    fn default_beside(&self, branch: Option<&str>) -> Option<Oid> {
+    fn default_beside(&self, branch: Option<&str>) -> Option<ObjectId> {
         let (name, id) = self.default_branch()?;
         let is_other = branch.map_or(self.occasion.tag.is_some(), |branch| branch != name);
         is_other.then_some(id)
     }
 
     /// The default branch and its tip: as the service says, else as the remote said when it was cloned, else by custom.
-    fn default_branch(&self) -> Option<(String, Oid)> {
+    fn default_branch(&self) -> Option<(String, ObjectId)> {
         let with_tip = |name: String| self.find(&Point::Branch(name.clone())).map(|id| (name, id));
         if let Some(name) = &self.occasion.default_branch {
             return with_tip(name.clone());
         }
-        let head = self.repository.find_reference(&format!("refs/remotes/{REMOTE}/HEAD")).ok();
-        let target = head.and_then(|head| head.symbolic_target().ok().flatten().map(ToOwned::to_owned));
+        let target = self.repository.stands_for(&format!("refs/remotes/{REMOTE}/HEAD"));
         let named =
             target.and_then(|name| name.strip_prefix(&format!("refs/remotes/{REMOTE}/")).map(ToOwned::to_owned));
         named.into_iter().chain(["main".to_owned(), "master".to_owned()]).find_map(with_tip)
@@ -335,7 +328,7 @@ fn tracking(branch: &str) -> Option<String> {
     Reference::is_valid_name(&name).then_some(name)
 }
 
-fn short(id: Oid) -> String {
+fn short(id: ObjectId) -> String {
     id.to_string().chars().take(10).collect()
 }
 
@@ -359,7 +352,7 @@ pub fn deepen(
     if repository.is_shallow() {
         fetch(&["--unshallow", REMOTE], say);
     }
-    if is_partial(&repository) {
+    if repository.is_partial() {
         fetch(&["--refetch", "--no-filter", REMOTE], say);
     }
     let clone = open()?;

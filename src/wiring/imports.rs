@@ -4,7 +4,7 @@ use super::scanner::{Prepared, Whereabouts};
 use crate::import::{Lead, Report};
 use crate::model::Place;
 use crate::scan::{Following, Gap, Outcome};
-use crate::source::git::file_of_commit;
+use crate::source::git::{file_of_commit, work_tree};
 use crate::source::{Blob, SourceError};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -72,14 +72,13 @@ fn told_place(about: &About) -> Place {
 fn content(root: &Path, about: &About) -> Result<Option<(Place, Vec<u8>)>, SourceError> {
     let Some(path) = about.path.as_deref().and_then(|path| below(root, path)) else { return Ok(None) };
     let shown = path.to_string_lossy().into_owned();
+    let whereabouts = Whereabouts::Holding(root.to_owned());
     if let Some(commit) = &about.commit
-        && git2::Repository::discover(root).is_ok()
+        && work_tree(&whereabouts).is_ok()
+        && let Some(kept) = file_of_commit(&whereabouts, commit, &path, LARGEST)?
     {
-        let whereabouts = Whereabouts::Holding(root.to_owned());
-        if let Some(kept) = file_of_commit(&whereabouts, commit, &path, LARGEST)? {
-            let place = Place::Commit { commit: commit.clone(), path: shown, time: kept.time };
-            return Ok(Some((place, kept.bytes)));
-        }
+        let place = Place::Commit { commit: commit.clone(), path: shown, time: kept.time };
+        return Ok(Some((place, kept.bytes)));
     }
     Ok(read(root, &path).map(|bytes| (Place::File { path: shown }, bytes)))
 }

@@ -12,6 +12,8 @@ pub mod filling;
 #[cfg(feature = "rotate")]
 pub mod images;
 pub mod imports;
+#[cfg(feature = "rotate")]
+mod journal;
 pub mod kinds;
 #[cfg(feature = "rotate")]
 pub mod mending;

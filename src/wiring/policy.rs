@@ -5,16 +5,13 @@
 use super::scanner::ScannerError;
 use crate::config::repository::{NAMES, RepositoryConfig, RepositoryError};
 use crate::source::SourceError;
+use crate::source::git::{FileAt, Kind, ObjectId, Repository};
 use crate::suppress::{FILE_NAME, IgnoreFile};
-use git2::{ErrorCode, ObjectType, Oid, Repository, Tree};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// A blob of this size is no policy.
-const LARGEST_BYTES: usize = 4 << 20;
-
-/// A symbolic link, as a tree says it.
-const LINK: i32 = 0o120_000;
+const LARGEST_BYTES: u64 = 4 << 20;
 
 /// Reads both files. What is refused ends the run.
 pub(super) fn of(repository: &Repository, commit: &str) -> Result<(RepositoryConfig, IgnoreFile), ScannerError> {
@@ -36,8 +33,8 @@ pub(super) fn accepted(repository: &Repository, commit: &str) -> (RepositoryConf
 /// everything that is received is read.
 pub(super) fn accepted_by(repository: &Repository) -> (RepositoryConfig, IgnoreFile) {
     // On a branch without commits nothing was accepted.
-    let Ok(head) = repository.head().and_then(|head| head.peel_to_commit()) else { return Default::default() };
-    let (mut config, exceptions) = accepted(repository, &head.id().to_string());
+    let Ok(Some(head)) = repository.head() else { return Default::default() };
+    let (mut config, exceptions) = accepted(repository, &head.to_string());
     config.exclude.clear();
     (config, exceptions)
 }
@@ -45,16 +42,15 @@ pub(super) fn accepted_by(repository: &Repository) -> (RepositoryConfig, IgnoreF
 /// The tree of a commit.
 struct At<'r> {
     repository: &'r Repository,
-    tree: Tree<'r>,
+    tree: ObjectId,
     commit: String,
 }
 
 impl<'r> At<'r> {
     fn new(repository: &'r Repository, commit: &str) -> Result<Self, ScannerError> {
-        let tree = Oid::from_str(commit).and_then(|id| repository.find_commit(id)).and_then(|commit| commit.tree());
-        let unread =
-            |source| ScannerError::Source(SourceError::Object { what: format!("the tree of commit {commit}"), source });
-        Ok(Self { repository, tree: tree.map_err(unread)?, commit: commit.get(..10).unwrap_or(commit).to_owned() })
+        let id = repository.commit_at(commit).map_err(ScannerError::Source)?;
+        let tree = repository.commit(&mut repository.reader(), &id).map_err(ScannerError::Source)?.tree;
+        Ok(Self { repository, tree, commit: commit.get(..10).unwrap_or(commit).to_owned() })
     }
 
     fn config(&self) -> Result<RepositoryConfig, ScannerError> {
@@ -88,41 +84,31 @@ impl<'r> At<'r> {
 
     /// The text of a file; none where there is none. A directory that is named but is not in this clone may hold it.
     fn text(&self, name: &str) -> io::Result<Option<String>> {
-        let failed = |error: git2::Error| io::Error::other(error.message().to_owned());
-        let path = Path::new(name);
-        if let Some(above) = path.parent().and_then(Path::to_str).filter(|above| !above.is_empty()) {
-            match self.tree.get_name(above) {
-                Some(entry) if entry.kind() == Some(ObjectType::Tree) => {
-                    self.repository.find_tree(entry.id()).map_err(failed)?;
-                }
-                _ => return Ok(None),
-            }
-        }
-        let entry = match self.tree.get_path(path) {
-            Ok(entry) => entry,
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == LINK {
+        let failed = |error: SourceError| io::Error::other(error.in_words());
+        let Some(file) = self.repository.file_at(&self.tree, Path::new(name)).map_err(failed)? else { return Ok(None) };
+        let mut reader = self.repository.reader();
+        let size = reader.header(&file.id).map_err(io::Error::other)?.map(|(_, size)| size);
+        if file.is_link {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
         }
-        let blob = self.repository.find_blob(entry.id()).map_err(failed)?;
-        if blob.size() > LARGEST_BYTES {
+        if size.is_some_and(|size| size > LARGEST_BYTES) {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {LARGEST_BYTES} bytes")));
         }
-        let text =
-            std::str::from_utf8(blob.content()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let bytes = self
+            .repository
+            .object(&mut reader, &file.id, Kind::Blob, &format!("object {}", file.id))
+            .map_err(failed)?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         Ok(Some(text.to_owned()))
     }
 }
 
 /// The files of the policy that differ between two commits.
-pub(super) fn changed(repository: &Repository, from: Oid, to: Oid) -> Vec<&'static str> {
-    let tree = |id: Oid| repository.find_commit(id).and_then(|commit| commit.tree()).ok();
+pub(super) fn changed(repository: &Repository, from: ObjectId, to: ObjectId) -> Vec<&'static str> {
+    let tree = |id: ObjectId| Some(repository.commit(&mut repository.reader(), &id).ok()?.tree);
     let (from, to) = (tree(from), tree(to));
-    let entry = |tree: &Option<Tree<'_>>, name: &str| {
-        let entry = tree.as_ref()?.get_path(Path::new(name)).ok()?;
-        Some((entry.id(), entry.filemode()))
+    let entry = |tree: Option<ObjectId>, name: &str| -> Option<FileAt> {
+        repository.file_at(&tree?, Path::new(name)).ok().flatten()
     };
-    NAMES.into_iter().chain([FILE_NAME]).filter(|name| entry(&from, name) != entry(&to, name)).collect()
+    NAMES.into_iter().chain([FILE_NAME]).filter(|name| entry(from, name) != entry(to, name)).collect()
 }

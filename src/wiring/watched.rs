@@ -50,7 +50,7 @@ pub struct Watched<'a> {
 pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -> Result<Prepared, ScannerError> {
     let whereabouts = Whereabouts::Holding(request.path.to_owned());
     let repository = whereabouts.open().map_err(ScannerError::Source)?;
-    let top = repository.workdir().map(Path::to_owned);
+    let top = repository.work_tree().map(Path::to_owned);
     let commit = settled(&whereabouts, request.known).map_err(ScannerError::Source)?;
     let (config, exceptions) = match &commit {
         Some(commit) => policy::accepted(&repository, commit),
@@ -80,6 +80,7 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
         key,
         suppressions: if request.remarks && !config.no_remarks { suppressions } else { suppressions.without_remarks() },
         keep_findings: true,
+        most_expanded: None,
     });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }

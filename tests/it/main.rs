@@ -18,6 +18,7 @@ mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 mod ci;
+mod containers;
 mod coverage;
 #[cfg(feature = "rotate")]
 mod daemon;
@@ -28,11 +29,13 @@ mod demo;
 mod dependencies;
 mod deploy;
 mod documents;
+mod elsewhere;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
 #[cfg(feature = "rotate")]
 mod forge_tokens;
+mod forms;
 #[cfg(feature = "rotate")]
 mod hand;
 mod history;
@@ -46,6 +49,7 @@ mod kill;
 mod kinds;
 #[cfg(feature = "rotate")]
 mod oncall;
+mod pipes;
 #[cfg(feature = "rotate")]
 mod real;
 mod remembered;

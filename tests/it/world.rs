@@ -130,6 +130,10 @@ impl World {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", self.root.path()).env("XDG_STATE_HOME", self.root.path().join("state"));
         command.env("LANG", "C.UTF-8").env("GIT_CONFIG_NOSYSTEM", "1");
+        // So that all of this can be tried in repositories of other forms.
+        for name in ["GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT"] {
+            command.envs(std::env::var_os(name).map(|form| (name, form)));
+        }
         command
     }
 

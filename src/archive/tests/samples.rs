@@ -171,6 +171,8 @@ pub(in super::super) fn every() -> Vec<(&'static str, Vec<u8>)> {
         ("a.pyc", written::python_code()),
         ("a.pdf", crate::archive::pdf::tests::sample()),
         ("a.plist", written::property_list()),
+        ("a.xls", written::workbook()),
+        ("locked.docx", written::encrypted_document()),
         ("document.xml", b"<w:p xmlns:w=\"http://schemas.openxmlformats.org/x\"><w:t>text</w:t></w:p>".to_vec()),
         ("a.cpio", cpio(&[("notes.txt", TEXT.as_bytes())])),
         ("a.rpm", rpm(b"a summary\0echo script\0", &gzip(&cpio(&[("etc/conf", b"setting=1")])))),

@@ -114,3 +114,38 @@ pub(in super::super) fn java_class() -> Vec<u8> {
         "rSElEZfDjxzXWScJ7coprgKfJsgprinJtoFbrNOMFFjKuMNWhm93UcV9LP8AIDdh9VIDAAA="
     ))
 }
+
+/// What `xlwt` writes: a workbook of the kind before 2007.
+pub(in super::super) fn workbook() -> Vec<u8> {
+    unpack(concat!(
+        "H4sIAAAAAAACA+1YTWgTQRT+Zpvf2qZpTcVGKEPBqrUX8eKl3SpoT5aqB0UE3TYLKQlpSRfaeLFacxQET4qXQi+CVL34gx705kGo6EEQhESPngSFHtKsb152",
+        "JVEPDdiiMt8y37x58+Zn5+fN7L5e7SwtPUiW8ROG0YKqG0WoTicoRP1EHJTvukr04wgFV+OfQjRCExkK4mn7q7CaQzXfZRi4H3hBDHykcA4zGJvO2XILcYT7",
+        "YAnVhyFigdukiaGHe9XFPMm8nfkeWz5jHmHNNeYhsi2Js1g1xwYOeav4jNHHeTGoeh9xmfesOYBuvFSr+NJ1UbMN4nB+ysr+nRm9gTYsg+Zt1M7ZeStbQoIm",
+        "cBnfXAl89Xfqc6n1W6sXIP1aoz78G/0NIwAswL3AC7yIbQgFVE4LZqxCBSkSwIGm2EnbMmMXdtYkx553pJO2HDlnzcoZazJjp5IQp2hPpJFFBbP02CRJ3JUS",
+        "c5ii2mxKOcTzxJLsbOQptCqvzl4g3uAF2nl3tBGn0MFyJ++ROPn5yp0vb45PjJvnWbPAnr92PuxWrwQXl1UJKhzjHOMHDzDvZ77Cte5iOcmcoJVNcf94tycc",
+        "W2Sbq5zbT+0cZLw199TJe0kufj7xuLf4ydxH8spo+WJi5Z25hD46r1JUXj2LGBSD4tZNhSemHwvPl3xg7vnFr0SMuNd31zsEO7DOYwYaD4VaSo2O8OwFpxvt",
+        "BdurGoeNLjzkARmpO1tboaGhoaGhoaGhobH5EN69XH1lqJt70Lv9h73/OusUqvo3yX+Lk5imR30PHkWO4jwKTa2fHQgKvy6xwTL+/0KF09R6HhlMcD8yTa9f",
+        "+noT9e+z4YLxP7eFmm2/2kw/N7n97zwt8f0AFgAA"
+    ))
+}
+
+/// What `msoffcrypto` makes of a small document: the agile way, in a compound file.
+pub(in super::super) fn encrypted_document() -> Vec<u8> {
+    unpack(concat!(
+        "H4sIAAAAAAACA+1X6XLaVhS+xEtsd0u6pKmbJhr9ZWJJmNUDpEKsNosBgZd/QggkA5KQxOZO36IvkEfoW/Rf+wKdad+gLxC7R0JgwHaKnHS6jI/m43Lv1b3f",
+        "Ped8OoJffn782+sft39HCxZFK+jichOtz4y5AA8mnUfjvomLy8vLyfDlvf2n7A3AzN8K5G7VzqWZ84eADbt/cR+m/61Nnt+VmVwv5n8L2g8AHwI+AnwM+GRc",
+        "AtBjwKeAzwCfA74APAF8CXgK+AqwDfga8AzwDeA54IW99739s1ZCClwGwlACydBqaISc2BO0Nq35W7fc80f7TfaH819dk3YN2eICM1l5i1UFdgHV0SHiYKQF",
+        "n03o/5Xh8Eaa9WcZ/k2T3jWeW0dxYDIAZTiBySwg3YH/T+ENOOFeXdL/2bkq8GnAKEEWZOTcHqEHLqf+m2NZe+669zlo1aX5t4HfrB1r9rt/GX7zN4R6K38G",
+        "4tCAaCxnz5DL8v+hlUvn8S9bmjdj31zQ4jgj1883b947xN/Uybf2HAt8HPDols8a6jj3f6q/jb/B/+vnW/TfNfV/8w786/C8a8DVARantQdZ7x7n8Te1+hO6",
+        "qf6MfXaSgefA/8D+Heyk/rxeQ/8KCwNy4DdvqUAHNCAOO4ixImEqX4LWrFE7N1bKyX8A1x35N+y14swe2BLvBc97eHZn+T13fBaO7fVmPf0OJeEKIRrtQkvC",
+        "50vkQ37YKwnfvPCNssZicLI4zJizNIxTEG0KRkgUgHOY932P8g7ysuxZb8vV6jvoZxUus5aFXw07bawvaLqkyBGc2iFxTJB5pS7JzQheYZMvgzimG5xc59qK",
+        "LETwkaDjr6JbYbhJG6kGrMJgB1mP4KJhqHsEofOi0OH0nY7Ea4quNIwdXukQSqMh8QLhIUk/cbUUH6/dUx2sbgmjxHgDRSNUTtcHilafbMTfdSNe0AwJ5jhD",
+        "wKNbGFgY5uOcwWE61zbK0jn4TvlxrNZW+NZVF26KSQZ47/FBT+R0cTzn9+LWLlPjJVUUNLrdVDTJEDsRnE6UcXuUETlJtgI++ZZT6gITY8Y7ziwqp2kf5cGt",
+        "M1W5dg+Ykj2WSGmJEUnkhZOCut/wB8g+HYngGGE7UgcvMrIhNGGTEWZHX6inOxx/IIwieO+oFiq3d4mzIO0zRLV34pYPO3ywzZ4r1ebxcd+bc1PujFjmsvQ5",
+        "I59WWr5ixa/XUnqg46M9Mb3AG5I31zykB3khQ5KlOCUnek3zBHNc9nmz/RhRHZ2eErpMHDNyiqyIepJlWKpwNqgIfrWYC/Wp7FH3sDViezRbjMcrcr5R2I+z",
+        "yXaooR12DHepq6oNnmWEVC0YK4zS/tKcv7OJ1aPTNMyNYz1NemfRRedSHFb3pv5CXDFdlWRG6ckGKIU0DXcgpXnxLNiczN6vst7KO6M6usf2+U6TCMSO+2zQ",
+        "EBkq0KKKczmvCho8UYKWBqKMrPYgDt5UQJOGo5KcqQ2HHrne99WDhqmUt9LeuONETSpxcnQaSlNn5d0EVyPdraIUoEq5WiyfdXcHzW7pIDc8i3mOTlilomnV",
+        "Orub1TytAR3oxpVCo36aYxk3N+xTUp5vDlq5wKgVqw/m/IBc2mRpL8fse4h+L35gkOci22v5vBIfZEO6VEoM2sVBQitmDTp10M1dydGSxpyAbJkSCzoNzxTG",
+        "6Ba6t3u73f4E5z6eBAAWAAA="
+    ))
+}

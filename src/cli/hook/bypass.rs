@@ -6,8 +6,8 @@ use crate::cli::failure::Failure;
 use crate::clock::Clock;
 use crate::scan::Outcome;
 use crate::source::git::skips::{Skip, Skips};
+use crate::source::git::{ObjectId, Repository};
 use crate::wiring::scanner::Whereabouts;
-use git2::{Oid, Repository};
 
 /// The reason in `STANCH_SKIP`, if it gives one.
 pub(super) fn reason() -> Option<String> {
@@ -23,7 +23,7 @@ pub(super) fn note(
     hook: &str,
     reason: &str,
     clock: &dyn Clock,
-    contents: impl FnOnce(&Repository) -> Vec<Oid>,
+    contents: impl FnOnce(&Repository) -> Vec<ObjectId>,
 ) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
     // Some write the token itself into the reason.

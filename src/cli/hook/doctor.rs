@@ -5,7 +5,7 @@ use super::super::failure::Failure;
 use super::super::output::print;
 use super::status;
 use crate::clock::Clock;
-use crate::hooks::{Place, Trial};
+use crate::hooks::Trial;
 use crate::wiring::scanner::Whereabouts;
 
 /// Tries the installed hooks; 0 if they stop a token and let the rest pass, else 4.
@@ -14,7 +14,7 @@ use crate::wiring::scanner::Whereabouts;
 /// When there is no repository, or no scratch directory can be made.
 pub(super) fn run(clock: &dyn Clock) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let place = Place::of(&repository)?;
+    let place = status::place_of(&repository)?;
     let standings = status::look(&repository, status::expected(&place))?;
     let checks = Trial { place: &place, standings: &standings, milliseconds: &|| clock.monotonic() }.run()?;
     print(|out| {

@@ -45,10 +45,7 @@ pub(super) fn is_calling() -> bool {
 /// When the framework tells of none.
 pub(super) fn push() -> Result<Pushed, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let commit = |name: &str| {
-        let object = repository.revparse_single(name).and_then(|object| object.peel_to_commit());
-        object.ok().map(|commit| commit.id().to_string())
-    };
+    let commit = |name: &str| repository.commit_at(name).ok().map(|commit| commit.to_string());
     pushed(|name| std::env::var(name).ok(), commit)?.ok_or_else(|| {
         Failure::new(Code::Usage, "no framework says in the environment what is pushed, so nothing was scanned").hint(
             "git calls stanch hook pre-push; pre-commit and prek set PRE_COMMIT_LOCAL_BRANCH at the stage pre-push alone",

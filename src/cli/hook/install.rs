@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// When something is in the way.
 pub(super) fn install(arguments: &HookInstallArguments) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let mut place = Place::of(&repository)?;
+    let mut place = status::place_of(&repository)?;
     let hooks = wanted(arguments, &place)?;
     let mut form = match arguments.via {
         Some(via) => via.into(),
@@ -64,7 +64,7 @@ pub(super) fn install(arguments: &HookInstallArguments) -> Result<Code, Failure>
 /// When what was put in has been changed since.
 pub(super) fn uninstall(arguments: &HookUninstallArguments) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let mut place = Place::of(&repository)?;
+    let mut place = status::place_of(&repository)?;
     place.global = arguments.global;
     if place.said == Said::Everywhere && !arguments.global {
         // What is elsewhere is for all repositories, and was not put in for this one.

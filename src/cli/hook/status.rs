@@ -5,6 +5,7 @@ use super::super::exit::Code;
 use super::super::failure::Failure;
 use super::super::output::print;
 use crate::hooks::{self, GitVersion, Hook, HooksError, Place, Standing};
+use crate::source::git::Repository;
 use crate::wiring::scanner::Whereabouts;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 /// When there is no repository, or a file cannot be read.
 pub(super) fn run(arguments: &HookStatusArguments) -> Result<Code, Failure> {
     let repository = Whereabouts::Environment.open()?;
-    let place = Place::of(&repository)?;
+    let place = place_of(&repository)?;
     let standings = look(&repository, expected(&place))?;
     let whole = standings.iter().all(|standing| standing.is_on() && standing.troubles.is_empty());
     let git = GitVersion::on_path();
@@ -39,14 +40,23 @@ pub(super) fn run(arguments: &HookStatusArguments) -> Result<Code, Failure> {
     Ok(if whole { Code::Clean } else { Code::Findings })
 }
 
+/// Where git looks for hooks in a repository.
+///
+/// # Errors
+/// When the configuration of git cannot be read.
+pub(super) fn place_of(repository: &Repository) -> Result<Place, HooksError> {
+    let config = repository.config().map_err(HooksError::Configuration)?;
+    Place::of(repository.path(), repository.common(), repository.work_tree(), &config)
+}
+
 /// The hooks that a repository should have.
 pub(super) fn expected(place: &Place) -> &'static [Hook] {
     if place.is_bare() { &[Hook::PreReceive] } else { &Hook::WORK }
 }
 
 /// How hooks stand now.
-pub(super) fn look(repository: &git2::Repository, hooks: &[Hook]) -> Result<Vec<Standing>, Failure> {
-    let place = Place::of(repository)?;
+pub(super) fn look(repository: &Repository, hooks: &[Hook]) -> Result<Vec<Standing>, Failure> {
+    let place = place_of(repository)?;
     let config = repository.config().and_then(|mut config| config.snapshot()).map_err(HooksError::Configuration)?;
     let git = GitVersion::on_path();
     hooks.iter().map(|hook| Ok(hooks::standing(&place, &config, git.as_ref(), *hook)?)).collect()

@@ -29,6 +29,7 @@ pub(in crate::scan) fn scanner() -> Scanner {
         key: FingerprintKey::of_repository(vec![7; 32]),
         suppressions: Suppressions::default(),
         keep_findings: true,
+        most_expanded: None,
     }
 }
 

@@ -1,11 +1,12 @@
-//! Reads objects with several threads: one thread names them, the others open the repository for themselves.
+//! Reads objects with several threads: one thread names them, the others read.
 
-use super::Whereabouts;
+use super::pack::{Kind, ObjectId, Reader};
+use super::repository::Repository;
+use super::unread;
 use crate::model::Place;
-use crate::source::{Blob, Limits, Missed, SourceError, Visit};
-use git2::{Odb, Oid, Repository};
+use crate::source::{Blob, Limits, Missed, SkipReason, SourceError, Visit};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +16,7 @@ const QUEUE: usize = 256;
 /// A blob to be read.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    pub(super) id: Oid,
+    pub(super) id: ObjectId,
     pub(super) place: Place,
 }
 
@@ -63,20 +64,21 @@ impl Readers<'_> {
 
 /// Runs `name` on this thread, and `jobs` readers beside it, until all that was named is read.
 pub(super) fn read_all(
-    whereabouts: &Whereabouts,
+    repository: &Repository,
     limits: &Limits,
     jobs: usize,
     visit: &Visit<'_>,
     name: impl FnOnce(&Readers<'_>) -> Result<(), SourceError>,
 ) -> Result<(), SourceError> {
-    let stopped = AtomicBool::new(false);
+    let (stopped, absent) = (AtomicBool::new(false), AtomicU64::new(0));
     let (sender, receiver) = sync_channel(QUEUE);
     let receiver = Arc::new(Mutex::new(receiver));
-    std::thread::scope(|scope| {
+    let outcome = std::thread::scope(|scope| {
         let readers: Vec<_> = (0..jobs.max(1))
             .map(|_| {
-                let (queue, stopped) = (Arc::clone(&receiver), &stopped);
-                scope.spawn(move || read_queue(whereabouts, limits, &queue, stopped, visit))
+                let one = One { repository, limits, stopped: &stopped, absent: &absent, visit };
+                let queue = Arc::clone(&receiver);
+                scope.spawn(move || one.read_queue(&queue))
             })
             .collect();
         drop(receiver); // the readers alone hold it: when all are gone, naming ends too
@@ -89,54 +91,76 @@ pub(super) fn read_all(
             outcome = outcome.and(read);
         }
         outcome
-    })
-}
-
-fn read_queue(
-    whereabouts: &Whereabouts,
-    limits: &Limits,
-    queue: &Mutex<Receiver<Wanted>>,
-    stopped: &AtomicBool,
-    visit: &Visit<'_>,
-) -> Result<(), SourceError> {
-    let repository = whereabouts.open().inspect_err(|_| stopped.store(true, Ordering::Relaxed))?;
-    let objects = repository.odb().map_err(|source| {
-        stopped.store(true, Ordering::Relaxed);
-        SourceError::Repository { source }
-    })?;
-    loop {
-        let next = queue.lock().map_err(|_| SourceError::Reader)?.recv();
-        let Ok(wanted) = next else { return Ok(()) };
-        if stopped.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        if read_one(&repository, &objects, limits, wanted, visit).is_break() {
-            stopped.store(true, Ordering::Relaxed);
+    });
+    // A clone that leaves content with its remote lacks so much of it that it is counted, not named.
+    let objects = absent.into_inner();
+    let promised = (objects > 0).then_some(SourceError::Promised { objects, more: false });
+    let troubles = repository.take_troubles().into_iter().map(|source| SourceError::Store { source });
+    for error in promised.into_iter().chain(troubles) {
+        if stopped.load(Ordering::Relaxed) || visit(Err(Missed::Unread(error))).is_break() {
+            break;
         }
     }
+    outcome
 }
 
-/// Looks at the size first, so that an oversized object is never unpacked.
-fn read_one(
-    repository: &Repository,
-    objects: &Odb<'_>,
-    limits: &Limits,
-    wanted: Wanted,
-    visit: &Visit<'_>,
-) -> ControlFlow<()> {
-    let Wanted { id, place } = wanted;
-    let unread = |place: &Place, source| {
-        Err(Missed::Unread(SourceError::Object { what: format!("object {id} ({place})"), source }))
-    };
-    let size = match objects.read_header(id) {
-        Ok((size, _)) => size as u64,
-        Err(source) => return visit(unread(&place, source)),
-    };
-    if let Some(missed) = limits.refuse(&place, place.path(), size) {
-        return visit(Err(missed));
+/// What one thread has.
+#[derive(Clone, Copy)]
+struct One<'a> {
+    repository: &'a Repository,
+    limits: &'a Limits,
+    stopped: &'a AtomicBool,
+    absent: &'a AtomicU64,
+    visit: &'a Visit<'a>,
+}
+
+impl One<'_> {
+    fn read_queue(&self, queue: &Mutex<Receiver<Wanted>>) -> Result<(), SourceError> {
+        let mut reader = self.repository.reader_up_to(self.limits.largest_bytes);
+        loop {
+            let next = queue.lock().map_err(|_| SourceError::Reader)?.recv();
+            let Ok(wanted) = next else { return Ok(()) };
+            if self.stopped.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            if self.read(&mut reader, wanted).is_break() {
+                self.stopped.store(true, Ordering::Relaxed);
+            }
+        }
     }
-    match repository.find_blob(id) {
-        Err(source) => visit(unread(&place, source)),
-        Ok(blob) => visit(Ok(Blob::new(place, blob.content()))),
+
+    /// Looks at the size first, so that an oversized object is never unpacked.
+    fn read(&self, reader: &mut Reader<'_>, wanted: Wanted) -> ControlFlow<()> {
+        let Wanted { id, place } = wanted;
+        let what = || format!("object {id} ({place})");
+        let failed = |error| (self.visit)(Err(Missed::Unread(error)));
+        let header = match reader.header(&id) {
+            Ok(header) => header,
+            Err(source) => return failed(SourceError::Store { source }),
+        };
+        match header {
+            Some((Kind::Blob, size)) => {
+                if let Some(missed) = self.limits.refuse(&place, place.path(), size) {
+                    return (self.visit)(Err(missed));
+                }
+            }
+            Some((kind, _)) => {
+                let why = format!("it is a {} and no blob", kind.name());
+                return failed(unread(&what(), git2::Error::from_str(&why)));
+            }
+            None if self.limits.exclusions.cover(place.path()) => {
+                let reason = SkipReason::Excluded;
+                return (self.visit)(Err(Missed::Skipped { place, reason, bytes: 0 }));
+            }
+            None if self.repository.is_partial() => {
+                self.absent.fetch_add(1, Ordering::Relaxed);
+                return ControlFlow::Continue(());
+            }
+            None => return failed(self.repository.absent(&what())),
+        }
+        match self.repository.object(reader, &id, Kind::Blob, &what()) {
+            Err(error) => failed(error),
+            Ok(bytes) => (self.visit)(Ok(Blob::new(place, &bytes))),
+        }
     }
 }

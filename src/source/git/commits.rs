@@ -1,15 +1,18 @@
 //! Commits of a range: the blobs they bring and their messages.
 
 use super::blobs::{Readers, Wanted, read_all};
+use super::pack::{Kind, ObjectId, Reader};
+use super::parts::{Entries, Note, Sort};
+use super::repository::Repository;
 use super::starts::Starts;
 use super::walk::Commits;
 use super::{Whereabouts, unread};
 use crate::model::Place;
 use crate::source::{Blob, Limits, Source, SourceError, Visit};
-use git2::{ObjectType, Oid, Repository, Tree};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Directories below one another that are followed; git itself stops sooner.
 const DEEPEST: usize = 512;
@@ -49,27 +52,16 @@ impl Source for Range {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let repository = self.whereabouts.open()?;
         let new_branch = self.base.len() >= 40 && self.base.bytes().all(|byte| byte == b'0');
-        let base = if new_branch { None } else { Some(commit_id(&repository, &self.base)?) };
-        let named = object_of(&repository, &self.tip)?;
-        let tip = commit_id(&repository, &self.tip)?;
+        let base = if new_branch { None } else { Some(repository.commit_at(&self.base)?) };
+        let named = repository.object_of(&self.tip)?;
+        let tip = repository.commit_at(&self.tip)?;
         let commits = Commits::between(&repository, base.as_slice(), &[tip]);
-        read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
+        read_all(&repository, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Parents);
             let _wanted = reading.commits(commits).is_continue() && reading.named(named, &self.tip).is_continue();
             Ok(())
         })
     }
-}
-
-fn object_of(repository: &Repository, revision: &str) -> Result<Oid, SourceError> {
-    let missing = |source| SourceError::MissingRevision { revision: revision.to_owned(), source };
-    Ok(repository.revparse_single(revision).map_err(missing)?.id())
-}
-
-fn commit_id(repository: &Repository, revision: &str) -> Result<Oid, SourceError> {
-    let missing = |source| SourceError::MissingRevision { revision: revision.to_owned(), source };
-    let object = repository.revparse_single(revision).map_err(missing)?;
-    Ok(object.peel_to_commit().map_err(missing)?.id())
 }
 
 /// What a commit's tree is held against.
@@ -84,26 +76,27 @@ pub(super) enum Against {
 /// Reads what commits bring, each thing once.
 pub(super) struct Reading<'a> {
     repository: &'a Repository,
+    reader: Reader<'a>,
     readers: &'a Readers<'a>,
     against: Against,
-    /// Commits whose parents were cut off.
-    boundary: HashSet<Oid>,
-    blobs: HashSet<(Oid, u64)>,
-    trees: HashSet<(Oid, u64)>,
+    blobs: HashSet<(ObjectId, u64)>,
+    trees: HashSet<(ObjectId, u64)>,
     /// Paths that were looked at.
     names: HashSet<u64>,
     /// At how many places a tree was met, where its place counts.
-    times: HashMap<Oid, u32>,
+    times: HashMap<ObjectId, u32>,
 }
+
+/// A directory that was read.
+type Tree = (ObjectId, Arc<Vec<u8>>);
 
 impl<'a> Reading<'a> {
     pub(super) fn new(repository: &'a Repository, readers: &'a Readers<'a>, against: Against) -> Self {
-        let boundary = boundary_of(repository);
         Self {
             repository,
+            reader: repository.reader(),
             readers,
             against,
-            boundary,
             blobs: HashSet::new(),
             trees: HashSet::new(),
             names: HashSet::new(),
@@ -124,61 +117,70 @@ impl<'a> Reading<'a> {
     }
 
     /// What a name leads to, except commits.
-    pub(super) fn named(&mut self, mut id: Oid, name: &str) -> ControlFlow<()> {
+    pub(super) fn named(&mut self, mut id: ObjectId, name: &str) -> ControlFlow<()> {
         for _ in 0..DEEPEST {
-            let object = match self.repository.find_object(id, None) {
-                Ok(object) => object,
-                Err(source) => return self.readers.gap(unread(&format!("{name} ({id})"), source)),
+            let (kind, bytes) = match self.reader.read(&id) {
+                Ok(Some(found)) => found,
+                Ok(None) => return self.readers.gap(self.repository.absent(&format!("{name} ({id})"))),
+                Err(source) => return self.readers.gap(SourceError::Store { source }),
             };
             let origin = Origin { commit: id.to_string(), time: 0 };
-            if let Some(tag) = object.as_tag() {
-                let place = Place::Message { commit: id.to_string() };
-                let bytes = tag.message_bytes().unwrap_or_default();
-                self.readers.visit(Ok(Blob::new(place, bytes)))?;
-                id = tag.target_id();
-            } else if let Some(tree) = object.as_tree() {
-                return self.tree(tree, &[], &mut Vec::new(), &origin, 0);
-            } else if object.as_blob().is_some() {
-                return self.blob(id, name.as_bytes(), &origin);
-            } else {
-                return CONTINUE; // commits were walked
+            match kind {
+                Kind::Tag => {
+                    let note = Note::of(&bytes);
+                    let place = Place::Message { commit: id.to_string() };
+                    self.readers.visit(Ok(Blob::new(place, note.message)))?;
+                    let Some(about) = note.about else {
+                        let why = git2::Error::from_str("it names no object");
+                        return self.readers.gap(unread(&format!("tag {id}"), why));
+                    };
+                    id = about;
+                }
+                Kind::Tree => return self.tree(&(id, bytes), &[], &mut Vec::new(), &origin, 0),
+                Kind::Blob => return self.blob(id, name.as_bytes(), &origin),
+                Kind::Commit => return CONTINUE, // commits were walked
             }
         }
         CONTINUE
     }
 
-    fn commit(&mut self, id: Oid) -> ControlFlow<()> {
-        if self.boundary.contains(&id) {
+    fn commit(&mut self, id: ObjectId) -> ControlFlow<()> {
+        if self.repository.is_boundary(&id) {
             self.readers.gap(SourceError::Shallow { commit: id.to_string() })?;
         }
-        let commit = match self.repository.find_commit(id) {
+        let commit = match self.repository.commit(&mut self.reader, &id) {
             Ok(commit) => commit,
-            Err(source) => return self.readers.gap(unread(&format!("commit {id}"), source)),
+            Err(error) => return self.readers.gap(error),
         };
         let place = Place::Message { commit: id.to_string() };
-        self.readers.visit(Ok(Blob::new(place, commit.message_bytes())))?;
+        self.readers.visit(Ok(Blob::new(place, commit.message())))?;
         let mut parents = Vec::new();
         if self.against == Against::Parents {
-            for parent in commit.parents() {
-                match parent.tree() {
+            for parent in &commit.parents {
+                let tree = self.repository.commit(&mut self.reader, parent).map(|parent| parent.tree);
+                match tree.and_then(|tree| self.read_tree(tree, &format!("the tree of commit {parent}"))) {
                     Ok(tree) => parents.push(tree),
-                    Err(source) => self.readers.gap(unread(&format!("the tree of commit {}", parent.id()), source))?,
+                    Err(error) => self.readers.gap(error)?,
                 }
             }
         }
-        match commit.tree() {
+        match self.read_tree(commit.tree, &format!("the tree of commit {id}")) {
             Ok(tree) => {
-                let origin = Origin { commit: id.to_string(), time: commit.author().when().seconds() };
+                let origin = Origin { commit: id.to_string(), time: commit.time };
                 self.tree(&tree, &parents, &mut Vec::new(), &origin, 0)
             }
-            Err(source) => self.readers.gap(unread(&format!("the tree of commit {id}"), source)),
+            Err(error) => self.readers.gap(error),
         }
+    }
+
+    fn read_tree(&mut self, id: ObjectId, what: &str) -> Result<Tree, SourceError> {
+        Ok((id, self.repository.object(&mut self.reader, &id, Kind::Tree, what)?))
     }
 
     fn tree(
         &mut self,
-        tree: &Tree<'_>,
-        parents: &[Tree<'_>],
+        tree: &Tree,
+        parents: &[Tree],
         path: &mut Vec<u8>,
         origin: &Origin,
         depth: usize,
@@ -190,51 +192,65 @@ impl<'a> Reading<'a> {
         // Met a second time, a tree has nothing new: without this, a few small trees that hold one another many times
         // over would be read for ever. An exclusion may hold for one place of a tree and not for another.
         let path_counts = self.readers.excludes_any().then(|| hash_of(path));
-        let olds: Vec<Oid> = parents.iter().map(Tree::id).collect();
-        let whole = self.trees.contains(&(tree.id(), hash_of(&(path_counts, Vec::<Oid>::new()))));
-        if whole || !self.trees.insert((tree.id(), hash_of(&(path_counts, olds)))) {
+        let olds: Vec<ObjectId> = parents.iter().map(|(id, _)| *id).collect();
+        let whole = self.trees.contains(&(tree.0, hash_of(&(path_counts, Vec::<ObjectId>::new()))));
+        if whole || !self.trees.insert((tree.0, hash_of(&(path_counts, olds)))) {
             return self.name(path, origin);
         }
         self.names.insert(hash_of(path.as_slice()));
         if path_counts.is_some() {
-            let times = self.times.entry(tree.id()).or_default();
+            let times = self.times.entry(tree.0).or_default();
             *times += 1;
             if *times > MOST_PLACES {
-                let what = format!("tree {} ({})", tree.id(), String::from_utf8_lossy(path));
+                let what = format!("tree {} ({})", tree.0, String::from_utf8_lossy(path));
                 let why = git2::Error::from_str("it stands at too many places to try the exclusions at each of them");
                 return if *times == MOST_PLACES + 1 { self.readers.gap(unread(&what, why)) } else { CONTINUE };
             }
         }
-        for entry in tree.iter() {
-            let (id, name) = (entry.id(), entry.name_bytes());
-            let before: Vec<_> = parents.iter().filter_map(|parent| parent.get_name_bytes(name)).collect();
-            if before.iter().any(|old| old.id() == id) {
+        let width = tree.0.as_bytes().len();
+        let before: Vec<HashMap<&[u8], ObjectId>> = parents
+            .iter()
+            .map(|(_, old)| Entries::of(old, width).map(|entry| (entry.name, entry.id)).collect())
+            .collect();
+        let mut entries = Entries::of(&tree.1, width);
+        for entry in entries.by_ref() {
+            let olds: Vec<ObjectId> = before.iter().filter_map(|old| old.get(entry.name)).copied().collect();
+            if olds.contains(&entry.id) {
                 continue;
             }
             let length = path.len();
             if length > 0 {
                 path.push(b'/');
             }
-            path.extend_from_slice(name);
-            let flow = match entry.kind() {
-                Some(ObjectType::Blob) => self.blob(id, path, origin),
-                Some(ObjectType::Tree) => {
-                    let old: Vec<_> =
-                        before.iter().filter_map(|old| self.repository.find_tree(old.id()).ok()).collect();
-                    match self.repository.find_tree(id) {
-                        Ok(below) => self.tree(&below, &old, path, origin, depth + 1),
-                        Err(source) => {
-                            let what = format!("tree {id} ({})", String::from_utf8_lossy(path));
-                            self.readers.gap(unread(&what, source))
-                        }
-                    }
-                }
-                _ => CONTINUE, // a submodule has its own history
+            path.extend_from_slice(entry.name);
+            let flow = match entry.sort {
+                Sort::Content => self.blob(entry.id, path, origin),
+                Sort::Directory => self.below(entry.id, &olds, path, origin, depth),
+                Sort::Submodule => CONTINUE, // it has its own history
             };
             path.truncate(length);
             flow?;
         }
-        CONTINUE
+        if entries.is_whole() {
+            return CONTINUE;
+        }
+        let what = format!("tree {} ({})", tree.0, String::from_utf8_lossy(path));
+        self.readers.gap(unread(&what, git2::Error::from_str("it is not of the form of its kind")))
+    }
+
+    fn below(
+        &mut self,
+        id: ObjectId,
+        olds: &[ObjectId],
+        path: &mut Vec<u8>,
+        origin: &Origin,
+        depth: usize,
+    ) -> ControlFlow<()> {
+        let olds: Vec<Tree> = olds.iter().filter_map(|old| self.read_tree(*old, "").ok()).collect();
+        match self.read_tree(id, &format!("tree {id} ({})", String::from_utf8_lossy(path))) {
+            Ok(tree) => self.tree(&tree, &olds, path, origin, depth + 1),
+            Err(error) => self.readers.gap(error),
+        }
     }
 
     /// What was read elsewhere stands under this name too, and a name may hold a token.
@@ -250,7 +266,7 @@ impl<'a> Reading<'a> {
         self.readers.visit(Ok(Blob::new(place, &[])))
     }
 
-    fn blob(&mut self, id: Oid, path: &[u8], origin: &Origin) -> ControlFlow<()> {
+    fn blob(&mut self, id: ObjectId, path: &[u8], origin: &Origin) -> ControlFlow<()> {
         let shown = String::from_utf8_lossy(path).into_owned();
         // A blob is read once, except that a path which is left out must not hide it at another.
         let key = if self.readers.excludes(&shown) { hash_of(path) } else { 0 };
@@ -273,14 +289,6 @@ fn hash_of(what: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     what.hash(&mut hasher);
     hasher.finish() | 1
-}
-
-/// Where a shallow clone is cut off.
-fn boundary_of(repository: &Repository) -> HashSet<Oid> {
-    let Ok(text) = std::fs::read_to_string(repository.commondir().join("shallow")) else {
-        return HashSet::new(); // only shallow clones have the file
-    };
-    text.lines().filter_map(|line| Oid::from_str(line.trim()).ok()).collect()
 }
 
 #[cfg(test)]

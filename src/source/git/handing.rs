@@ -1,5 +1,6 @@
 //! The second look: what was found is handed out again, at every place where it lives.
 
+use super::index::Index;
 use super::layout::Layout;
 use super::located::{Located, MOST_PLACES, Spot};
 use super::pack::{Kind, ObjectId, Objects, Reader};
@@ -251,16 +252,14 @@ impl<'a> Handing<'a> {
         let mut staged: BTreeMap<ObjectId, Vec<String>> = BTreeMap::new();
         let blobs = self.found.loud.iter().filter(|(_, kind)| **kind == Kind::Blob);
         let lost = |id: &ObjectId| !located.spots.contains_key(id);
-        if layout.sha256 || !blobs.into_iter().any(|(id, _)| lost(id)) {
+        if !blobs.into_iter().any(|(id, _)| lost(id)) {
             return staged;
         }
         for home in layout.homes() {
             // An index in a form that is not read here names nothing; its objects are found all the same.
-            let Ok(index) = git2::Index::open(&home.join("index")) else { continue };
-            for entry in index.iter() {
-                if let Some(id) = ObjectId::new(entry.id.as_bytes()).filter(|id| self.found.loud.contains_key(id)) {
-                    staged.entry(id).or_default().push(String::from_utf8_lossy(&entry.path).into_owned());
-                }
+            let Ok(index) = Index::read(&home.join("index"), &home, self.objects.hash()) else { continue };
+            for entry in index.entries.iter().filter(|entry| self.found.loud.contains_key(&entry.id)) {
+                staged.entry(entry.id).or_default().push(String::from_utf8_lossy(&entry.path).into_owned());
             }
         }
         for paths in staged.values_mut() {

@@ -278,7 +278,7 @@ impl<'a> Whole<'a> {
 }
 
 /// Where a shallow clone is cut off, and what of that could not be read.
-fn boundary_of(layout: &Layout) -> (BTreeSet<ObjectId>, Option<SourceError>) {
+pub(super) fn boundary_of(layout: &Layout) -> (BTreeSet<ObjectId>, Option<SourceError>) {
     let path = layout.common.join("shallow");
     let mut text = Vec::new();
     let read = plain(&path).and_then(|file| file.take(LARGEST_LIST).read_to_end(&mut text));

@@ -3,10 +3,11 @@
 
 mod belongings;
 mod blobs;
-mod by_git;
 mod commits;
+mod elsewhere;
 mod handing;
 mod history;
+mod index;
 mod layout;
 mod located;
 mod memory;
@@ -14,11 +15,14 @@ pub mod message;
 pub mod pack;
 mod parts;
 mod place;
+mod plainness;
 mod probe;
 mod push;
 mod recollection;
 mod refs;
 mod reftable;
+mod repository;
+mod revision;
 mod since;
 pub mod skips;
 mod staged;
@@ -29,20 +33,20 @@ mod tracking;
 mod walk;
 
 pub use commits::Range;
+pub use elsewhere::Elsewhere;
 pub use history::History;
-pub use layout::work_tree;
+pub use layout::{settings, work_tree};
 pub use memory::Memory;
 pub use message::Draft;
-pub use pack::PackError;
+pub use pack::{Kind, ObjectId, PackError};
 pub use place::{Kept, file_of_commit};
 pub use push::{Known, Push, RefUpdate};
+pub use repository::{Commit, FileAt, Repository};
 pub use since::{Since, Tips, changed_files, default_branch, tips};
 pub use staged::{Staged, staged_blobs};
 
 use super::SourceError;
-use git2::Repository;
 use std::path::PathBuf;
-use std::sync::Once;
 
 /// Which repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,30 +63,21 @@ impl Whereabouts {
     /// # Errors
     /// When there is none, another user owns it, or it needs what we cannot read.
     pub fn open(&self) -> Result<Repository, SourceError> {
-        // What is read is compared with its checksum; to hash it as well, for its name, would take as long as scanning.
-        static NAMES_ARE_TRUSTED: Once = Once::new();
-        NAMES_ARE_TRUSTED.call_once(|| git2::opts::strict_hash_verification(false));
+        Repository::open(self)
+    }
+
+    /// Opens it with the library that most programs open repositories with; it refuses some forms of them.
+    ///
+    /// # Errors
+    /// As [`Whereabouts::open`], and when it is of a form that the library does not know.
+    fn by_library(&self) -> Result<git2::Repository, SourceError> {
+        layout::unwaited(self)?;
         match self {
-            Self::Environment => Repository::open_from_env().and_then(with_quarantine),
-            Self::Holding(path) => Repository::discover(path),
+            Self::Environment => git2::Repository::open_from_env(),
+            Self::Holding(path) => git2::Repository::discover(path),
         }
         .map_err(|source| SourceError::Repository { source })
     }
-}
-
-/// What is being received stands apart from the other objects until it is accepted. The directories that git names for
-/// that are followed by now, except where their names hold a colon or a quotation mark.
-fn with_quarantine(repository: Repository) -> Result<Repository, git2::Error> {
-    let Some(quarantine) = std::env::var_os("GIT_QUARANTINE_PATH").filter(|path| !path.is_empty()) else {
-        return Ok(repository);
-    };
-    let objects = repository.odb()?;
-    for directory in [PathBuf::from(quarantine), repository.commondir().join("objects")] {
-        let name = directory.to_str().ok_or_else(|| git2::Error::from_str("the quarantine's name is not UTF-8"))?;
-        objects.add_disk_alternate(name)?;
-    }
-    drop(objects);
-    Ok(repository)
 }
 
 fn unread(what: &str, source: git2::Error) -> SourceError {

@@ -8,6 +8,8 @@ use std::ops::Range;
 pub(super) struct Entry<'t> {
     /// What it names.
     pub(super) sort: Sort,
+    /// Whether its content is where a symbolic link leads.
+    pub(super) is_link: bool,
     /// Its name.
     pub(super) name: &'t [u8],
     /// What it leads to.
@@ -59,7 +61,8 @@ impl<'t> Entries<'t> {
             _ => Sort::Content,
         };
         let length = space + 2 + end + self.width;
-        Some(Entry { sort, name, id: ObjectId::new(id)?, at: self.at..self.at + length })
+        let is_link = mode == b"120000";
+        Some(Entry { sort, is_link, name, id: ObjectId::new(id)?, at: self.at..self.at + length })
     }
 }
 

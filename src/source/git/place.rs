@@ -1,8 +1,8 @@
 //! One file as one commit has it.
 
-use super::{Whereabouts, unread};
+use super::Whereabouts;
+use super::pack::{Kind, ObjectId};
 use crate::source::SourceError;
-use git2::{ErrorCode, Oid};
 use std::path::Path;
 
 /// A file of a commit.
@@ -24,18 +24,17 @@ pub fn file_of_commit(
     path: &Path,
     most: usize,
 ) -> Result<Option<Kept>, SourceError> {
-    let Ok(id) = Oid::from_str(commit) else { return Ok(None) };
     let repository = repository.open()?;
-    let read = || -> Result<Option<Kept>, git2::Error> {
-        let commit = repository.find_commit(id)?;
-        let entry = commit.tree()?.get_path(path)?;
-        let Some(blob) = entry.to_object(&repository)?.into_blob().ok().filter(|blob| blob.size() <= most) else {
-            return Ok(None);
-        };
-        Ok(Some(Kept { bytes: blob.content().to_vec(), time: commit.author().when().seconds() }))
-    };
-    match read() {
-        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-        other => other.map_err(|source| unread(&format!("commit {commit}"), source)),
+    let named = commit.parse::<ObjectId>().ok().filter(|id| repository.contains(id));
+    let Some(id) = named.and_then(|id| repository.commit_of(&id)) else { return Ok(None) };
+    let mut reader = repository.reader();
+    let commit = repository.commit(&mut reader, &id)?;
+    let Some(file) = repository.file_at(&commit.tree, path)? else { return Ok(None) };
+    let unread = |source| SourceError::Store { source };
+    let size = reader.header(&file.id).map_err(unread)?.map(|(_, size)| size);
+    if size.is_none_or(|size| size > most as u64) {
+        return Ok(None);
     }
+    let bytes = repository.object(&mut reader, &file.id, Kind::Blob, &format!("object {}", file.id))?;
+    Ok(Some(Kept { bytes: bytes.to_vec(), time: commit.time }))
 }

@@ -3,16 +3,14 @@
 
 use super::blobs::{Readers, read_all};
 use super::commits::{Against, Reading};
+use super::pack::ObjectId;
+use super::repository::Repository;
 use super::starts::Starts;
 use super::walk::Commits;
 use super::{Whereabouts, tracking};
 use crate::model::Place;
 use crate::source::{Blob, Limits, Source, SourceError, Visit};
-use git2::{Oid, Repository};
 use std::ops::ControlFlow;
-
-/// Hexadecimal digits of an object's name.
-const DIGITS: usize = 40;
 
 /// A reference that a push moves, makes or deletes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +18,9 @@ pub struct RefUpdate {
     /// Its name on the receiving side.
     pub name: String,
     /// Where it is now; none when it is new.
-    pub old: Option<Oid>,
+    pub old: Option<ObjectId>,
     /// Where it is to be; none when it is to be deleted.
-    pub new: Option<Oid>,
+    pub new: Option<ObjectId>,
 }
 
 impl RefUpdate {
@@ -72,10 +70,9 @@ fn each(lines: &[u8], read: impl Fn(&[u8]) -> Option<RefUpdate>) -> Result<Vec<R
 }
 
 /// An object's name in full; zeros stand for none.
-fn object(text: &[u8]) -> Option<Option<Oid>> {
-    let text = std::str::from_utf8(text).ok().filter(|text| text.len() == DIGITS)?;
-    let id = Oid::from_str(text).ok()?;
-    Some(if id.is_zero() { None } else { Some(id) })
+fn object(text: &[u8]) -> Option<Option<ObjectId>> {
+    let id: ObjectId = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(id.as_bytes().iter().any(|byte| *byte != 0).then_some(id))
 }
 
 /// What the other side has.
@@ -108,7 +105,7 @@ impl Push {
 impl Source for Push {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let repository = self.whereabouts.open()?;
-        read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
+        read_all(&repository, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, Against::Parents);
             for group in groups(&repository, &self.updates, &self.known)? {
                 let commits = Commits::between(&repository, &group.known, &group.tips);
@@ -129,30 +126,30 @@ impl Source for Push {
 }
 
 /// A branch or tag may be called like a token.
-fn name(readers: &Readers<'_>, update: &RefUpdate, new: Oid) -> ControlFlow<()> {
+fn name(readers: &Readers<'_>, update: &RefUpdate, new: ObjectId) -> ControlFlow<()> {
     let place = Place::Commit { commit: new.to_string(), path: update.name.clone(), time: 0 };
     readers.visit(Ok(Blob::new(place, &[])))
 }
 
 /// Commits, and what of them is known already.
 struct Group {
-    tips: Vec<Oid>,
-    known: Vec<Oid>,
+    tips: Vec<ObjectId>,
+    known: Vec<ObjectId>,
 }
 
 /// References that were there are held against what they were; those that are new, or were moved by somebody else
 /// meanwhile, against all that is known of the other side.
 fn groups(repository: &Repository, updates: &[RefUpdate], known: &Known) -> Result<Vec<Group>, SourceError> {
-    let tip = |update: &RefUpdate| update.new.and_then(|id| commit_of(repository, id));
+    let tip = |update: &RefUpdate| update.new.and_then(|id| repository.commit_of(&id));
     let remote = match known {
         Known::Here => {
-            let known = Starts::of(repository)?.commits(repository);
+            let known = Starts::of(repository).commits(repository);
             return Ok(vec![Group { tips: updates.iter().filter_map(tip).collect(), known }]);
         }
         Known::Remote(remote) => remote,
     };
-    let old = |update: &RefUpdate| update.old.and_then(|id| commit_of(repository, id));
-    let there: Vec<Oid> = updates.iter().filter_map(old).collect();
+    let old = |update: &RefUpdate| update.old.and_then(|id| repository.commit_of(&id));
+    let there: Vec<ObjectId> = updates.iter().filter_map(old).collect();
     let (moved, new): (Vec<_>, Vec<_>) = updates.iter().partition(|update| old(update).is_some());
     let moved = Group { tips: moved.into_iter().filter_map(tip).collect(), known: there.clone() };
     let mut new = Group { tips: new.into_iter().filter_map(tip).collect(), known: there };
@@ -162,10 +159,6 @@ fn groups(repository: &Repository, updates: &[RefUpdate], known: &Known) -> Resu
         new.known.extend(tracking::seen_of(repository, remote, &missing)?);
     }
     Ok([moved, new].into_iter().filter(|group| !group.tips.is_empty()).collect())
-}
-
-fn commit_of(repository: &Repository, id: Oid) -> Option<Oid> {
-    Some(repository.find_object(id, None).ok()?.peel_to_commit().ok()?.id())
 }
 
 #[cfg(test)]
@@ -179,7 +172,7 @@ mod tests {
     fn lines_of_a_push_are_read_from_their_end() {
         let text = format!("HEAD@{{2 days ago}} {A} refs/heads/x {ZERO}\n(delete) {ZERO} refs/heads/y {A}\n");
         let updates = RefUpdate::pushed(text.as_bytes()).unwrap();
-        let a = Oid::from_str(A).ok();
+        let a = A.parse().ok();
         assert_eq!(updates[0], RefUpdate { name: "refs/heads/x".to_owned(), old: None, new: a });
         assert_eq!(updates[1], RefUpdate { name: "refs/heads/y".to_owned(), old: a, new: None });
         assert_eq!(RefUpdate::pushed(b"").unwrap(), []);
@@ -207,7 +200,7 @@ mod tests {
             assert!(RefUpdate::received(wrong.as_bytes()).is_err(), "{wrong}");
         }
         let name = "refs/heads/x".to_owned();
-        let made = RefUpdate { name, old: None, new: Oid::from_str(A).ok() };
+        let made = RefUpdate { name, old: None, new: A.parse().ok() };
         assert_eq!(RefUpdate::received(format!("{ZERO} {A} refs/heads/x\n").as_bytes()).unwrap(), [made]);
     }
 }

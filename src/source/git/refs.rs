@@ -2,6 +2,7 @@
 //! the files themselves, so that nothing that git has forgotten about is overlooked.
 
 use super::layout::Layout;
+use super::pack::ObjectId;
 use super::reftable;
 use crate::source::SourceError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ pub(super) struct Refs {
     pub(super) remembered: BTreeSet<String>,
     /// All names, also of those that are gone and of those that stand for others.
     pub(super) names: BTreeSet<String>,
+    /// References that stand for others. Of those in files, only what follows them knows which.
+    pub(super) standing_for: BTreeMap<String, String>,
     /// What is written about changes of references that are kept in tables.
     pub(super) remarks: BTreeSet<String>,
     /// Names that could not be read.
@@ -33,10 +36,19 @@ pub(super) struct Refs {
 impl Refs {
     /// Of a repository with all of its work trees.
     pub(super) fn of(layout: &Layout) -> Self {
+        Self::read(layout, true)
+    }
+
+    /// The same without the logs of where they led.
+    pub(super) fn standing(layout: &Layout) -> Self {
+        Self::read(layout, false)
+    }
+
+    fn read(layout: &Layout, logs: bool) -> Self {
         let mut refs = Self::default();
         let digits = if layout.sha256 { 64 } else { 40 };
         for home in layout.homes() {
-            let prefix = if home == layout.common { String::new() } else { format!("{} ", layout.name_of(&home)) };
+            let prefix = layout.prefix_of(&home);
             let mut reader = Reader { refs: &mut refs, digits, home: &home, prefix };
             if layout.tables {
                 reader.tables();
@@ -45,7 +57,9 @@ impl Refs {
                 reader.packed();
             }
             reader.heads(layout.tables);
-            reader.logs(&home.join("logs"), DEEPEST);
+            if logs {
+                reader.logs(&home.join("logs"), DEEPEST);
+            }
         }
         refs
     }
@@ -219,22 +233,43 @@ impl Reader<'_> {
         for (name, id) in tables.tips {
             self.tip(&name, &id);
         }
+        let standing_for = tables.standing_for.into_iter();
+        self.refs.standing_for.extend(standing_for.map(|(name, other)| (format!("{}{name}", self.prefix), other)));
         self.refs.names.extend(tables.names);
         self.refs.remembered.extend(tables.remembered);
         self.refs.remarks.extend(tables.remarks);
     }
 }
 
+/// Where a reference leads by the list of them that is kept in one file.
+pub(super) fn packed_at(common: &Path, name: &str) -> std::io::Result<Option<ObjectId>> {
+    let text = match whole(&common.join("packed-refs")) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(source),
+    };
+    let line = [b" ", name.as_bytes()].concat();
+    let mut lines = text.split(|&byte| byte == b'\n');
+    let found = lines.find_map(|text| text.trim_ascii_end().strip_suffix(line.as_slice()));
+    let odd = || std::io::Error::other("a line names no object");
+    found.map(|id| std::str::from_utf8(id).ok().and_then(|id| id.parse().ok()).ok_or_else(odd)).transpose()
+}
+
 /// A small file as text; a link that stands for a reference is followed as git does.
-fn read(path: &Path) -> std::io::Result<String> {
+pub(super) fn read(path: &Path) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     plain(path)?.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn whole(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn whole(path: &Path) -> std::io::Result<Vec<u8>> {
+    whole_up_to(path, u64::MAX)
+}
+
+/// A file, up to so many bytes of it.
+pub(super) fn whole_up_to(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    plain(path)?.read_to_end(&mut bytes)?;
+    plain(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -17,6 +17,8 @@ const LARGEST: u64 = 1 << 30;
 pub(super) struct Tables {
     /// Where references lead.
     pub(super) tips: BTreeMap<String, String>,
+    /// References that stand for others.
+    pub(super) standing_for: BTreeMap<String, String>,
     /// Where they led, and what tags among them stand for.
     pub(super) remembered: BTreeSet<String>,
     /// All names.
@@ -123,6 +125,7 @@ impl Table<'_> {
         varint(records, at)?;
         self.tables.names.insert(name.clone());
         let before = self.tables.tips.remove(&name);
+        self.tables.standing_for.remove(&name);
         self.tables.remembered.extend(before);
         match form {
             0 => {}
@@ -136,7 +139,8 @@ impl Table<'_> {
             3 => {
                 let length = usize::try_from(varint(records, at)?).ok()?;
                 let other = String::from_utf8_lossy(take(records, at, length)?).into_owned();
-                self.tables.names.insert(other);
+                self.tables.names.insert(other.clone());
+                self.tables.standing_for.insert(name, other);
             }
             _ => return None,
         }

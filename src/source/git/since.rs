@@ -2,11 +2,13 @@
 
 use super::blobs::read_all;
 use super::commits::{Against, Reading};
+use super::pack::ObjectId;
+use super::repository::Repository;
 use super::starts::Starts;
 use super::walk::Commits;
 use super::{Whereabouts, unread};
 use crate::source::{Limits, Source, SourceError, Visit};
-use git2::{ErrorCode, Oid, Repository, Status, StatusOptions};
+use git2::{Status, StatusOptions};
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
@@ -18,10 +20,8 @@ pub type Tips = BTreeMap<String, String>;
 /// # Errors
 /// When there is no repository, or its references cannot be listed at all.
 pub fn tips(whereabouts: &Whereabouts) -> Result<Tips, SourceError> {
-    let starts = Starts::of(&whereabouts.open()?)?;
-    // Several work trees have a head each.
-    let name = |name: String, id: Oid| if name == "HEAD" { format!("HEAD {id}") } else { name };
-    Ok(starts.named.into_iter().map(|(called, id)| (name(called, id), id.to_string())).collect())
+    let starts = Starts::of(&whereabouts.open()?);
+    Ok(starts.named.into_iter().map(|(name, id)| (name, id.to_string())).collect())
 }
 
 /// The name of the branch that `HEAD` stands for, and the commit that it is at; none of a repository without commits.
@@ -30,15 +30,9 @@ pub fn tips(whereabouts: &Whereabouts) -> Result<Tips, SourceError> {
 /// When there is no repository, or its head cannot be read.
 pub fn default_branch(whereabouts: &Whereabouts) -> Result<Option<(String, String)>, SourceError> {
     let repository = whereabouts.open()?;
-    match repository.head() {
-        Ok(head) => {
-            let name = String::from_utf8_lossy(head.name_bytes()).into_owned();
-            let commit = head.peel_to_commit().map_err(|source| unread("HEAD", source))?;
-            Ok(Some((name, commit.id().to_string())))
-        }
-        Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => Ok(None),
-        Err(source) => Err(unread("HEAD", source)),
-    }
+    let head = repository.head()?;
+    let name = repository.head_name()?;
+    Ok(head.map(|commit| (name, commit.to_string())))
 }
 
 /// The plain files of a work tree that are not as the last commit has them, and that git does not ignore.
@@ -46,7 +40,7 @@ pub fn default_branch(whereabouts: &Whereabouts) -> Result<Option<(String, Strin
 /// # Errors
 /// When there is no repository, or git cannot compare it.
 pub fn changed_files(whereabouts: &Whereabouts) -> Result<Vec<PathBuf>, SourceError> {
-    let repository = whereabouts.open()?;
+    let repository = whereabouts.by_library()?;
     let Some(top) = repository.workdir() else { return Ok(Vec::new()) };
     let mut options = StatusOptions::new();
     options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false).exclude_submodules(true);
@@ -84,11 +78,12 @@ impl Since {
         let known: HashSet<&String> = self.known.values().collect();
         let fresh = self.tips.iter().filter(|(_, object)| !known.contains(object));
         let named = fresh.map(|(name, object)| {
-            let id = Oid::from_str(object).map_err(|source| unread(name, source))?;
+            let odd = |_| unread(name, git2::Error::from_str("it names no object"));
+            let id = object.parse::<ObjectId>().map_err(odd)?;
             Ok((name.clone(), id))
         });
         // What cannot be read now is a gap, whatever it was then.
-        let gaps = Starts::of(repository)?.gaps;
+        let gaps = Starts::of(repository).gaps;
         Ok(Starts { named: named.collect::<Result<_, SourceError>>()?, gaps })
     }
 }
@@ -97,14 +92,11 @@ impl Source for Since {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let repository = self.whereabouts.open()?;
         let starts = self.starts(&repository)?;
-        let commit = |text: &String| {
-            let object = repository.find_object(Oid::from_str(text).ok()?, None).ok()?;
-            Some(object.peel_to_commit().ok()?.id())
-        };
-        let bases: Vec<Oid> = self.known.values().filter_map(commit).collect();
+        let commit = |text: &String| repository.commit_of(&text.parse().ok()?);
+        let bases: Vec<ObjectId> = self.known.values().filter_map(commit).collect();
         let commits = Commits::between(&repository, &bases, &starts.commits(&repository));
         let against = if bases.is_empty() { Against::Nothing } else { Against::Parents };
-        read_all(&self.whereabouts, &self.limits, self.jobs, visit, |readers| {
+        read_all(&repository, &self.limits, self.jobs, visit, |readers| {
             let mut reading = Reading::new(&repository, readers, against);
             let _wanted = reading.commits(commits).is_continue() && reading.named_by(starts).is_continue();
             Ok(())

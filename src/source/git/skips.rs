@@ -1,9 +1,12 @@
 //! Where a person went past a hook with a reason: noted in the git directory, and seen again later.
 
 use super::message::words_of;
+use super::pack::ObjectId;
+use super::repository::Repository;
+use super::staged::brought_by;
 use crate::model::Place;
 use crate::source::SourceError;
-use git2::{ErrorCode, ObjectType, Oid, Repository};
+use git2::{ObjectType, Oid};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -26,7 +29,7 @@ pub struct Skip {
     /// Which hook.
     pub hook: String,
     /// What was not scanned: blobs, a message, or the tips of a push. None of them is a secret.
-    pub contents: Vec<Oid>,
+    pub contents: Vec<ObjectId>,
     /// Why.
     pub reason: String,
 }
@@ -50,7 +53,7 @@ impl Skip {
     fn line(&self) -> String {
         let plain = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(REASON).collect();
         let reason: String = plain(&self.reason);
-        let contents: Vec<_> = self.contents.iter().map(Oid::to_string).collect();
+        let contents: Vec<_> = self.contents.iter().map(ObjectId::to_string).collect();
         let contents = if contents.is_empty() { "-".to_owned() } else { contents.join(",") };
         format!("{}\t{}\t{contents}\t{reason}\n", self.at, self.hook)
     }
@@ -58,7 +61,7 @@ impl Skip {
     fn read(line: &str) -> Option<Self> {
         let mut words = line.splitn(4, '\t').map(str::to_owned);
         let (at, hook, contents, reason) = (words.next()?, words.next()?, words.next()?, words.next()?);
-        let contents = contents.split(',').filter_map(|id| Oid::from_str(id).ok()).collect();
+        let contents = contents.split(',').filter_map(|id| id.parse().ok()).collect();
         Some(Self { at, hook, contents, reason })
     }
 }
@@ -67,7 +70,7 @@ impl Skip {
 #[derive(Debug, Default)]
 pub struct Skips {
     all: Vec<Skip>,
-    by_content: HashMap<Oid, usize>,
+    by_content: HashMap<ObjectId, usize>,
 }
 
 impl Skips {
@@ -103,7 +106,7 @@ impl Skips {
         if self.all.is_empty() {
             return None;
         }
-        let id = Oid::from_str(place.commit()?).ok()?;
+        let id = place.commit()?.parse().ok()?;
         let found = match place {
             Place::Message { .. } => self.find(message_of(repository, id)?),
             Place::Commit { path, .. } => self.of_file(repository, id, path),
@@ -112,32 +115,26 @@ impl Skips {
         found.or_else(|| self.find(id)).or_else(|| self.of_push(repository, id))
     }
 
-    fn find(&self, content: Oid) -> Option<&Skip> {
+    fn find(&self, content: ObjectId) -> Option<&Skip> {
         self.by_content.get(&content).and_then(|at| self.all.get(*at))
     }
 
-    fn of_file(&self, repository: &Repository, commit: Oid, path: &str) -> Option<&Skip> {
-        let commit = repository.find_commit(commit).ok()?;
-        let tree = commit.tree().ok()?;
-        match tree.get_path(Path::new(path)) {
-            Ok(entry) => self.find(entry.id()),
+    fn of_file(&self, repository: &Repository, commit: ObjectId, path: &str) -> Option<&Skip> {
+        let tree = repository.commit(&mut repository.reader(), &commit).ok()?.tree;
+        match repository.file_at(&tree, Path::new(path)) {
+            Ok(Some(file)) => self.find(file.id),
             // A name that holds a token is shown masked, and one that is not UTF-8 with marks: look at all that is new.
-            Err(error) if error.code() == ErrorCode::NotFound => {
-                let parent = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
-                let diff = repository.diff_tree_to_tree(parent.as_ref(), Some(&tree), None).ok()?;
-                diff.deltas().find_map(|delta| self.find(delta.new_file().id()))
-            }
+            Ok(None) => brought_by(repository, commit).ok()?.into_iter().find_map(|id| self.find(id)),
             Err(_) => None,
         }
     }
 
     /// A push that was not scanned brought all that its tips reach.
-    fn of_push(&self, repository: &Repository, commit: Oid) -> Option<&Skip> {
+    fn of_push(&self, repository: &Repository, commit: ObjectId) -> Option<&Skip> {
         let pushes = self.all.iter().rev().filter(|skip| skip.hook != "pre-commit" && skip.hook != "commit-msg");
-        pushes.into_iter().find(|skip| {
-            let reaches = |tip: &Oid| repository.graph_descendant_of(*tip, commit).unwrap_or(false);
-            skip.contents.iter().any(reaches)
-        })
+        pushes
+            .into_iter()
+            .find(|skip| skip.contents.iter().any(|tip| *tip != commit && repository.reaches(*tip, commit)))
     }
 }
 
@@ -145,18 +142,19 @@ impl Skips {
 ///
 /// # Errors
 /// Of git, when it cannot hash.
-pub fn message_id(repository: &Repository, draft: &[u8]) -> Result<Oid, git2::Error> {
+pub fn message_id(repository: &Repository, draft: &[u8]) -> Result<ObjectId, git2::Error> {
     let sign = repository.config().and_then(|config| config.get_string("core.commentChar"));
     let sign = sign.ok().filter(|sign| sign.len() == 1).and_then(|sign| sign.bytes().next()).unwrap_or(b'#');
-    Oid::hash_object(ObjectType::Blob, &words_of(draft, sign))
+    let id = Oid::hash_object(ObjectType::Blob, &words_of(draft, sign))?;
+    ObjectId::new(id.as_bytes()).ok_or_else(|| git2::Error::from_str("a name of unknown length"))
 }
 
-fn message_of(repository: &Repository, commit: Oid) -> Option<Oid> {
-    message_id(repository, repository.find_commit(commit).ok()?.message_raw_bytes()).ok()
+fn message_of(repository: &Repository, commit: ObjectId) -> Option<ObjectId> {
+    message_id(repository, repository.commit(&mut repository.reader(), &commit).ok()?.message()).ok()
 }
 
 fn path_of(repository: &Repository) -> PathBuf {
-    repository.commondir().join(FILE_NAME)
+    repository.common().join(FILE_NAME)
 }
 
 fn read_end(path: &Path) -> io::Result<Vec<u8>> {
@@ -177,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_is_noted_is_read_again() {
-        let contents = vec![Oid::from_str("11").unwrap(), Oid::from_str("22").unwrap()];
+        let contents = vec!["1".repeat(40).parse().unwrap(), "2".repeat(64).parse().unwrap()];
         let (at, hook) = ("2026-11-22T08:00:00Z".to_owned(), "pre-commit".to_owned());
         let skip = Skip { at, hook, contents, reason: "the vendor's\nown\tsample".to_owned() };
         let text = format!("of old: no tabs\n{}\u{fffd}\t\n", skip.line());
@@ -185,6 +183,6 @@ mod tests {
         let expected = Skip { reason: "the vendor's own sample".to_owned(), ..skip };
         assert_eq!(skips.all(), std::slice::from_ref(&expected));
         assert_eq!(skips.find(expected.contents[1]), Some(&expected));
-        assert_eq!(skips.find(Oid::from_str("33").unwrap()), None);
+        assert_eq!(skips.find("3".repeat(40).parse().unwrap()), None);
     }
 }

@@ -1,16 +1,20 @@
 //! What the next commit would add or change: the index that git names, against `HEAD`.
 
+use super::Whereabouts;
 use super::blobs::{Wanted, read_all};
-use super::{Whereabouts, by_git};
+use super::index::{Entry, Index, Sort};
+use super::pack::{Kind, ObjectId, Reader};
+use super::parts::{self, Entries};
+use super::repository::Repository;
 use crate::model::Place;
 use crate::source::{Limits, Source, SourceError, Visit};
-use git2::{Delta, DiffOptions, ErrorCode, FileMode, Index, Oid, Repository, Tree};
+use std::collections::HashMap;
 
 /// As many files are read by one thread; more are worth another.
 const FILES_PER_READER: usize = 16;
 
-/// The bits of an entry that say which side of a conflict it is.
-const STAGE: u16 = 0x3000;
+/// Directories below one another that are followed; git itself stops sooner.
+const DEEPEST: usize = 512;
 
 /// The staged files. Works on a branch without commits, without identity, in a linked work tree and during a merge.
 #[derive(Debug)]
@@ -29,9 +33,10 @@ impl Staged {
 
 impl Source for Staged {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
-        let wanted = staged(&Whereabouts::Environment.open()?)?;
+        let repository = Whereabouts::Environment.open()?;
+        let wanted = staged(&repository)?;
         let jobs = self.jobs.min(wanted.len() / FILES_PER_READER + 1);
-        read_all(&Whereabouts::Environment, &self.limits, jobs, visit, |readers| {
+        read_all(&repository, &self.limits, jobs, visit, |readers| {
             for wanted in wanted {
                 if readers.want(wanted).is_break() {
                     break;
@@ -46,57 +51,128 @@ impl Source for Staged {
 ///
 /// # Errors
 /// When the index or `HEAD` cannot be read.
-pub fn staged_blobs(repository: &Repository) -> Result<Vec<Oid>, SourceError> {
+pub fn staged_blobs(repository: &Repository) -> Result<Vec<ObjectId>, SourceError> {
     Ok(staged(repository)?.into_iter().map(|wanted| wanted.id).collect())
 }
 
-/// Names what is new in the index. Deletions, submodules and entries without content are no bytes.
+/// Names what is new in the index. Deletions, submodules and entries without content are no bytes. What is staged of the
+/// sides of a conflict is no difference yet, but it is there.
 fn staged(repository: &Repository) -> Result<Vec<Wanted>, SourceError> {
-    let unread = |what: &str| {
-        let what = what.to_owned();
-        move |source| SourceError::Object { what, source }
+    let file = repository.index();
+    let index = Index::read(&file, repository.path(), repository.hash())
+        .map_err(|source| SourceError::Read { place: "the index".to_owned(), source })?;
+    let mut comparing = Comparing { repository, reader: repository.reader(), index: &index, wanted: Vec::new() };
+    let head = match repository.head()? {
+        Some(head) => Some(repository.commit(&mut comparing.reader, &head)?.tree),
+        None => None,
     };
-    let head = head_tree(repository)?;
-    let index = match repository.index() {
-        Err(error) if by_git::is_needed(&error) => return by_git::staged(repository, head.map(|head| head.id())),
-        index => index.map_err(unread("the index"))?,
-    };
-    let mut options = DiffOptions::new();
-    options.ignore_submodules(true).include_typechange(true).skip_binary_check(true);
-    let diff = repository
-        .diff_tree_to_index(head.as_ref(), Some(&index), Some(&mut options))
-        .map_err(unread("the difference between HEAD and the index"))?;
-    let mut wanted = Vec::new();
-    for delta in diff.deltas() {
-        let file = delta.new_file();
-        let gone = matches!(delta.status(), Delta::Deleted | Delta::Unmodified);
-        if gone || delta.status() == Delta::Conflicted || file.id() == Oid::ZERO_SHA1 || file.mode() == FileMode::Commit
-        {
-            continue;
+    comparing.directory(&index.entries, b"", head, 0)?;
+    Ok(comparing.wanted)
+}
+
+/// The blobs that a commit adds to its first parent or changes in it.
+pub(super) fn brought_by(repository: &Repository, commit: ObjectId) -> Result<Vec<ObjectId>, SourceError> {
+    let index = Index::default();
+    let mut comparing = Comparing { repository, reader: repository.reader(), index: &index, wanted: Vec::new() };
+    let commit = repository.commit(&mut comparing.reader, &commit)?;
+    let parent = commit.parents.first().map(|parent| repository.commit(&mut comparing.reader, parent)).transpose()?;
+    comparing.tree(commit.tree, b"", parent.map(|parent| parent.tree), 0)?;
+    Ok(comparing.wanted.into_iter().map(|wanted| wanted.id).collect())
+}
+
+/// What a directory holds, by name.
+type Listed = HashMap<Vec<u8>, (parts::Sort, ObjectId)>;
+
+struct Comparing<'a> {
+    repository: &'a Repository,
+    reader: Reader<'a>,
+    index: &'a Index,
+    wanted: Vec<Wanted>,
+}
+
+impl Comparing<'_> {
+    /// Compares the entries below a directory with its tree.
+    fn directory(
+        &mut self,
+        entries: &[Entry],
+        path: &[u8],
+        tree: Option<ObjectId>,
+        depth: usize,
+    ) -> Result<(), SourceError> {
+        let known = self.index.known.get(path).filter(|known| known.entries == entries.len());
+        if known.is_some_and(|known| Some(known.id) == tree) {
+            return Ok(()); // git itself makes the next commit from what is known
         }
-        let path = String::from_utf8_lossy(file.path_bytes().unwrap_or_default()).into_owned();
-        wanted.push(Wanted { id: file.id(), place: Place::Staged { path } });
+        self.deep(path, depth)?;
+        let listed = self.listed(tree)?;
+        let mut rest = entries;
+        while let Some(first) = rest.first() {
+            let name = first.path.get(path.len()..).unwrap_or_default();
+            let Some(end) = memchr::memchr(b'/', name) else {
+                rest = rest.get(1..).unwrap_or_default();
+                self.entry(first, listed.get(name).copied());
+                continue;
+            };
+            let (name, below) = (name.get(..end).unwrap_or_default(), first.path.get(..=path.len() + end));
+            let below = below.unwrap_or_default();
+            let count = rest.partition_point(|entry| entry.path.starts_with(below));
+            let (group, after) = rest.split_at_checked(count.max(1)).unwrap_or((rest, &[]));
+            rest = after;
+            let old = listed.get(name).filter(|(sort, _)| *sort == parts::Sort::Directory).map(|(_, id)| *id);
+            match group {
+                [whole] if whole.sort == Sort::Directory => self.tree(whole.id, below, old, depth + 1)?,
+                _ => self.directory(group, below, old, depth + 1)?,
+            }
+        }
+        Ok(())
     }
-    if index.has_conflicts() {
-        wanted.extend(conflicting(&index));
+
+    fn entry(&mut self, entry: &Entry, old: Option<(parts::Sort, ObjectId)>) {
+        let zero = entry.id.as_bytes().iter().all(|byte| *byte == 0);
+        let same = entry.side == 0 && old == Some((parts::Sort::Content, entry.id));
+        if entry.sort == Sort::Content && !same && !zero && !entry.is_intended {
+            self.want(entry.id, &entry.path);
+        }
     }
-    Ok(wanted)
-}
 
-/// The sides of conflicts: what is staged of them is no difference yet, but it is there.
-fn conflicting(index: &Index) -> impl Iterator<Item = Wanted> {
-    let sides = index.iter().filter(|entry| entry.flags & STAGE != 0 && entry.mode != u32::from(FileMode::Commit));
-    sides.map(|entry| {
-        let path = String::from_utf8_lossy(&entry.path).into_owned();
-        Wanted { id: entry.id, place: Place::Staged { path } }
-    })
-}
+    fn want(&mut self, id: ObjectId, path: &[u8]) {
+        let path = String::from_utf8_lossy(path).into_owned();
+        self.wanted.push(Wanted { id, place: Place::Staged { path } });
+    }
 
-fn head_tree(repository: &Repository) -> Result<Option<Tree<'_>>, SourceError> {
-    let unread = |source| SourceError::Object { what: "HEAD".to_owned(), source };
-    match repository.head() {
-        Ok(head) => head.peel_to_tree().map(Some).map_err(unread),
-        Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => Ok(None),
-        Err(error) => Err(unread(error)),
+    /// Compares a directory that stands in the index as a whole.
+    fn tree(&mut self, new: ObjectId, path: &[u8], old: Option<ObjectId>, depth: usize) -> Result<(), SourceError> {
+        if Some(new) == old {
+            return Ok(());
+        }
+        self.deep(path, depth)?;
+        let before = self.listed(old)?;
+        let mut now: Vec<_> = self.listed(Some(new))?.into_iter().collect();
+        now.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (name, (sort, id)) in now {
+            let path = [path, &name].concat();
+            let old = before.get(&name).filter(|(old, _)| *old == sort).map(|(_, id)| *id);
+            match sort {
+                parts::Sort::Content if old != Some(id) => self.want(id, &path),
+                parts::Sort::Directory => self.tree(id, &[&path, b"/".as_slice()].concat(), old, depth + 1)?,
+                parts::Sort::Content | parts::Sort::Submodule => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn listed(&mut self, tree: Option<ObjectId>) -> Result<Listed, SourceError> {
+        let Some(tree) = tree else { return Ok(Listed::new()) };
+        let bytes = self.repository.object(&mut self.reader, &tree, Kind::Tree, &format!("tree {tree}"))?;
+        let entries = Entries::of(&bytes, tree.as_bytes().len());
+        Ok(entries.map(|entry| (entry.name.to_owned(), (entry.sort, entry.id))).collect())
+    }
+
+    fn deep(&self, path: &[u8], depth: usize) -> Result<(), SourceError> {
+        if depth <= DEEPEST {
+            return Ok(());
+        }
+        let what = format!("{} (too deep)", String::from_utf8_lossy(path));
+        Err(super::unread(&what, git2::Error::from_str("directories nested too deep")))
     }
 }

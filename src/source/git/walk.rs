@@ -1,73 +1,202 @@
 //! Which commits there are, from some and without others.
 
-use super::unread;
+use super::pack::{ObjectId, Reader};
+use super::repository::Repository;
 use crate::source::SourceError;
-use git2::{Oid, Repository, Sort};
-use std::collections::HashSet;
-use std::io;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
+
+/// Commits that are looked at after the last one that may be wanted: clocks go wrong by a little.
+const SLOP: u32 = 64;
 
 /// Commits, oldest first, so that a blob is named by the commit that brought it.
 pub(super) struct Commits {
     /// Those that can be read.
-    pub(super) ids: Vec<Oid>,
+    pub(super) ids: Vec<ObjectId>,
     /// Those that cannot.
     pub(super) gaps: Vec<SourceError>,
 }
 
 impl Commits {
-    /// What `tips` reach and `bases` do not.
-    pub(super) fn between(repository: &Repository, bases: &[Oid], tips: &[Oid]) -> Self {
-        let mut gaps: Vec<SourceError> = grafted(repository).into_iter().collect();
-        if let Ok(ids) = walked(repository, bases, tips) {
-            return Self { ids, gaps };
-        }
-        // The walk stops for good at a commit that it cannot read; this one goes round it.
-        // What cannot be read on the side of the bases only means that more is read on the other.
-        let hidden = reached(repository, bases, &HashSet::new(), &mut Vec::new());
-        let hidden: HashSet<Oid> = hidden.into_iter().map(|(_, id)| id).collect();
-        let mut found = reached(repository, tips, &hidden, &mut gaps);
-        found.sort_unstable();
-        Self { ids: found.into_iter().map(|(_, id)| id).collect(), gaps }
+    /// What `tips` reach and `bases` do not. What cannot be read on the side of the bases only means that more is read on
+    /// the other.
+    pub(super) fn between(repository: &Repository, bases: &[ObjectId], tips: &[ObjectId]) -> Self {
+        let mut paint = Paint::new(repository);
+        bases.iter().for_each(|id| paint.put(*id, HIDDEN));
+        tips.iter().for_each(|id| paint.put(*id, WANTED));
+        paint.walk();
+        let mut lost = std::mem::take(&mut paint.lost);
+        lost.retain(|id, _| paint.marks.get(id).is_some_and(|mark| mark & HIDDEN == 0));
+        Self { ids: paint.sorted(), gaps: lost.into_values().collect() }
     }
 }
 
-/// The old way to put other parents in the place of a commit's own, which the library that reads follows.
-fn grafted(repository: &Repository) -> Option<SourceError> {
-    let path = repository.commondir().join("info").join("grafts");
-    match std::fs::read(&path) {
-        Ok(text) => (!text.trim_ascii().is_empty()).then_some(SourceError::Grafted { path }),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
-        Err(source) => Some(SourceError::Read { place: path.display().to_string(), source }),
+impl Repository {
+    /// True when one commit is another, or reaches it.
+    #[must_use]
+    pub fn reaches(&self, commit: ObjectId, other: ObjectId) -> bool {
+        let mut paint = Paint::new(self);
+        paint.put(commit, HIDDEN);
+        paint.put(other, WANTED);
+        paint.walk();
+        paint.marks.get(&other).is_some_and(|mark| mark & HIDDEN != 0)
     }
-}
 
-fn walked(repository: &Repository, bases: &[Oid], tips: &[Oid]) -> Result<Vec<Oid>, git2::Error> {
-    let mut walk = repository.revwalk()?;
-    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME | Sort::REVERSE)?;
-    bases.iter().try_for_each(|base| walk.hide(*base))?;
-    tips.iter().try_for_each(|tip| walk.push(*tip))?;
-    walk.collect()
-}
-
-/// The commits that can be read with their times, and a gap for each that cannot.
-fn reached(
-    repository: &Repository,
-    starts: &[Oid],
-    hidden: &HashSet<Oid>,
-    gaps: &mut Vec<SourceError>,
-) -> Vec<(i64, Oid)> {
-    let (mut found, mut seen, mut next) = (Vec::new(), hidden.clone(), starts.to_vec());
-    while let Some(id) = next.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        match repository.find_commit(id) {
-            Ok(commit) => {
-                found.push((commit.time().seconds(), id));
-                next.extend(commit.parent_ids());
+    /// The newest commit that two reach.
+    #[must_use]
+    pub fn merge_base(&self, one: ObjectId, other: ObjectId) -> Option<ObjectId> {
+        let mut paint = Paint::new(self);
+        paint.put(one, HIDDEN);
+        paint.put(other, WANTED);
+        while let Some((id, _)) = paint.next() {
+            let both = |id: &ObjectId| paint.marks.get(id) == Some(&(HIDDEN | WANTED));
+            if both(&id) && paint.queue.iter().all(|(_, id)| both(id)) {
+                break;
             }
-            Err(source) => gaps.push(unread(&format!("commit {id}"), source)),
+        }
+        let common = || paint.marks.iter().filter(|(_, mark)| **mark == HIDDEN | WANTED).map(|(id, _)| *id);
+        let older: HashSet<ObjectId> =
+            common().filter_map(|id| paint.commits.get(&id)).flat_map(|node| node.parents.iter().copied()).collect();
+        let newest = common().filter(|id| !older.contains(id));
+        newest.max_by_key(|id| (paint.commits.get(id).map(|node| node.committed), *id))
+    }
+}
+
+/// Reached from what is wanted.
+const WANTED: u8 = 1;
+
+/// Reached from what is known.
+const HIDDEN: u8 = 2;
+
+/// A commit that was met.
+struct Node {
+    committed: i64,
+    parents: Vec<ObjectId>,
+}
+
+/// A walk from the newest commits to the oldest that paints them.
+struct Paint<'a> {
+    repository: &'a Repository,
+    reader: Reader<'a>,
+    marks: HashMap<ObjectId, u8>,
+    commits: HashMap<ObjectId, Node>,
+    lost: BTreeMap<ObjectId, SourceError>,
+    queue: BinaryHeap<(i64, ObjectId)>,
+    /// Those in the queue that are not hidden.
+    open: usize,
+    waiting: HashSet<ObjectId>,
+}
+
+impl<'a> Paint<'a> {
+    fn new(repository: &'a Repository) -> Self {
+        Self {
+            repository,
+            reader: repository.reader(),
+            marks: HashMap::new(),
+            commits: HashMap::new(),
+            lost: BTreeMap::new(),
+            queue: BinaryHeap::new(),
+            open: 0,
+            waiting: HashSet::new(),
         }
     }
-    found
+
+    /// Paints a commit, and all before it that were painted already.
+    fn put(&mut self, id: ObjectId, paint: u8) {
+        let mut next = vec![id];
+        while let Some(id) = next.pop() {
+            let before = self.marks.get(&id).copied();
+            let after = before.unwrap_or(0) | paint;
+            if before == Some(after) {
+                continue;
+            }
+            self.marks.insert(id, after);
+            match before {
+                None => self.enqueue(id, after),
+                Some(before) => {
+                    let was_open = before & HIDDEN == 0 && self.waiting.contains(&id);
+                    if was_open && after & HIDDEN != 0 {
+                        self.open -= 1;
+                    }
+                    if !self.waiting.contains(&id)
+                        && let Some(commit) = self.commits.get(&id)
+                    {
+                        next.extend(&commit.parents);
+                    }
+                }
+            }
+        }
+    }
+
+    fn enqueue(&mut self, id: ObjectId, mark: u8) {
+        match self.repository.commit(&mut self.reader, &id) {
+            Ok(commit) => {
+                self.queue.push((commit.committed, id));
+                self.commits.insert(id, Node { committed: commit.committed, parents: commit.parents });
+                self.waiting.insert(id);
+                self.open += usize::from(mark & HIDDEN == 0);
+            }
+            Err(error) => {
+                self.lost.insert(id, error);
+            }
+        }
+    }
+
+    /// Takes the newest that waits, and paints what is before it.
+    fn next(&mut self) -> Option<(ObjectId, i64)> {
+        let (time, id) = self.queue.pop()?;
+        self.waiting.remove(&id);
+        let mark = self.marks.get(&id).copied().unwrap_or(0);
+        self.open -= usize::from(mark & HIDDEN == 0);
+        let parents = self.commits.get(&id).map(|commit| commit.parents.clone()).unwrap_or_default();
+        parents.into_iter().for_each(|parent| self.put(parent, mark));
+        Some((id, time))
+    }
+
+    /// Goes on until nothing that waits can be wanted, or hide what is.
+    fn walk(&mut self) {
+        let (mut oldest, mut slop) = (i64::MAX, SLOP);
+        while let Some((time, _)) = self.queue.peek().copied() {
+            if self.open > 0 || time >= oldest {
+                slop = SLOP;
+            } else if slop == 0 {
+                break;
+            } else {
+                slop -= 1;
+            }
+            if let Some((id, time)) = self.next()
+                && self.marks.get(&id).is_some_and(|mark| mark & HIDDEN == 0)
+            {
+                oldest = oldest.min(time);
+            }
+        }
+    }
+
+    /// Those that are wanted, parents before children, and the older of two that are neither.
+    fn sorted(&self) -> Vec<ObjectId> {
+        let wanted = |id: &ObjectId| self.marks.get(id) == Some(&WANTED) && self.commits.contains_key(id);
+        let (mut waits, mut children) = (HashMap::new(), HashMap::<ObjectId, Vec<ObjectId>>::new());
+        let mut ready = BinaryHeap::new();
+        for (id, commit) in self.commits.iter().filter(|(id, _)| wanted(id)) {
+            let parents: BTreeSet<ObjectId> = commit.parents.iter().copied().filter(wanted).collect();
+            if parents.is_empty() {
+                ready.push(Reverse((commit.committed, *id)));
+            }
+            waits.insert(*id, parents.len());
+            parents.into_iter().for_each(|parent| children.entry(parent).or_default().push(*id));
+        }
+        let mut order = Vec::with_capacity(waits.len());
+        while let Some(Reverse((_, id))) = ready.pop() {
+            order.push(id);
+            for child in children.remove(&id).unwrap_or_default() {
+                let Some(left) = waits.get_mut(&child) else { continue };
+                *left -= 1;
+                if *left == 0 {
+                    let committed = self.commits.get(&child).map_or(0, |commit| commit.committed);
+                    ready.push(Reverse((committed, child)));
+                }
+            }
+        }
+        order
+    }
 }

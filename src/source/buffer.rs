@@ -1,13 +1,17 @@
 //! The bytes of one file after the other, in the same room.
 
+use memmap2::MmapMut;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 
-/// Room for most files: these are read without asking for their size, which may be a lie.
-const ROOM: usize = 64 << 10;
+/// Room for nearly all files: these are read without asking for their size, which may be a lie.
+const ROOM: usize = 256 << 10;
 
 /// What is kept of the room between files.
-const KEPT_BYTES: usize = 1 << 20;
+const KEPT_BYTES: usize = 4 << 20;
+
+/// Room of so many bytes or more is made of large pages where the system has them.
+const LARGE_PAGE: usize = 2 << 20;
 
 /// What was read of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,17 +25,22 @@ pub(super) enum Filled {
     },
 }
 
-/// Room that is used again.
+/// Room that is used again. The system hands it out with zeros in it, a page at a time as it is used, so that none is
+/// ever cleared here.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
-    room: Vec<u8>,
+    room: Option<MmapMut>,
     filled: usize,
 }
 
 impl Buffer {
     /// What was read last.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.room.get(..self.filled).unwrap_or_default()
+        self.room.as_deref().and_then(|room| room.get(..self.filled)).unwrap_or_default()
+    }
+
+    fn size(&self) -> usize {
+        self.room.as_ref().map_or(0, |room| room.len())
     }
 
     /// Reads a file to its end, or until it has more bytes than `limit`. Of a plain file that says it has more, no more is
@@ -41,20 +50,21 @@ impl Buffer {
     /// When it cannot be read, or there is no memory for it.
     pub(super) fn fill(&mut self, mut file: &File, limit: u64) -> io::Result<Filled> {
         self.filled = 0;
-        self.room.truncate(KEPT_BYTES);
-        self.room.shrink_to(KEPT_BYTES);
+        if self.size() > KEPT_BYTES {
+            self.room = None;
+        }
         loop {
             if self.filled as u64 > limit {
                 return Ok(Filled::Start { size: size_of(file).max(self.filled as u64) });
             }
-            if self.filled == self.room.len() {
+            if self.filled == self.size() {
                 let said = if self.filled == 0 { 0 } else { size_of(file) };
                 if said > limit {
                     return Ok(Filled::Start { size: said });
                 }
                 self.grow(said, limit)?;
             }
-            let read = match self.room.get_mut(self.filled..) {
+            let read = match self.room.as_deref_mut().and_then(|room| room.get_mut(self.filled..)) {
                 Some(room) => file.read(room),
                 None => return Ok(Filled::Whole),
             };
@@ -68,16 +78,31 @@ impl Buffer {
     }
 
     /// Makes room for what a file says it has and one byte more, by which its end is seen; for twice as much where it says
-    /// nothing; and never for more than the limit and one byte.
+    /// nothing; and never for more than the limit and one byte, but for what fills the last page.
     fn grow(&mut self, said: u64, limit: u64) -> io::Result<()> {
-        let least = (self.room.len() as u64 * 2).max(ROOM as u64);
-        let most = limit.saturating_add(1).max(self.room.len() as u64 + 1);
+        let least = (self.size() as u64 * 2).max(ROOM as u64);
+        let most = limit.saturating_add(1).max(self.size() as u64 + 1);
         let wanted = least.max(said.saturating_add(1)).min(most);
         let wanted = usize::try_from(wanted).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
-        self.room.try_reserve_exact(wanted.saturating_sub(self.room.len())).map_err(|_| ErrorKind::OutOfMemory)?;
-        self.room.resize(wanted, 0);
+        let mut room = room_of(wanted).map_err(|_| ErrorKind::OutOfMemory)?;
+        if let Some(to) = room.get_mut(..self.filled) {
+            to.copy_from_slice(self.bytes());
+        }
+        self.room = Some(room);
         Ok(())
     }
+}
+
+/// Room for so many bytes, of large pages where there are many.
+fn room_of(bytes: usize) -> io::Result<MmapMut> {
+    if bytes < LARGE_PAGE {
+        return MmapMut::map_anon(bytes);
+    }
+    let room = MmapMut::map_anon(bytes.checked_next_multiple_of(LARGE_PAGE).unwrap_or(bytes))?;
+    // Small pages will do where there are no others.
+    #[cfg(target_os = "linux")]
+    let _large = room.advise(memmap2::Advice::HugePage).is_ok();
+    Ok(room)
 }
 
 /// What a plain file says of its size; zero for pipes and devices, which do not know.
@@ -107,7 +132,7 @@ mod tests {
                 assert_eq!(buffer.bytes(), bytes);
             }
         }
-        assert!(buffer.room.capacity() <= KEPT_BYTES, "what one large file took is given back");
+        assert!(buffer.size() <= KEPT_BYTES, "what one large file took is given back");
     }
 
     #[test]

@@ -1,0 +1,310 @@
+//! The index: what the next commit is made of. Of versions 2 to 4, whole, split in two files, or with directories in the
+//! place of their files, with names of either length. The format is documented by git (`index-format`).
+
+use super::pack::{HashKind, ObjectId};
+use super::refs::whole;
+use std::io::{Error, ErrorKind, Result};
+use std::path::Path;
+
+/// Bytes of an entry before the name of its object.
+const STAT: usize = 40;
+
+/// Directories below one another whose trees are remembered.
+const DEEPEST: usize = 512;
+
+/// An entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// From the top of the work tree; that of a directory ends in `/`.
+    pub(super) path: Vec<u8>,
+    /// What it is.
+    pub(super) sort: Sort,
+    /// Its content.
+    pub(super) id: ObjectId,
+    /// Which side of a conflict it is; 0 without one.
+    pub(super) side: u8,
+    /// Whether it is only meant to be added, and has no content yet.
+    pub(super) is_intended: bool,
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// A file or a link.
+    Content,
+    /// A directory, in the place of all that is below it.
+    Directory,
+    /// A commit of another repository.
+    Submodule,
+}
+
+/// A directory whose tree is known: the next commit has it as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Its tree.
+    pub(super) id: ObjectId,
+    /// How many entries are below it.
+    pub(super) entries: usize,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// In the order of their paths.
+    pub(super) entries: Vec<Entry>,
+    /// The directories whose trees are known, by their paths with `/` at the end; the top is empty.
+    pub(super) known: std::collections::HashMap<Vec<u8>, Known>,
+}
+
+impl Index {
+    /// Reads a file; without one nothing is staged. `home` is where the other part of a split one lies.
+    ///
+    /// # Errors
+    /// When it cannot be read, or needs of its readers what is not known here.
+    pub(super) fn read(file: &Path, home: &Path, hash: HashKind) -> Result<Self> {
+        let bytes = match whole(file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error),
+        };
+        let mut part = Part::read(&bytes, hash)?;
+        if let Some(link) = part.link.take() {
+            let name = format!("sharedindex.{}", link.base);
+            let mut shared = whole(&file.with_file_name(&name));
+            if shared.is_err() {
+                shared = whole(&home.join(&name));
+            }
+            let told = |error: Error| Error::new(error.kind(), format!("the other part of it, {name}: {error}"));
+            let base = shared.and_then(|bytes| Part::read(&bytes, hash)).map_err(told)?;
+            part.entries = link.merged(base, part.entries).ok_or_else(|| odd("its two parts do not fit"))?;
+        }
+        let paths = || part.entries.iter().map(|entry| (&entry.path, entry.side));
+        if !paths().zip(paths().skip(1)).all(|(one, next)| one < next) {
+            return Err(odd("its entries are not in order"));
+        }
+        Ok(Self { entries: part.entries, known: part.known })
+    }
+}
+
+fn odd(why: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, why)
+}
+
+/// One file.
+struct Part {
+    entries: Vec<Entry>,
+    known: std::collections::HashMap<Vec<u8>, Known>,
+    link: Option<Link>,
+}
+
+impl Part {
+    fn read(bytes: &[u8], hash: HashKind) -> Result<Self> {
+        let cut = || odd("it was cut short or written over");
+        let body = bytes.len().checked_sub(hash.width()).and_then(|end| bytes.get(..end)).ok_or_else(cut)?;
+        let mut text = Text { bytes: body, at: 0, width: hash.width() };
+        if text.take(4) != Some(b"DIRC") {
+            return Err(odd("it does not begin as an index does"));
+        }
+        let version = text.number().ok_or_else(cut)?;
+        if !(2..=4).contains(&version) {
+            return Err(Error::new(ErrorKind::Unsupported, format!("version {version} of it is not known here")));
+        }
+        let count = text.number().ok_or_else(cut)?;
+        let (mut entries, mut path) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            entries.push(text.entry(version, &mut path).ok_or_else(cut)?);
+        }
+        let (mut known, mut link) = (std::collections::HashMap::new(), None);
+        while text.at < body.len() {
+            let name = text.take(4).ok_or_else(cut)?;
+            let length = text.number().and_then(|length| usize::try_from(length).ok()).ok_or_else(cut)?;
+            let content = text.take(length).ok_or_else(cut)?;
+            let mut inner = Text { bytes: content, at: 0, width: text.width };
+            match name {
+                // Git does without it when it is damaged, and so do we.
+                b"TREE" => {
+                    let _whole = inner.tree(&mut Vec::new(), &mut known, 0).is_some();
+                }
+                b"link" => link = inner.link().ok_or_else(cut)?,
+                b"sdir" => {}
+                // Those that begin in capitals may be passed over.
+                [first, ..] if first.is_ascii_uppercase() => {}
+                other => {
+                    let name = String::from_utf8_lossy(other).escape_debug().to_string();
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        format!("it needs {name}, which is not known here"),
+                    ));
+                }
+            }
+        }
+        Ok(Self { entries, known, link })
+    }
+}
+
+/// Bytes that are read from the front.
+struct Text<'t> {
+    bytes: &'t [u8],
+    at: usize,
+    /// Bytes of the name of an object.
+    width: usize,
+}
+
+impl<'t> Text<'t> {
+    fn take(&mut self, count: usize) -> Option<&'t [u8]> {
+        let end = self.at.checked_add(count)?;
+        let part = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(part)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        self.take(4)?.first_chunk::<4>().map(|four| u32::from_be_bytes(*four))
+    }
+
+    fn short(&mut self) -> Option<u16> {
+        self.take(2)?.first_chunk::<2>().map(|two| u16::from_be_bytes(*two))
+    }
+
+    /// All up to a byte, which is passed over.
+    fn until(&mut self, byte: u8) -> Option<&'t [u8]> {
+        let length = memchr::memchr(byte, self.bytes.get(self.at..)?)?;
+        let part = self.take(length)?;
+        self.at += 1;
+        Some(part)
+    }
+
+    /// `path` is that of the entry before, of which version 4 says what stays.
+    fn entry(&mut self, version: u32, path: &mut Vec<u8>) -> Option<Entry> {
+        let start = self.at;
+        let stat = self.take(STAT)?;
+        let mode = stat.get(24..)?.first_chunk::<4>().map(|four| u32::from_be_bytes(*four))?;
+        let id = ObjectId::new(self.take(self.width)?)?;
+        let flags = self.short()?;
+        let more = if flags & 0x4000 != 0 { self.short()? } else { 0 };
+        if version == 4 {
+            let gone = self.varint()?;
+            path.truncate(path.len().checked_sub(gone)?);
+            path.extend_from_slice(self.until(0)?);
+        } else {
+            path.clear();
+            path.extend_from_slice(self.until(0)?);
+            // Zeros fill an entry up to a multiple of eight; there is one at least, which was passed over.
+            let length = (self.at - start).next_multiple_of(8);
+            self.at = start.checked_add(length).filter(|end| *end <= self.bytes.len())?;
+        }
+        let sort = match mode & 0o170_000 {
+            0o040_000 => Sort::Directory,
+            0o160_000 => Sort::Submodule,
+            _ => Sort::Content,
+        };
+        let side = u8::try_from(flags >> 12 & 3).ok()?;
+        Some(Entry { path: path.clone(), sort, id, side, is_intended: more & 0x2000 != 0 })
+    }
+
+    /// Seven bits to a byte, the first ones first, each continued number one more than it says.
+    fn varint(&mut self) -> Option<usize> {
+        let mut sum = 0_usize;
+        loop {
+            let byte = *self.take(1)?.first()?;
+            sum = sum.checked_mul(128)?.checked_add(usize::from(byte & 0x7f))?;
+            if byte & 0x80 == 0 {
+                return Some(sum);
+            }
+            sum = sum.checked_add(1)?;
+        }
+    }
+
+    /// A directory of which the tree is remembered, and those below it.
+    fn tree(
+        &mut self,
+        path: &mut Vec<u8>,
+        known: &mut std::collections::HashMap<Vec<u8>, Known>,
+        depth: usize,
+    ) -> Option<()> {
+        let length = path.len();
+        let name = self.until(0)?;
+        if !name.is_empty() {
+            path.extend_from_slice(name);
+            path.push(b'/');
+        }
+        let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i64>().ok();
+        let (entries, below) = (number(self.until(b' ')?)?, number(self.until(b'\n')?)?);
+        if let Ok(entries) = usize::try_from(entries) {
+            let id = ObjectId::new(self.take(self.width)?)?;
+            known.insert(path.clone(), Known { id, entries });
+        }
+        for _ in 0..below {
+            if depth >= DEEPEST {
+                return None;
+            }
+            self.tree(path, known, depth + 1)?;
+        }
+        path.truncate(length);
+        Some(())
+    }
+
+    /// None of a file that needs no other one.
+    #[expect(clippy::option_option, reason = "the outer one is damage, the inner one is a file that stands alone")]
+    fn link(&mut self) -> Option<Option<Link>> {
+        let base = ObjectId::new(self.take(self.width)?)?;
+        if base.as_bytes().iter().all(|byte| *byte == 0) {
+            return Some(None);
+        }
+        let gone = if self.at == self.bytes.len() { Vec::new() } else { self.bits()? };
+        let replaced = if self.at == self.bytes.len() { Vec::new() } else { self.bits()? };
+        Some(Some(Link { base, gone, replaced }))
+    }
+
+    /// A list of bits, compressed word by word: which of them are set.
+    fn bits(&mut self) -> Option<Vec<usize>> {
+        let size = usize::try_from(self.number()?).ok()?;
+        let words = usize::try_from(self.number()?).ok()?;
+        let mut words = self.take(words.checked_mul(8)?)?.chunks_exact(8);
+        self.number()?; // where the last run is, for those who add to it
+        let mut next = || words.next()?.first_chunk::<8>().map(|eight| u64::from_be_bytes(*eight));
+        let (mut set, mut at) = (Vec::new(), 0_usize);
+        while let Some(run) = next() {
+            let length = usize::try_from(run >> 1 & 0xffff_ffff).ok()?.checked_mul(64)?;
+            let end = at.checked_add(length)?;
+            if run & 1 == 1 {
+                set.extend(at..end.min(size));
+            }
+            at = end;
+            for _ in 0..run >> 33 {
+                let word = next()?;
+                let ones = (0..64).filter(|bit| word >> bit & 1 == 1).map(|bit| at + bit);
+                set.extend(ones.filter(|bit| *bit < size));
+                at = at.checked_add(64)?;
+            }
+        }
+        Some(set)
+    }
+}
+
+/// What leads from a file to the other one, of which it says only what is different.
+struct Link {
+    base: ObjectId,
+    gone: Vec<usize>,
+    replaced: Vec<usize>,
+}
+
+impl Link {
+    /// None where the two do not fit.
+    fn merged(&self, base: Part, own: Vec<Entry>) -> Option<Vec<Entry>> {
+        let mut base: Vec<Option<Entry>> = base.entries.into_iter().map(Some).collect();
+        let mut own = own.into_iter().peekable();
+        for at in &self.replaced {
+            // It has no path of its own.
+            let new = own.next_if(|entry| entry.path.is_empty())?;
+            let old = base.get_mut(*at)?.as_mut()?;
+            *old = Entry { path: std::mem::take(&mut old.path), ..new };
+        }
+        for at in &self.gone {
+            *base.get_mut(*at)? = None;
+        }
+        let mut entries: Vec<Entry> = base.into_iter().flatten().chain(own).collect();
+        entries.sort_by(|one, other| (&one.path, one.side).cmp(&(&other.path, other.side)));
+        entries.iter().all(|entry| !entry.path.is_empty()).then_some(entries)
+    }
+}
