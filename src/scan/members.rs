@@ -57,7 +57,8 @@ fn sniffed(bytes: &[u8], name: &str) -> Option<Format> {
 impl Scanner {
     /// Looks through a blob and everything in it. The place is its own, with what must not be shown masked.
     pub(super) fn unfold(&self, blob: &Blob<'_>, place: &Place, run: &Run<'_>, scratch: &mut Scratch) -> Seen {
-        let seen = self.unfolded(blob, place, run, true, scratch);
+        // What comes through a pipe comes once.
+        let seen = self.unfolded(blob, place, run, blob.rest.is_none(), scratch);
         seen.unwrap_or_else(|| self.unfolded(blob, place, run, false, scratch).unwrap_or_default())
     }
 
@@ -78,7 +79,6 @@ impl Scanner {
             let _all = unfolding.walk(place, |budget, visit| archive::open_folder(folder, budget, visit));
             return unfolding.finish(place);
         }
-        unfolding.seen.loud |= blob.is_probe() && archive::name_matters(blob.bytes);
         if let (Some(rest), Some(format)) = (blob.rest, sniffed(blob.bytes, name)) {
             let pipe = Pipe::new(blob.bytes, rest, self.most_expanded.map_or(EXPANDED_TIMES, |_| 0));
             unfolding.pipe = Some((&pipe, 0));
@@ -86,6 +86,7 @@ impl Scanner {
             unfolding.seen.bytes = pipe.read();
             return unfolding.finish(place);
         }
+        unfolding.seen.loud |= blob.is_probe() && archive::name_matters(blob.bytes);
         match (blob.file, sniffed(blob.bytes, name)) {
             (Some(file), Some(format)) => {
                 let _all = unfolding.open(place, name, format, Input::File(file));

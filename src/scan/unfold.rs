@@ -93,8 +93,8 @@ impl Unfolding<'_> {
         };
         self.seen.recoded = true;
         // What is not what its mark says is looked through as it stands.
-        let as_it_stands = has_few_zeros(bytes.get(..SNIFFED).unwrap_or(bytes));
-        self.text(place, bytes, fresh, before, as_it_stands);
+        let as_they_stand = has_few_zeros(bytes.get(..SNIFFED).unwrap_or(bytes));
+        self.text(place, bytes, fresh, before, as_they_stand);
         self.text(place, &wide, None, &[before, &[encoding]].concat(), true);
     }
 
