@@ -209,7 +209,7 @@ fn sort_32<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &m
 
 #[target_feature(enable = "ssse3")]
 fn sort_16<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
-    let (high, low) = (load_16(&HIGH), low.each_ref().map(|low| load_16(low)));
+    let (high, low) = (load_16(&HIGH), low.each_ref().map(load_16));
     into.reserve(blocks.len());
     for block in blocks {
         let mut bits = Block::NONE;
