@@ -98,8 +98,7 @@ pub(super) fn drain(given: &acts::Configured) -> Result<Code, Failure> {
         mending.journal.ask(&attendant, Ask::Drain).await.map_err(Failure::from)?;
         let deadline = mending.clock.now().after(mending.operator.daemon.drain() + PATIENCE);
         while mending.clock.now() < deadline {
-            let now = mending.attended().await.map_err(Failure::from)?;
-            if now.is_none_or(|now| now.holder != attendant.holder) {
+            if !mending.attends(&attendant).await.map_err(Failure::from)? {
                 screen.text(&format!("the daemon (process {}) has ended; open cases wait\n", attendant.process()));
                 return Ok(Code::Clean);
             }
@@ -111,7 +110,7 @@ pub(super) fn drain(given: &acts::Configured) -> Result<Code, Failure> {
 
 async fn attended(given: &acts::Configured) -> Result<(Mending, Option<Attendant>), Failure> {
     let mending = Mending::open(given.config.as_deref()).await.map_err(Failure::from)?;
-    let attendant = mending.attended().await.map_err(Failure::from)?;
+    let attendant = mending.attended_here().await.map_err(Failure::from)?;
     Ok((mending, attendant))
 }
 

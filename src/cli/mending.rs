@@ -3,6 +3,7 @@
 use super::exit::Code;
 use super::failure::Failure;
 use crate::config::operator::OperatorError;
+use crate::database::DatabaseError;
 use crate::demo::DemoError;
 use crate::inventory::InventoryError;
 use crate::journal::{AuditError, JournalError};
@@ -21,7 +22,12 @@ impl Failure {
 
 impl From<MendingError> for Failure {
     fn from(error: MendingError) -> Self {
+        let error = match error {
+            MendingError::Kinds(error) => return error.into(),
+            error => error,
+        };
         let code = match &error {
+            MendingError::Database(DatabaseError::Address { .. }) => Code::Usage,
             MendingError::Database(_) | MendingError::Journal(_) | MendingError::Key(_) | MendingError::Random => {
                 Code::Outside
             }
@@ -73,6 +79,8 @@ impl From<RunError> for Failure {
                 | JournalError::Held { .. }
                 | JournalError::Full { .. }),
             ) => error.into(),
+            error @ RunError::NotAllowed { .. } => Self::of(Code::NotAllowed, &error)
+                .hint("docs/approvals.md tells who may say what, and how it is signed"),
             error @ (RunError::Refused { .. } | RunError::Changed { .. }) => Self::of(Code::Usage, &error),
             error => Self::of(Code::Outside, &error)
                 .hint("the case stays open, and what happened is in its journal: stanch case list"),

@@ -32,9 +32,15 @@ mod image;
 mod import;
 mod interruption;
 #[cfg(feature = "rotate")]
+mod journal;
+#[cfg(feature = "rotate")]
+mod listing;
+#[cfg(feature = "rotate")]
 mod mending;
 #[cfg(feature = "rotate")]
 mod notify;
+#[cfg(feature = "rotate")]
+mod offboard;
 mod output;
 #[cfg(feature = "rotate")]
 mod person;
@@ -48,6 +54,8 @@ mod scan;
 mod screen;
 #[cfg(feature = "rotate")]
 mod signals;
+#[cfg(feature = "rotate")]
+mod signing;
 mod stats;
 #[cfg(feature = "rotate")]
 mod store;
@@ -104,6 +112,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Ignore(arguments) => ignore::run(arguments, &clock),
         Command::Import(arguments) => import::run(arguments, common, &clock),
         #[cfg(feature = "rotate")]
+        Command::Offboard(arguments) => offboard::run(arguments, common.verbose > 0),
+        #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
         Command::Case(arguments) => case::run(arguments, common.verbose > 0),
@@ -111,6 +121,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Store(verb) => store::run(verb),
         #[cfg(feature = "rotate")]
         Command::Audit(arguments) => audit::run(arguments),
+        #[cfg(feature = "rotate")]
+        Command::Journal(verb) => journal::run(verb),
         #[cfg(feature = "rotate")]
         Command::Notify(arguments) => notify::run(arguments),
         #[cfg(feature = "rotate")]

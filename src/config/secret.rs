@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Where a secret that stanch itself needs comes from: never the file itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
     /// The first line of a file.
     File(PathBuf),

@@ -1,10 +1,11 @@
 //! Open rotations: each one that can go on is carried by a task of its own, at the start and ever after. One that rests
-//! is left alone until somebody has a word for it; one that cannot be carried is tried again and never forgotten.
+//! is left alone until somebody has a word for it; one that cannot be carried is tried again and never forgotten. Where
+//! several daemons share a journal, each takes up what nobody holds, and what a daemon held that fell silent.
 
 use super::chain_of;
 use super::house::House;
 use crate::clock::Clock as _;
-use crate::journal::{Journal as _, JournalError, Standing};
+use crate::journal::{FORMAT, Journal as _, JournalError, Lease, Position, Standing};
 use crate::model::RotationId;
 use crate::runner::{self, Rest, RunError};
 use crate::wiring::mending::Mending;
@@ -17,6 +18,10 @@ use tracing::Instrument as _;
 
 /// Rotations that are carried at the same time; one that waits for its time costs a task and a look at its inbox.
 const MOST: usize = 256;
+/// Of those, how many are taken up at once: after a failure of many, other daemons get their share.
+const TAKEN: usize = 32;
+/// How long one is held before it is run, which holds it anew.
+const HELD: Duration = Duration::from_secs(120);
 /// The first wait after a failure, and the longest.
 const SOON: u64 = 1_000;
 const LATEST: u64 = 60_000;
@@ -74,7 +79,8 @@ impl Carrier {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.note(ended).await;
         }
-        let open = match self.house.journal.open_ones().await {
+        let clock = &self.house.clock;
+        let open = match self.house.journal.open_ones(clock.now()).await {
             Ok(open) => open,
             Err(error) => {
                 tracing::warn!(error = chain_of(&error), "the open cases cannot be listed");
@@ -85,30 +91,75 @@ impl Carrier {
             known.running || open.iter().any(|standing| standing.listed.rotation == *rotation)
         });
         let now = self.house.clock.monotonic();
-        let mut begun = 0;
+        let (mut wanted, mut newer) = (Vec::new(), Vec::new());
         for standing in open {
-            if self.tasks.len() >= MOST {
+            let held = standing.holder.as_ref().filter(|holder| **holder != self.house.holder);
+            if held.is_some_and(|holder| !runner::has_ended(holder)) {
+                continue;
+            }
+            if self.tasks.len().saturating_add(wanted.len()) >= MOST {
                 tracing::warn!(running = MOST, "more cases are open than are carried at once; the others wait");
                 break;
             }
-            let known = self.known.entry(standing.listed.rotation.clone()).or_default();
-            if known.can_go_on(&standing, now) {
-                known.running = true;
-                let after = Duration::from_millis(begun * APART + u64::from(begun > 0) * jitter(APART));
-                begun += 1;
-                self.begin(standing, after);
+            if wanted.len() >= TAKEN {
+                break;
+            }
+            let rotation = standing.listed.rotation.clone();
+            let known = self.known.entry(rotation.clone()).or_default();
+            if standing.format > FORMAT {
+                if known.rested.replace(standing.listed.records).is_none() {
+                    newer.push(JournalError::Newer { rotation, found: standing.format, known: FORMAT });
+                }
+            } else if known.can_go_on(&standing, now) {
+                wanted.push(standing);
+            }
+        }
+        for error in newer {
+            tracing::error!(error = chain_of(&error), "a case is left to a newer daemon");
+        }
+        self.take_up(wanted).await;
+    }
+
+    /// Takes up those of these that nobody takes at this moment.
+    async fn take_up(&mut self, wanted: Vec<Standing>) {
+        let lease = Lease { holder: self.house.holder.clone(), now: self.house.clock.now(), span: HELD, ended: None };
+        let named: Vec<_> = wanted.iter().map(|one| (one.listed.rotation.clone(), one.holder.clone())).collect();
+        let taken = match self.house.journal.take_up(&named, &lease).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::warn!(error = chain_of(&error), "open cases cannot be taken up yet");
+                for standing in &wanted {
+                    let known = self.known.entry(standing.listed.rotation.clone()).or_default();
+                    // A word that came is looked at again as if it had just come.
+                    known.words = 0;
+                }
+                return;
+            }
+        };
+        let mut begun = 0;
+        for standing in wanted {
+            let rotation = &standing.listed.rotation;
+            let known = self.known.entry(rotation.clone()).or_default();
+            match taken.iter().find(|at| at.rotation == *rotation) {
+                Some(at) => {
+                    known.running = true;
+                    let after = Duration::from_millis(begun * APART + u64::from(begun > 0) * jitter(APART));
+                    begun += 1;
+                    self.begin(standing, at.clone(), after);
+                }
+                None => known.words = 0,
             }
         }
     }
 
-    fn begin(&mut self, standing: Standing, after: Duration) {
+    fn begin(&mut self, standing: Standing, at: Position, after: Duration) {
         let (house, mending) = (Arc::clone(&self.house), self.house.config());
         let rotation = standing.listed.rotation.clone();
         let span = tracing::info_span!("case", case = %rotation);
         let carried = rotation.clone();
         let task = async move {
             tokio::time::sleep(after).await;
-            let ran = carry(&house, &mending, &standing).await;
+            let ran = carry(&house, &mending, &standing, &at).await;
             (carried, ran)
         };
         let handle = self.tasks.spawn(task.instrument(span));
@@ -168,11 +219,17 @@ impl Known {
     }
 }
 
-async fn carry(house: &House, mending: &Mending, standing: &Standing) -> Ran {
+async fn carry(house: &House, mending: &Mending, standing: &Standing, at: &Position) -> Ran {
     let rotation = &standing.listed.rotation;
     let managed = match mending.managed(&standing.listed.credential).await {
         Ok(managed) => managed,
-        Err(error) => return Ran::Failed(chain_of(&error)),
+        Err(error) => {
+            // Another daemon may be able to.
+            if let Err(error) = mending.journal.release(at).await {
+                tracing::debug!(error = chain_of(&error), "a case was not given back; its lease runs out");
+            }
+            return Ran::Failed(chain_of(&error));
+        }
     };
     if standing.trouble.is_some() {
         house.trouble(rotation, None).await;
@@ -220,7 +277,7 @@ mod tests {
             opened: Timestamp(0),
             records,
         };
-        Standing { listed, words, trouble: None }
+        Standing { listed, words, trouble: None, holder: None, format: FORMAT }
     }
 
     #[test]

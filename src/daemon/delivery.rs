@@ -25,6 +25,10 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 pub const PATIENCE: Duration = Duration::from_secs(3 * 86_400);
 /// How long one hand-over may take; longer than any sink's own limits.
 const HAND_OVER: Duration = Duration::from_secs(90);
+/// A message stays in hand for so much longer, until what became of it is marked.
+const MARGIN: Duration = Duration::from_secs(30);
+/// When it is looked again for a message that another daemon has in hand.
+const ELSEWHERE: Duration = Duration::from_secs(1);
 /// How often a loop looks by itself, and the numbers are brought up to date.
 const LOOK: Duration = Duration::from_secs(30);
 /// How long the end of a hand-over is waited for when the daemon stops.
@@ -142,6 +146,10 @@ impl Delivery {
                 None => now.after(LOOK).max(not_before),
             };
             match next {
+                Some(waiting) if until <= now && !self.is_in_hand(&waiting).await => {
+                    // Another daemon hands it over; what comes after it waits for that.
+                    not_before = now.after(ELSEWHERE);
+                }
                 Some(waiting) if until <= now => {
                     let work = self.hand_over(&route, &waiting);
                     not_before = match ending(work, &mut stop).await {
@@ -155,6 +163,18 @@ impl Delivery {
                     Ok(()) = put.changed() => {}
                     _ = stop.changed() => {}
                 },
+            }
+        }
+    }
+
+    /// Takes a message in hand; false while another daemon has it, or that is not known.
+    async fn is_in_hand(&self, waiting: &Waiting) -> bool {
+        match self.outbox.take_in_hand(waiting.id, HAND_OVER + MARGIN).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::error!(%error, key = waiting.key, "a message cannot be taken in hand");
+                self.metrics.journal_failed();
+                false
             }
         }
     }

@@ -6,7 +6,7 @@ use super::silence::Silences;
 use super::tell::{self, Voices};
 use crate::alert::Notice;
 use crate::clock::{Clock as _, SystemClock};
-use crate::journal::sqlite::SqliteJournal;
+use crate::journal::durable::DurableJournal;
 use crate::model::{RotationId, Sighting, Verdict};
 use crate::report::timeline;
 use crate::rotation::{Event, State};
@@ -32,7 +32,7 @@ pub(super) struct News<'a> {
 /// The parts that outlive a reload, and the configuration, which does not.
 pub(super) struct House {
     config: RwLock<Arc<Mending>>,
-    pub(super) journal: SqliteJournal,
+    pub(super) journal: DurableJournal,
     pub(super) clock: SystemClock,
     pub(super) holder: String,
     pub(super) metrics: Arc<Metrics>,

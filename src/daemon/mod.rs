@@ -18,10 +18,12 @@ mod tell;
 mod watch;
 
 use crate::clock::Clock;
+use crate::config::service;
+use crate::database::Database;
 use crate::fetch::{FetchError, Limits, Mirrors};
 use crate::journal::{Ask, JournalError};
-use crate::ledger::{Deliveries, Leaks, Outbox, Tips};
-use crate::model::RotationId;
+use crate::ledger::{Deliveries, Jobs, Leaks, Outbox, Tips};
+use crate::model::{RotationId, Secret, Timestamp};
 use crate::wiring::alerts::AlertsError;
 use crate::wiring::mending::{Mending, MendingError};
 use crate::wiring::scanner::ScannerError;
@@ -149,9 +151,12 @@ struct Daemon {
 
 impl Daemon {
     async fn begin(house: Arc<House>, outline: Outline, news: mpsc::Receiver<RotationId>) -> Result<Self, DaemonError> {
-        let (config, queue, unknown) = (house.config(), Arc::new(Queue::default()), Bell::default());
+        let (config, unknown) = (house.config(), Bell::default());
         let key = watched::key_of_installation(config.state()).map_err(DaemonError::Scan)?;
+        let name = key.digest("installation", &Secret::new(b"stanch".to_vec()));
+        house.journal.recognise("fingerprint key", name.as_str()).await.map_err(DaemonError::Journal)?;
         let database = config.journal.database();
+        let queue = Arc::new(queue_of(&house, &database));
         // Git calls this program for the tokens of remotes.
         let program = std::env::current_exe().unwrap_or_else(|_| "stanch".into());
         let mirrors = Mirrors::new(&config.state().join("mirrors"), &program, Limits::default());
@@ -160,7 +165,7 @@ impl Daemon {
         let desk = Desk::new(Arc::clone(&house), Arc::clone(&queue), Arc::clone(&afar), deliveries, unknown);
         let judge = Judge::new(Arc::clone(&house), Leaks::new(Arc::clone(&database)), key);
         let leaks = Leaks::new(Arc::clone(&database));
-        let outbox = Outbox::new(Arc::clone(&database));
+        let outbox = Outbox::new(Arc::clone(&database)).in_hands_of(&house.holder);
         let scans = Scans::new(Arc::clone(&house), Arc::clone(&queue), Arc::clone(&afar), judge, Tips::new(database));
         let mut daemon = Self {
             carrier: Carrier::new(Arc::clone(&house)),
@@ -254,9 +259,7 @@ impl Daemon {
             };
             self.health.turned();
             manager::alive();
-            let (depth, since) = self.queue.depth();
-            let now = self.house.clock.monotonic();
-            let oldest = since.map_or(Duration::ZERO, |since| Duration::from_millis(now.saturating_sub(since)));
+            let (depth, oldest) = self.queue.depth(self.house.clock.monotonic());
             self.house.metrics.queue(depth, oldest);
             self.keep_attending().await?;
             let asked = match self.house.journal.asked(&self.house.holder).await {
@@ -359,16 +362,27 @@ impl Daemon {
     }
 }
 
+/// What is to be scanned: together with the other daemons where there may be some, but for what lies on this machine.
+fn queue_of(house: &Arc<House>, database: &Arc<Database>) -> Queue {
+    let looking = Arc::clone(house);
+    let here = move |source: &str| {
+        let config = looking.config();
+        let watched = config.operator.sources.get(source).map(|watched| &watched.value);
+        matches!(watched, Some(service::Watched::Path { .. }))
+    };
+    Queue::new(Jobs::shared(Arc::clone(database), &house.holder), Box::new(here))
+}
+
 /// What its work needs, and what somebody should know.
 fn health_of(house: &Arc<House>) -> Health {
     let (asked, noted) = (Arc::clone(house), Arc::clone(house));
     let journal = Check::new("journal", Duration::from_secs(2), move || {
         let house = Arc::clone(&asked);
         async move {
-            let attendant = house.journal.attendant().await.map_err(|error| chain_of(&error))?;
-            match attendant {
-                Some(own) if own.holder == house.holder => Ok(()),
-                _ => Err("another process attends".to_owned()),
+            let attendants = house.journal.attendants(Timestamp(0)).await.map_err(|error| chain_of(&error))?;
+            match attendants.iter().any(|own| own.holder == house.holder) {
+                true => Ok(()),
+                false => Err("another process attends".to_owned()),
             }
         }
     });

@@ -1,20 +1,22 @@
-//! What is to be scanned: each repository at most once, however often it was called for, and never twice at a time.
+//! What is to be scanned: each repository at most once, however often it was called for, and never twice at a time. Where
+//! several daemons share a server, what lies elsewhere is handed in there, and whoever has time takes it.
 
+use crate::ledger::Jobs;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
+
+pub(super) use crate::ledger::Job;
 
 /// Repositories that may wait.
 const MOST: usize = 4096;
-
-/// A repository of a source.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Job {
-    /// The source in the operator's file.
-    pub(super) source: String,
-    /// Which of its repositories: its path on this machine, or its name elsewhere.
-    pub(super) repository: String,
-}
+/// How long a repository is held without a word of the daemon that scans it, and how often it gives one.
+const HELD: Duration = Duration::from_secs(120);
+const WORD: Duration = Duration::from_secs(20);
+/// How often it is looked what others handed in.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// There is no room for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +30,35 @@ struct Inner {
     running: BTreeSet<Job>,
 }
 
-#[derive(Debug, Default)]
+/// Whether a source lies on this machine, where no other daemon reaches it.
+type IsHere = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 pub(super) struct Queue {
     inner: Mutex<Inner>,
     bell: Notify,
+    shared: Option<Jobs>,
+    is_here: IsHere,
+    /// What waits in the shared part, as it was seen last.
+    seen: Mutex<(u64, Duration)>,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("inner", &self.inner).finish_non_exhaustive()
+    }
 }
 
 impl Queue {
+    /// An empty one; with what several daemons share, where they do.
+    pub(super) fn new(shared: Option<Jobs>, is_here: IsHere) -> Self {
+        Self { inner: Mutex::default(), bell: Notify::new(), shared, is_here, seen: Mutex::default() }
+    }
+
+    /// Whether other daemons take from it too.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // Nothing under the lock panics half-way through a change.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -64,13 +88,89 @@ impl Queue {
             if let Some(job) = self.take() {
                 return job;
             }
-            rung.await;
+            let Some(shared) = &self.shared else {
+                rung.await;
+                continue;
+            };
+            if let Some(job) = self.take_shared(shared).await {
+                return job;
+            }
+            tokio::select! {
+                () = rung => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
         }
+    }
+
+    /// Hands in what was called for here, and takes what waits for longest anywhere.
+    async fn take_shared(&self, shared: &Jobs) -> Option<Job> {
+        while let Some((job, since)) = self.take_out() {
+            if let Err(error) = shared.call(&job).await {
+                tracing::warn!(%error, "what is to be scanned could not be handed in yet");
+                let mut inner = self.inner();
+                if inner.waiting.insert(job.clone(), since).is_none() {
+                    inner.order.push_back(job);
+                }
+                break;
+            }
+        }
+        let taken = match shared.take(HELD).await {
+            Ok(taken) => taken?,
+            Err(error) => {
+                tracing::warn!(%error, "what is to be scanned cannot be read");
+                return None;
+            }
+        };
+        match shared.depth().await {
+            Ok((depth, oldest)) => {
+                *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (depth, oldest.unwrap_or_default());
+            }
+            Err(error) => tracing::debug!(%error, "how much is to be scanned is not known"),
+        }
+        // One that this daemon lost, because it stood still, and still scans.
+        self.inner().running.insert(taken.clone()).then_some(taken)
+    }
+
+    /// The next one to be handed in. A call that comes from now on is another one.
+    fn take_out(&self) -> Option<(Job, u64)> {
+        let mut inner = self.inner();
+        let at = inner.order.iter().position(|job| !(self.is_here)(&job.source))?;
+        let job = inner.order.remove(at)?;
+        let since = inner.waiting.remove(&job)?;
+        Some((job, since))
+    }
+
+    /// Does the work of a scan, and gives word meanwhile that it is being done.
+    pub(super) async fn holding<T>(&self, job: &Job, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(WORD) => {
+                    let Some(shared) = self.shared.as_ref().filter(|_| !(self.is_here)(&job.source)) else { continue };
+                    match shared.keep(job, HELD).await {
+                        Ok(true) => {}
+                        Ok(false) => tracing::warn!(source = job.source, "another daemon scans this too: this one stood still"),
+                        Err(error) => tracing::warn!(%error, "that a scan is under way could not be said"),
+                    }
+                }
+            }
+        }
+    }
+
+    /// What other daemons, or this one, scanned whole, and how long ago.
+    pub(super) async fn whole_elsewhere(&self) -> Vec<(Job, Duration)> {
+        let Some(shared) = &self.shared else { return Vec::new() };
+        shared.whole().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what other daemons scanned is not known");
+            Vec::new()
+        })
     }
 
     fn take(&self) -> Option<Job> {
         let mut inner = self.inner();
-        let at = inner.order.iter().position(|job| !inner.running.contains(job))?;
+        let may = |job: &Job| self.shared.is_none() || (self.is_here)(&job.source);
+        let at = inner.order.iter().position(|job| !inner.running.contains(job) && may(job))?;
         let job = inner.order.remove(at)?;
         inner.waiting.remove(&job);
         inner.running.insert(job.clone());
@@ -82,16 +182,24 @@ impl Queue {
         Some(job)
     }
 
-    /// It was scanned; it may be again.
-    pub(super) fn done(&self, job: &Job) {
+    /// It was scanned, `whole` or not; it may be again.
+    pub(super) async fn done(&self, job: &Job, whole: bool) {
         self.inner().running.remove(job);
+        if let Some(shared) = self.shared.as_ref().filter(|_| !(self.is_here)(&job.source))
+            && let Err(error) = shared.done(job, whole).await
+        {
+            tracing::warn!(%error, "a scan could not be marked as done; it is free again when its time has run out");
+        }
         self.bell.notify_one();
     }
 
-    /// How many wait, and since when the oldest does.
-    pub(super) fn depth(&self) -> (usize, Option<u64>) {
+    /// How many wait, and for how long the oldest does. `now` is of the monotonic clock.
+    pub(super) fn depth(&self, now: u64) -> (usize, Duration) {
         let inner = self.inner();
-        (inner.waiting.len(), inner.waiting.values().min().copied())
+        let since = inner.waiting.values().min();
+        let oldest = since.map_or(Duration::ZERO, |since| Duration::from_millis(now.saturating_sub(*since)));
+        let (shared, longest) = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        (inner.waiting.len().saturating_add(usize::try_from(shared).unwrap_or(usize::MAX)), oldest.max(longest))
     }
 }
 
@@ -99,30 +207,34 @@ impl Queue {
 mod tests {
     use super::*;
 
+    fn alone() -> Queue {
+        Queue::new(None, Box::new(|_| true))
+    }
+
     fn job(name: &str) -> Job {
         Job { source: "shop".into(), repository: name.into() }
     }
 
     #[tokio::test]
     async fn many_calls_are_one_scan_and_one_that_runs_is_called_again_afterwards() {
-        let queue = Queue::default();
+        let queue = alone();
         for now in 0..100 {
             queue.call(job("a"), now).unwrap();
         }
         queue.call(job("b"), 100).unwrap();
-        assert_eq!(queue.depth(), (2, Some(0)));
+        assert_eq!(queue.depth(100), (2, Duration::from_millis(100)));
         assert_eq!(queue.next().await, job("a"));
         queue.call(job("a"), 101).unwrap();
         assert_eq!(queue.next().await, job("b"), "a is being scanned");
         assert_eq!(queue.take(), None);
-        queue.done(&job("a"));
+        queue.done(&job("a"), true).await;
         assert_eq!(queue.next().await, job("a"));
-        assert_eq!(queue.depth(), (0, None));
+        assert_eq!(queue.depth(200), (0, Duration::ZERO));
     }
 
     #[tokio::test]
     async fn it_is_bounded_and_says_so() {
-        let queue = Queue::default();
+        let queue = alone();
         for number in 0..MOST {
             queue.call(job(&number.to_string()), 0).unwrap();
         }
@@ -132,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_is_woken() {
-        let queue = std::sync::Arc::new(Queue::default());
+        let queue = std::sync::Arc::new(alone());
         let waiting: Vec<_> = (0..3)
             .map(|_| {
                 let queue = std::sync::Arc::clone(&queue);

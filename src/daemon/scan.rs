@@ -33,6 +33,8 @@ const AT_ONCE: usize = 2;
 /// The first wait after a scan that was not complete, and the longest, in milliseconds.
 const SOON: u64 = 2_000;
 const LATEST: u64 = 3_600_000;
+/// How often it is looked what other daemons scanned.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// What is known of a repository besides what the ledger keeps.
 #[derive(Debug, Default)]
@@ -93,11 +95,21 @@ impl Scans {
                 loop {
                     let job = this.queue.next().await;
                     let span = tracing::info_span!("scan", source = job.source, repository = job.repository);
-                    this.run(&job).instrument(span).await;
-                    this.queue.done(&job);
+                    let whole = this.queue.holding(&job, this.run(&job).instrument(span)).await;
+                    this.queue.done(&job, whole).await;
                 }
             });
         }
+        workers.spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let now = self.house.clock.monotonic();
+                for (job, ago) in self.queue.whole_elsewhere().await {
+                    let at = now.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX));
+                    self.house.silences.was_whole(&job, at);
+                }
+            }
+        });
         workers
     }
 
@@ -105,16 +117,24 @@ impl Scans {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run(&self, job: &Job) {
+    /// True where all of it was scanned.
+    async fn run(&self, job: &Job) -> bool {
         let config = self.house.config();
         self.house.silences.begun(job);
         let outcome = match self.reach(&config, job).await {
-            Ok(None) => Err(ScanError::Stopped),
+            Ok(None) => {
+                // Another daemon called for what this one has not listed yet, or lets rest.
+                if self.queue.is_shared() && !self.house.stopping.load(Ordering::SeqCst) {
+                    self.call_again(job, SOON);
+                }
+                Err(ScanError::Stopped)
+            }
             Ok(Some(reached)) => self.scan(&config, job, &reached).await,
             Err(error) => Err(error),
         };
         let now = self.house.clock.monotonic();
         self.house.silences.ended(job, outcome.is_ok(), now);
+        let whole = outcome.is_ok();
         let mut memory = self.memory();
         let known = memory.entry(job.clone()).or_default();
         match outcome {
@@ -131,6 +151,7 @@ impl Scans {
                 tracing::error!(error = chain_of(&error), retry_in_ms = wait, "not scanned whole: it is done again");
             }
         }
+        whole
     }
 
     /// What failed is not left to the next event.

@@ -111,6 +111,15 @@ impl Silences {
         });
     }
 
+    /// Another daemon scanned it whole.
+    pub(super) fn was_whole(&self, job: &Job, at: u64) {
+        self.change(job, |known| {
+            if at > known.last {
+                (known.last, known.silent) = (at, false);
+            }
+        });
+    }
+
     fn change(&self, job: &Job, change: impl FnOnce(&mut Repository)) {
         let mut sources = self.sources();
         let known = sources.get_mut(&job.source).and_then(|standing| standing.repositories.get_mut(&job.repository));

@@ -1,10 +1,10 @@
-//! Who runs everything here: one process at a time holds the one row of its table, and can be asked through it.
+//! Who runs everything here, and can be asked to end or to read its configuration again. A file has one such process at a
+//! time, which holds the one row of the table; on a server each has a row of its own, and rotations are divided by leases.
 
-use super::sqlite::{SqliteJournal, count, signed};
+use super::durable::{DurableJournal, patiently};
 use super::{JournalError, Lease};
+use crate::database::{DatabaseError, Row, Transaction, Value};
 use crate::model::Timestamp;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
 
 /// The process that runs everything here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,61 +47,72 @@ impl Ask {
     }
 }
 
-impl SqliteJournal {
-    /// Becomes the attendant. One whose lease has run out, or that is known to have ended, is taken over.
+impl DurableJournal {
+    /// Becomes an attendant. In a file there is one: another whose word has run out, or that is known to have ended, is
+    /// taken over.
     ///
     /// # Errors
-    /// [`JournalError::Attended`] while another one attends, or when the database fails.
+    /// [`JournalError::Attended`] while another one attends a file, or when the database fails.
     pub async fn attend(&self, lease: &Lease) -> Result<(), JournalError> {
+        patiently(|| self.attend_once(lease, false)).await
+    }
+
+    /// Stays an attendant.
+    ///
+    /// # Errors
+    /// [`JournalError::Attended`] when another one took a file over, or when the database fails.
+    pub async fn keep_attending(&self, lease: &Lease) -> Result<(), JournalError> {
+        patiently(|| self.attend_once(lease, true)).await
+    }
+
+    async fn attend_once(&self, lease: &Lease, keeps: bool) -> Result<(), JournalError> {
         let mut work = self.begin().await?;
-        let outcome = self.attend_in(work.connection(), lease).await;
+        let outcome = match self.database().is_shared() {
+            true => self.attend_beside(&mut work, lease).await,
+            false => self.attend_alone(&mut work, lease, keeps).await,
+        };
         self.end(work, outcome).await
     }
 
-    async fn attend_in(&self, on: &mut SqliteConnection, lease: &Lease) -> Result<(), JournalError> {
-        if let Some(other) = self.attendant_in(on).await?
-            && lease.is_barred_by(&other.holder, other.until)
-        {
-            let process = other.process().to_owned();
-            return Err(JournalError::Attended { process, since: other.since });
+    async fn attend_alone(&self, on: &mut Transaction<'_>, lease: &Lease, keeps: bool) -> Result<(), JournalError> {
+        let present = self.attendants_in(on, Timestamp(0)).await?.into_iter().next();
+        let attended = |other: &Attendant| {
+            let (process, since) = (other.process().to_owned(), other.since);
+            Err(JournalError::Attended { process, since })
+        };
+        match &present {
+            Some(own) if keeps && own.holder == lease.holder => {
+                let until = lease.now.after(lease.span);
+                let done = on.run("UPDATE attendant SET until = $1", &[until.into()]).await;
+                return done.map(|_| ()).map_err(self.failed("write"));
+            }
+            Some(other) if keeps || lease.is_barred_by(&other.holder, other.until, lease.now) => {
+                return attended(other);
+            }
+            _ => {}
         }
-        sqlx::query(
-            "INSERT INTO attendant (one, holder, since, until) VALUES (1, ?1, ?2, ?3) ON CONFLICT (one) DO UPDATE \
-             SET holder = ?1, since = ?2, until = ?3, asked = NULL, answer = NULL",
+        on.run(
+            "INSERT INTO attendant (one, holder, since, until) VALUES (1, $1, $2, $3) ON CONFLICT (one) DO UPDATE \
+             SET holder = $1, since = $2, until = $3, asked = NULL, answer = NULL",
+            &[(&lease.holder).into(), lease.now.into(), lease.now.after(lease.span).into()],
         )
-        .bind(lease.holder.as_str())
-        .bind(signed(lease.now.0))
-        .bind(signed(lease.now.after(lease.span).0))
-        .execute(on)
         .await
         .map(|_| ())
         .map_err(self.failed("write"))
     }
 
-    /// Stays the attendant.
-    ///
-    /// # Errors
-    /// [`JournalError::Attended`] when another one took over, or when the database fails.
-    pub async fn keep_attending(&self, lease: &Lease) -> Result<(), JournalError> {
-        let mut work = self.begin().await?;
-        let outcome = self.keep_attending_in(work.connection(), lease).await;
-        self.end(work, outcome).await
-    }
-
-    async fn keep_attending_in(&self, on: &mut SqliteConnection, lease: &Lease) -> Result<(), JournalError> {
-        match self.attendant_in(on).await? {
-            Some(own) if own.holder == lease.holder => {}
-            Some(other) => {
-                return Err(JournalError::Attended { process: other.process().to_owned(), since: other.since });
-            }
-            None => return self.attend_in(on, lease).await,
-        }
-        sqlx::query("UPDATE attendant SET until = ?")
-            .bind(signed(lease.now.after(lease.span).0))
-            .execute(on)
-            .await
-            .map(|_| ())
-            .map_err(self.failed("write"))
+    /// One that stood still for long comes back as it is: what it held was taken up, and it is fenced there.
+    async fn attend_beside(&self, on: &mut Transaction<'_>, lease: &Lease) -> Result<(), JournalError> {
+        let failed = self.failed("write");
+        let now = Timestamp(on.now(lease.now.0).await.map_err(&failed)?);
+        on.run(
+            "INSERT INTO attendant (holder, since, until) VALUES ($1, $2, $3) ON CONFLICT (holder) DO UPDATE \
+             SET until = excluded.until",
+            &[(&lease.holder).into(), now.into(), now.after(lease.span).into()],
+        )
+        .await
+        .map(|_| ())
+        .map_err(&failed)
     }
 
     /// What this attendant was asked to do; it is told once.
@@ -109,52 +120,48 @@ impl SqliteJournal {
     /// # Errors
     /// When the database fails.
     pub async fn asked(&self, holder: &str) -> Result<Option<Ask>, JournalError> {
-        let failed = self.failed("read");
-        let mut work = self.reading().await?;
-        let asked = sqlx::query_scalar::<_, Option<String>>("SELECT asked FROM attendant WHERE holder = ?")
-            .bind(holder)
-            .fetch_optional(work.connection())
-            .await
-            .map_err(failed);
-        let Some(asked) = self.end(work, asked).await?.flatten() else { return Ok(None) };
-        let statement = "UPDATE attendant SET asked = NULL WHERE asked = ?1 AND holder = ?2";
-        self.change_attendant(statement, &asked, holder).await?;
+        let asked = self.said("SELECT asked FROM attendant WHERE holder = $1", holder).await?;
+        let Some(asked) = asked else { return Ok(None) };
+        let statement = "UPDATE attendant SET asked = NULL WHERE asked = $1 AND holder = $2";
+        self.change_attendant(statement, &[(&asked).into(), holder.into()]).await?;
         Ok(Ask::of(&asked))
     }
 
-    /// Ends being the attendant, if `holder` is.
+    /// Ends being an attendant, if `holder` is one.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn stop_attending(&self, holder: &str) -> Result<(), JournalError> {
-        self.change_attendant("DELETE FROM attendant WHERE holder = ?2 AND ?1 IS NOT NULL", "", holder).await
+        self.change_attendant("DELETE FROM attendant WHERE holder = $1", &[holder.into()]).await
     }
 
-    /// Who attends: the row as it stands. Whether that process lives is for others to say.
+    /// Who attends, as far as their word holds: at `now` in a file, at this moment on a server. Whether such a process
+    /// lives is for others to say.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn attendant(&self) -> Result<Option<Attendant>, JournalError> {
+    pub async fn attendants(&self, now: Timestamp) -> Result<Vec<Attendant>, JournalError> {
         let mut work = self.reading().await?;
-        let outcome = self.attendant_in(work.connection()).await;
+        let outcome = self.attendants_in(&mut work, now).await;
         self.end(work, outcome).await
     }
 
-    /// Asks the attendant; what it answered before is forgotten.
+    /// Asks an attendant; what it answered before is forgotten.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn ask(&self, attendant: &Attendant, ask: Ask) -> Result<(), JournalError> {
-        let statement = "UPDATE attendant SET asked = ?1, answer = NULL WHERE holder = ?2";
-        self.change_attendant(statement, ask.word(), &attendant.holder).await
+        let statement = "UPDATE attendant SET asked = $1, answer = NULL WHERE holder = $2";
+        self.change_attendant(statement, &[ask.word().into(), (&attendant.holder).into()]).await
     }
 
-    /// Answers as the attendant.
+    /// Answers as an attendant.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn answer(&self, holder: &str, answer: &str) -> Result<(), JournalError> {
-        self.change_attendant("UPDATE attendant SET answer = ?1 WHERE holder = ?2", answer, holder).await
+        let statement = "UPDATE attendant SET answer = $1 WHERE holder = $2";
+        self.change_attendant(statement, &[answer.into(), holder.into()]).await
     }
 
     /// What this attendant answered to the last question; none as long as it has not.
@@ -162,33 +169,74 @@ impl SqliteJournal {
     /// # Errors
     /// When the database fails.
     pub async fn answered(&self, attendant: &Attendant) -> Result<Option<String>, JournalError> {
-        let failed = self.failed("read");
-        let mut work = self.reading().await?;
-        let outcome = sqlx::query_scalar::<_, Option<String>>("SELECT answer FROM attendant WHERE holder = ?")
-            .bind(attendant.holder.as_str())
-            .fetch_optional(work.connection())
-            .await
-            .map_err(failed);
-        Ok(self.end(work, outcome).await?.flatten())
+        self.said("SELECT answer FROM attendant WHERE holder = $1", &attendant.holder).await
     }
 
-    async fn change_attendant(&self, statement: &'static str, what: &str, holder: &str) -> Result<(), JournalError> {
-        let failed = self.failed("write");
+    /// Sees that this machine has the key that the others have who share the journal; the first one says which that is.
+    /// Beside a file lies its own.
+    ///
+    /// # Errors
+    /// [`JournalError::Key`] where it is another one, or when the database fails.
+    pub async fn recognise(&self, what: &str, name: &str) -> Result<(), JournalError> {
+        if !self.database().is_shared() {
+            return Ok(());
+        }
+        let statement = "INSERT INTO keys (what, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        self.change_attendant(statement, &[what.into(), name.into()]).await?;
+        match self.said("SELECT name FROM keys WHERE what = $1", what).await? {
+            Some(wanted) if wanted != name => {
+                Err(JournalError::Key { what: what.to_owned(), wanted, found: name.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the journal was moved to, if it was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn moved(&self) -> Result<Option<String>, JournalError> {
+        if self.database().is_shared() {
+            return Ok(None);
+        }
+        self.said("SELECT place FROM moved WHERE place <> $1", "").await
+    }
+
+    async fn said(&self, statement: &'static str, whose: &str) -> Result<Option<String>, JournalError> {
+        let mut work = self.reading().await?;
+        let said = work
+            .row(statement, &[whose.into()])
+            .await
+            .and_then(|row| row.map_or(Ok(None), |row| row.some_text(0)))
+            .map_err(self.failed("read"));
+        self.end(work, said).await
+    }
+
+    async fn change_attendant(&self, statement: &'static str, values: &[Value<'_>]) -> Result<(), JournalError> {
+        patiently(|| self.change_attendant_once(statement, values)).await
+    }
+
+    async fn change_attendant_once(&self, statement: &'static str, values: &[Value<'_>]) -> Result<(), JournalError> {
         let mut work = self.begin().await?;
-        let outcome =
-            sqlx::query(statement).bind(what).bind(holder).execute(work.connection()).await.map(|_| ()).map_err(failed);
+        let outcome = work.run(statement, values).await.map(|_| ()).map_err(self.failed("write"));
         self.end(work, outcome).await
     }
 
-    async fn attendant_in(&self, on: &mut SqliteConnection) -> Result<Option<Attendant>, JournalError> {
-        let row = sqlx::query("SELECT holder, since, until FROM attendant").fetch_optional(on).await;
-        row.and_then(|row| {
-            let Some(row) = row else { return Ok(None) };
-            let (since, until) = (Timestamp(count(&row, 1)?), Timestamp(count(&row, 2)?));
-            Ok(Some(Attendant { holder: row.try_get(0)?, since, until }))
-        })
-        .map_err(self.failed("read"))
+    pub(super) async fn attendants_in(
+        &self,
+        on: &mut Transaction<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Attendant>, JournalError> {
+        let failed = self.failed("read");
+        let now = on.now(now.0).await.map_err(&failed)?;
+        let statement = "SELECT holder, since, until FROM attendant WHERE until > $1 ORDER BY since, holder";
+        let rows = on.rows(statement, &[now.into()]).await.map_err(&failed)?;
+        rows.iter().map(attendant_of).collect::<Result<_, _>>().map_err(&failed)
     }
+}
+
+fn attendant_of(row: &Row) -> Result<Attendant, DatabaseError> {
+    Ok(Attendant { holder: row.text(0)?, since: row.time(1)?, until: row.time(2)? })
 }
 
 #[cfg(test)]
@@ -198,8 +246,8 @@ mod tests {
     use crate::database::Database;
     use std::sync::Arc;
 
-    async fn journal(folder: &tempfile::TempDir) -> SqliteJournal {
-        SqliteJournal::open(Arc::new(Database::open(&folder.path().join("journal.db")).await.unwrap())).await.unwrap()
+    async fn journal(folder: &tempfile::TempDir) -> DurableJournal {
+        DurableJournal::open(Arc::new(Database::open(&folder.path().join("journal.db")).await.unwrap())).await.unwrap()
     }
 
     #[tokio::test]
@@ -218,10 +266,10 @@ mod tests {
         let lost = one.keep_attending(&lease("7:a", 160)).await;
         assert!(matches!(&lost, Err(JournalError::Attended { process, .. }) if process == "8"), "{lost:?}");
         one.stop_attending("7:a").await.unwrap();
-        assert_eq!(other.attendant().await.unwrap().unwrap().holder, "8:b");
+        assert_eq!(other.attendants(Timestamp(0)).await.unwrap()[0].clone().holder, "8:b");
         one.attend(&lease("9:c", 250)).await.unwrap();
         one.stop_attending("9:c").await.unwrap();
-        assert_eq!(one.attendant().await.unwrap(), None);
+        assert_eq!(one.attendants(Timestamp(0)).await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -229,7 +277,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (journal(&folder).await, journal(&folder).await);
         one.attend(&lease("7:a", 0)).await.unwrap();
-        let attendant = other.attendant().await.unwrap().unwrap();
+        let attendant = other.attendants(Timestamp(0)).await.unwrap()[0].clone();
         assert_eq!(one.asked("7:a").await.unwrap(), None);
         other.ask(&attendant, Ask::Reload).await.unwrap();
         assert_eq!(one.asked("8:b").await.unwrap(), None);

@@ -4,20 +4,22 @@
 //! number and link. Sealed values never leave the database.
 
 use super::chain::{Entry, Verifier, canonical};
-use super::sqlite::{SqliteJournal, count, entry, entry_columns};
+use super::durable::{DurableJournal, entry, entry_columns, leaf_of};
+use super::signatures::Signatures;
 use super::{Broken, Checkpoint, Flaw, Hash, JournalError, Summary};
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Row, Transaction};
 use crate::model::RotationId;
-use futures_util::TryStreamExt as _;
+use crate::people::People;
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// No line of an export is longer.
 const LINE_BYTES: u64 = 16 << 20;
+
+/// Rows that are read at once: neither kind of database holds more of them in memory.
+const PAGE: usize = 1_000;
 
 /// What an SQLite file begins with.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -83,33 +85,40 @@ struct Line {
 /// # Errors
 /// When the journal cannot be read, a record is not JSON, or the lines cannot be written.
 pub async fn export(
-    journal: &SqliteJournal,
+    journal: &DurableJournal,
     rotation: Option<&RotationId>,
     to: &mut (dyn Write + Send),
 ) -> Result<u64, AuditError> {
     let read = journal.failed("export");
-    let unreadable = |source: DatabaseError| JournalError::Database { act: "export", source: Box::new(source) };
     let database = journal.database();
-    let mut work = database.read().await.map_err(unreadable)?;
-    let mut written = 0_u64;
-    {
-        let mut rows = sqlx::query(concat!(
-            "SELECT l.number, l.link, ",
-            entry_columns!(),
-            " FROM leaves l JOIN records r ON r.rotation = l.rotation AND r.seq = l.seq \
-             WHERE ?1 IS NULL OR l.rotation = ?1 ORDER BY l.number"
-        ))
-        .bind(rotation.map(RotationId::as_str))
-        .fetch(work.connection());
-        while let Some(row) = rows.try_next().await.map_err(&read)? {
-            let (leaf, link) = leaf_of(&row).map_err(&read)?;
-            let Entry { rotation, seq, epoch, monotonic, event, previous, hash } = entry(&row, 2).map_err(&read)??;
+    let mut work = database.read().await.map_err(&read)?;
+    let (mut written, mut last) = (0_u64, i64::MIN);
+    loop {
+        let rows = work
+            .rows(
+                concat!(
+                    "SELECT l.number, l.link, ",
+                    entry_columns!(),
+                    " FROM leaves l JOIN records r ON r.rotation = l.rotation AND r.seq = l.seq \
+                     WHERE l.number > $1 AND ($2 IS NULL OR l.rotation = $2) ORDER BY l.number LIMIT 1000"
+                ),
+                &[last.into(), rotation.map(RotationId::as_str).into()],
+            )
+            .await
+            .map_err(&read)?;
+        for row in &rows {
+            let (leaf, link) = leaf_of(row).map_err(&read)?;
+            let Entry { rotation, seq, epoch, monotonic, event, previous, hash } = entry(row, 2).map_err(&read)??;
             let line = Line { leaf, link, rotation, seq, epoch, monotonic, event, previous, hash };
             writeln!(to, "{}", line.text().map_err(AuditError::Write)?).map_err(AuditError::Write)?;
             written = written.saturating_add(1);
+            last = row.number(0).map_err(&read)?;
+        }
+        if rows.len() < PAGE {
+            break;
         }
     }
-    work.undo().await.map_err(unreadable)?;
+    work.undo().await.map_err(&read)?;
     if let (Some(rotation), 0) = (rotation, written) {
         return Err(JournalError::Missing { rotation: rotation.clone() }.into());
     }
@@ -125,7 +134,20 @@ pub async fn export(
 /// # Errors
 /// [`AuditError::Broken`] with the place of the first flaw; or when the file cannot be read.
 pub async fn verify_file(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<Summary, AuditError> {
-    let verifier = Verifier::against(checkpoint);
+    verify_signed(path, checkpoint, None).await
+}
+
+/// The same; with people, each signed word is held against their keys as well.
+///
+/// # Errors
+/// As [`verify_file`]; a signature that does not hold is told in the summary.
+pub async fn verify_signed(
+    path: &Path,
+    checkpoint: Option<&Checkpoint>,
+    people: Option<&People>,
+) -> Result<Summary, AuditError> {
+    let mut verifier = Verifier::against(checkpoint);
+    verifier.signatures = people.map(Signatures::of);
     let failed = |source| AuditError::Read { path: path.to_owned(), source };
     let mut start = Vec::new();
     let file = File::open(path).map_err(failed)?;
@@ -147,49 +169,54 @@ pub async fn verify_file(path: &Path, checkpoint: Option<&Checkpoint>) -> Result
 
 async fn verify_database(database: &Database, verifier: Verifier) -> Result<Summary, AuditError> {
     let mut work = database.read().await?;
-    let outcome = verify_tables(database, work.connection(), verifier).await;
+    let outcome = verify_tables(&mut work, verifier).await;
     work.undo().await?;
     outcome
 }
 
-async fn verify_tables(
-    database: &Database,
-    on: &mut SqliteConnection,
-    mut verifier: Verifier,
-) -> Result<Summary, AuditError> {
-    let failed = |error| AuditError::Database(database.explain(error));
-    {
-        let mut rows = sqlx::query(concat!(
-            "SELECT l.number, l.link, r.hash IS NULL, l.rotation, l.seq, ",
-            entry_columns!(),
-            " FROM leaves l LEFT JOIN records r ON r.rotation = l.rotation AND r.seq = l.seq ORDER BY l.number"
-        ))
-        .fetch(&mut *on);
-        while let Some(row) = rows.try_next().await.map_err(failed)? {
-            let (number, link) = leaf_of(&row).map_err(failed)?;
-            if row.try_get(2).map_err(failed)? {
-                let (rotation, seq) = place(&row, 3).map_err(failed)?;
+/// Verifies everything that one piece of work sees.
+pub(super) async fn verify_tables(on: &mut Transaction<'_>, mut verifier: Verifier) -> Result<Summary, AuditError> {
+    let mut last = i64::MIN;
+    loop {
+        let rows = on
+            .rows(
+                concat!(
+                    "SELECT l.number, l.link, CASE WHEN r.hash IS NULL THEN 1 ELSE 0 END, l.rotation, l.seq, ",
+                    entry_columns!(),
+                    " FROM leaves l LEFT JOIN records r ON r.rotation = l.rotation AND r.seq = l.seq \
+                     WHERE l.number > $1 ORDER BY l.number LIMIT 1000"
+                ),
+                &[last.into()],
+            )
+            .await?;
+        for row in &rows {
+            let (number, link) = leaf_of(row)?;
+            if row.is(2)? {
+                let (rotation, seq) = place(row, 3)?;
                 return Err(Broken::Record { rotation, seq, flaw: Flaw::Missing }.into());
             }
-            let entry = entry(&row, 5).map_err(failed)??;
+            let entry = entry(row, 5)??;
             verifier.take(&entry)?;
             verifier.take_leaf(number, &link, &entry.hash)?;
+            last = row.number(0)?;
+        }
+        if rows.len() < PAGE {
+            break;
         }
     }
-    let inserted = sqlx::query(
-        "SELECT r.rotation, r.seq FROM records r LEFT JOIN leaves l ON l.rotation = r.rotation AND l.seq = r.seq \
-         WHERE l.number IS NULL ORDER BY r.rotation, r.seq LIMIT 1",
-    )
-    .fetch_optional(&mut *on)
-    .await
-    .map_err(failed)?;
+    let inserted = on
+        .row(
+            "SELECT r.rotation, r.seq FROM records r LEFT JOIN leaves l ON l.rotation = r.rotation AND l.seq = r.seq \
+             WHERE l.number IS NULL ORDER BY r.rotation, r.seq LIMIT 1",
+            &[],
+        )
+        .await?;
     if let Some(row) = inserted {
-        let (rotation, seq) = place(&row, 0).map_err(failed)?;
+        let (rotation, seq) = place(&row, 0)?;
         return Err(Broken::Record { rotation, seq, flaw: Flaw::Inserted }.into());
     }
-    let mut rows = sqlx::query("SELECT rotation, records FROM rotations ORDER BY number").fetch(on);
-    while let Some(row) = rows.try_next().await.map_err(failed)? {
-        let (rotation, records) = place(&row, 0).map_err(failed)?;
+    for row in on.rows("SELECT rotation, records FROM rotations ORDER BY number", &[]).await? {
+        let (rotation, records) = place(&row, 0)?;
         let found = verifier.records_of(&rotation);
         if found < records {
             let seq = found.saturating_add(1);
@@ -199,12 +226,8 @@ async fn verify_tables(
     Ok(verifier.finish()?)
 }
 
-fn leaf_of(row: &SqliteRow) -> Result<(u64, Hash), sqlx::Error> {
-    Ok((count(row, 0)?, Hash::kept(row.try_get(1)?)))
-}
-
-fn place(row: &SqliteRow, first: usize) -> Result<(RotationId, u64), sqlx::Error> {
-    Ok((RotationId::new(row.try_get::<String, _>(first)?), count(row, first + 1)?))
+fn place(row: &Row, first: usize) -> Result<(RotationId, u64), DatabaseError> {
+    Ok((RotationId::new(row.text(first)?), row.count(first + 1)?))
 }
 
 impl Line {

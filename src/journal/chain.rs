@@ -8,6 +8,7 @@
 
 use super::Record;
 use super::checkpoint::{Checkpoint, Summary};
+use super::signatures::Signatures;
 use crate::model::RotationId;
 use crate::rotation::Event;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,9 @@ pub enum Flaw {
     /// It is not an event of this version of the program.
     #[error("cannot be read: it is damaged, or a newer version wrote it")]
     Unreadable,
+    /// Its plan says more than this version of the program understands.
+    #[error("was written by a newer version, which says more in it than this one understands: run the newer stanch")]
+    Newer,
     /// It is consistent, but not what the checkpoint stands for.
     #[error("or one before it is not what the checkpoint stands for: the journal was written anew")]
     Rewritten,
@@ -226,10 +230,31 @@ impl Entry {
     /// The record, if this version knows its event.
     pub(super) fn understand(self) -> Result<Record, Broken> {
         let Self { rotation, seq, epoch, monotonic, event, previous, hash } = self;
-        match serde_json::from_value(event) {
-            Ok(event) => Ok(Record { rotation, seq, epoch, monotonic, event, previous, hash }),
-            Err(_) => Err(Broken::Record { rotation, seq, flaw: Flaw::Unreadable }),
+        let broken = |flaw| Broken::Record { rotation: rotation.clone(), seq, flaw };
+        // All that follows hangs on the plan: one that would be understood in part is not carried on at all.
+        let plan = (seq == 1).then(|| event.clone());
+        let event: Event = serde_json::from_value(event).map_err(|_| broken(Flaw::Unreadable))?;
+        if let Some(plan) = plan {
+            let read = serde_json::to_value(&event).map_err(|_| broken(Flaw::Unreadable))?;
+            if !says_all(&read, &plan) {
+                return Err(broken(Flaw::Newer));
+            }
         }
+        Ok(Record { rotation, seq, epoch, monotonic, event, previous, hash })
+    }
+}
+
+/// True where nothing that was written got lost in the reading. What an older version did not write may be there.
+fn says_all(read: &Value, written: &Value) -> bool {
+    match (read, written) {
+        (Value::Object(read), Value::Object(written)) => written
+            .iter()
+            .all(|(key, value)| value.is_null() || read.get(key).is_some_and(|read| says_all(read, value))),
+        (Value::Array(read), Value::Array(written)) => {
+            read.len() == written.len() && read.iter().zip(written).all(|(read, written)| says_all(read, written))
+        }
+        (Value::Number(read), Value::Number(written)) => read.as_f64() == written.as_f64(),
+        (read, written) => read == written,
     }
 }
 
@@ -242,6 +267,7 @@ pub(super) struct Verifier {
     link: Hash,
     against: Option<Checkpoint>,
     met: bool,
+    pub(super) signatures: Option<Signatures>,
 }
 
 impl Default for Verifier {
@@ -260,6 +286,7 @@ impl Verifier {
             link: Hash::nothing(),
             against: checkpoint.cloned(),
             met: checkpoint.is_none(),
+            signatures: None,
         }
     }
 
@@ -286,6 +313,9 @@ impl Verifier {
         }
         self.heads.insert(entry.rotation.clone(), (entry.seq, entry.hash.clone()));
         self.records = self.records.saturating_add(1);
+        if let Some(signatures) = &mut self.signatures {
+            signatures.take(&entry.rotation, entry.seq, &entry.event);
+        }
         Ok(())
     }
 
@@ -330,6 +360,7 @@ impl Verifier {
             records: self.records,
             head: (self.leaf == self.records).then_some(self.link),
             against: self.against,
+            words: self.signatures.map(|signatures| signatures.words).unwrap_or_default(),
         })
     }
 }

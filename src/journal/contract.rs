@@ -1,9 +1,9 @@
 //! What every keeper of the journal promises, run on all of them.
 
+use super::durable::DurableJournal;
 use super::memory::MemoryJournal;
-use super::sqlite::SqliteJournal;
 use super::{Journal, JournalError, Lease, Position, Record, verify};
-use crate::database::Database;
+use crate::database::{Database, scratch};
 use crate::model::{Abilities, Digest, KindId, Label, Person, Quota, RotationId, Timestamp, TokenId};
 use crate::rotation::{Event, Fact, Order, Plan, Policy, Step};
 use crate::seal::Sealed;
@@ -23,7 +23,12 @@ async fn in_memory() -> Kept {
 async fn in_a_database() -> Kept {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(Database::open(&folder.path().join("journal.db")).await.unwrap());
-    Kept { journal: Arc::new(SqliteJournal::open(database).await.unwrap()), _folder: Some(folder) }
+    Kept { journal: Arc::new(DurableJournal::open(database).await.unwrap()), _folder: Some(folder) }
+}
+
+async fn on_a_server() -> Kept {
+    let database = Arc::new(Database::connect(&scratch().await).await.unwrap());
+    Kept { journal: Arc::new(DurableJournal::open(database).await.unwrap()), _folder: None }
 }
 
 pub(super) fn rotation(number: u64) -> RotationId {
@@ -44,6 +49,7 @@ pub(super) fn opened(number: u64) -> Event {
         leaked: Timestamp(900),
         emergency: false,
         sealed: None,
+        consent: crate::rotation::Consent::default(),
     };
     Event { at: Timestamp(1_000 + number), fact: Fact::Opened(Box::new(plan)) }
 }
@@ -71,9 +77,22 @@ pub(super) fn lease(holder: &str, now: u64) -> Lease {
     Lease { holder: holder.into(), now: Timestamp(now), span: Duration::from_millis(100), ended: None }
 }
 
+/// A lease that is held for as long as any test lasts, and one that has run out when it is taken: by whatever clock.
+pub(super) fn held(holder: &str) -> Lease {
+    Lease { span: Duration::from_secs(3_600), ..lease(holder, 0) }
+}
+
+pub(super) fn run_out(holder: &str) -> Lease {
+    Lease { span: Duration::ZERO, ..lease(holder, 0) }
+}
+
 async fn open(kept: &Kept, number: u64) -> Position {
+    open_for(kept, number, &held("a")).await
+}
+
+async fn open_for(kept: &Kept, number: u64, lease: &Lease) -> Position {
     let identity = format!("identity {number}");
-    kept.journal.open(&identity, &opened(number), &[sealed("old")], &lease("a", 0), 7).await.unwrap()
+    kept.journal.open(&identity, &opened(number), &[sealed("old")], lease, 7).await.unwrap()
 }
 
 fn fenced(outcome: Result<impl std::fmt::Debug, JournalError>) {
@@ -156,19 +175,17 @@ async fn only_the_first_event_opens(kept: Kept) {
     assert_eq!(facts(&kept, &rotation(1)).await.len(), 1);
 }
 
-async fn a_lease_is_taken_over_when_it_expired_and_fences_the_one_before(kept: Kept) {
+async fn a_lease_is_taken_over_when_it_ran_out_and_fences_the_one_before(kept: Kept) {
     let first = open(&kept, 1).await;
-    let held = kept.journal.acquire(&rotation(1), &lease("b", 99)).await;
-    assert!(
-        matches!(&held, Err(JournalError::Held { holder, until: Timestamp(100), .. }) if holder == "a"),
-        "{held:?}"
-    );
-    let second = kept.journal.acquire(&rotation(1), &lease("b", 100)).await.unwrap();
+    let barred = kept.journal.acquire(&rotation(1), &held("b")).await;
+    assert!(matches!(&barred, Err(JournalError::Held { holder, .. }) if holder == "a"), "{barred:?}");
+    kept.journal.renew(&first, &run_out("a")).await.unwrap();
+    let second = kept.journal.acquire(&rotation(1), &held("b")).await.unwrap();
     assert_eq!(second, Position { epoch: 2, ..first.clone() });
     let lost = sealed("lost");
     fenced(kept.journal.append(&first, &[minted(&lost)], std::slice::from_ref(&lost), false, 0).await);
     assert_eq!(kept.journal.sealed(&rotation(1), &lost.digest).await.unwrap(), None, "its secret is dropped");
-    fenced(kept.journal.renew(&first, &lease("a", 101)).await);
+    fenced(kept.journal.renew(&first, &held("a")).await);
     fenced(kept.journal.release(&first).await);
     kept.journal.append(&second, &[event(6, Fact::Restarted)], &[], false, 0).await.unwrap();
     let epochs: Vec<_> =
@@ -176,39 +193,60 @@ async fn a_lease_is_taken_over_when_it_expired_and_fences_the_one_before(kept: K
     assert_eq!(epochs, [(1, 1), (2, 2)]);
 }
 
+/// Of keepers on one machine, whose clock everybody reads.
+async fn a_lease_runs_out_at_its_millisecond(kept: Kept) {
+    let first = open_for(&kept, 1, &lease("a", 0)).await;
+    let barred = kept.journal.acquire(&rotation(1), &lease("b", 99)).await;
+    assert!(matches!(&barred, Err(JournalError::Held { until: Timestamp(100), .. })), "{barred:?}");
+    kept.journal.renew(&first, &lease("a", 90)).await.unwrap();
+    assert!(matches!(kept.journal.acquire(&rotation(1), &lease("b", 189)).await, Err(JournalError::Held { .. })));
+    assert_eq!(kept.journal.acquire(&rotation(1), &lease("b", 190)).await.unwrap().epoch, 2);
+}
+
+/// Of a keeper that several machines share: a clock that goes wrong takes nothing from anybody.
+async fn the_clock_of_a_worker_decides_nothing(kept: Kept) {
+    let ahead = |holder: &str| Lease { now: Timestamp(u64::MAX / 4), ..held(holder) };
+    let first = open(&kept, 1).await;
+    assert!(matches!(kept.journal.acquire(&rotation(1), &ahead("b")).await, Err(JournalError::Held { .. })));
+    kept.journal.renew(&first, &ahead("a")).await.unwrap();
+    kept.journal.renew(&first, &Lease { span: Duration::ZERO, ..ahead("a") }).await.unwrap();
+    assert_eq!(kept.journal.acquire(&rotation(1), &held("b")).await.unwrap().epoch, 2, "it is over for those behind");
+}
+
 async fn a_lease_whose_holder_has_ended_is_taken_over_and_nobody_elses_is(kept: Kept) {
     let first = open(&kept, 1).await;
-    let over = |ended: &str| Lease { ended: Some(ended.to_owned()), ..lease("b", 1) };
-    let held = kept.journal.acquire(&rotation(1), &over("another")).await;
-    assert!(matches!(&held, Err(JournalError::Held { holder, .. }) if holder == "a"), "{held:?}");
+    let over = |ended: &str| Lease { ended: Some(ended.to_owned()), ..held("b") };
+    let barred = kept.journal.acquire(&rotation(1), &over("another")).await;
+    assert!(matches!(&barred, Err(JournalError::Held { holder, .. }) if holder == "a"), "{barred:?}");
     let second = kept.journal.acquire(&rotation(1), &over("a")).await.unwrap();
     assert_eq!(second, Position { epoch: 2, ..first.clone() });
     fenced(kept.journal.append(&first, &[began(Step::Mint)], &[], false, 0).await);
-    let late = Lease { ended: Some("a".to_owned()), ..lease("c", 2) };
-    let held = kept.journal.acquire(&rotation(1), &late).await;
-    assert!(matches!(&held, Err(JournalError::Held { holder, .. }) if holder == "b"), "one takes it over: {held:?}");
+    let late = Lease { ended: Some("a".to_owned()), ..held("c") };
+    let barred = kept.journal.acquire(&rotation(1), &late).await;
+    assert!(
+        matches!(&barred, Err(JournalError::Held { holder, .. }) if holder == "b"),
+        "one takes it over: {barred:?}"
+    );
 }
 
 async fn a_lease_is_renewed_given_back_and_taken_again_by_its_holder(kept: Kept) {
-    let at = open(&kept, 1).await;
-    kept.journal.renew(&at, &lease("a", 90)).await.unwrap();
-    assert!(matches!(kept.journal.acquire(&rotation(1), &lease("b", 150)).await, Err(JournalError::Held { .. })));
-    let again = kept.journal.acquire(&rotation(1), &lease("a", 150)).await.unwrap();
+    let at = open_for(&kept, 1, &run_out("a")).await;
+    kept.journal.renew(&at, &held("a")).await.unwrap();
+    assert!(matches!(kept.journal.acquire(&rotation(1), &held("b")).await, Err(JournalError::Held { .. })));
+    let again = kept.journal.acquire(&rotation(1), &held("a")).await.unwrap();
     assert_eq!(again.epoch, 2);
     fenced(kept.journal.append(&at, &[began(Step::Mint)], &[], false, 0).await);
     kept.journal.release(&again).await.unwrap();
     fenced(kept.journal.append(&again, &[began(Step::Mint)], &[], false, 0).await);
-    assert_eq!(kept.journal.acquire(&rotation(1), &lease("b", 151)).await.unwrap().epoch, 3);
+    assert_eq!(kept.journal.acquire(&rotation(1), &held("b")).await.unwrap().epoch, 3);
 }
 
 async fn two_workers_get_one_lease(kept: Kept) {
-    open(&kept, 1).await;
+    open_for(&kept, 1, &run_out("a")).await;
     let workers: Vec<_> = (0..6)
         .map(|worker| {
             let journal = kept.journal.clone();
-            tokio::spawn(
-                async move { journal.acquire(&rotation(1), &lease(&format!("w{worker}"), 1_000)).await.is_ok() },
-            )
+            tokio::spawn(async move { journal.acquire(&rotation(1), &held(&format!("w{worker}"))).await.is_ok() })
         })
         .collect();
     let mut won = 0;
@@ -216,6 +254,46 @@ async fn two_workers_get_one_lease(kept: Kept) {
         won += u32::from(worker.await.unwrap());
     }
     assert_eq!(won, 1);
+}
+
+/// Of many that open a rotation of one credential at the same time one does, under whatever number.
+async fn of_many_that_open_at_once_one_does(kept: Kept) {
+    let openers: Vec<_> = (1..=6)
+        .map(|number| {
+            let journal = kept.journal.clone();
+            tokio::spawn(async move { journal.open("the same", &opened(number), &[], &held("a"), 0).await })
+        })
+        .collect();
+    let mut won = Vec::new();
+    let mut lost = Vec::new();
+    for opener in openers {
+        match opener.await.unwrap() {
+            Ok(at) => won.push(at.rotation),
+            Err(JournalError::Active { rotation }) => lost.push(rotation),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!((won.len(), lost.len()), (1, 5));
+    assert!(lost.iter().all(|named| *named == won[0]), "the others learn which: {lost:?}");
+}
+
+/// Many rotations are written to at the same time; all records form one chain.
+async fn writers_of_many_rotations_share_one_chain(kept: Kept) {
+    let mut writers = Vec::new();
+    for number in 1..=6 {
+        let (journal, mut at) = (kept.journal.clone(), open(&kept, number).await);
+        writers.push(tokio::spawn(async move {
+            for _ in 0..10 {
+                at = journal.append(&at, &[event(at.seq, Fact::Healthy)], &[], false, 0).await.unwrap();
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    for number in 1..=6 {
+        assert_eq!(kept.journal.replay(&rotation(number)).await.unwrap().len(), 11);
+    }
 }
 
 async fn sealed_values_are_erased_when_the_rotation_closes(kept: Kept) {
@@ -310,7 +388,12 @@ async fn what_is_not_there_is_missing(kept: Kept) {
 macro_rules! promises {
     ($($promise:ident)*) => {
         mod memory { $(#[tokio::test(flavor = "multi_thread")] async fn $promise() { super::$promise(super::in_memory().await).await })* }
-        mod sqlite { $(#[tokio::test(flavor = "multi_thread")] async fn $promise() { super::$promise(super::in_a_database().await).await })* }
+        mod file { $(#[tokio::test(flavor = "multi_thread")] async fn $promise() { super::$promise(super::in_a_database().await).await })* }
+        mod server { $(
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs a real PostgreSQL: ./tests/run"]
+            async fn $promise() { super::$promise(super::on_a_server().await).await }
+        )* }
     };
 }
 
@@ -318,10 +401,12 @@ promises! {
     what_is_written_is_replayed_in_order_and_chained
     a_position_is_taken_once
     of_many_writers_at_one_position_one_wins
+    of_many_that_open_at_once_one_does
+    writers_of_many_rotations_share_one_chain
     one_rotation_per_credential_is_open
     an_id_is_used_once_and_the_next_one_follows
     only_the_first_event_opens
-    a_lease_is_taken_over_when_it_expired_and_fences_the_one_before
+    a_lease_is_taken_over_when_it_ran_out_and_fences_the_one_before
     a_lease_whose_holder_has_ended_is_taken_over_and_nobody_elses_is
     a_lease_is_renewed_given_back_and_taken_again_by_its_holder
     two_workers_get_one_lease
@@ -330,4 +415,16 @@ promises! {
     a_word_is_taken_once_with_its_record_and_the_value_it_brings
     no_word_waits_at_a_rotation_that_is_over
     what_is_not_there_is_missing
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_one_machine_its_clock_decides() {
+    a_lease_runs_out_at_its_millisecond(in_memory().await).await;
+    a_lease_runs_out_at_its_millisecond(in_a_database().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real PostgreSQL: ./tests/run"]
+async fn on_a_server_its_clock_decides() {
+    the_clock_of_a_worker_decides_nothing(on_a_server().await).await;
 }

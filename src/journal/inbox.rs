@@ -1,12 +1,11 @@
 //! The words of people to whoever runs a rotation, and the rotations that somebody should look at.
 
-use super::sqlite::{SqliteJournal, count, listed_of, signed};
+use super::durable::{DurableJournal, listed_of, patiently};
 use super::{JournalError, Listed};
+use crate::database::{DatabaseError, Row, Transaction};
 use crate::model::{Person, RotationId, Timestamp};
 use crate::rotation::Fact;
 use crate::seal::Sealed;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 /// What became of a word that was applied.
 pub const APPLIED: &str = "applied";
@@ -30,15 +29,15 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn of(row: &SqliteRow) -> Result<Self, sqlx::Error> {
-        let decode = |error: serde_json::Error| sqlx::Error::Decode(Box::new(error));
-        let sealed: Option<String> = row.try_get(2)?;
+    pub(super) fn of(row: &Row) -> Result<Self, DatabaseError> {
+        let decode = |error: serde_json::Error| DatabaseError::Row(sqlx::Error::Decode(Box::new(error)));
+        let sealed = row.some_text(2)?;
         Ok(Self {
-            id: row.try_get(0)?,
-            fact: serde_json::from_str(row.try_get(1)?).map_err(decode)?,
+            id: row.number(0)?,
+            fact: serde_json::from_str(&row.text(1)?).map_err(decode)?,
             sealed: sealed.map(|sealed| serde_json::from_str(&sealed)).transpose().map_err(decode)?,
-            who: Person::new(row.try_get::<String, _>(3)?),
-            at: Timestamp(count(row, 4)?),
+            who: Person::new(row.text(3)?),
+            at: row.time(4)?,
         })
     }
 }
@@ -52,34 +51,45 @@ pub struct Standing {
     pub words: u64,
     /// Why it is not carried on, and since when that is known.
     pub trouble: Option<(String, Timestamp)>,
+    /// Who runs it at this moment, as far as the lease says; of a single one that is not asked.
+    pub holder: Option<String>,
+    /// What a version must know to carry it on; see [`super::FORMAT`].
+    pub format: u64,
 }
 
-const STANDING: &str = "SELECT r.rotation, r.credential, r.open, r.opened, r.records, \
-     (SELECT count(*) FROM inbox i WHERE i.rotation = r.rotation AND i.outcome IS NULL), t.what, t.at \
-     FROM rotations r LEFT JOIN troubles t ON t.rotation = r.rotation";
-
-fn standing(row: &SqliteRow) -> Result<Standing, sqlx::Error> {
-    let trouble = match row.try_get::<Option<String>, _>(6)? {
-        Some(what) => Some((what, Timestamp(count(row, 7)?))),
-        None => None,
+macro_rules! standing {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.rotation, r.credential, r.open, r.opened, r.records, \
+             (SELECT count(*) FROM inbox i WHERE i.rotation = r.rotation AND i.outcome IS NULL), t.what, t.at, \
+             CASE WHEN l.until > $1 THEN l.holder END, r.format \
+             FROM rotations r JOIN leases l ON l.rotation = r.rotation \
+             LEFT JOIN troubles t ON t.rotation = r.rotation ",
+            $rest
+        )
     };
-    Ok(Standing { listed: listed_of(row)?, words: count(row, 5)?, trouble })
 }
 
-impl SqliteJournal {
-    /// The rotations that are open, oldest first.
+fn standing(row: &Row) -> Result<Standing, DatabaseError> {
+    let trouble = row.some_text(6)?.zip(row.some_number(7)?);
+    let since = |at: i64| Timestamp(u64::try_from(at).unwrap_or(0));
+    Ok(Standing {
+        listed: listed_of(row)?,
+        words: row.count(5)?,
+        trouble: trouble.map(|(what, at)| (what, since(at))),
+        holder: row.some_text(8)?,
+        format: row.count(9)?,
+    })
+}
+
+impl DurableJournal {
+    /// The rotations that are open, oldest first. `now` is what leases in a file are held against.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn open_ones(&self) -> Result<Vec<Standing>, JournalError> {
-        let failed = self.failed("read");
+    pub async fn open_ones(&self, now: Timestamp) -> Result<Vec<Standing>, JournalError> {
         let mut work = self.reading().await?;
-        let statement = format!("{STANDING} WHERE r.open = 1 ORDER BY r.number");
-        let outcome = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .fetch_all(work.connection())
-            .await
-            .and_then(|rows| rows.iter().map(standing).collect())
-            .map_err(failed);
+        let outcome = open_in(&mut work, now).await.map_err(self.failed("read"));
         self.end(work, outcome).await
     }
 
@@ -88,14 +98,8 @@ impl SqliteJournal {
     /// # Errors
     /// [`JournalError::Missing`], or when the database fails.
     pub async fn standing(&self, rotation: &RotationId) -> Result<Standing, JournalError> {
-        let failed = self.failed("read");
         let mut work = self.reading().await?;
-        let outcome = sqlx::query(sqlx::AssertSqlSafe(format!("{STANDING} WHERE r.rotation = ?")))
-            .bind(rotation.as_str())
-            .fetch_optional(work.connection())
-            .await
-            .and_then(|row| row.as_ref().map(standing).transpose())
-            .map_err(failed);
+        let outcome = standing_in(&mut work, rotation).await.map_err(self.failed("read"));
         self.end(work, outcome).await?.ok_or_else(|| JournalError::Missing { rotation: rotation.clone() })
     }
 
@@ -104,14 +108,13 @@ impl SqliteJournal {
     /// # Errors
     /// When the database fails.
     pub async fn became(&self, id: i64) -> Result<Option<String>, JournalError> {
-        let failed = self.failed("read");
         let mut work = self.reading().await?;
-        let outcome = sqlx::query_scalar::<_, Option<String>>("SELECT outcome FROM inbox WHERE id = ?")
-            .bind(id)
-            .fetch_optional(work.connection())
+        let outcome = work
+            .row("SELECT outcome FROM inbox WHERE id = $1", &[id.into()])
             .await
-            .map_err(failed);
-        Ok(self.end(work, outcome).await?.flatten())
+            .and_then(|row| row.map_or(Ok(None), |row| row.some_text(0)))
+            .map_err(self.failed("read"));
+        self.end(work, outcome).await
     }
 
     /// Notes why a rotation is not carried on, or that it is again.
@@ -119,21 +122,34 @@ impl SqliteJournal {
     /// # Errors
     /// When the database fails.
     pub async fn trouble(&self, rotation: &RotationId, what: Option<&str>, at: Timestamp) -> Result<(), JournalError> {
-        let failed = self.failed("write");
+        patiently(|| self.trouble_once(rotation, what, at)).await
+    }
+
+    async fn trouble_once(&self, rotation: &RotationId, what: Option<&str>, at: Timestamp) -> Result<(), JournalError> {
         let mut work = self.begin().await?;
-        let query = match what {
-            Some(what) => sqlx::query(
-                "INSERT INTO troubles (rotation, what, at) VALUES (?, ?, ?) \
-                 ON CONFLICT (rotation) DO UPDATE SET what = excluded.what, at = excluded.at",
-            )
-            .bind(rotation.as_str())
-            .bind(what)
-            .bind(signed(at.0)),
-            None => sqlx::query("DELETE FROM troubles WHERE rotation = ?").bind(rotation.as_str()),
+        let of = rotation.as_str().into();
+        let outcome = match what {
+            Some(what) => {
+                let statement = "INSERT INTO troubles (rotation, what, at) VALUES ($1, $2, $3) \
+                                 ON CONFLICT (rotation) DO UPDATE SET what = excluded.what, at = excluded.at";
+                work.run(statement, &[of, what.into(), at.into()]).await
+            }
+            None => work.run("DELETE FROM troubles WHERE rotation = $1", &[of]).await,
         };
-        let outcome = query.execute(work.connection()).await.map(|_| ()).map_err(failed);
+        let outcome = outcome.map(|_| ()).map_err(self.failed("write"));
         self.end(work, outcome).await
     }
+}
+
+async fn open_in(on: &mut Transaction<'_>, now: Timestamp) -> Result<Vec<Standing>, DatabaseError> {
+    let now = on.now(now.0).await?;
+    let rows = on.rows(standing!("WHERE r.open = 1 ORDER BY r.number"), &[now.into()]).await?;
+    rows.iter().map(standing).collect()
+}
+
+async fn standing_in(on: &mut Transaction<'_>, rotation: &RotationId) -> Result<Option<Standing>, DatabaseError> {
+    let row = on.row(standing!("WHERE r.rotation = $2"), &[i64::MAX.into(), rotation.as_str().into()]).await?;
+    row.as_ref().map(standing).transpose()
 }
 
 #[cfg(test)]
@@ -147,8 +163,8 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    async fn keep(path: &Path) -> SqliteJournal {
-        SqliteJournal::open(Arc::new(Database::open(path).await.unwrap())).await.unwrap()
+    async fn keep(path: &Path) -> DurableJournal {
+        DurableJournal::open(Arc::new(Database::open(path).await.unwrap())).await.unwrap()
     }
 
     #[tokio::test]
@@ -189,9 +205,11 @@ mod tests {
         let fact = Fact::Ordered(Order::Pause, ada.clone(), String::new());
         let id = journal.leave_word(&rotation(1), &fact, Some(&value), &ada, Timestamp(3)).await.unwrap();
         journal.trouble(&rotation(1), Some("no such kind"), Timestamp(4)).await.unwrap();
-        let open = journal.open_ones().await.unwrap();
+        let open = journal.open_ones(Timestamp(50)).await.unwrap();
         let [one] = open.as_slice() else { panic!("{open:?}") };
         assert_eq!((one.listed.rotation.as_str(), one.listed.records, one.words), ("C-0001", 1, 1));
+        assert_eq!(one.holder.as_deref(), Some("a"), "its lease runs to 100");
+        assert_eq!(journal.open_ones(Timestamp(100)).await.unwrap()[0].holder, None);
         assert_eq!(one.trouble, Some(("no such kind".to_owned(), Timestamp(4))));
         assert_eq!(journal.became(id).await.unwrap(), None);
         journal.trouble(&rotation(1), None, Timestamp(5)).await.unwrap();

@@ -201,7 +201,7 @@ impl Journal for MemoryJournal {
     async fn acquire(&self, rotation: &RotationId, lease: &Lease) -> Result<Position, JournalError> {
         let mut kept = self.kept();
         let case = kept.find(rotation)?;
-        if let Some(holder) = case.holder.clone().filter(|holder| lease.is_barred_by(holder, case.until)) {
+        if let Some(holder) = case.holder.clone().filter(|holder| lease.is_barred_by(holder, case.until, lease.now)) {
             return Err(JournalError::Held { rotation: rotation.clone(), holder, until: case.until });
         }
         case.epoch = case.epoch.saturating_add(1);

@@ -1,4 +1,5 @@
-//! The durable record of rotations: append-only, chained, compare-and-set; the contract of its two keepers.
+//! The durable record of rotations: append-only, chained, compare-and-set; the contract of its keepers. What outlives the
+//! process lies in a file, or on a server that several machines share.
 
 mod attendant;
 mod audit;
@@ -6,15 +7,19 @@ mod chain;
 mod checkpoint;
 #[cfg(test)]
 mod contract;
+pub mod durable;
 mod inbox;
 pub mod memory;
-pub mod sqlite;
+mod migrate;
+mod signatures;
 
 pub use attendant::{Ask, Attendant};
-pub use audit::{AuditError, export, verify_file};
+pub use audit::{AuditError, export, verify_file, verify_signed};
 pub use chain::{Broken, Flaw, Hash, chain, verify};
 pub use checkpoint::{Checkpoint, NotACheckpoint, Summary};
 pub use inbox::{APPLIED, Standing, Waiting};
+pub use migrate::{MigrateError, Moved, migrate};
+pub use signatures::SignedWord;
 
 use crate::model::{Digest, Person, RotationId, Timestamp};
 use crate::rotation::{Event, Fact, Plan};
@@ -22,6 +27,10 @@ use crate::seal::Sealed;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// The format of plans, and of what is done about them. It grows whenever a version writes something into a rotation that an
+/// older one would carry on wrongly; the older one then leaves such a rotation alone.
+pub(crate) const FORMAT: u64 = 1;
 
 /// The next free place in a rotation's journal, and the epoch of the lease under which is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +161,7 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
 pub struct Lease {
     /// The worker: unique per process.
     pub holder: String,
-    /// Now.
+    /// Now, by the clock of this machine. A journal on a server goes by the clock of that server instead.
     pub now: Timestamp,
     /// For how long.
     pub span: Duration,
@@ -162,8 +171,8 @@ pub struct Lease {
 
 impl Lease {
     /// True while another worker's lease stands in the way of this one.
-    fn is_barred_by(&self, holder: &str, until: Timestamp) -> bool {
-        holder != self.holder && self.ended.as_deref() != Some(holder) && until > self.now
+    fn is_barred_by(&self, holder: &str, until: Timestamp, now: Timestamp) -> bool {
+        holder != self.holder && self.ended.as_deref() != Some(holder) && until > now
     }
 }
 
@@ -220,6 +229,35 @@ pub enum JournalError {
         process: String,
         /// Since when.
         since: Timestamp,
+    },
+    /// A newer version of this program opened it.
+    #[error("{rotation} was opened by a newer stanch (format {found}, this version knows {known}): run the newer one")]
+    Newer {
+        /// Which.
+        rotation: RotationId,
+        /// The format it has.
+        found: u64,
+        /// The newest format known.
+        known: u64,
+    },
+    /// The journal lies elsewhere now.
+    #[error("this journal was moved to {place}: name that in the configuration")]
+    Moved {
+        /// Where it is.
+        place: String,
+    },
+    /// This machine does not have the key that the others have who share the journal.
+    #[error(
+        "the {what} of this machine ({found}) is not the one of this journal ({wanted}): copy its file from a machine that \
+         shares the journal already"
+    )]
+    Key {
+        /// Which key.
+        what: String,
+        /// The public name of the one that is wanted.
+        wanted: String,
+        /// The public name of the one that is here.
+        found: String,
     },
     /// The chain is broken.
     #[error("the journal is damaged: nothing of this case is done until it is restored from a backup")]

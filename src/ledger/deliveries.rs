@@ -28,25 +28,13 @@ impl Deliveries {
     /// # Errors
     /// When the database fails: then it was not taken, and the forge delivers it again if it is told so.
     pub async fn is_new(&self, source: &str, delivery: &str, at: Timestamp) -> Result<bool, DatabaseError> {
-        let failed = |error| self.database.explain(error);
-        let moment = |at: Timestamp| i64::try_from(at.0).unwrap_or(i64::MAX);
         let oldest = Timestamp(at.0.saturating_sub(u64::try_from(REMEMBERED.as_millis()).unwrap_or(u64::MAX)));
         let mut work = self.database.write().await?;
-        sqlx::query("DELETE FROM deliveries WHERE at < ?")
-            .bind(moment(oldest))
-            .execute(work.connection())
-            .await
-            .map_err(failed)?;
-        let taken =
-            sqlx::query("INSERT INTO deliveries (source, delivery, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-                .bind(source)
-                .bind(delivery)
-                .bind(moment(at))
-                .execute(work.connection())
-                .await
-                .map_err(failed)?;
+        work.run("DELETE FROM deliveries WHERE at < $1", &[oldest.into()]).await?;
+        let statement = "INSERT INTO deliveries (source, delivery, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let taken = work.run(statement, &[source.into(), delivery.into(), at.into()]).await?;
         work.commit().await?;
-        Ok(taken.rows_affected() == 1)
+        Ok(taken == 1)
     }
 
     /// Forgets a delivery that was taken and not acted upon, so that it may come again.
@@ -55,12 +43,8 @@ impl Deliveries {
     /// When the database fails.
     pub async fn forget(&self, source: &str, delivery: &str) -> Result<(), DatabaseError> {
         let mut work = self.database.write().await?;
-        sqlx::query("DELETE FROM deliveries WHERE source = ? AND delivery = ?")
-            .bind(source)
-            .bind(delivery)
-            .execute(work.connection())
-            .await
-            .map_err(|error| self.database.explain(error))?;
+        let statement = "DELETE FROM deliveries WHERE source = $1 AND delivery = $2";
+        work.run(statement, &[source.into(), delivery.into()]).await?;
         work.commit().await
     }
 }

@@ -1,10 +1,7 @@
 //! Leaks over time: when each was seen first and last, what its provider said, what was decided. No row holds a secret.
 
-use super::signed;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Row};
 use crate::model::{Digest, Fingerprint, KindId, RotationId, Timestamp};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
 
 /// Something that a scan saw.
@@ -53,8 +50,6 @@ pub struct Leaks {
     database: Arc<Database>,
 }
 
-const COLUMNS: &str = "source, fingerprint, kind, place, first_seen, last_seen, verdict, decision, rotation FROM leaks";
-
 impl Leaks {
     /// Those in this database.
     #[must_use]
@@ -68,21 +63,24 @@ impl Leaks {
     /// When the database fails.
     pub async fn note(&self, seen: Seen<'_>) -> Result<Option<String>, DatabaseError> {
         let mut work = self.database.write().await?;
-        let decision = sqlx::query_scalar::<_, Option<String>>(
-            "INSERT INTO leaks (source, fingerprint, digest, kind, place, first_seen, last_seen) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (source, fingerprint) DO UPDATE \
-             SET last_seen = max(last_seen, excluded.last_seen), digest = excluded.digest \
-             RETURNING decision",
-        )
-        .bind(seen.source)
-        .bind(seen.fingerprint.as_str())
-        .bind(seen.digest.as_str())
-        .bind(seen.kind.as_str())
-        .bind(seen.place)
-        .bind(signed(seen.at))
-        .fetch_one(work.connection())
-        .await
-        .map_err(|error| self.database.explain(error))?;
+        let row = work
+            .row(
+                "INSERT INTO leaks (source, fingerprint, digest, kind, place, first_seen, last_seen) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (source, fingerprint) DO UPDATE \
+                 SET last_seen = CASE WHEN leaks.last_seen < excluded.last_seen THEN excluded.last_seen \
+                                 ELSE leaks.last_seen END, digest = excluded.digest \
+                 RETURNING decision",
+                &[
+                    seen.source.into(),
+                    seen.fingerprint.as_str().into(),
+                    seen.digest.as_str().into(),
+                    seen.kind.as_str().into(),
+                    seen.place.into(),
+                    seen.at.into(),
+                ],
+            )
+            .await?;
+        let decision = row.map_or(Ok(None), |row| row.some_text(0))?;
         work.commit().await?;
         Ok(decision)
     }
@@ -99,18 +97,18 @@ impl Leaks {
         rotation: Option<&RotationId>,
     ) -> Result<(), DatabaseError> {
         let mut work = self.database.write().await?;
-        sqlx::query(
-            "UPDATE leaks SET verdict = coalesce(?3, verdict), decision = ?4, rotation = coalesce(?5, rotation) \
-             WHERE source = ?1 AND fingerprint = ?2",
+        work.run(
+            "UPDATE leaks SET verdict = coalesce($3, verdict), decision = $4, rotation = coalesce($5, rotation) \
+             WHERE source = $1 AND fingerprint = $2",
+            &[
+                seen.source.into(),
+                seen.fingerprint.as_str().into(),
+                verdict.into(),
+                decision.into(),
+                rotation.map(RotationId::as_str).into(),
+            ],
         )
-        .bind(seen.source)
-        .bind(seen.fingerprint.as_str())
-        .bind(verdict)
-        .bind(decision)
-        .bind(rotation.map(RotationId::as_str))
-        .execute(work.connection())
-        .await
-        .map_err(|error| self.database.explain(error))?;
+        .await?;
         work.commit().await
     }
 
@@ -120,12 +118,8 @@ impl Leaks {
     /// When the database fails.
     pub async fn learned(&self, rotation: &RotationId, verdict: &str) -> Result<(), DatabaseError> {
         let mut work = self.database.write().await?;
-        sqlx::query("UPDATE leaks SET verdict = ? WHERE rotation = ? AND verdict IS NOT ?1")
-            .bind(verdict)
-            .bind(rotation.as_str())
-            .execute(work.connection())
-            .await
-            .map_err(|error| self.database.explain(error))?;
+        let statement = "UPDATE leaks SET verdict = $1 WHERE rotation = $2 AND (verdict IS NULL OR verdict <> $1)";
+        work.run(statement, &[verdict.into(), rotation.as_str().into()]).await?;
         work.commit().await
     }
 
@@ -135,30 +129,29 @@ impl Leaks {
     /// When the database fails.
     pub async fn of(&self, digest: &Digest) -> Result<Vec<Leak>, DatabaseError> {
         let mut work = self.database.read().await?;
-        let statement = format!("SELECT {COLUMNS} WHERE digest = ? ORDER BY first_seen, source");
-        let found = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(digest.as_str())
-            .fetch_all(work.connection())
-            .await
-            .and_then(|rows| rows.iter().map(leak).collect())
-            .map_err(|error| self.database.explain(error))?;
+        let rows = work
+            .rows(
+                "SELECT source, fingerprint, kind, place, first_seen, last_seen, verdict, decision, rotation FROM leaks \
+                 WHERE digest = $1 ORDER BY first_seen, source",
+                &[digest.as_str().into()],
+            )
+            .await?;
         work.undo().await?;
-        Ok(found)
+        rows.iter().map(leak).collect()
     }
 }
 
-fn leak(row: &SqliteRow) -> Result<Leak, sqlx::Error> {
-    let time = |column| row.try_get::<i64, _>(column).map(|at| Timestamp(u64::try_from(at).unwrap_or(0)));
+fn leak(row: &Row) -> Result<Leak, DatabaseError> {
     Ok(Leak {
-        source: row.try_get(0)?,
-        fingerprint: row.try_get(1)?,
-        kind: KindId::new(row.try_get::<String, _>(2)?),
-        place: row.try_get(3)?,
-        first_seen: time(4)?,
-        last_seen: time(5)?,
-        verdict: row.try_get(6)?,
-        decision: row.try_get(7)?,
-        rotation: row.try_get::<Option<String>, _>(8)?.map(RotationId::new),
+        source: row.text(0)?,
+        fingerprint: row.text(1)?,
+        kind: KindId::new(row.text(2)?),
+        place: row.text(3)?,
+        first_seen: row.time(4)?,
+        last_seen: row.time(5)?,
+        verdict: row.some_text(6)?,
+        decision: row.some_text(7)?,
+        rotation: row.some_text(8)?.map(RotationId::new),
     })
 }
 

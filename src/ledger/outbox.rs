@@ -1,15 +1,13 @@
 //! Messages on their way to those who are told: durable before they leave, told once.
 //!
 //! A key is put once for each sink, whoever puts it again. A message is marked as taken after the sink took it; a process
-//! that ends between the two hands it over once more, so "once" is "at least once" in that instant alone. What it holds
-//! is text to this room.
+//! that ends between the two hands it over once more, so "once" is "at least once" in that instant alone. Where several
+//! daemons share an outbox, the one that hands a message over holds it while it does. What it holds is text to this room.
 
-use super::signed;
-use crate::database::{Database, DatabaseError, Transaction};
+use crate::database::{Database, DatabaseError, Row, Value};
 use crate::model::Timestamp;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A message that was tried so often lets other threads pass: one that can never be taken must not stand in the way of
 /// all.
@@ -19,6 +17,8 @@ const SET_ASIDE: u32 = 6;
 #[derive(Clone, Debug)]
 pub struct Outbox {
     database: Arc<Database>,
+    /// Who takes messages in hand.
+    holder: String,
 }
 
 /// A message to be put.
@@ -89,7 +89,13 @@ impl Outbox {
     /// The outbox in this database.
     #[must_use]
     pub fn new(database: Arc<Database>) -> Self {
-        Self { database }
+        Self { database, holder: String::new() }
+    }
+
+    /// The same, its messages taken in hand under this name: unique where several daemons share it.
+    #[must_use]
+    pub fn in_hands_of(self, holder: &str) -> Self {
+        Self { holder: holder.to_owned(), ..self }
     }
 
     /// Puts a message for each of these sinks, unless its key was put before; on return that is durable. Tells for how
@@ -101,18 +107,13 @@ impl Outbox {
         let mut work = self.database.write().await?;
         let mut fresh = 0;
         for sink in sinks {
-            let done = sqlx::query(
-                "INSERT INTO outbox (sink, key, thread, notice, at, not_before) VALUES (?1, ?2, ?3, ?4, ?5, ?5) \
-                 ON CONFLICT (sink, key) DO NOTHING",
-            )
-            .bind(*sink)
-            .bind(letter.key)
-            .bind(letter.thread)
-            .bind(letter.notice)
-            .bind(signed(letter.at))
-            .execute(work.connection())
-            .await;
-            fresh += self.or(done)?.rows_affected();
+            fresh += work
+                .run(
+                    "INSERT INTO outbox (sink, key, thread, notice, at, not_before) VALUES ($1, $2, $3, $4, $5, $5) \
+                     ON CONFLICT (sink, key) DO NOTHING",
+                    &[(*sink).into(), letter.key.into(), letter.thread.into(), letter.notice.into(), letter.at.into()],
+                )
+                .await?;
         }
         if fresh == 0 {
             work.undo().await?
@@ -127,13 +128,8 @@ impl Outbox {
     /// # Errors
     /// When the database fails.
     pub async fn knows(&self, sink: &str, thread: &str) -> Result<bool, DatabaseError> {
-        let mut work = self.database.read().await?;
-        let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox WHERE sink = ?1 AND thread = ?2)")
-            .bind(sink)
-            .bind(thread)
-            .fetch_one(work.connection())
-            .await;
-        self.read(work, found).await
+        let statement = "SELECT id FROM outbox WHERE sink = $1 AND thread = $2 LIMIT 1";
+        Ok(self.row(statement, &[sink.into(), thread.into()]).await?.is_some())
     }
 
     /// The message of a sink that is next, perhaps not yet: in order, but for those that were set aside.
@@ -141,24 +137,43 @@ impl Outbox {
     /// # Errors
     /// When the database fails.
     pub async fn next(&self, sink: &str) -> Result<Option<Waiting>, DatabaseError> {
-        let mut work = self.database.read().await?;
-        let found = sqlx::query(
-            "SELECT id, key, notice, at, tried, not_before FROM outbox o \
-             WHERE sink = ?1 AND outcome IS NULL AND NOT EXISTS ( \
-                 SELECT 1 FROM outbox earlier \
-                 WHERE earlier.sink = ?1 AND earlier.outcome IS NULL AND earlier.id < o.id \
-                     AND (earlier.thread = o.thread OR NOT EXISTS ( \
-                         SELECT 1 FROM outbox stuck \
-                         WHERE stuck.sink = ?1 AND stuck.outcome IS NULL AND stuck.thread = earlier.thread \
-                             AND stuck.tried >= ?2))) \
-             ORDER BY not_before, id LIMIT 1",
-        )
-        .bind(sink)
-        .bind(SET_ASIDE)
-        .fetch_optional(work.connection())
-        .await
-        .and_then(|row| row.as_ref().map(waiting).transpose());
-        self.read(work, found).await
+        let found = self
+            .row(
+                "SELECT id, key, notice, at, tried, not_before FROM outbox o \
+                 WHERE sink = $1 AND outcome IS NULL AND NOT EXISTS ( \
+                     SELECT 1 FROM outbox earlier \
+                     WHERE earlier.sink = $1 AND earlier.outcome IS NULL AND earlier.id < o.id \
+                         AND (earlier.thread = o.thread OR NOT EXISTS ( \
+                             SELECT 1 FROM outbox stuck \
+                             WHERE stuck.sink = $1 AND stuck.outcome IS NULL AND stuck.thread = earlier.thread \
+                                 AND stuck.tried >= $2))) \
+                 ORDER BY not_before, id LIMIT 1",
+                &[sink.into(), i64::from(SET_ASIDE).into()],
+            )
+            .await?;
+        found.as_ref().map(waiting).transpose()
+    }
+
+    /// Takes a message in hand for so long, unless another daemon has it; true where it is in this one's hands. Alone,
+    /// nobody has to be asked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_in_hand(&self, id: i64, span: Duration) -> Result<bool, DatabaseError> {
+        if !self.database.is_shared() {
+            return Ok(true);
+        }
+        let mut work = self.database.write().await?;
+        let now = Timestamp(work.now(0).await?);
+        let taken = work
+            .run(
+                "UPDATE outbox SET holder = $2, until = $3 \
+                 WHERE id = $1 AND outcome IS NULL AND (holder IS NULL OR holder = $2 OR until <= $4)",
+                &[id.into(), (&self.holder).into(), now.after(span).into(), now.into()],
+            )
+            .await?;
+        work.commit().await?;
+        Ok(taken == 1)
     }
 
     /// It was not taken: not to be tried before.
@@ -166,8 +181,9 @@ impl Outbox {
     /// # Errors
     /// When the database fails.
     pub async fn later(&self, id: i64, not_before: Timestamp, why: &str) -> Result<(), DatabaseError> {
-        let sql = "UPDATE outbox SET tried = tried + 1, not_before = ?2, note = ?3 WHERE id = ?1 AND outcome IS NULL";
-        self.change(sqlx::query(sql).bind(id).bind(signed(not_before)).bind(why)).await
+        let statement = "UPDATE outbox SET tried = tried + 1, not_before = $2, note = $3, holder = NULL, until = 0 \
+                         WHERE id = $1 AND outcome IS NULL";
+        self.change(statement, &[id.into(), not_before.into(), why.into()]).await
     }
 
     /// It will not be tried again.
@@ -175,9 +191,9 @@ impl Outbox {
     /// # Errors
     /// When the database fails.
     pub async fn end(&self, id: i64, end: End, why: &str, now: Timestamp) -> Result<(), DatabaseError> {
-        let sql = "UPDATE outbox SET tried = tried + 1, outcome = ?2, note = ?3, ended = ?4 \
-                   WHERE id = ?1 AND outcome IS NULL";
-        self.change(sqlx::query(sql).bind(id).bind(end.word()).bind(why).bind(signed(now))).await
+        let statement = "UPDATE outbox SET tried = tried + 1, outcome = $2, note = $3, ended = $4, holder = NULL \
+                         WHERE id = $1 AND outcome IS NULL";
+        self.change(statement, &[id.into(), end.word().into(), why.into(), now.into()]).await
     }
 
     /// What waits, sink by sink.
@@ -186,18 +202,11 @@ impl Outbox {
     /// When the database fails.
     pub async fn queues(&self) -> Result<Vec<Queue>, DatabaseError> {
         let mut work = self.database.read().await?;
-        let sql = "SELECT sink, count(*), min(at) FROM outbox WHERE outcome IS NULL GROUP BY sink ORDER BY sink";
-        let rows = sqlx::query(sql).fetch_all(work.connection()).await.and_then(|rows| {
-            let queue = |row: &SqliteRow| {
-                Ok(Queue {
-                    sink: row.try_get(0)?,
-                    depth: count(row.try_get(1)?),
-                    oldest: Timestamp(count(row.try_get(2)?)),
-                })
-            };
-            rows.iter().map(queue).collect()
-        });
-        self.read(work, rows).await
+        let statement = "SELECT sink, count(*), min(at) FROM outbox WHERE outcome IS NULL GROUP BY sink ORDER BY sink";
+        let rows = work.rows(statement, &[]).await?;
+        work.undo().await?;
+        let queue = |row: &Row| Ok(Queue { sink: row.text(0)?, depth: row.count(1)?, oldest: row.time(2)? });
+        rows.iter().map(queue).collect()
     }
 
     /// Forgets messages that ended before then, and with them that their keys were told.
@@ -205,43 +214,32 @@ impl Outbox {
     /// # Errors
     /// When the database fails.
     pub async fn forget(&self, before: Timestamp) -> Result<(), DatabaseError> {
-        self.change(sqlx::query("DELETE FROM outbox WHERE ended < ?1").bind(signed(before))).await
+        self.change("DELETE FROM outbox WHERE ended < $1", &[before.into()]).await
     }
 
-    async fn change(
-        &self,
-        query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
-    ) -> Result<(), DatabaseError> {
+    async fn change(&self, statement: &'static str, values: &[Value<'_>]) -> Result<(), DatabaseError> {
         let mut work = self.database.write().await?;
-        let done = query.execute(work.connection()).await;
-        self.or(done)?;
+        work.run(statement, values).await?;
         work.commit().await
     }
 
-    async fn read<T>(&self, work: Transaction<'_>, found: Result<T, sqlx::Error>) -> Result<T, DatabaseError> {
-        let found = self.or(found)?;
+    async fn row(&self, statement: &'static str, values: &[Value<'_>]) -> Result<Option<Row>, DatabaseError> {
+        let mut work = self.database.read().await?;
+        let row = work.row(statement, values).await?;
         work.undo().await?;
-        Ok(found)
-    }
-
-    fn or<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, DatabaseError> {
-        outcome.map_err(|error| self.database.explain(error))
+        Ok(row)
     }
 }
 
-fn waiting(row: &SqliteRow) -> Result<Waiting, sqlx::Error> {
+fn waiting(row: &Row) -> Result<Waiting, DatabaseError> {
     Ok(Waiting {
-        id: row.try_get("id")?,
-        key: row.try_get("key")?,
-        notice: row.try_get("notice")?,
-        at: Timestamp(count(row.try_get("at")?)),
-        tried: u32::try_from(row.try_get::<i64, _>("tried")?).unwrap_or(u32::MAX),
-        not_before: Timestamp(count(row.try_get("not_before")?)),
+        id: row.number(0)?,
+        key: row.text(1)?,
+        notice: row.text(2)?,
+        at: row.time(3)?,
+        tried: u32::try_from(row.number(4)?).unwrap_or(u32::MAX),
+        not_before: row.time(5)?,
     })
-}
-
-fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! How far the history of every reference was scanned.
 
-use super::signed;
 use crate::database::{Database, DatabaseError};
 use crate::model::Timestamp;
 use std::collections::BTreeMap;
@@ -25,15 +24,10 @@ impl Tips {
     /// When the database fails.
     pub async fn of(&self, source: &str, repository: &str) -> Result<BTreeMap<String, String>, DatabaseError> {
         let mut work = self.database.read().await?;
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT reference, object FROM tips WHERE source = ? AND repository = ?")
-                .bind(source)
-                .bind(repository)
-                .fetch_all(work.connection())
-                .await
-                .map_err(|error| self.database.explain(error))?;
+        let statement = "SELECT reference, object FROM tips WHERE source = $1 AND repository = $2";
+        let rows = work.rows(statement, &[source.into(), repository.into()]).await?;
         work.undo().await?;
-        Ok(rows.into_iter().collect())
+        rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect()
     }
 
     /// All of this was scanned: it takes the place of what was there before.
@@ -47,24 +41,16 @@ impl Tips {
         tips: &BTreeMap<String, String>,
         at: Timestamp,
     ) -> Result<(), DatabaseError> {
-        let failed = |error| self.database.explain(error);
         let mut work = self.database.write().await?;
-        sqlx::query("DELETE FROM tips WHERE source = ? AND repository = ?")
-            .bind(source)
-            .bind(repository)
-            .execute(work.connection())
-            .await
-            .map_err(failed)?;
+        let of = [source.into(), repository.into()];
+        work.run("DELETE FROM tips WHERE source = $1 AND repository = $2", &of).await?;
         for (reference, object) in tips {
-            sqlx::query("INSERT INTO tips (source, repository, reference, object, scanned) VALUES (?, ?, ?, ?, ?)")
-                .bind(source)
-                .bind(repository)
-                .bind(reference)
-                .bind(object)
-                .bind(signed(at))
-                .execute(work.connection())
-                .await
-                .map_err(failed)?;
+            work.run(
+                "INSERT INTO tips (source, repository, reference, object, scanned) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (source, repository, reference) DO UPDATE SET object = excluded.object",
+                &[source.into(), repository.into(), reference.into(), object.into(), at.into()],
+            )
+            .await?;
         }
         work.commit().await
     }

@@ -30,6 +30,12 @@ fn process(number: u32) -> String {
     format!("{number}:{started}:{}", here().unwrap_or_default())
 }
 
+/// True when the process of that name runs, or ran, on this machine since it was started last.
+#[must_use]
+pub fn is_of_this_machine(holder: &str) -> bool {
+    holder.splitn(4, ':').nth(2).is_some_and(|boot| !boot.is_empty() && here().is_some_and(|here| here == boot))
+}
+
 /// True only when the process of that name is surely gone: it ran under this boot and in these namespaces, and its number
 /// is free, has been given to a later process, or belongs to a remainder that nobody has waited for.
 #[must_use]
@@ -102,6 +108,7 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(process_of(&one), std::process::id().to_string());
         assert!(!has_ended(&one) && !has_ended(&other));
+        assert!(is_of_this_machine(&one) && !is_of_this_machine("7:1::x") && !is_of_this_machine("7:1:elsewhere:x"));
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! Files and directories: everything below a path except `.git`, whatever ignore files say.
 
-mod buffer;
-
+use super::buffer::{Buffer, Filled};
 use super::{Blob, Limits, Missed, SkipReason, Source, SourceError, Visit};
 use crate::model::Place;
-use buffer::{Buffer, Filled};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::collections::HashSet;
 use std::fs::File;
@@ -322,6 +320,7 @@ mod tests {
             largest_bytes: 100,
             exclusions: crate::source::Exclusions::new(&["*.lock".to_owned()]).unwrap(),
             streamed: |_, name| name.ends_with(".zip"),
+            piped: |_, _| false,
         };
         std::fs::write(at("big.zip"), vec![b'z'; 300]).unwrap();
         let source = Files::new(vec![world.path().to_owned()], limits, 2).unwrap();

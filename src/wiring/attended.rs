@@ -1,7 +1,8 @@
 //! What the process that runs everything here asks of the mending wing, and those who want to know whether there is one.
 
 use super::alerts::{self, AlertsError};
-use super::mending::{Mending, MendingError, catalogue};
+use super::kinds::gather;
+use super::mending::{Mending, MendingError};
 use crate::alert::Route;
 use crate::clock::Clock;
 use crate::config::operator::{Operator, OperatorError};
@@ -43,7 +44,7 @@ impl Mending {
             return Err(OperatorError::Mistake { path, line: 1, column: 1, message: message.to_owned() }.into());
         }
         Ok(Self {
-            catalogue: catalogue(&operator.rules)?,
+            catalogue: gather(&operator.rules)?,
             operator,
             journal: self.journal.clone(),
             sealer: Sealer::new(FileKey::load_or_create(&self.key)?),
@@ -52,6 +53,7 @@ impl Mending {
             key: self.key.clone(),
             path: self.path.clone(),
             holder: self.holder.clone(),
+            envelope: self.envelope.clone(),
         })
     }
 
@@ -69,9 +71,31 @@ impl Mending {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn attended(&self) -> Result<Option<Attendant>, JournalError> {
-        let attendant = self.journal.attendant().await?;
-        let now = self.clock.now();
-        Ok(attendant.filter(|one| one.until > now && !runner::has_ended(&one.holder)))
+        Ok(self.attendants().await?.into_iter().next())
+    }
+
+    /// The same on this machine, which is where one is asked to end or to read its file again.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn attended_here(&self) -> Result<Option<Attendant>, JournalError> {
+        let shared = self.journal.database().is_shared();
+        let here = |one: &Attendant| !shared || runner::is_of_this_machine(&one.holder);
+        Ok(self.attendants().await?.into_iter().find(here))
+    }
+
+    /// Whether this one still does.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn attends(&self, attendant: &Attendant) -> Result<bool, JournalError> {
+        Ok(self.attendants().await?.iter().any(|one| one.holder == attendant.holder))
+    }
+
+    async fn attendants(&self) -> Result<Vec<Attendant>, JournalError> {
+        let mut attendants = self.journal.attendants(self.clock.now()).await?;
+        attendants.retain(|one| !runner::has_ended(&one.holder));
+        Ok(attendants)
     }
 
     /// Becomes the process that runs everything here. One that was killed is taken over at once.
@@ -79,7 +103,8 @@ impl Mending {
     /// # Errors
     /// [`JournalError::Attended`] while another one does.
     pub async fn attend(&self, span: Duration) -> Result<(), JournalError> {
-        let ended = self.journal.attendant().await?.map(|one| one.holder).filter(|holder| runner::has_ended(holder));
+        let present = self.journal.attendants(self.clock.now()).await?;
+        let ended = present.into_iter().map(|one| one.holder).find(|holder| runner::has_ended(holder));
         self.journal.attend(&Lease { ended, ..self.attendance(span) }).await
     }
 

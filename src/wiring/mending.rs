@@ -1,11 +1,12 @@
 //! The mending wing, put together from the operator's file.
 
 use super::alerts::AlertsError;
+use super::journal;
+use super::kinds::{KindsError, gather};
 use crate::clock::SystemClock;
-use crate::config::installation;
 use crate::config::operator::{self, AwsAuthority, Operator, OperatorError, SecretSource};
 use crate::config::policy::Span;
-use crate::database::{Database, DatabaseError};
+use crate::database::DatabaseError;
 use crate::dependent::Expectation;
 use crate::dependent::Reload;
 use crate::dependent::command::{CommandDependent, CommandSettings, Program};
@@ -16,12 +17,12 @@ use crate::egress::{Egress, EgressError, Endpoint, Limits, endpoint};
 use crate::fetch::FetchError;
 use crate::inventory::{Dependency, Managed, StoredCopy};
 use crate::journal::JournalError;
-use crate::journal::sqlite::SqliteJournal;
+use crate::journal::durable::DurableJournal;
 use crate::model::{KindId, Secret, StorePath, TokenId};
 use crate::provider::ProviderError;
+use crate::rules::Catalogue;
 use crate::rules::exchange::Act;
 use crate::rules::template::{Shape, TemplateError};
-use crate::rules::{Catalogue, Problem, RulesError, check_file};
 use crate::runner::{self, Beforehand, Runner, Told};
 use crate::scan::IMPORTED;
 use crate::seal::{FileKey, KeyError, Sealer};
@@ -84,23 +85,9 @@ pub enum MendingError {
         /// The kind.
         kind: String,
     },
-    /// A rule file cannot be read.
-    #[error("could not read the rule file {path}")]
-    RuleFile {
-        /// Which.
-        path: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A rule file is wrong.
-    #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n        "))]
-    Rule {
-        /// All that is wrong with it.
-        problems: Vec<Problem>,
-    },
-    /// A rule file names a kind that there is already.
-    #[error("the rule files do not fit together")]
-    Rules(#[from] RulesError),
+    /// The operator's own kinds cannot be looked for.
+    #[error(transparent)]
+    Kinds(#[from] KindsError),
     /// A secret that stanch itself needs cannot be read.
     #[error("could not read the secret that {whose} needs from {from}")]
     Secret {
@@ -207,7 +194,7 @@ pub struct Mending {
     /// The operator's file.
     pub operator: Operator,
     /// The record of rotations.
-    pub journal: SqliteJournal,
+    pub journal: DurableJournal,
     /// Seals what must outlive the process.
     pub sealer: Sealer,
     /// Time.
@@ -218,6 +205,8 @@ pub struct Mending {
     pub(super) key: PathBuf,
     pub(super) path: PathBuf,
     pub(super) holder: String,
+    /// The public name of the envelope key.
+    pub(super) envelope: String,
 }
 
 impl Mending {
@@ -228,19 +217,30 @@ impl Mending {
     pub async fn open(config: Option<&Path>) -> Result<Self, MendingError> {
         let path = configuration(config)?;
         let operator = Operator::load(&path)?;
-        let catalogue = catalogue(&operator.rules)?;
-        let journal = match &operator.journal {
-            Some(journal) => journal.clone(),
-            None => installation::state_directory().ok_or(MendingError::NoState)?.join("journal.db"),
-        };
-        let key = journal.with_file_name("envelope.key");
-        let database = Database::open(&journal).await?;
-        let sealer = Sealer::new(FileKey::load_or_create(&key)?);
-        let journal = SqliteJournal::open(Arc::new(database)).await?;
+        let mending = Self::put_together(path, operator).await?;
+        mending.check_journal().await?;
+        Ok(mending)
+    }
+
+    /// The same, whether or not the journal was moved from there.
+    ///
+    /// # Errors
+    /// [`MendingError`]; nothing outside was touched.
+    pub async fn open_to_move(config: Option<&Path>) -> Result<Self, MendingError> {
+        let path = configuration(config)?;
+        let operator = Operator::load(&path)?;
+        Self::put_together(path, operator).await
+    }
+
+    async fn put_together(path: PathBuf, operator: Operator) -> Result<Self, MendingError> {
+        let catalogue = gather(&operator.rules)?;
+        let (journal, key) = journal::open(operator.journal.as_ref()).await?;
+        let envelope = FileKey::load_or_create(&key)?;
         Ok(Self {
+            envelope: envelope.id().to_owned(),
+            sealer: Sealer::new(envelope),
             operator,
             journal,
-            sealer,
             clock: SystemClock::new(),
             catalogue,
             egress: Arc::new(
@@ -267,6 +267,7 @@ impl Mending {
             clock: &self.clock,
             sealer: &self.sealer,
             managed,
+            people: &self.operator.known,
             holder: self.holder.clone(),
             told,
             beforehand,
@@ -476,18 +477,6 @@ pub async fn fill_local(
     let store = store::local::LocalStore::new(settings, Sealer::new(FileKey::load_or_create(key)?));
     let put = store.put(at, value).await;
     put.map(|_| ()).map_err(|source| MendingError::Store { name: "local".to_owned(), source })
-}
-
-/// The kinds of the program and those of the operator's own rule files.
-pub(super) fn catalogue(files: &[PathBuf]) -> Result<Arc<Catalogue>, MendingError> {
-    let mut extra = Vec::new();
-    for path in files {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| MendingError::RuleFile { path: shown, source })?;
-        extra.extend(check_file(path, &text).map_err(|problems| MendingError::Rule { problems })?);
-    }
-    let builtin = crate::rules::builtin();
-    if extra.is_empty() { Ok(builtin) } else { Ok(Arc::new(builtin.with(extra)?)) }
 }
 
 /// Where the operator's file is.

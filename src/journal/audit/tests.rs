@@ -7,9 +7,9 @@ use std::fs;
 use std::sync::Arc;
 
 /// Three rotations whose records alternate, 9 leaves: 1 2 3 · 1 2 3 · 1 2 3.
-async fn written(folder: &Path) -> SqliteJournal {
+async fn written(folder: &Path) -> DurableJournal {
     let database = Arc::new(Database::open(&folder.join("journal.db")).await.unwrap());
-    let journal = SqliteJournal::open(database).await.unwrap();
+    let journal = DurableJournal::open(database).await.unwrap();
     let mut places: Vec<Position> = Vec::new();
     for number in 1..=3 {
         let identity = number.to_string();
@@ -23,7 +23,7 @@ async fn written(folder: &Path) -> SqliteJournal {
     journal
 }
 
-async fn exported(journal: &SqliteJournal, rotation: Option<&RotationId>) -> String {
+async fn exported(journal: &DurableJournal, rotation: Option<&RotationId>) -> String {
     let mut bytes = Vec::new();
     export(journal, rotation, &mut bytes).await.unwrap();
     String::from_utf8(bytes).unwrap()

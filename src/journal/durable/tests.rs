@@ -5,15 +5,15 @@ use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-async fn keep(path: &Path) -> SqliteJournal {
-    SqliteJournal::open(Arc::new(Database::open(path).await.unwrap())).await.unwrap()
+async fn keep(path: &Path) -> DurableJournal {
+    DurableJournal::open(Arc::new(Database::open(path).await.unwrap())).await.unwrap()
 }
 
-async fn start(journal: &SqliteJournal, number: u64) -> Position {
+async fn start(journal: &DurableJournal, number: u64) -> Position {
     journal.open(&format!("i{number}"), &opened(number), &[sealed("old")], &lease("a", 0), 0).await.unwrap()
 }
 
-async fn run(journal: &SqliteJournal, statement: &'static str) -> Result<(), sqlx::Error> {
+async fn run(journal: &DurableJournal, statement: &'static str) -> Result<(), sqlx::Error> {
     let mut work = journal.database.write().await.unwrap();
     sqlx::raw_sql(statement).execute(work.connection()).await?;
     work.commit().await.unwrap();
@@ -90,7 +90,7 @@ async fn an_event_of_a_newer_version_is_refused() {
     let mut newer = record.remove(0);
     newer.hash = super::super::chain::hash(&previous, &at.rotation, 2, 1, 0, event);
     let mut work = journal.database.write().await.unwrap();
-    insert_record(work.connection(), &newer, event).await.unwrap();
+    insert_record(&mut work, &newer, event).await.unwrap();
     work.commit().await.unwrap();
     let said = journal.replay(&at.rotation).await.unwrap_err();
     assert!(matches!(said, JournalError::Damaged(Broken::Record { seq: 2, flaw: Flaw::Unreadable, .. })), "{said:?}");
@@ -194,7 +194,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     let mut acknowledged = 0;
     for enough in [1, 3, 17, 40, 2] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "journal::sqlite::tests::child_that_appends", "--nocapture", "--test-threads", "1"])
+            .args(["--exact", "journal::durable::tests::child_that_appends", "--nocapture", "--test-threads", "1"])
             .env(CHILD, &path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -1,4 +1,5 @@
 use super::*;
+use crate::database::{Database, Transaction};
 use std::os::unix::fs::PermissionsExt as _;
 
 fn mode(path: &Path) -> u32 {
@@ -39,7 +40,7 @@ async fn it_is_made_private_durable_and_with_its_schema() {
         ("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys", "1"),
         ("SELECT CAST(secure_delete AS TEXT) FROM pragma_secure_delete", "1"),
         ("SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout", "5000"),
-        ("SELECT CAST(user_version AS TEXT) FROM pragma_user_version", "4"),
+        ("SELECT CAST(user_version AS TEXT) FROM pragma_user_version", "5"),
     ] {
         let found: String = sqlx::query_scalar(pragma).fetch_one(work.connection()).await.unwrap();
         assert_eq!(found, wanted, "{pragma}");
@@ -94,7 +95,7 @@ async fn what_is_not_ours_is_refused_and_left_as_it_was() {
     for (path, wanted) in [
         (&text, "is not a database: move it away"),
         (&foreign, "is the database of another program"),
-        (&newer, "has the schema 9, this version knows 4: run the newer stanch"),
+        (&newer, "has the schema 9, this version knows 5: run the newer stanch"),
     ] {
         let before = fs::read(path).unwrap();
         for outcome in [Database::open(path).await, Database::open_to_read(path).await] {
@@ -124,8 +125,8 @@ async fn a_full_file_is_said_and_the_next_write_works() {
     insert(&mut work).await;
     // The limit belongs to the connection, which is given up with the failed work.
     sqlx::raw_sql("PRAGMA max_page_count = 1").execute(work.connection()).await.unwrap();
-    let grown = sqlx::query("UPDATE inbox SET fact = hex(randomblob(100000))").execute(work.connection()).await;
-    assert!(matches!(database.explain(grown.unwrap_err()), DatabaseError::Full { .. }));
+    let grown = work.run("UPDATE inbox SET fact = hex(randomblob(100000))", &[]).await;
+    assert!(matches!(grown, Err(DatabaseError::Full { .. })), "{grown:?}");
     drop(work);
     let mut work = database.write().await.unwrap();
     insert(&mut work).await;
