@@ -19,7 +19,7 @@ pub struct Packed(Tables);
 #[derive(Clone, Debug)]
 enum Tables {
     Few(Halves<3, 1>),
-    Some(Halves<DEPTH, 2>),
+    Many(Halves<DEPTH, 2>),
 }
 
 /// Which bytes can start each group's texts, to this depth and for so many times eight groups: for the low and the high
@@ -36,11 +36,9 @@ impl Packed {
     pub fn new(mut heads: Vec<&[u8]>) -> Option<Self> {
         heads.sort_unstable();
         heads.dedup();
-        Some(Self(match heads.len() {
-            0..=FEW => Tables::Few(Halves::new(&heads)),
-            0..=MOST => Tables::Some(Halves::new(&heads)),
-            _ => return None,
-        }))
+        let few = heads.len() <= FEW;
+        (heads.len() <= MOST)
+            .then(|| Self(if few { Tables::Few(Halves::new(&heads)) } else { Tables::Many(Halves::new(&heads)) }))
     }
 
     /// Hands over every place in `region` where one of the texts may start, in order, as far as vectors reach. Returns
@@ -49,7 +47,7 @@ impl Packed {
     pub fn find(&self, bytes: &[u8], region: Range<usize>, found: &mut impl FnMut(usize)) -> usize {
         match &self.0 {
             Tables::Few(halves) => halves.find(bytes, region, found),
-            Tables::Some(halves) => halves.find(bytes, region, found),
+            Tables::Many(halves) => halves.find(bytes, region, found),
         }
     }
 }
