@@ -27,7 +27,7 @@ impl Source for Stdin {
         let file = std::io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(unread)?;
         // A file that is read from its start can be read once more, and from any place.
         let is_whole_file = (&file).stream_position().is_ok_and(|at| at == 0);
-        let mut buffer = Buffer::default();
+        let mut buffer = Buffer::new(1);
         let filled = buffer.fill(&file, self.limits.largest_bytes);
         let blob = Blob::new(Place::Stdin, buffer.bytes());
         let name = Place::Stdin.to_string();
