@@ -62,6 +62,7 @@ history)
     peer "$KINGFISHER" "kingfisher --turbo" "$KINGFISHER scan $2 $KINGFISHER_QUIET --no-extract-archives --turbo"
     if [ -n "${SLOW:-}" ]; then peer "$GITLEAKS" "gitleaks git" "$GITLEAKS git --no-banner --redact $2"; fi
     add "git cat-file --batch-all-objects" "git -C $2 cat-file --batch-all-objects --batch --buffer"
+    add "the same, its gzip files expanded" "sh -c 'git -C $2 cat-file --batch-all-objects --batch --buffer | $HERE/expanded.py'"
     add "git rev-list --objects --all" "git -C $2 rev-list --objects --all"
     measure ;;
 again)

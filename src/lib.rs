@@ -36,6 +36,8 @@ pub mod journal;
 pub mod ledger;
 pub mod model;
 #[cfg(feature = "rotate")]
+pub mod people;
+#[cfg(feature = "rotate")]
 pub mod provider;
 pub mod report;
 #[cfg(feature = "rotate")]

@@ -26,7 +26,7 @@ pub fn event(before: Option<&State>, event: &Event, after: &State, link: Option<
         _ => return acted(event, after, link),
     };
     // Evidence that the state does not keep.
-    match &event.fact {
+    match event.fact.said() {
         Fact::Failed { note, .. } if !note.is_empty() && notice.moment != Moment::Unsure => {
             notice.text = with_line(&notice.text, &format!("Seen: {}", clean(note, 300)));
         }
@@ -302,10 +302,17 @@ fn rolled_back(state: &State) -> String {
 /// A person's decision, which others want to know of; nothing where the event is none.
 fn acted(event: &Event, state: &State, link: Option<&str>) -> Option<Notice> {
     let case = &state.plan.rotation;
-    let text = match &event.fact {
+    let open = |act| match crate::rotation::tally(state, act, event.at) {
+        tally if tally.yes.is_empty() => None,
+        tally => Some(format!("{} more must say so.", tally.missing)),
+    };
+    let text = match event.fact.said() {
         // Nobody approved: a policy did, or the one who opened the case, and they know.
         Fact::Approved { .. } if state.plan.policy.approve == Approve::Never => return None,
-        Fact::Approved { who, .. } => format!("{case}: {} approved the plan. It goes on.", clean(who.as_str(), 60)),
+        Fact::Approved { who, .. } => {
+            let next = crate::rotation::act(state).and_then(open).unwrap_or_else(|| "It goes on.".to_owned());
+            format!("{case}: {} approved the plan. {next}", clean(who.as_str(), 60))
+        }
         Fact::Ordered(order, who, reason) => {
             let next = match order {
                 Order::Resume => "It goes on.",
@@ -314,6 +321,8 @@ fn acted(event: &Event, state: &State, link: Option<&str>) -> Option<Notice> {
                 Order::RevokeNow => "The old token is revoked now.",
                 Order::Abandon => "Nobody works on it any more.",
             };
+            let open = (*order == Order::RevokeNow).then(|| open(crate::rotation::Act::RevokeNow)).flatten();
+            let next = open.as_deref().unwrap_or(next);
             let reason = if reason.is_empty() { String::new() } else { format!(" ({})", clean(reason, 300)) };
             format!("{case}: {} ordered {}{reason}. {next}", clean(who.as_str(), 60), order.word())
         }
@@ -393,6 +402,8 @@ pub enum Next {
     Reported,
     /// No managed credential is known for it.
     Unmanaged,
+    /// The machine leaves it alone, whatever the policy says; why.
+    Spared(String),
     /// A case was opened, which asks before anything changes.
     Asks(RotationId),
     /// A case was opened, which goes on by itself.
@@ -441,6 +452,7 @@ pub fn leak(leak: &Leak<'_>, now: Timestamp, link: Option<&str>) -> Notice {
         Next::Unmanaged => {
             (None, "No credential in the configuration is known to hold it: it must be replaced by hand.".to_owned())
         }
+        Next::Spared(why) => (None, format!("Nothing is changed by itself: {}", sentence(&clean(why, 300)))),
         Next::Asks(case) => (Some(case), format!("{case} is opened and asks before it changes anything.")),
         Next::Rotates(case) => (Some(case), format!("{case} is opened and replaces it by itself.")),
     };
@@ -449,7 +461,7 @@ pub fn leak(leak: &Leak<'_>, now: Timestamp, link: Option<&str>) -> Notice {
         (Some(case), _) => {
             text.push_str(&format!("\nLook: stanch case show {case}\nStop it: stanch case pause {case} --reason WHY"))
         }
-        (None, Some(credential)) if !dead => {
+        (None, Some(credential)) if !dead && !matches!(leak.next, Next::Spared(_)) => {
             text.push_str(&format!("\nReplace it: stanch rotate --credential {}", clean(credential, 80)));
         }
         _ => {}

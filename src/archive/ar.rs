@@ -1,6 +1,7 @@
 //! Ar: Debian packages and static libraries.
 
 use super::ArchiveError;
+use super::names::ends_with;
 use super::outlet::{Outlet, Walk};
 use super::region::{Feed, fill};
 use std::io::Read;
@@ -15,13 +16,15 @@ fn decimal(field: &[u8]) -> Option<u64> {
     std::str::from_utf8(field.trim_ascii()).ok()?.parse().ok()
 }
 
-/// Hands over every member.
-pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
+/// Hands over every member. There is no mark of an end; but it is known what a Debian package ends with.
+pub(super) fn walk(name: &str, mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     outlet.skip(&mut feed, 8)?;
+    let mut lacks_data = ends_with(name, ".deb") || ends_with(name, ".udeb");
     let mut names = Vec::new();
     let mut header = [0; HEADER];
     loop {
         match fill(&mut feed, &mut header)? {
+            0 if lacks_data => return Err(ArchiveError::cut().into()),
             0 => return Ok(()),
             HEADER => {}
             _ => return Err(ArchiveError::cut().into()),
@@ -37,7 +40,9 @@ pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
             outlet.spend(names.len() as u64)?;
             outlet.skip(&mut feed, size.saturating_sub(names.len() as u64))?;
         } else {
-            let (name, size) = name(field, size, &names, &mut feed)?;
+            let (name, size) = name_of(field, size, &names, &mut feed)?;
+            lacks_data |= name == b"debian-binary";
+            lacks_data &= !name.starts_with(b"data.tar");
             if size == 0 {
                 outlet.count()?;
             } else {
@@ -52,7 +57,7 @@ pub(super) fn walk(mut feed: Feed<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
 }
 
 /// A name and what is left of the size once it is read: BSD puts the name before the content.
-fn name(field: &[u8], size: u64, names: &[u8], feed: &mut Feed<'_>) -> Result<(Vec<u8>, u64), super::outlet::Halt> {
+fn name_of(field: &[u8], size: u64, names: &[u8], feed: &mut Feed<'_>) -> Result<(Vec<u8>, u64), super::outlet::Halt> {
     if let Some(length) =
         field.strip_prefix(b"#1/").and_then(decimal).filter(|length| *length <= size.min(LONGEST_NAME))
     {

@@ -80,7 +80,7 @@ pub(super) fn walk(region: &Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     }
     let root = entries.iter().flatten().find(|entry| entry.kind == Kind::Root);
     let Some(root) = root else { return Err(ArchiveError::damaged("its directory is not there").into()) };
-    sectors.small(root.start, root.size)?;
+    sectors.small(root.start, root.size, outlet.largest())?;
     for (at, entry) in entries.iter().enumerate() {
         if let Some(entry) = entry.as_ref().filter(|entry| entry.kind == Kind::Stream) {
             stream(&path(&entries, at), entry, &sectors, outlet)?;

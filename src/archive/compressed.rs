@@ -7,12 +7,17 @@ use super::outlet::{Outlet, Walk};
 use super::region::{Feed, fill};
 use super::{ArchiveError, DECODER_MEMORY_KIB};
 use flate2::bufread::GzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use lzma_rust2::{LzipReader, LzmaReader, XzReader};
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Read};
 
 const READ_BYTES: usize = 1 << 16;
+/// No compressed byte of deflate stands for more than this many.
+const MOST_PER_BYTE: u64 = 1_032;
+/// Deflate looks back so far, as a power of two.
+const WINDOW_BITS: u8 = 15;
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Hands over the one thing in it.
@@ -22,10 +27,31 @@ pub(super) fn walk(format: Format, name: &str, feed: Feed<'_>, outlet: &mut Outl
         Feed::Stream(_) => None,
     };
     let inner = names::inner(name);
+    if let Some(expanded) =
+        in_memory.filter(|_| format == Format::Gzip).and_then(|bytes| at_once(bytes, outlet.largest()))
+    {
+        return outlet.bytes(&inner, &expanded);
+    }
     match in_memory {
         Some(mut bytes) => expand(format, &inner, &mut bytes, outlet),
         None => expand(format, &inner, &mut BufReader::with_capacity(READ_BYTES, feed), outlet),
     }
+}
+
+/// What a gzip file expands to that is whole, has one member, and says at its end how large that is. Most are so, and this
+/// takes half the time of reading one as a stream.
+fn at_once(bytes: &[u8], largest: u64) -> Option<Vec<u8>> {
+    let size = bytes.last_chunk::<4>().map(|four| u32::from_le_bytes(*four))?;
+    if u64::from(size) > largest || u64::from(size) > (bytes.len() as u64).saturating_mul(MOST_PER_BYTE) {
+        return None;
+    }
+    let size = usize::try_from(size).ok()?;
+    let mut expanded = Vec::new();
+    expanded.try_reserve_exact(size.max(1)).ok()?;
+    let mut decompress = Decompress::new_gzip(WINDOW_BITS);
+    let status = decompress.decompress_vec(bytes, &mut expanded, FlushDecompress::Finish).ok()?;
+    let whole = status == Status::StreamEnd && decompress.total_in() == bytes.len() as u64;
+    (whole && expanded.len() == size).then_some(expanded)
 }
 
 fn expand(format: Format, inner: &str, input: &mut dyn BufRead, outlet: &mut Outlet<'_, '_>) -> Walk {

@@ -4,8 +4,8 @@ use super::names::ends_with;
 use super::outlet::{Outlet, Walk};
 use super::region::Feed;
 use super::{
-    ArchiveError, ar, class, compound, compressed, cpio, notebook, office, pdf, plist, promise, python, rpm, seven,
-    sqlite, tar, zip,
+    ArchiveError, ar, class, compound, compressed, cpio, notebook, office, pdf, plist, png, promise, python, rpm,
+    seven, sqlite, tar, zip,
 };
 
 /// What holds others, and can be opened or named.
@@ -52,6 +52,8 @@ pub enum Format {
     PropertyList,
     /// PDF.
     Pdf,
+    /// A PNG picture, for the texts in it.
+    Png,
     /// Compound files: office documents of the old kinds, messages, installers, and what newer documents are encrypted into.
     Compound,
     /// Something that is known and cannot be opened here.
@@ -106,6 +108,15 @@ impl Format {
         promise::of(head, name)
     }
 
+    /// True for what the name decides on: the first bytes allow for it, and so do some behind them.
+    pub(super) fn name_matters(bytes: &[u8]) -> bool {
+        let holds = |word: &[u8]| memchr::memmem::find(bytes, word).is_some();
+        if python::looks_like(bytes) {
+            return memchr::memchr(0, bytes.get(..64).unwrap_or(bytes)).is_some();
+        }
+        matches!(bytes.trim_ascii_start(), [b'{', ..]) && (holds(b"\"cells\"") || holds(b"\"worksheets\""))
+    }
+
     fn by_magic(head: &[u8]) -> Option<Self> {
         let format = match head {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, b'P', b'K', 3, 4, ..] => Self::Zip,
@@ -127,6 +138,7 @@ impl Format {
             [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
             [0xca, 0xfe, 0xba, 0xbe, ..] if class::looks_like(head) => Self::JavaClass,
             _ if head.starts_with(sqlite::MAGIC) => Self::Sqlite,
+            _ if png::looks_like(head) => Self::Png,
             _ if is_pdf(head) => Self::Pdf,
             _ if head.starts_with(b"bplist00") => Self::PropertyList,
             _ if office::looks_like(head) => Self::OfficePart,
@@ -146,12 +158,18 @@ impl Format {
     pub fn hands_over_all(self) -> bool {
         !matches!(
             self,
-            Self::OfficePart | Self::Notebook | Self::Pdf | Self::Compound | Self::Closed(Closed::GitBundle)
+            Self::OfficePart
+                | Self::Notebook
+                | Self::Pdf
+                | Self::Png
+                | Self::Compound
+                | Self::Closed(Closed::GitBundle)
         )
     }
 
     /// True where it is read from front to back, so that it need not be held in memory.
-    pub(super) fn streams(self) -> bool {
+    #[must_use]
+    pub fn streams(self) -> bool {
         matches!(
             self,
             Self::Tar
@@ -173,7 +191,7 @@ impl Format {
         match self {
             Self::Tar => tar::walk(feed, outlet),
             Self::Cpio => cpio::walk(feed, outlet),
-            Self::Ar => ar::walk(feed, outlet),
+            Self::Ar => ar::walk(name, feed, outlet),
             Self::Rpm => rpm::walk(feed, outlet),
             Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
                 compressed::walk(self, name, feed, outlet)
@@ -187,6 +205,7 @@ impl Format {
             Self::JavaClass => class::walk(&outlet.whole_of(feed)?, outlet),
             Self::PythonCode => python::walk(&outlet.whole_of(feed)?, outlet),
             Self::Pdf => pdf::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Png => png::walk(&outlet.whole_of(feed)?, outlet),
             Self::PropertyList => plist::walk(&outlet.whole_of(feed)?, outlet),
             Self::Closed(what) => Err(ArchiveError::unsupported(what.words()).into()),
         }

@@ -14,7 +14,9 @@ mod notebook;
 mod office;
 mod outlet;
 mod pdf;
+mod pipe;
 mod plist;
+mod png;
 mod promise;
 mod python;
 mod region;
@@ -26,6 +28,7 @@ mod zip;
 
 pub use format::{Closed, Format};
 pub use image::open_folder;
+pub use pipe::Pipe;
 
 use outlet::{Halt, Outlet};
 use region::{Feed, Region};
@@ -43,6 +46,8 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// A file that is larger than what is read at once.
     File(&'a File),
+    /// Something larger than that, which can be read only once.
+    Pipe(&'a Pipe<'a>),
 }
 
 /// What may still be expanded out of one outermost thing; shared by everything nested in it.
@@ -165,6 +170,12 @@ pub fn sniff(head: &[u8], name: &str) -> Option<Format> {
     Format::of(head, name)
 }
 
+/// True for what only its name would tell to hold others.
+#[must_use]
+pub fn name_matters(bytes: &[u8]) -> bool {
+    Format::name_matters(bytes)
+}
+
 /// Hands over everything that it holds, one level deep, within the budget. The name is its own: what is compressed alone
 /// is called after it. Members' names are safe to show. Of a member that cannot be read to its end, what could be read is
 /// handed over, and then the member is handed over as missed.
@@ -178,13 +189,24 @@ pub fn open(
     budget: &mut Budget,
     visit: &mut Visit<'_>,
 ) -> Result<(), ArchiveError> {
+    let whole = match input {
+        Input::Bytes(bytes) => Region::of(bytes),
+        Input::File(file) => Region::of_file(file)?,
+        Input::Pipe(mut pipe) => {
+            let mut outlet = Outlet::new(budget, visit).fed_by(pipe);
+            return ended(format.walk(name, Feed::Stream(&mut pipe), &mut outlet));
+        }
+    };
     if format == Format::Tar
-        && let Some(walked) = image::open_tar(&input, budget, visit)
+        && let Some(walked) = image::open_tar(whole, budget, visit)
     {
         return walked;
     }
-    let region = Region::new(&input)?;
-    match format.walk(name, Feed::Region(region), &mut Outlet::new(budget, visit)) {
+    ended(format.walk(name, Feed::Region(whole), &mut Outlet::new(budget, visit)))
+}
+
+fn ended(walked: outlet::Walk) -> Result<(), ArchiveError> {
+    match walked {
         Ok(()) | Err(Halt::Stopped) => Ok(()),
         Err(Halt::Failed(error)) => Err(error),
     }

@@ -7,6 +7,9 @@ use memchr::memmem;
 use quick_xml::events::{BytesRef, Event};
 use quick_xml::reader::Reader;
 
+/// What stands between the cells of a row: what may stand between a name and its value.
+pub(super) const BETWEEN_CELLS: &[u8] = b",\t";
+
 /// Where a part says what it is.
 const HEAD_BYTES: usize = 4096;
 
@@ -75,6 +78,11 @@ fn is_inline(name: &[u8]) -> bool {
     )
 }
 
+/// A row of a table or a sheet.
+fn is_row(name: &[u8]) -> bool {
+    matches!(name, b"row" | b"tr" | b"table-row")
+}
+
 /// What is in these says how text looks and is no text.
 fn is_property(name: &[u8]) -> bool {
     matches!(name, b"rPr" | b"sdtPr" | b"endParaRPr" | b"phoneticPr")
@@ -88,6 +96,8 @@ struct Text {
     stands: Stands,
     /// Depth inside of properties.
     property: usize,
+    /// Depth inside of rows.
+    row: usize,
 }
 
 impl Text {
@@ -101,7 +111,9 @@ impl Text {
             b"t" => self.stands = Stands::Plain,
             _ => {}
         }
-        self.between(name, outlet)
+        let between = self.between(name, outlet);
+        self.row += usize::from(is_row(name));
+        between
     }
 
     fn end(&mut self, name: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
@@ -112,15 +124,31 @@ impl Text {
         if matches!(name, b"delText" | b"instrText" | b"delInstrText") {
             self.stands = Stands::Plain;
         }
+        self.row = self.row.saturating_sub(usize::from(is_row(name)));
         self.between(name, outlet)
     }
 
     fn between(&mut self, name: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
         match name {
             // Cells of one row stay on one line.
-            b"c" | b"v" | b"f" | b"is" | b"tab" | b"tc" | b"table-cell" => {
+            b"c" | b"tc" | b"table-cell" => {
+                let length = self.line.trim_ascii_end().len();
+                if length > 0 && !self.line.ends_with(BETWEEN_CELLS) {
+                    self.line.truncate(length);
+                    self.line.extend_from_slice(BETWEEN_CELLS);
+                }
+                Ok(())
+            }
+            b"v" | b"f" | b"is" | b"tab" => {
                 if self.line.last().is_some_and(|last| *last != b'\t') {
                     self.line.push(b'\t');
+                }
+                Ok(())
+            }
+            // And so does what is in them.
+            name if self.row > 0 && !is_row(name) && !is_inline(name) => {
+                if self.line.last().is_some_and(|last| !last.is_ascii_whitespace()) {
+                    self.line.push(b' ');
                 }
                 Ok(())
             }
@@ -135,6 +163,9 @@ impl Text {
     }
 
     fn finish(&mut self, outlet: &mut Outlet<'_, '_>) -> Walk {
+        if self.line.ends_with(BETWEEN_CELLS) {
+            self.line.truncate(self.line.len() - BETWEEN_CELLS.len());
+        }
         for (line, lines) in [(&mut self.line, &mut self.plain), (&mut self.aside_line, &mut self.aside)] {
             lines.line(line.trim_ascii(), outlet)?;
             line.clear();
@@ -153,22 +184,22 @@ impl Text {
             Stands::Aside => self.aside_line.extend_from_slice(text),
         }
     }
+}
 
-    /// A letter that is written by its number or its name. Names that a document gives itself stay as they are: they are
-    /// never expanded.
-    fn reference(&mut self, reference: &BytesRef<'_>) {
-        let letter = match &**reference {
-            b"amp" => Some('&'),
-            b"lt" => Some('<'),
-            b"gt" => Some('>'),
-            b"quot" => Some('"'),
-            b"apos" => Some('\''),
-            _ => reference.resolve_char_ref().ok().flatten(),
-        };
-        match letter {
-            Some(letter) => self.text(letter.encode_utf8(&mut [0; 4]).as_bytes()),
-            None => self.text(&[b"&", &**reference, b";"].concat()),
-        }
+/// What a letter stands for that is written by its number or its name. Names that a document gives itself stay as they are:
+/// they are never expanded.
+pub(super) fn letters(reference: &BytesRef<'_>) -> Vec<u8> {
+    let letter = match &**reference {
+        b"amp" => Some('&'),
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"quot" => Some('"'),
+        b"apos" => Some('\''),
+        _ => reference.resolve_char_ref().ok().flatten(),
+    };
+    match letter {
+        Some(letter) => letter.encode_utf8(&mut [0; 4]).as_bytes().to_vec(),
+        None => [b"&", &**reference, b";"].concat(),
     }
 }
 
@@ -185,6 +216,7 @@ pub(super) fn walk(bytes: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
         aside_line: Vec::new(),
         stands: Stands::Plain,
         property: 0,
+        row: 0,
     };
     let mut open = 0_usize;
     let walked = loop {
@@ -202,7 +234,7 @@ pub(super) fn walk(bytes: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
             }
             Ok(Event::Text(part)) => text.text(&part),
             Ok(Event::CData(part)) => text.text(&part),
-            Ok(Event::GeneralRef(reference)) => text.reference(&reference),
+            Ok(Event::GeneralRef(reference)) => text.text(&letters(&reference)),
             Ok(Event::Eof) if open > 0 => break Err(ArchiveError::cut().into()),
             Ok(Event::Eof) => break Ok(()),
             Ok(_) => {}

@@ -3,12 +3,14 @@
 use super::format::Format;
 use super::names;
 use super::region::{Feed, Region};
-use super::{ArchiveError, Budget, Item, Visit};
+use super::{ArchiveError, Budget, Item, Pipe, Visit};
 use std::borrow::Cow;
 use std::io::{self, Read};
 
 /// Streams within streams, each too large to be held, that are followed.
 const NESTED_STREAMS: usize = 4;
+/// Bytes that two pieces of something large share.
+const SHARED_BYTES: usize = 1 << 20;
 /// A buffer that grew larger than this is not kept for the next member.
 const KEPT_BUFFER_BYTES: usize = 8 << 20;
 
@@ -40,6 +42,8 @@ pub(super) type Walk = Result<(), Halt>;
 pub(super) struct Outlet<'o, 'v> {
     budget: &'o mut Budget,
     visit: &'o mut Visit<'v>,
+    /// Where what is read comes from, if what may be taken out grows with that, and what was counted of it.
+    pipe: Option<(&'o Pipe<'o>, u64)>,
     buffer: Vec<u8>,
     prefix: String,
     depth: usize,
@@ -47,7 +51,12 @@ pub(super) struct Outlet<'o, 'v> {
 
 impl<'o, 'v> Outlet<'o, 'v> {
     pub(super) fn new(budget: &'o mut Budget, visit: &'o mut Visit<'v>) -> Self {
-        Self { budget, visit, buffer: Vec::new(), prefix: String::new(), depth: 0 }
+        Self { budget, visit, pipe: None, buffer: Vec::new(), prefix: String::new(), depth: 0 }
+    }
+
+    /// The same for what comes from a pipe.
+    pub(super) fn fed_by(self, pipe: &'o Pipe<'o>) -> Self {
+        Self { pipe: Some((pipe, 0)), ..self }
     }
 
     /// The largest thing that may be held in memory.
@@ -57,6 +66,9 @@ impl<'o, 'v> Outlet<'o, 'v> {
 
     /// Takes from the budget what is expanded without being handed over as it is.
     pub(super) fn spend(&mut self, bytes: u64) -> Walk {
+        if let Some((pipe, counted)) = &mut self.pipe {
+            self.budget.bytes = self.budget.bytes.saturating_add(pipe.earned(counted));
+        }
         let within = bytes <= self.budget.bytes;
         self.budget.bytes = self.budget.bytes.saturating_sub(bytes);
         if within { Ok(()) } else { Err(ArchiveError::OverBudget.into()) }
@@ -103,19 +115,19 @@ impl<'o, 'v> Outlet<'o, 'v> {
     }
 
     /// Reads all of a stream and hands it over. When the stream breaks, what came before is handed over and the error
-    /// given back. Of one that is larger than what may be held, the start is handed over and the rest reported as missed,
-    /// unless it can be read from front to back itself.
+    /// given back. One that is larger than what may be held is handed over in pieces, unless it can be read from front to
+    /// back itself.
     pub(super) fn stream(&mut self, name: &str, input: &mut dyn Read) -> Result<Option<io::Error>, Halt> {
         self.count()?;
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         let limit = self.largest();
-        let broken = input.take(limit).read_to_end(&mut buffer).err();
+        let mut broken = input.take(limit).read_to_end(&mut buffer).err();
         self.spend(buffer.len() as u64)?;
         let mut more = [0];
         let longer = broken.is_none() && buffer.len() as u64 == limit && matches!(input.read(&mut more), Ok(1));
         if longer {
-            self.large(name, &buffer, &mut more.as_slice().chain(input))?;
+            broken = self.large(name, &mut buffer, &mut more.as_slice().chain(input))?;
         } else if !buffer.is_empty() {
             self.hand(name, &buffer)?;
         }
@@ -125,19 +137,40 @@ impl<'o, 'v> Outlet<'o, 'v> {
         Ok(broken)
     }
 
-    /// Something that is larger than what may be held.
-    fn large(&mut self, name: &str, start: &[u8], rest: &mut dyn Read) -> Walk {
+    /// Something that is larger than what may be held, of which this is the start.
+    fn large(&mut self, name: &str, start: &mut Vec<u8>, rest: &mut dyn Read) -> Result<Option<io::Error>, Halt> {
         if self.budget.bytes > 0
             && self.depth < NESTED_STREAMS
             && let Some(format) = Format::of(start, name).filter(|format| format.streams())
         {
-            return self.nested(name, format, &mut start.chain(rest));
+            return self.nested(name, format, &mut start.as_slice().chain(rest)).map(|()| None);
         }
-        self.hand(name, start)?;
-        if self.budget.bytes == 0 {
-            return Err(ArchiveError::OverBudget.into());
+        self.pieces(name, start, rest)
+    }
+
+    /// Hands over pieces that overlap, so that what stands across the end of one stands in the next.
+    fn pieces(&mut self, name: &str, piece: &mut Vec<u8>, rest: &mut dyn Read) -> Result<Option<io::Error>, Halt> {
+        let held = usize::try_from(self.budget.largest_bytes).unwrap_or(usize::MAX);
+        let mut start = 0_u64;
+        loop {
+            let end = start.saturating_add(piece.len() as u64);
+            self.hand(&format!("{name} (bytes {start} to {end})"), piece)?;
+            let passed = piece.len().saturating_sub(SHARED_BYTES.min(held / 2));
+            piece.drain(..passed);
+            start = start.saturating_add(passed as u64);
+            let (shared, room) = (piece.len(), held.saturating_sub(piece.len()) as u64);
+            let broken = rest.take(room.min(self.budget.bytes.saturating_add(1))).read_to_end(piece).err();
+            let read = piece.len().saturating_sub(shared);
+            if read == 0 {
+                return Ok(broken);
+            }
+            self.spend(read as u64)?;
+            if broken.is_some() {
+                let end = start.saturating_add(piece.len() as u64);
+                self.hand(&format!("{name} (bytes {start} to {end})"), piece)?;
+                return Ok(broken);
+            }
         }
-        self.missed(name, ArchiveError::OverBudget)
     }
 
     fn nested(&mut self, name: &str, format: Format, input: &mut dyn Read) -> Walk {

@@ -63,6 +63,7 @@ fn value(bytes: &[u8]) -> Option<Value<'_>> {
         4 => Value::Data(rest.get(..length)?),
         5 | 7 => Value::Text(rest.get(..length)?),
         6 => Value::Wide(rest.get(..length.checked_mul(2)?)?),
-        _ => Value::Other,
+        0..=3 | 8 | 10 | 12 | 13 => Value::Other,
+        _ => return None,
     })
 }

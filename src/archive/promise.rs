@@ -54,7 +54,7 @@ fn is_plain(head: &[u8]) -> bool {
     }
     let whole = match std::str::from_utf8(head) {
         Ok(_) => true,
-        Err(error) => error.error_len().is_none(),
+        Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,
     };
     whole && head.iter().all(|byte| *byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b))
 }

@@ -1,9 +1,9 @@
 //! What is read from: bytes at hand, a stretch of a file, or a stream that goes one way.
 
-use super::Input;
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 
 /// Where the bytes of a region lie.
 #[derive(Clone, Copy, Debug)]
@@ -22,12 +22,8 @@ pub(super) struct Region<'a> {
 }
 
 impl<'a> Region<'a> {
-    /// All of what is opened.
-    pub(super) fn new(input: &Input<'a>) -> io::Result<Self> {
-        Ok(match *input {
-            Input::Bytes(bytes) => Self::of(bytes),
-            Input::File(file) => Self { ground: Ground::File(file), start: 0, length: file.metadata()?.len(), at: 0 },
-        })
+    pub(super) fn of_file(file: &'a File) -> io::Result<Self> {
+        Ok(Self { ground: Ground::File(file), start: 0, length: file.metadata()?.len(), at: 0 })
     }
 
     pub(super) fn of(bytes: &'a [u8]) -> Self {
@@ -87,10 +83,8 @@ impl Read for Region<'_> {
                 let mut rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
                 rest.read(buffer)?
             }
-            Ground::File(mut file) => {
-                file.seek(SeekFrom::Start(from))?;
-                file.read(buffer)?
-            }
+            // The file's own position stays where it is.
+            Ground::File(file) => file.read_at(buffer, from)?,
         };
         self.at = self.at.saturating_add(read as u64);
         Ok(read)

@@ -1,5 +1,6 @@
 //! The arguments of the commands that act on cases. No secret is ever an argument.
 
+use crate::config::policy::Span;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -58,6 +59,62 @@ pub struct Rotate {
     pub config: Configured,
 }
 
+/// Replaces what a person held who leaves: each credential whose `held_by` names that person, one after the other.
+#[derive(Args, Debug)]
+#[command(after_help = "The exit code is the worst of those that stanch rotate would give.")]
+pub struct Offboard {
+    /// Who leaves, as 'held_by' in the operator's file names that person
+    #[arg(value_name = "PERSON")]
+    pub person: String,
+    /// Prints the exact effects and does nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Approves the plans beforehand
+    #[arg(long, conflicts_with = "plan")]
+    pub yes: bool,
+    /// Where the operator's file is
+    #[command(flatten)]
+    pub config: Configured,
+}
+
+/// Whose word it is, and how that is known; only where the operator's file names people.
+#[derive(Args, Debug, Default)]
+pub struct Signing {
+    /// Who says it [default: whose key or account it is]
+    #[arg(long = "as", value_name = "NAME")]
+    pub who: Option<String>,
+    /// The SSH key that signs it: a private key, or a public one whose private half an agent holds
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["print", "signature"])]
+    pub key: Option<PathBuf>,
+    /// Prints the statement to be signed elsewhere, and does nothing
+    #[arg(long, conflicts_with = "signature")]
+    pub print: bool,
+    /// The signature of the statement that --print wrote, made by ssh-keygen -Y sign -n stanch
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// The statement that was signed [default: the signature's name without .sig]
+    #[arg(long, value_name = "FILE", requires = "signature")]
+    pub statement: Option<PathBuf>,
+    /// How long it holds, at most 1d [default: 15m]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "signature")]
+    pub valid: Option<Span>,
+}
+
+impl Signing {
+    /// Anything of it was asked for.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.print
+            || self.valid.is_some()
+            || [&self.key, &self.signature, &self.statement].iter().any(|path| path.is_some())
+            || self.who.is_some()
+    }
+}
+
+fn parse_span(text: &str) -> Result<Span, String> {
+    Span::try_from(text.to_owned())
+}
+
 /// Open and closed cases, and what a person may do about them.
 #[derive(Args, Debug)]
 pub struct Case {
@@ -77,6 +134,9 @@ pub enum CaseVerb {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// Only what is still exposed: open cases whose old token is not dead, and those that were given up; oldest first
+        #[arg(long)]
+        exposed: bool,
     },
     /// The timeline of a case, what is live now, and what can be done
     Show {
@@ -93,6 +153,9 @@ pub enum CaseVerb {
         /// The digest that is approved, as the plan shows it
         #[arg(long, value_name = "DIGEST")]
         plan: Option<String>,
+        /// Whose word it is
+        #[command(flatten)]
+        signing: Signing,
     },
     /// Hands over a token that you made in the provider's console, and carries the case on
     Provide {
@@ -104,6 +167,12 @@ pub enum CaseVerb {
         /// Its public handle, where the provider takes both: a site id, a key id
         #[arg(long, value_name = "HANDLE")]
         token: Option<String>,
+        /// Who hands it over [default: whose key or account it is]
+        #[arg(long = "as", value_name = "NAME")]
+        who: Option<String>,
+        /// The SSH key that signs it, where the operator's file names people
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
     /// Prints what happens in a case until it is over; Ctrl-C stops the looking alone
     Watch {
@@ -117,6 +186,9 @@ pub enum CaseVerb {
         /// Why; kept in the journal
         #[arg(long)]
         reason: String,
+        /// Whose word it is
+        #[command(flatten)]
+        signing: Signing,
     },
     /// Goes on after an interruption, or from where it was held
     Resume {
@@ -125,6 +197,9 @@ pub enum CaseVerb {
         /// Why; kept in the journal
         #[arg(long, default_value = "")]
         reason: String,
+        /// Whose word it is
+        #[command(flatten)]
+        signing: Signing,
     },
     /// Goes back: the new token dies, the old one stays in use
     Abort {
@@ -133,6 +208,9 @@ pub enum CaseVerb {
         /// Why; kept in the journal
         #[arg(long, default_value = "")]
         reason: String,
+        /// Whose word it is
+        #[command(flatten)]
+        signing: Signing,
     },
     /// Stops before the next effect; resume goes on
     Pause {
@@ -149,6 +227,9 @@ pub enum CaseVerb {
         /// Why; kept in the journal
         #[arg(long)]
         reason: String,
+        /// Whose word it is
+        #[command(flatten)]
+        signing: Signing,
     },
     /// Revokes the old token now; dependents that still use it will fail
     RevokeNow {
@@ -157,6 +238,9 @@ pub enum CaseVerb {
         /// Why; kept in the journal
         #[arg(long, default_value = "")]
         reason: String,
+        /// Whose word it is
+        #[command(flatten)]
+        signing: Signing,
     },
 }
 
@@ -198,6 +282,9 @@ pub enum AuditVerb {
         /// A checkpoint noted earlier, RECORDS:HEAD as verify prints it: what was cut after it is seen
         #[arg(long, value_name = "RECORDS:HEAD")]
         checkpoint: Option<String>,
+        /// Verifies the signatures of approvals and orders too, against the people of this operator's file
+        #[arg(long, value_name = "FILE")]
+        people: Option<PathBuf>,
     },
     /// Writes the records as lines of JSON, without anything sealed
     Export {

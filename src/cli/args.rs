@@ -83,6 +83,9 @@ pub enum Command {
     /// Replace a leaked token: mint, store, prove, revoke, prove dead
     #[cfg(feature = "rotate")]
     Rotate(super::acts::Rotate),
+    /// A person leaves: replace every credential that this person held
+    #[cfg(feature = "rotate")]
+    Offboard(super::acts::Offboard),
     /// Open and closed cases, and what a person may do about them
     #[cfg(feature = "rotate")]
     Case(super::acts::Case),
@@ -191,6 +194,9 @@ pub struct ImportArguments {
     /// Leave the repository's own stanch.yaml and .stanchignore unread
     #[arg(long)]
     pub isolated: bool,
+    /// Which kinds
+    #[command(flatten)]
+    pub kinds: KindsArguments,
 }
 
 /// Arguments of `stanch ci`.
@@ -217,6 +223,12 @@ pub struct CiArguments {
     /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// End after this time with what was found, which is then incomplete, for instance 30s, 5m or 500ms
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub timeout: Option<Duration>,
+    /// Take no more than this out of one archive, document or image, for instance 50GB [default: 1 GiB and 16 times its size]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_expanded: Option<u64>,
     /// Which kinds
     #[command(flatten)]
     pub kinds: KindsArguments,
@@ -267,6 +279,9 @@ pub struct ReadingArguments {
     /// Read nothing that is larger, which is then incomplete, for instance 25MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "100MB")]
     pub max_size: u64,
+    /// Take no more than this out of one archive, document or image, for instance 50GB [default: 1 GiB and 16 times its size]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_expanded: Option<u64>,
     /// Leave out paths, as in .gitignore (repeatable)
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,

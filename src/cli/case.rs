@@ -4,13 +4,15 @@ use super::discretion;
 use super::exit::Code;
 use super::failure::Failure;
 use super::follow::{Followed, follow, leave, told};
-use super::rotate::{VALID, conclude, from_standard_input};
+use super::listing::list;
+use super::rotate::{conclude, from_standard_input};
 use super::screen::Screen;
+use super::signing::{expiry, speaker, vouched};
 use super::{acts, person, signals};
 use crate::clock::Clock as _;
 use crate::journal::{Journal as _, JournalError};
 use crate::model::{Class, Reason, RotationId, Severity, TokenId};
-use crate::report::{case as lines, timeline};
+use crate::report::timeline;
 use crate::rotation::{self, Due, Fact, Order, Stage, State};
 use crate::rules::exchange::Act;
 use crate::runner::{self, RunError, Word};
@@ -31,31 +33,46 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
     let screen = Screen::new(verbose);
     // A reason is kept in the journal.
     let said = |reason: &str| discretion::without_tokens(reason);
+    let id = |id: &str| rotation_id(id);
     match &given.verb {
-        acts::CaseVerb::List { json } => list(&mending, &screen, *json).await,
-        acts::CaseVerb::Show { id, json } => show(&mending, &screen, &rotation_id(id), *json).await,
-        acts::CaseVerb::Watch { id } => watch(&mending, &screen, &rotation_id(id)).await,
-        acts::CaseVerb::Deny { id, reason } => deny(&mending, &screen, &rotation_id(id), &said(reason)?).await,
-        acts::CaseVerb::Approve { id, plan } => approve(&mending, &screen, &rotation_id(id), plan.as_deref()).await,
-        acts::CaseVerb::Provide { id, secret: acts::Stdin::Stdin, token } => {
-            provide(&mending, &screen, &rotation_id(id), token.as_deref()).await
+        acts::CaseVerb::List { json, exposed } => list(&mending, &screen, *json, *exposed).await,
+        acts::CaseVerb::Show { id: of, json } => show(&mending, &screen, &id(of), *json).await,
+        acts::CaseVerb::Watch { id: of } => watch(&mending, &screen, &id(of)).await,
+        acts::CaseVerb::Deny { id: of, reason, signing } => {
+            deny(&mending, &screen, &id(of), &said(reason)?, signing).await
         }
-        acts::CaseVerb::Resume { id, reason } => {
-            order(&mending, &screen, &rotation_id(id), Order::Resume, &said(reason)?).await
+        acts::CaseVerb::Approve { id: of, plan, signing } => {
+            approve(&mending, &screen, &id(of), plan.as_deref(), signing).await
         }
-        acts::CaseVerb::Abort { id, reason } => {
-            order(&mending, &screen, &rotation_id(id), Order::Abort, &said(reason)?).await
+        acts::CaseVerb::Provide { id: of, secret: acts::Stdin::Stdin, token, who, key } => {
+            let signing = acts::Signing { who: who.clone(), key: key.clone(), ..acts::Signing::default() };
+            provide(&mending, &screen, &id(of), token.as_deref(), &signing).await
         }
-        acts::CaseVerb::Pause { id, reason } => {
-            order(&mending, &screen, &rotation_id(id), Order::Pause, &said(reason)?).await
+        acts::CaseVerb::Pause { id: of, reason } => {
+            let word = Spoken { order: Order::Pause, reason: &said(reason)?, signing: &acts::Signing::default() };
+            order(&mending, &screen, &id(of), &word).await
         }
-        acts::CaseVerb::Abandon { id, reason } => {
-            order(&mending, &screen, &rotation_id(id), Order::Abandon, &said(reason)?).await
+        acts::CaseVerb::Resume { id: of, reason, signing } => {
+            order(&mending, &screen, &id(of), &Spoken { order: Order::Resume, reason: &said(reason)?, signing }).await
         }
-        acts::CaseVerb::RevokeNow { id, reason } => {
-            order(&mending, &screen, &rotation_id(id), Order::RevokeNow, &said(reason)?).await
+        acts::CaseVerb::Abort { id: of, reason, signing } => {
+            order(&mending, &screen, &id(of), &Spoken { order: Order::Abort, reason: &said(reason)?, signing }).await
+        }
+        acts::CaseVerb::Abandon { id: of, reason, signing } => {
+            order(&mending, &screen, &id(of), &Spoken { order: Order::Abandon, reason: &said(reason)?, signing }).await
+        }
+        acts::CaseVerb::RevokeNow { id: of, reason, signing } => {
+            let word = Spoken { order: Order::RevokeNow, reason: &said(reason)?, signing };
+            order(&mending, &screen, &id(of), &word).await
         }
     }
+}
+
+/// An order as it was typed.
+struct Spoken<'a> {
+    order: Order,
+    reason: &'a str,
+    signing: &'a acts::Signing,
 }
 
 /// `C-0142`, `c-142` and `142` name the same case.
@@ -65,40 +82,6 @@ pub(super) fn rotation_id(text: &str) -> RotationId {
         Ok(number) => RotationId::new(format!("C-{number:04}")),
         Err(_) => RotationId::new(text),
     }
-}
-
-async fn list(mending: &Mending, screen: &Screen, json: bool) -> Result<Code, Failure> {
-    let all = mending.journal.list().await.map_err(Failure::from)?;
-    let mut rows = Vec::new();
-    for listed in &all {
-        let state = runner::replay(&mending.journal, &listed.rotation).await.map_err(Failure::from)?;
-        rows.push((listed, state));
-    }
-    let now = mending.clock.now();
-    if json {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|(listed, state)| {
-                serde_json::json!({
-                    "case": listed.rotation, "credential": listed.credential, "kind": state.plan.kind,
-                    "open": listed.open, "opened": listed.opened.to_string(), "records": listed.records,
-                    "stage": runner::stage_word(&state.stage), "standing": timeline::standing(state),
-                    "next": lines::next(state, now),
-                    "choices": lines::choices(state).iter().map(|one| &one.command).collect::<Vec<_>>(),
-                })
-            })
-            .collect();
-        screen.text(&format!("{}\n", serde_json::json!({ "schema": "stanch.cases/1", "cases": rows })));
-        return Ok(Code::Clean);
-    }
-    if rows.is_empty() {
-        screen.text("no case yet\n");
-    }
-    for (_, state) in rows {
-        let stage = runner::stage_word(&state.stage);
-        screen.text(&format!("{}\n", lines::line(&state.plan, &state, stage, now)));
-    }
-    Ok(Code::Clean)
 }
 
 async fn show(mending: &Mending, screen: &Screen, id: &RotationId, json: bool) -> Result<Code, Failure> {
@@ -157,19 +140,33 @@ async fn watch(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<Co
 }
 
 /// What a denied approval means: the case goes back.
-async fn deny(mending: &Mending, screen: &Screen, id: &RotationId, reason: &str) -> Result<Code, Failure> {
+async fn deny(
+    mending: &Mending,
+    screen: &Screen,
+    id: &RotationId,
+    reason: &str,
+    signing: &acts::Signing,
+) -> Result<Code, Failure> {
     let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
-    if !matches!(state.stage, Stage::AwaitingApproval(_) | Stage::AwaitingRevokeApproval) {
+    if rotation::act(&state).is_none() {
         let message = format!("{id} does not wait for an approval: it is {}", runner::stage_word(&state.stage));
         return Err(Failure::new(Code::Usage, message).hint(format!("stanch case abort {id} goes back from anywhere")));
     }
-    order(mending, screen, id, Order::Abort, &format!("denied: {reason}")).await
+    let reason = format!("denied: {reason}");
+    order(mending, screen, id, &Spoken { order: Order::Abort, reason: &reason, signing }).await
 }
 
-async fn approve(mending: &Mending, screen: &Screen, id: &RotationId, plan: Option<&str>) -> Result<Code, Failure> {
+async fn approve(
+    mending: &Mending,
+    screen: &Screen,
+    id: &RotationId,
+    plan: Option<&str>,
+    signing: &acts::Signing,
+) -> Result<Code, Failure> {
     let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
-    let fact = match &state.stage {
-        Stage::AwaitingApproval(digest) => {
+    let (who, expires) = (speaker(mending, signing)?, expiry(mending, signing)?);
+    let fact = match (&state.stage, &state.planned) {
+        (Stage::AwaitingApproval(digest), _) => {
             let typed = plan.map(|plan| plan.replace('-', "").to_ascii_lowercase());
             if typed.as_deref().is_some_and(|typed| typed.len() < 8 || !digest.as_str().starts_with(typed)) {
                 let message =
@@ -178,24 +175,33 @@ async fn approve(mending: &Mending, screen: &Screen, id: &RotationId, plan: Opti
                     Failure::new(Code::Usage, message).hint(format!("stanch case show {id} prints what it would do"))
                 );
             }
-            let (who, expires) = (person::current(), mending.clock.now().after(VALID));
             Fact::Approved { who, digest: digest.clone(), expires }
         }
-        Stage::AwaitingRevokeApproval => {
-            Fact::Ordered(Order::Resume, person::current(), "approved the revoke".to_owned())
+        (Stage::AwaitingRevokeApproval, _) if state.plan.consent.is_plain() && mending.operator.known.is_empty() => {
+            Fact::Ordered(Order::Resume, who, "approved the revoke".to_owned())
         }
-        other => {
+        (Stage::AwaitingRevokeApproval, Some(digest)) => Fact::Approved { who, digest: digest.clone(), expires },
+        (other, _) => {
             let message = format!("{id} does not wait for an approval: it is {}", runner::stage_word(other));
             return Err(
                 Failure::new(Code::Usage, message).hint(format!("stanch case show {id} says what it waits for"))
             );
         }
     };
-    go_on(mending, screen, id, Some(fact.into())).await?.map_err(Failure::from)
+    match vouched(mending, screen, &state, fact, signing, expires)? {
+        Some(fact) => go_on(mending, screen, id, Some(fact.into())).await?.map_err(Failure::from),
+        None => Ok(Code::Clean),
+    }
 }
 
 /// Hands a token over that a person made. It is read only where the case takes one, and sealed before anything else.
-async fn provide(mending: &Mending, screen: &Screen, id: &RotationId, token: Option<&str>) -> Result<Code, Failure> {
+async fn provide(
+    mending: &Mending,
+    screen: &Screen,
+    id: &RotationId,
+    token: Option<&str>,
+    signing: &acts::Signing,
+) -> Result<Code, Failure> {
     let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
     if !rotation::takes_value(&state) {
         let message = match &state.stage {
@@ -210,10 +216,15 @@ async fn provide(mending: &Mending, screen: &Screen, id: &RotationId, token: Opt
             Failure::new(Code::Usage, message).hint(format!("stanch case provide {id} --token HANDLE --secret -"))
         );
     }
+    let (who, expires) = (speaker(mending, signing)?, expiry(mending, signing)?);
     let secret = from_standard_input()?;
     let sealed = runner::seal_provided(&mending.sealer, id, &secret).map_err(Failure::from)?;
     drop(secret);
-    let word = Word::provided(person::current(), sealed, token.map(TokenId::new));
+    let mut word = Word::provided(who, sealed, token.map(TokenId::new));
+    match vouched(mending, screen, &state, word.fact, signing, expires)? {
+        Some(fact) => word.fact = fact,
+        None => return Ok(Code::Clean),
+    }
     match go_on(mending, screen, id, Some(word.clone())).await? {
         Err(RunError::Journal(JournalError::Held { .. })) => {
             leave(mending, id, &word).await?;
@@ -292,22 +303,25 @@ fn hand_of(state: &State) -> Option<(Act, String)> {
 }
 
 /// Gives an order: to the process that runs the case if there is one, else carried out here.
-async fn order(
-    mending: &Mending,
-    screen: &Screen,
-    id: &RotationId,
-    order: Order,
-    reason: &str,
-) -> Result<Code, Failure> {
+async fn order(mending: &Mending, screen: &Screen, id: &RotationId, word: &Spoken<'_>) -> Result<Code, Failure> {
     let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    let order = word.order;
     // A case that was merely interrupted needs no order to go on; only one that is held or paused does.
     let waits = matches!(state.stage, Stage::Held { .. } | Stage::AwaitingRevokeApproval)
         || rotation::allowed(&state).contains(&Order::Resume);
-    let fact = (order != Order::Resume || waits).then(|| Fact::Ordered(order, person::current(), reason.to_owned()));
-    match go_on(mending, screen, id, fact.map(Word::from)).await? {
+    if order == Order::Resume && !waits {
+        return go_on(mending, screen, id, None).await?.map_err(Failure::from);
+    }
+    let (who, expires) = match order {
+        Order::Pause => (person::current(), mending.clock.now()),
+        _ => (speaker(mending, word.signing)?, expiry(mending, word.signing)?),
+    };
+    let fact = Fact::Ordered(order, who, word.reason.to_owned());
+    let Some(fact) = vouched(mending, screen, &state, fact, word.signing, expires)? else { return Ok(Code::Clean) };
+    let said = Word::from(fact);
+    match go_on(mending, screen, id, Some(said.clone())).await? {
         Err(RunError::Journal(JournalError::Held { .. })) if order != Order::Resume => {
-            let word = Word::from(Fact::Ordered(order, person::current(), reason.to_owned()));
-            leave(mending, id, &word).await?;
+            leave(mending, id, &said).await?;
             screen.text(&format!("{id} is being run by another process; it was told to {}\n", order.word()));
             Ok(Code::Waiting)
         }

@@ -29,6 +29,9 @@ const PARDONS: usize = 20;
 /// When nothing could be scanned or a report could not be written.
 pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -> Result<Code, Failure> {
     let stop = interruption::stop()?; // from here on a signal ends the run with a report
+    if let Some(limit) = arguments.timeout {
+        interruption::end_after(limit, clock)?;
+    }
     let occasion = Occasion::of(&|name| std::env::var(name).ok())?;
     let (whereabouts, masking) = (Whereabouts::Environment, discretion::masking()?);
     let plain = |words: &str| masking.without_secrets(words);
@@ -44,6 +47,7 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     let request = Request {
         target: changes.target.clone(),
         largest_bytes: arguments.max_size,
+        most_expanded: arguments.max_expanded,
         exclude: Vec::new(),
         jobs: arguments.jobs.map_or_else(processors, usize::from),
         isolated: false,

@@ -20,7 +20,7 @@ pub(super) fn masking() -> Result<Scanner, Failure> {
     let engine = Engine::new(crate::rules::builtin()).map_err(|error| Failure::of(Code::Outside, &error))?;
     // Nothing is named by this key.
     let key = FingerprintKey::of_installation(Vec::new());
-    Ok(Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false })
+    Ok(Scanner { engine, key, suppressions: Suppressions::default(), keep_findings: false, most_expanded: None })
 }
 
 /// The text with every token in it masked.

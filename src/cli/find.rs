@@ -20,6 +20,7 @@ pub(super) fn request(target: Target) -> Request {
     Request {
         target,
         largest_bytes: LARGEST,
+        most_expanded: None,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,

@@ -11,6 +11,7 @@ use crate::model::{Secret, Severity};
 use crate::report::Scope;
 use crate::scan::Outcome;
 use crate::wiring::imports;
+use crate::wiring::kinds::gather;
 use crate::wiring::scanner::{Prepared, Request, Target, prepare};
 use std::io::Read;
 use std::path::Path;
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &ImportArguments, common: &Common, clock: &dyn Cloc
             isolated: arguments.isolated,
             keep_findings: false,
         },
-        &crate::rules::builtin(),
+        &gather(&arguments.kinds.rules)?,
         clock,
     )?;
     let verdict = &arguments.verdict;
@@ -72,6 +73,7 @@ pub(super) fn followed(
     let request = Request {
         target: Target::Paths(vec![given.root.to_owned()]),
         largest_bytes: crate::source::Limits::LARGEST_BYTES,
+        most_expanded: None,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: given.isolated,

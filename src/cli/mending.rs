@@ -79,6 +79,8 @@ impl From<RunError> for Failure {
                 | JournalError::Held { .. }
                 | JournalError::Full { .. }),
             ) => error.into(),
+            error @ RunError::NotAllowed { .. } => Self::of(Code::NotAllowed, &error)
+                .hint("docs/approvals.md tells who may say what, and how it is signed"),
             error @ (RunError::Refused { .. } | RunError::Changed { .. }) => Self::of(Code::Usage, &error),
             error => Self::of(Code::Outside, &error)
                 .hint("the case stays open, and what happened is in its journal: stanch case list"),

@@ -34,9 +34,13 @@ mod interruption;
 #[cfg(feature = "rotate")]
 mod journal;
 #[cfg(feature = "rotate")]
+mod listing;
+#[cfg(feature = "rotate")]
 mod mending;
 #[cfg(feature = "rotate")]
 mod notify;
+#[cfg(feature = "rotate")]
+mod offboard;
 mod output;
 #[cfg(feature = "rotate")]
 mod person;
@@ -50,6 +54,8 @@ mod scan;
 mod screen;
 #[cfg(feature = "rotate")]
 mod signals;
+#[cfg(feature = "rotate")]
+mod signing;
 mod stats;
 #[cfg(feature = "rotate")]
 mod store;
@@ -105,6 +111,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Rules(command) => rules::run(command),
         Command::Ignore(arguments) => ignore::run(arguments, &clock),
         Command::Import(arguments) => import::run(arguments, common, &clock),
+        #[cfg(feature = "rotate")]
+        Command::Offboard(arguments) => offboard::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]

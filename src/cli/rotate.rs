@@ -10,9 +10,10 @@ use super::{acts, find, person, signals};
 use crate::clock::Clock as _;
 use crate::inventory::Managed;
 use crate::journal::Journal as _;
-use crate::model::{Companions, Credential, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
+use crate::model::{Companions, Credential, Finding, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
+use crate::people::NOBODY;
 use crate::report::timeline;
-use crate::rotation::{self, Fact, Old, Outcome, Plan, State};
+use crate::rotation::{self, Approve, Consent, Fact, Old, Outcome, Plan, State};
 use crate::runner::{Beforehand, Rest, Runner};
 use crate::wiring::mending::Mending;
 use crate::wiring::rehearsal;
@@ -30,7 +31,8 @@ pub(super) fn run(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> 
     signals::runtime()?.block_on(rotate(given, verbose))
 }
 
-async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
+/// What `stanch rotate` does.
+pub(super) async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     let mending = Mending::open(given.config.config.as_deref()).await.map_err(Failure::from)?;
     let (managed, old) = target(&mending, given).await?;
     if !given.emergency {
@@ -41,8 +43,17 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     } else {
         mending.journal.next_id().await.map_err(Failure::from)?
     };
-    let plan = managed.plan(rotation, mending.clock.now(), given.emergency);
+    let mut plan = managed.plan(rotation, mending.clock.now(), given.emergency);
+    plan.consent = consent(&mending, &managed, given)?;
     let screen = Screen::new(verbose);
+    if let Some(what) = own(&mending, &old, given).await? {
+        plan.policy.approve = match plan.policy.approve {
+            Approve::Never => Approve::Plan,
+            asks => asks,
+        };
+        screen
+            .text(&format!("stanch itself uses this token for {what}: give it the new one before the old one ends\n"));
+    }
     if given.plan {
         return Ok(show_plan(&screen, &plan));
     }
@@ -71,9 +82,74 @@ async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
     Ok(code)
 }
 
+/// Whose yes the case will need; refused where it cannot be known who the author is, or where the yes given beforehand
+/// is nobody's.
+fn consent(mending: &Mending, managed: &Managed, given: &acts::Rotate) -> Result<Consent, Failure> {
+    let people = &mending.operator.known;
+    if people.is_empty() {
+        return Ok(Consent::default());
+    }
+    if given.yes {
+        let message = "--yes is no signature, and the operator's file names people who sign";
+        return Err(Failure::new(Code::NotAllowed, message)
+            .hint("open the case without it; then stanch case approve, with a key"));
+    }
+    let account = person::current();
+    let author = people.of_account(account.as_str()).cloned();
+    let consent = mending.operator.consent(&managed.name, author.clone().or_else(|| Some(account.clone())));
+    if consent.four_eyes && author.is_none() && !given.plan && !given.rehearse {
+        let message = format!("four_eyes asks who opens the case, and the account '{account}' is none of the people's");
+        return Err(Failure::new(Code::NotAllowed, message)
+            .hint("name it under 'accounts' of the person whose account it is, or open the case as yourself"));
+    }
+    Ok(consent)
+}
+
+/// What the program itself uses the token for, if it does. That one comes last, and not on a policy's word.
+async fn own(mending: &Mending, old: &Credential, given: &acts::Rotate) -> Result<Option<String>, Failure> {
+    let (Some(secret), own) = (&old.secret, mending.own()) else { return Ok(None) };
+    let Some(what) = own.find(secret) else {
+        return match own.unread() {
+            Some(error) if !given.plan && !given.rehearse => Err(Failure::because(
+                Code::Usage,
+                "it is not known whether stanch itself uses this token; nothing was begun",
+                error,
+            )),
+            _ => Ok(None),
+        };
+    };
+    if given.plan || given.rehearse {
+        return Ok(Some(what.to_owned()));
+    }
+    if given.yes {
+        let message = format!("stanch itself uses this token for {what}: --yes is not enough");
+        return Err(Failure::new(Code::NotAllowed, message).hint("open the case without it, read its plan, approve it"));
+    }
+    let open = mending.journal.open_ones(mending.clock.now()).await.map_err(Failure::from)?;
+    if let Some(first) = open.first() {
+        let case = &first.listed.rotation;
+        let message = format!("stanch itself uses this token for {what}, so it comes last, and {case} is open");
+        return Err(Failure::new(Code::Usage, message).hint("nothing was begun; stanch case list shows what is open"));
+    }
+    Ok(Some(what.to_owned()))
+}
+
+/// Refuses a token that is there to be found by thieves.
+fn spared(mending: &Mending, name: &str, finding: Option<&Finding>) -> Result<(), Failure> {
+    let marked = mending.operator.credentials.get(name).is_some_and(|entry| entry.value.honeytoken);
+    let listed = finding.is_some_and(|one| mending.operator.is_honeytoken(&one.kind, &one.fingerprint));
+    if !marked && !listed {
+        return Ok(());
+    }
+    let what = finding.map_or_else(|| format!("'{name}'"), |one| one.fingerprint.short());
+    Err(Failure::new(Code::NotAllowed, format!("{what} is a honeytoken: to end it would tell the thief"))
+        .hint("nothing was begun; take the mark away in the operator's file if it is none"))
+}
+
 /// The managed credential and the leaked value that the arguments name.
 async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Credential), Failure> {
     if let Some(name) = &given.credential {
+        spared(mending, name, None)?;
         let managed = mending.managed(name).await.map_err(Failure::from)?;
         let (token, secret) = match &given.secret {
             Some(_) => {
@@ -97,10 +173,12 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
         Some(report) => find::imported(&prefix, report, &given.repo, kinds, clock)?,
         None => find::finding(&prefix, &given.repo, kinds, clock)?,
     };
+    spared(mending, "", Some(&finding))?;
     let candidates = mending.candidates(&finding.kind, None).await;
     let looked = candidates.looked().join(", ");
     match candidates.take(&finding.secret) {
         Ok(Some(one)) => {
+            spared(mending, &one.managed.name, None)?;
             let old = credential(one.token, finding.secret, finding.companions);
             return Ok((one.managed, old));
         }
@@ -177,13 +255,15 @@ async fn rehearse(
         clock: &rehearsal::SteppingClock::starting(mending.clock.now()),
         sealer: &mending.sealer,
         managed: &double.managed,
+        people: &NOBODY,
         holder: "rehearsal".to_owned(),
         told: &told,
         beforehand: Some(Beforehand { who: Person::new("rehearsal"), valid: VALID }),
         stopping: &stopping,
     };
     screen.head(plan);
-    let rotation = runner.open(plan.clone(), old).await.map_err(Failure::from)?;
+    let rotation =
+        runner.open(Plan { consent: Consent::default(), ..plan.clone() }, old).await.map_err(Failure::from)?;
     let (mut state, mut rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
     while let Rest::Asks(_) = rest {
         let Some(word) = double.hand(&mending.sealer, &state).map_err(Failure::from)? else { break };

@@ -43,6 +43,7 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
     let request = Request {
         target,
         largest_bytes: reading.max_size,
+        most_expanded: reading.max_expanded,
         exclude: reading.exclude.clone(),
         jobs,
         isolated: reading.isolated,

@@ -3,15 +3,19 @@
 //! It is never the scanned repository's own file. What stands here is plain data; `wiring` makes adapters of it.
 
 mod journal;
+mod people;
 mod provider;
 mod words;
 
 pub use journal::{JournalPlace, JournalServer};
+pub use people::{Environment, Honeytoken, PersonEntry};
 pub use provider::{AwsAuthority, PostgresAuthority, Provider, RedisAuthority, Tls};
 
 use super::policy::{PolicyEntry, Span};
 pub use super::secret::SecretSource;
 use super::service::{Alert, Service, Watched};
+use crate::model::{Fingerprint, KindId};
+use crate::people::People;
 use serde::Deserialize;
 use serde_yaml::{Location, Spanned};
 use std::collections::BTreeMap;
@@ -41,9 +45,18 @@ pub struct Operator {
     /// Whom the daemon tells, by name.
     #[serde(default)]
     pub alerts: BTreeMap<String, Spanned<Alert>>,
+    /// Who may decide, by name; with nobody named, everybody who can run the program may.
+    #[serde(default)]
+    pub people: BTreeMap<String, Spanned<PersonEntry>>,
+    /// Tokens that are there to be found by thieves.
+    #[serde(default)]
+    pub honeytokens: Vec<Spanned<Honeytoken>>,
     /// Where the daemon listens, and how patient it is.
     #[serde(default)]
     pub daemon: Service,
+    /// The people, their keys read.
+    #[serde(skip)]
+    pub known: People,
 }
 
 /// A secrets manager.
@@ -93,6 +106,14 @@ pub struct Managed {
     /// How careful.
     #[serde(default)]
     pub policy: PolicyEntry,
+    /// Persons who have its value, or had it.
+    #[serde(default)]
+    pub held_by: Vec<String>,
+    /// Where it is in use.
+    pub environment: Option<Environment>,
+    /// It is there to be found by thieves: it is never verified, rotated or revoked.
+    #[serde(default)]
+    pub honeytoken: bool,
 }
 
 /// One copy of the credential.
@@ -289,16 +310,16 @@ impl Operator {
     /// [`OperatorError::Mistake`].
     pub fn parse(path: &str, text: &str) -> Result<Self, OperatorError> {
         let options = serde_yaml::options! { with_snippet: false, strict_booleans: true };
-        let operator: Self = serde_yaml::from_str_with_options(text, options).map_err(|error| {
+        let mut operator: Self = serde_yaml::from_str_with_options(text, options).map_err(|error| {
             let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
             let message = words::without_values(&error.without_snippet().to_string());
             OperatorError::Mistake { path: path.to_owned(), line, column, message }
         })?;
-        operator.check(path)?;
+        operator.known = operator.check(path)?;
         Ok(operator)
     }
 
-    fn check(&self, path: &str) -> Result<(), OperatorError> {
+    fn check(&self, path: &str) -> Result<People, OperatorError> {
         let mistake = |at: Location, message: String| OperatorError::Mistake {
             path: path.to_owned(),
             line: at.line(),
@@ -308,6 +329,15 @@ impl Operator {
         for (name, source) in &self.sources {
             if let Some(problem) = source.value.problem(self.daemon.listen.is_some()) {
                 return Err(mistake(source.defined, format!("source '{name}' {problem}")));
+            }
+        }
+        let people = self.gather().map_err(|(at, message)| mistake(at, message))?;
+        for bait in &self.honeytokens {
+            let fingerprint = bait.value.fingerprint.as_ref();
+            let reads = fingerprint.is_none_or(|text| text.parse::<crate::model::FingerprintPrefix>().is_ok());
+            if !reads || (fingerprint.is_none() && bait.value.kind.is_none()) {
+                let message = "write which honeytoken: a fingerprint as a scan prints it, or a kind".to_owned();
+                return Err(mistake(bait.defined, message));
             }
         }
         let mut places = BTreeMap::new();
@@ -363,11 +393,41 @@ impl Operator {
                     return Err(mistake(dependent.defined, format!("there are two dependents '{name}'")));
                 }
             }
+            if let Some(problem) = self.unfulfillable(&managed.value, &people) {
+                return Err(mistake(at, format!("credential '{name}': {problem}")));
+            }
             if let Some(problem) = managed.value.provider.problem() {
                 return Err(mistake(at, format!("credential '{name}' {problem}")));
             }
         }
-        Ok(())
+        Ok(people)
+    }
+
+    /// True for a token that is there to be found by thieves; nothing is asked about it anywhere.
+    #[must_use]
+    pub fn is_honeytoken(&self, kind: &KindId, fingerprint: &Fingerprint) -> bool {
+        self.honeytokens.iter().map(|bait| &bait.value).any(|bait| {
+            let kind = bait.kind.as_ref().is_none_or(|named| named == kind.as_str());
+            let print =
+                bait.fingerprint.as_ref().map(|text| text.parse().is_ok_and(|text| fingerprint.starts_with(&text)));
+            kind && print.unwrap_or(true)
+        })
+    }
+
+    /// The secrets that stanch itself uses for its stores and providers, and what for.
+    pub fn authorities(&self) -> impl Iterator<Item = (String, &SecretSource)> {
+        let stores = self.stores.iter().filter_map(|(name, store)| {
+            let secret = match &store.value {
+                Store::Vault { token, .. } => token,
+                Store::Aws { authority, .. } => &authority.as_ref()?.secret,
+                Store::Local { .. } => return None,
+            };
+            Some((format!("the store '{name}'"), secret))
+        });
+        let providers = self.credentials.iter().filter_map(|(name, managed)| {
+            Some((format!("the provider of '{name}'"), managed.value.provider.authority()?))
+        });
+        stores.chain(providers)
     }
 
     /// Makes relative paths count from `directory`.

@@ -58,6 +58,13 @@ pub struct PolicyEntry {
     /// Go on without asking where the new token replaces the old one in place: its users fail until they have it.
     #[serde(default)]
     pub accept_outage: bool,
+    /// Who opened the case cannot approve it.
+    #[serde(default)]
+    pub four_eyes: bool,
+    /// How many persons must approve the plan; one where it is not given.
+    pub quorum: Option<u32>,
+    /// How many persons must order a revoke before its proof, or approve an emergency; two in production, else one.
+    pub revoke_now_quorum: Option<u32>,
     /// Tries of a step.
     pub tries: Option<u32>,
     /// Wait between tries.

@@ -13,11 +13,12 @@ use crate::ledger::{Leak, Leaks, Seen};
 use crate::model::{
     Credential, Digest, Finding, FingerprintKey, KindId, Place, RotationId, Sighting, Timestamp, Verdict,
 };
-use crate::rotation::{Outcome, Stage};
+use crate::rotation::{Outcome, Plan, Stage};
 use crate::runner::{self, RunError};
 use crate::triage::{self, Decision, Earlier, Why};
 use crate::wiring::candidates::{Candidate, Candidates};
 use crate::wiring::mending::Mending;
+use crate::wiring::own::Own;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -143,6 +144,7 @@ impl Judge {
         settled: &mut Vec<Settled>,
     ) -> Result<(), DecideError> {
         let mut candidates: BTreeMap<KindId, Candidates> = BTreeMap::new();
+        let own = if findings.is_empty() { Own::default() } else { config.own() };
         for (number, (sighting, finding)) in sighted.sightings.iter().zip(findings).enumerate() {
             if self.house.stopping.load(Ordering::SeqCst) {
                 return Err(DecideError::Stopped);
@@ -159,7 +161,7 @@ impl Judge {
             let seen = self.seen(job, finding, &digest, &place);
             let bypass = sighted.bypasses.get(number).and_then(Option::as_deref);
             let found = Found { number, bypass, sighting, finding, seen };
-            if self.one(config, &found, of_kind, settled).await? {
+            if self.one(config, &own, &found, of_kind, settled).await? {
                 // What its store holds is about to change.
                 candidates.remove(&finding.kind);
             }
@@ -171,11 +173,17 @@ impl Judge {
     async fn one(
         &self,
         config: &Mending,
+        own: &Own,
         found: &Found<'_>,
         candidates: &Candidates,
         settled: &mut Vec<Settled>,
     ) -> Result<bool, DecideError> {
         let before = self.leaks.note(found.seen).await?;
+        if config.operator.is_honeytoken(&found.finding.kind, &found.finding.fingerprint) {
+            let decision = Decision::Report(Why::Honeytoken);
+            settled.push(self.settle(found, &decision, None, None, before.as_deref()));
+            return Ok(false);
+        }
         let earlier = self.earlier(config, &self.leaks.of(found.seen.digest).await?).await?;
         let secret = &found.finding.secret;
         let holder = candidates.find(secret);
@@ -190,7 +198,10 @@ impl Judge {
             return Err(DecideError::Unread { credential: credential.clone(), why: chain_of(error) });
         }
         let when = holder.map_or(When::Report, |one| when_of(config, one));
-        let decision = triage::decide(earlier, candidates.holders(secret).len(), when);
+        let decision = match spared(config, own, found, holder)? {
+            Some(why) => Decision::Report(why),
+            None => triage::decide(earlier, candidates.holders(secret).len(), when),
+        };
         let leaked = holder.map(|one| triage::leaked(one.token.clone(), secret, &found.finding.companions));
         match (&decision, holder, leaked) {
             (Decision::Open, Some(one), Some(leaked)) => {
@@ -302,7 +313,10 @@ impl Judge {
         let told = |state: &crate::rotation::State, event: &crate::rotation::Event| self.house.event(state, event);
         let runner = config.runner(&holder.managed, &told, None, &self.house.stopping);
         let id = config.journal.next_id().await.map_err(DecideError::Journal)?;
-        match runner.open(holder.managed.plan(id, since, false), leaked).await {
+        // The machine opens it, so nobody is its author.
+        let consent = config.operator.consent(&holder.managed.name, None);
+        let plan = Plan { consent, ..holder.managed.plan(id, since, false) };
+        match runner.open(plan, leaked).await {
             Ok(case) | Err(RunError::Journal(JournalError::Active { rotation: case })) => Ok(case),
             Err(error) => Err(DecideError::Open(error)),
         }
@@ -320,6 +334,26 @@ fn since_of(place: &Place, now: Timestamp) -> Timestamp {
             _ => now,
         },
         _ => now,
+    }
+}
+
+/// What is known, whatever the policy says, not to be touched or to be a person's.
+fn spared(
+    config: &Mending,
+    own: &Own,
+    found: &Found<'_>,
+    holder: Option<&Candidate>,
+) -> Result<Option<Why>, DecideError> {
+    if let Some(what) = own.find(&found.finding.secret) {
+        return Ok(Some(Why::Own(what.to_owned())));
+    }
+    let Some(one) = holder else { return Ok(None) };
+    if config.operator.credentials.get(&one.managed.name).is_some_and(|entry| entry.value.honeytoken) {
+        return Ok(Some(Why::Honeytoken));
+    }
+    match own.unread() {
+        Some(error) => Err(DecideError::Unread { credential: one.managed.name.clone(), why: chain_of(error) }),
+        None => Ok(None),
     }
 }
 

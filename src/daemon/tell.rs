@@ -83,6 +83,12 @@ pub(super) fn of_leak(news: &News<'_>, config: &Mending, now: crate::model::Time
         (Decision::Open, Some(case)) if asks(config, news.credential) => words::Next::Asks(case.clone()),
         (Decision::Open, Some(case)) => words::Next::Rotates(case.clone()),
         (Decision::Report(Why::Unmanaged), _) => words::Next::Unmanaged,
+        (Decision::Report(Why::Honeytoken), _) => {
+            words::Next::Spared("it is a honeytoken, and is never touched".to_owned())
+        }
+        (Decision::Report(Why::Own(what)), _) => words::Next::Spared(format!(
+            "stanch itself uses it for {what}, so a person replaces it, when no other case is open"
+        )),
         (Decision::Report(_), _) => words::Next::Reported,
         (Decision::Attach(_) | Decision::Dead(_) | Decision::Open, _) => return None,
     };

@@ -59,11 +59,13 @@ pub(super) struct Search {
     at: usize,
     /// What was looked at up to here is not looked at again.
     done: usize,
+    /// The values of one list.
+    values: Vec<u8>,
 }
 
 impl Search {
     pub(super) fn new(window: &Range<usize>) -> Self {
-        Self { window: window.clone(), at: window.start, done: window.start }
+        Self { window: window.clone(), at: window.start, done: window.start, values: Vec::new() }
     }
 
     /// Looks at every so many bytes where enough in a row may be of a list; `lists` has a bit for each byte that is the
@@ -92,8 +94,9 @@ impl Search {
         let end = if sort == CALLS {
             called(text, at, limit, self.done, sink)
         } else {
-            let start = list_start(text, at, self.done);
-            [16, 10].into_iter().filter_map(|base| list(text, start, limit, base, sink)).max()
+            let within = list_start(text, at, self.done)..limit;
+            let values = &mut self.values;
+            [16, 10].into_iter().filter_map(|base| list(text, &within, base, values, sink)).max()
         };
         // What was looked at in vain is not looked at again.
         self.done = end.unwrap_or(at + GLANCE);
@@ -111,18 +114,18 @@ pub(super) const fn is_listed(byte: u8) -> bool {
 
 /// In what sort of list all of these bytes could be; zero for nearly all that are in none.
 fn listed(glance: &[u8; GLANCE]) -> u8 {
-    // A few at once, because which byte tells cannot be foretold.
-    let [a, _, _, b, _, _, c, _, _, d, _, _] = *glance;
-    if sort(a) & sort(b) & sort(c) & sort(d) == 0 {
-        return 0;
+    let (mut common, mut between, mut digits, mut opens) = (HEX | DECIMAL | CALLS, 0_usize, false, false);
+    for byte in glance {
+        let sort = sort(*byte);
+        common &= sort;
+        between += usize::from(sort & BETWEEN != 0);
+        digits |= byte.is_ascii_digit();
+        opens |= *byte == b'(';
     }
-    let common = glance.iter().fold(HEX | DECIMAL | CALLS, |common, byte| common & sort(*byte));
-    let between = glance.iter().filter(|byte| sort(**byte) & BETWEEN != 0).count();
     if common & (HEX | DECIMAL) != 0 && (1..GLANCE).contains(&between) {
         return common & (HEX | DECIMAL);
     }
-    let digits = glance.iter().any(u8::is_ascii_digit);
-    if common & CALLS != 0 && digits && glance.contains(&b'(') { CALLS } else { 0 }
+    if common & CALLS != 0 && digits && opens { CALLS } else { 0 }
 }
 
 /// The first byte of the list that `at` lies in.
@@ -135,8 +138,9 @@ fn list_start(text: &[u8], at: usize, from: usize) -> usize {
 }
 
 /// Reads a list of numbers of a base; returns where it ends if it is text.
-fn list(text: &[u8], start: usize, limit: usize, base: u32, sink: &mut Sink<'_>) -> Option<usize> {
-    let mut bytes = Vec::new();
+fn list(text: &[u8], within: &Range<usize>, base: u32, bytes: &mut Vec<u8>, sink: &mut Sink<'_>) -> Option<usize> {
+    let Range { start, end: limit } = *within;
+    bytes.clear();
     let mut at = start;
     let (mut first, mut end) = (None, start);
     while at < limit && at - start < LONGEST {
@@ -160,7 +164,13 @@ fn list(text: &[u8], start: usize, limit: usize, base: u32, sink: &mut Sink<'_>)
         at += length;
         end = at;
         bytes.push(value);
-        if bytes.len() == LEAST / 2 && !matches!(look::look(&bytes), Some(Look::Text | Look::Wide)) {
+        let text = match bytes.as_slice() {
+            [a] => look::may_begin(*a),
+            [a, b, c] => look::may_be([*a, *b, *c]),
+            bytes if bytes.len() == LEAST / 2 => matches!(look::look(bytes), Some(Look::Text | Look::Wide)),
+            _ => true,
+        };
+        if !text {
             return None;
         }
     }
@@ -169,10 +179,10 @@ fn list(text: &[u8], start: usize, limit: usize, base: u32, sink: &mut Sink<'_>)
     }
     if look::look(bytes.get(..LEAST)?) == Some(Look::Wide) {
         let mut view = View::default();
-        view.decoded(&bytes, first?..end);
+        view.decoded(bytes, first?..end);
         sink.alone(view, Encoding::Hex, false);
-    } else if look::is_text(&bytes) {
-        sink.stretch(Encoding::Hex, false)?.decoded(&bytes, first?..end);
+    } else if look::is_text(bytes) {
+        sink.stretch(Encoding::Hex, false)?.decoded(bytes, first?..end);
     } else {
         return None;
     }
@@ -188,9 +198,9 @@ fn number(text: &[u8], base: u32) -> Option<(u8, usize)> {
         return ends(sign + 2).then_some((value, sign + 2));
     }
     let length = text.iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
-    let digits = std::str::from_utf8(text.get(..length)?).ok()?;
-    let value = digits.parse().ok()?;
-    (ends(length) && length > 1).then_some((value, length))
+    let digits = text.get(..length)?.iter();
+    let value = digits.fold(0_u16, |value, digit| value * 10 + u16::from(digit - b'0'));
+    Some((u8::try_from(value).ok()?, length)).filter(|_| ends(length) && length > 1)
 }
 
 /// `chr(65)` and its like, one after the other, around `at`; returns where they end.

@@ -9,13 +9,31 @@ use std::ops::Range;
 /// Digits in which a token has room.
 const LEAST: usize = 32;
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a'),
-        b'2'..=b'7' => Some(byte - b'2' + 26),
-        _ => None,
+/// No digit.
+const NONE: u8 = 0xff;
+
+/// The value of each digit.
+const DIGITS: [u8; 256] = {
+    let mut table = [NONE; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let value = match byte as u8 {
+            letter @ b'A'..=b'Z' => letter - b'A',
+            letter @ b'a'..=b'z' => letter - b'a',
+            digit @ b'2'..=b'7' => digit - b'2' + 26,
+            _ => NONE,
+        };
+        #[expect(clippy::indexing_slicing, reason = "checked by the compiler: a constant")]
+        {
+            table[byte] = value;
+        }
+        byte += 1;
     }
+    table
+};
+
+fn digit(byte: u8) -> Option<u8> {
+    DIGITS.get(usize::from(byte)).copied().filter(|value| *value != NONE)
 }
 
 /// Five bytes of eight digits.
@@ -26,6 +44,12 @@ fn group(eight: &[u8]) -> Option<[u8; 5]> {
     let bits = eight.iter().try_fold(0_u64, |bits, byte| Some(bits << 5 | u64::from(digit(*byte)?)))?;
     let [_, _, _, a, b, c, d, e] = bits.to_be_bytes();
     Some([a, b, c, d, e])
+}
+
+/// False where no base 32 of text begins with these digits.
+pub(super) fn may_begin(four: &[u8; 4]) -> bool {
+    let [a, b, c, d] = four.map(|byte| DIGITS.get(usize::from(byte)).copied().unwrap_or(NONE));
+    (a | b | c | d) < 32 && look::is_plain(a << 3 | b >> 2) && look::is_plain(b << 6 | c << 1 | d >> 4)
 }
 
 /// Decodes what begins at the start of a run, if that is base 32 of text; returns where it ends.

@@ -54,6 +54,15 @@ fn digit(byte: u8) -> Option<u8> {
     DIGITS.get(usize::from(byte)).copied().filter(|value| *value != NONE)
 }
 
+/// False where no base 64 of anything begins with these digits, and so many are in a row at most.
+pub(super) fn may_begin(four: &[u8; 4], most: usize) -> bool {
+    let [a, b, _, _] = *four;
+    let [a, b] = [a, b].map(|byte| DIGITS.get(usize::from(byte)).copied().unwrap_or(NONE));
+    let first = a << 2 | b >> 4;
+    let packed = most >= DEFLATED && inflate::may_begin_raw(first);
+    (packed || look::may_begin(first)) && group(four).is_some_and(|three| packed || look::may_be(three))
+}
+
 /// Decodes what begins at the start of a run, if that is base 64 of something; returns where it ends.
 pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut Sink<'_>) -> Option<usize> {
     let bytes = text.get(run.clone())?;
@@ -107,25 +116,29 @@ fn foreign(bytes: &[u8]) -> Option<Look> {
 
 fn group(four: &[u8]) -> Option<[u8; 3]> {
     let [a, b, c, d] = *four else { return None };
-    let bits = [a, b, c, d].into_iter().try_fold(0_u32, |bits, byte| Some(bits << 6 | u32::from(digit(byte)?)))?;
-    let [_, a, b, c] = bits.to_be_bytes();
-    Some([a, b, c])
+    let [a, b, c, d] = [a, b, c, d].map(|byte| DIGITS.get(usize::from(byte)).copied().unwrap_or(NONE));
+    if (a | b | c | d) & 0x80 != 0 {
+        return None;
+    }
+    Some([a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d])
 }
 
 /// What is compressed without a name of its own can be told by expanding its start alone.
 fn deflated(bytes: &[u8], sink: &mut Sink<'_>) -> bool {
-    let start = bytes.get(..DEFLATED).unwrap_or_default().chunks_exact(4).take(4).filter_map(group);
+    let mut groups = bytes.get(..DEFLATED).unwrap_or_default().chunks_exact(4).map_while(group);
+    let Some(first) = groups.next().filter(|[first, ..]| inflate::may_begin_raw(*first)) else { return false };
     let mut head = [0; 12];
-    for (into, three) in head.chunks_exact_mut(3).zip(start) {
+    for (into, three) in head.chunks_exact_mut(3).zip(std::iter::once(first).chain(groups)) {
         into.copy_from_slice(&three);
     }
-    if !inflate::may_be_raw(&head) || !sink.try_packed() {
+    if !inflate::may_be_raw(&head) {
         return false;
     }
+    let Some(decompress) = sink.try_packed() else { return false };
     let digits = bytes.iter().take(4_096).take_while(|byte| digit(**byte).is_some()).count();
     let groups = bytes.get(..digits).unwrap_or_default().chunks_exact(4);
     let decoded: Vec<u8> = groups.filter_map(group).flatten().collect();
-    digits >= DEFLATED && inflate::is_raw(&decoded)
+    digits >= DEFLATED && inflate::is_raw(&decoded, decompress)
 }
 
 /// The decoded bytes, and how many there are at the end of each line.

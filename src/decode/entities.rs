@@ -36,7 +36,8 @@ pub(super) fn read(text: &[u8]) -> Option<Escape> {
     if let Some(number) = rest.strip_prefix(b"#") {
         return numeric(number);
     }
-    let (name, meaning) = NAMES.iter().find(|(name, _)| rest.starts_with(name))?;
+    let first = rest.first()?;
+    let (name, meaning) = NAMES.iter().find(|(name, _)| name.first() == Some(first) && rest.starts_with(name))?;
     Some(Escape { length: 1 + name.len(), meaning: Meaning::Character(*meaning) })
 }
 

@@ -29,6 +29,17 @@ pub(super) fn pair(two: &[u8]) -> Option<u8> {
     Some(digit(high)? << 4 | digit(low)?)
 }
 
+/// False where no hex begins with these bytes.
+pub(super) fn may_begin(four: &[u8; 4]) -> bool {
+    let hex = |byte: u8| byte.is_ascii_hexdigit();
+    let [a, b, c, d] = *four;
+    match (a, b) {
+        (b'0', b'x' | b'X') => hex(c) && hex(d),
+        (b'x' | b'X', _) => hex(b) && hex(c),
+        _ => hex(a) && hex(b),
+    }
+}
+
 /// Decodes what begins at the start of a run, if that is hex of something; returns where it ends.
 pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut Sink<'_>) -> Option<usize> {
     let bytes = text.get(run.clone())?;

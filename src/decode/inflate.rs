@@ -20,7 +20,7 @@ pub(super) fn expanded(packed: &[u8], budget: &mut Budget) -> Option<(Encoding, 
             let decoder = ruzstd::decoding::StreamingDecoder::new(packed).ok()?;
             (Encoding::Zstd, Box::new(decoder))
         }
-        _ if may_be_raw(packed) && is_raw(packed) => {
+        _ if may_be_raw(packed) && is_raw(packed, &mut flate2::Decompress::new(false)) => {
             (Encoding::Zlib, Box::new(flate2::read::DeflateDecoder::new(packed)))
         }
         _ => return None,
@@ -35,10 +35,17 @@ pub(super) fn expanded(packed: &[u8], budget: &mut Budget) -> Option<(Encoding, 
     (!bytes.is_empty()).then_some((encoding, bytes))
 }
 
+/// True for a first byte that such a stream may have: it says that what follows is in a code.
+pub(super) const fn may_begin_raw(first: u8) -> bool {
+    matches!(first >> 1 & 3, 1 | 2)
+}
+
 /// True for a start that a deflated stream without a header may have: it describes a code that is complete, or its first
 /// signs are text. Nearly nothing else passes.
 pub(super) fn may_be_raw(start: &[u8]) -> bool {
-    let Some(eleven) = start.get(..11) else { return false };
+    let Some(eleven) = start.get(..11).filter(|start| start.first().is_some_and(|first| may_begin_raw(*first))) else {
+        return false;
+    };
     let bits = eleven.iter().rev().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
     match (bits >> 1) & 3 {
         1 => (0..4).all(|sign| {
@@ -56,12 +63,14 @@ pub(super) fn may_be_raw(start: &[u8]) -> bool {
 }
 
 /// True where a start expands to text. A stream that ends early gives what came before.
-pub(super) fn is_raw(packed: &[u8]) -> bool {
-    let mut taste = Vec::with_capacity(TASTE);
-    let mut reader = flate2::read::DeflateDecoder::new(packed).take(TASTE as u64);
-    // Cut in the middle of the stream is what a start is; only what came out of it counts.
-    let _whole = reader.read_to_end(&mut taste).is_ok();
-    taste.len() >= super::stretches::LEAST && look::is_text(&taste)
+pub(super) fn is_raw(packed: &[u8], decompress: &mut flate2::Decompress) -> bool {
+    decompress.reset(false);
+    let mut taste = [0; TASTE];
+    // Cut in the middle of the stream is what a start is: that is no error. What is broken within it is none.
+    let started = decompress.decompress(packed, &mut taste, flate2::FlushDecompress::None).is_ok();
+    let taste =
+        usize::try_from(decompress.total_out()).ok().and_then(|written| taste.get(..written)).unwrap_or_default();
+    started && taste.len() >= super::stretches::LEAST && look::is_text(taste)
 }
 
 #[cfg(test)]

@@ -45,14 +45,18 @@ impl Search {
         Self { window: window.clone(), done: window.start, literals: Vec::new() }
     }
 
-    /// Looks at quotes that may end such a string: almost every other is told to be no joint by the bytes beside it.
+    /// Looks at quotes that may end such a string.
     pub(super) fn look(&mut self, text: &[u8], quotes: &[usize], sink: &mut Sink<'_>) {
         let bytes = text.get(..self.window.end).unwrap_or_default();
         for quote in quotes.iter().copied() {
             if sink.is_spent() {
                 return;
             }
+            // Almost every quote is told to be no joint by the bytes beside it.
+            let ends =
+                quote.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|byte| is_token_byte(*byte));
             if quote >= self.done
+                && ends
                 && let Some(end) = expression(bytes, quote, self.window.start, &mut self.literals, sink)
             {
                 self.done = end.max(self.done);
@@ -138,40 +142,47 @@ fn gap(text: &[u8], start: usize) -> Option<(Between, usize)> {
     let (mut at, mut between, mut operators) = (0, Between::Joint, 0);
     loop {
         let here = rest.get(at..)?;
-        at += match here {
-            [b'"' | b'\'' | b'`', ..] => return Some((between, start + at)),
-            [b' ' | b'\t' | b'\r' | b'\n', ..] => 1,
-            [b'/', b'/', ..] | [b'#', ..] | [b'-', b'-', ..] => memchr::memchr(b'\n', here)?,
-            [b'/', b'*', ..] => memchr::memmem::find(here, b"*/")? + 2,
-            [b'\\', b'\n' | b'\r', ..] => 1,
+        let (byte, after) = here.split_first()?;
+        at += match byte {
+            b'"' | b'\'' | b'`' => return Some((between, start + at)),
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                1 + after.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
+            }
+            b'/' if after.starts_with(b"*") => memchr::memmem::find(here, b"*/")? + 2,
+            b'/' | b'-' if after.first() == Some(byte) => memchr::memchr(b'\n', here)?,
+            b'#' => memchr::memchr(b'\n', here)?,
             // Visual Basic goes on after an underscore.
-            [b'_', b'\n' | b'\r', ..] => 1,
-            [b',', ..] if operators == 0 => {
+            b'\\' | b'_' if matches!(after.first(), Some(b'\n' | b'\r')) => 1,
+            b',' if operators == 0 => {
                 (between, operators) = (Between::Comma, 1);
                 1
             }
-            [b'+', b'=', ..] => return None,
-            [b'.', b'c', b'o', b'n', b'c', b'a', b't', b'(', ..]
-            | [b'.', b'a', b'p', b'p', b'e', b'n', b'd', b'(', ..]
-                if operators == 0 =>
-            {
+            b'+' if after.starts_with(b"=") => return None,
+            b'.' if operators == 0 && (after.starts_with(b"concat(") || after.starts_with(b"append(")) => {
                 operators = 1;
                 8
             }
-            [b'+' | b'.' | b'&' | b'|' | b'<' | b'>' | b'~' | b'^', ..] if operators < 2 => {
+            b'+' | b'.' | b'&' | b'|' | b'<' | b'>' | b'~' | b'^' if operators < 2 => {
                 operators += 1;
                 1
             }
-            [b'(' | b')', ..] if operators > 0 || between == Between::Joint => 1,
-            // The letters that may stand before a string: raw, bytes, formatted, wide.
-            [b'r' | b'b' | b'f' | b'u' | b'L' | b'R' | b'B' | b'F' | b'@' | b'$' | b's' | b'S', next, ..]
-                if is_quote(*next) =>
-            {
-                1
-            }
-            [b'r' | b'b' | b'f' | b'R' | b'B' | b'F' | b'u' | b'@' | b'$', _, next, ..] if is_quote(*next) => 1,
+            b'(' | b')' if operators > 0 || between == Between::Joint => 1,
+            _ if is_named(here) => 1,
             _ => return None,
         };
+    }
+}
+
+/// True for the letters that may stand before a string, one or two of them: raw, bytes, formatted, wide.
+fn is_named(text: &[u8]) -> bool {
+    match text {
+        [b'r' | b'b' | b'f' | b'u' | b'L' | b'R' | b'B' | b'F' | b'@' | b'$' | b's' | b'S', next, ..]
+            if is_quote(*next) =>
+        {
+            true
+        }
+        [b'r' | b'b' | b'f' | b'R' | b'B' | b'F' | b'u' | b'@' | b'$', _, next, ..] => is_quote(*next),
+        _ => false,
     }
 }
 
@@ -201,15 +212,26 @@ fn is_joined_list(text: &[u8], first: usize, end: usize, literals: &[Literal]) -
     if literals.len() >= ENOUGH && literals.iter().all(|literal| literal.inner.len() == 1) {
         return true;
     }
-    let before: Vec<u8> = (text.get(first.saturating_sub(40)..first).unwrap_or_default().iter())
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .map(u8::to_ascii_lowercase)
-        .collect();
-    let after: Vec<u8> = (text.get(end..).unwrap_or_default().iter().take(40))
-        .filter(|byte| !byte.is_ascii_whitespace() && **byte != b',')
-        .map(u8::to_ascii_lowercase)
-        .collect();
-    BEFORE.iter().any(|call| before.ends_with(call)) || AFTER.iter().any(|call| after.starts_with(call))
+    let written = |byte: &&u8| !byte.is_ascii_whitespace();
+    let before = text.get(first.saturating_sub(40)..first).unwrap_or_default().iter().rev().filter(written);
+    let after = text.get(end..).unwrap_or_default().iter().take(40).filter(written).filter(|byte| **byte != b',');
+    // Most lists are told to be none by the two bytes before them and the one behind.
+    let mut two = before.clone().map(u8::to_ascii_lowercase);
+    let opens = matches!(
+        (two.next(), two.next()),
+        (Some(b'('), Some(b't' | b'(' | b'y'))
+            | (Some(b'['), Some(b'(' | b','))
+            | (Some(b'{'), Some(b'g'))
+            | (Some(b','), Some(b'"'))
+    );
+    let closes = matches!(after.clone().next(), Some(b']' | b')'));
+    (opens && BEFORE.iter().any(|call| starts_with(before.clone(), call.iter().rev())))
+        || (closes && AFTER.iter().any(|call| starts_with(after.clone(), call.iter())))
+}
+
+/// In either case of letters.
+fn starts_with<'t>(mut text: impl Iterator<Item = &'t u8>, mut call: impl Iterator<Item = &'t u8>) -> bool {
+    call.all(|wanted| text.next().is_some_and(|byte| byte.to_ascii_lowercase() == *wanted))
 }
 
 /// Lays the strings side by side.
@@ -290,4 +312,73 @@ fn continue_lines(text: &[u8], start: usize, limit: usize, view: &mut View) {
         (at, run) = (next, next);
     }
     view.keep(text, at..at.saturating_add(1).min(text.len()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Budget, pieces};
+    use super::*;
+
+    /// Whether the strings of a list are joined that stands between these.
+    fn joined(before: &str, after: &str) -> bool {
+        let text = format!("x = {before}\"first part\", \"_and_the_second\"{after};");
+        let mut joined = false;
+        pieces(text.as_bytes(), None, &mut Budget::of(text.len()), &mut |piece, _| {
+            joined |= piece.bytes().windows(15).any(|bytes| bytes == b"part_and_the_se");
+        });
+        joined
+    }
+
+    #[test]
+    fn every_list_that_is_joined_is_told_and_no_other() {
+        for call in BEFORE {
+            let call = String::from_utf8_lossy(call);
+            assert!(joined(&call, ")"), "{call}");
+            assert!(joined(&format!("{} ", call.to_uppercase()), ")"), "{call}");
+        }
+        for call in AFTER {
+            let call = String::from_utf8_lossy(call);
+            assert!(joined("[", &call) && joined("[", &format!(",\n {call}")), "{call}");
+        }
+        for (before, after) in [("[", "]"), ("concat!(", ")"), ("f(", ")"), ("{", "}"), ("[", "].map("), ("join(", ")")]
+        {
+            assert!(!joined(before, after), "{before}{after}");
+        }
+    }
+
+    #[test]
+    fn what_may_stand_between_strings_is_read() {
+        for between in [
+            "+",
+            " + ",
+            ".",
+            " . ",
+            " & ",
+            " || ",
+            " << ",
+            " ~ ",
+            "\n   ",
+            " \\\n ",
+            " _\n ",
+            " & _\r\n",
+            " // x\n",
+            " /* x */ ",
+            " # x\n + ",
+            ".concat(",
+            ".append(",
+            ") + (",
+            " + r",
+            " + rb",
+            " +\n",
+            "",
+        ] {
+            let text = format!("\"abc\"{between}\"def\"");
+            assert_eq!(gap(text.as_bytes(), 5), Some((Between::Joint, 5 + between.len())), "{between:?}");
+        }
+        assert_eq!(gap(b"\"abc\", \"def\"", 5), Some((Between::Comma, 7)));
+        for none in [" += ", ": ", " - ", " / ", " + + + ", ",,", " _ ", "; ", " x"] {
+            let text = format!("\"abc\"{none}\"def\"");
+            assert_eq!(gap(text.as_bytes(), 5), None, "{none:?}");
+        }
+    }
 }

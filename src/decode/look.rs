@@ -32,14 +32,58 @@ pub(super) const fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
 }
 
-/// A quick no, from three bytes.
+/// What a byte may be in text: a plain character of ASCII, or the first of two, or of more, or a later one.
+const PLAIN: u8 = 1;
+const FIRST: u8 = 2;
+const FIRST_OF_MORE: u8 = 4;
+const LATER: u8 = 8;
+/// What may begin a character.
+const BEGINS: u8 = PLAIN | FIRST | FIRST_OF_MORE;
+
+const ROLES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let role = match byte as u8 {
+            0x80..=0xbf => LATER,
+            0xc2..=0xdf => FIRST,
+            0xe0..=0xf4 => FIRST_OF_MORE,
+            plain if is_plain(plain) => PLAIN,
+            _ => 0,
+        };
+        #[expect(clippy::indexing_slicing, reason = "checked by the compiler: a constant")]
+        {
+            table[byte] = role;
+        }
+        byte += 1;
+    }
+    table
+};
+
+fn role(byte: u8) -> u8 {
+    ROLES.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+/// A quick no, from one byte.
+pub(super) fn may_begin(byte: u8) -> bool {
+    role(byte) & BEGINS != 0 || matches!(byte, 0 | 0x1f | 0xfd..)
+}
+
+/// The same, from three bytes.
 pub(super) fn may_be(head: [u8; 3]) -> bool {
     let [a, b, c] = head;
-    let texty = |byte: u8| is_plain(byte) || byte >= 0xc2;
-    (texty(a) && (is_plain(b) || b >= 0x80) && (is_plain(c) || c >= 0x80))
-        || (b == 0 && is_plain(a))
-        || (a == 0 && is_plain(b) && c == 0)
-        || matches!((a, b), (0x1f, 0x8b) | (0x28, 0xb5) | (0xfd, b'7') | (b'7', b'z') | (b'P', b'K') | (0xff, 0xfe))
+    let text = match role(a) {
+        PLAIN => match role(b) {
+            PLAIN => role(c) & BEGINS != 0,
+            FIRST | FIRST_OF_MORE => role(c) == LATER,
+            // In UTF-16.
+            _ => b == 0,
+        },
+        FIRST => role(b) == LATER && role(c) & BEGINS != 0,
+        FIRST_OF_MORE => role(b) == LATER && role(c) == LATER,
+        _ => a == 0 && c == 0 && is_plain(b),
+    };
+    text || matches!((a, b), (0x1f, 0x8b) | (0x28, 0xb5) | (0xfd, b'7') | (b'7', b'z') | (b'P', b'K') | (0xff, 0xfe))
         || matches!((a, b), (0x78, 0x9c | 0xda | 0x01 | 0x5e) | (0xfe, 0xff))
 }
 

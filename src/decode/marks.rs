@@ -1,11 +1,12 @@
 //! Where to look: one pass over a text that marks, with a few bits for every byte, the places where something may be
 //! encoded. It marks too many rather than too few; who looks there decides.
 
-use crate::runs::{Block, Open, Sorts, is_token_byte};
+use super::stretches::LEAST;
+use crate::runs::{Block, Sorts, is_token_byte};
 use std::ops::Range;
 
 /// So much text is marked before it is looked at.
-const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 256 << 10;
 
 /// So many bytes are sorted in one go.
 const GROUP: usize = 2 << 10;
@@ -19,27 +20,20 @@ pub(super) const NEAR: u32 = 16;
 /// Bytes in a row that must look like a list.
 pub(super) const GLANCE: usize = 12;
 
-/// Token bytes.
-const TOKEN: usize = 0;
 /// Digits of base 64, among which are those of hex and base 32.
-const DIGIT: usize = 1;
-/// What may stand between escapes.
-const BESIDE: usize = 2;
-const QUOTE: usize = 3;
-/// What may stand right behind a string that goes on in another one, and what may follow that.
-const GAP: usize = 4;
-const GAP_ON: usize = 5;
-const BACKSLASH: usize = 6;
-/// Percent signs and ampersands.
-const SIGN: usize = 7;
+const DIGIT: usize = 0;
+/// Token bytes, and what may stand between escapes.
+const BESIDE: usize = 1;
+const QUOTE: usize = 2;
+/// What may stand right behind a string that goes on in another one. Of the leads, all that begin escapes are among it.
+const GAP: usize = 3;
+/// First bytes of escapes, equals signs, and what marks wide text and colours. Only the last are not of `BESIDE`.
+const LEAD: usize = 4;
 /// What may stand in lists of numbers.
-const LISTED: usize = 8;
-const EQUALS: usize = 9;
+const LISTED: usize = 5;
 /// What may follow an equals sign or a backslash that matters: the first digits of `=3D` and its like, ends of lines.
-const WRAP: usize = 10;
-/// What marks wide text and colours.
-const HIDDEN: usize = 11;
-const COUNT: usize = 12;
+const WRAP: usize = 6;
+const COUNT: usize = 7;
 
 static SORTS: Sorts<COUNT> = Sorts::new({
     let mut table = [0; 256];
@@ -54,36 +48,21 @@ static SORTS: Sorts<COUNT> = Sorts::new({
     table
 });
 
-const fn sorts_of(byte: u8) -> u16 {
-    let token = is_token_byte(byte);
+const fn sorts_of(byte: u8) -> u8 {
+    let digit = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+    let beside = is_token_byte(byte) || matches!(byte, b'%' | b'\\' | b'&' | b'#' | b';' | b'{' | b'}');
     let quote = matches!(byte, b'"' | b'\'' | b'`');
-    (token as u16) << TOKEN
-        | ((byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')) as u16) << DIGIT
-        | ((token || matches!(byte, b'%' | b'\\' | b'&' | b'#' | b';' | b'{' | b'}')) as u16) << BESIDE
-        | (quote as u16) << QUOTE
-        | (is_gap(byte) as u16) << GAP
-        | ((quote || goes_on(byte)) as u16) << GAP_ON
-        | ((byte == b'\\') as u16) << BACKSLASH
-        | (matches!(byte, b'%' | b'&') as u16) << SIGN
-        | (super::arrays::is_listed(byte) as u16) << LISTED
-        | ((byte == b'=') as u16) << EQUALS
-        | (matches!(byte, b'2' | b'3' | b'5' | b'\n' | b'\r') as u16) << WRAP
-        | (matches!(byte, 0 | 0x1b) as u16) << HIDDEN
-}
-
-/// What may begin what stands between two strings.
-const fn is_gap(byte: u8) -> bool {
-    matches!(
-        byte,
-        b' ' | b'\t' | b'\r' | b'\n' | b'+' | b'.' | b'&' | b'|' | b',' | b'<' | b'~' | b'^' | b'\\' | b')' | b'/'
-    )
-}
-
-/// What may be the second byte of it: more of it, a name before a string, the rest of a sign of two.
-const fn goes_on(byte: u8) -> bool {
-    let sign = matches!(byte, b'#' | b'-' | b'_' | b'>' | b'(' | b'*' | b'@' | b'$');
-    let letter = matches!(byte, b'r' | b'b' | b'f' | b'u' | b'L' | b'R' | b'B' | b'F' | b's' | b'S' | b'c' | b'a');
-    is_gap(byte) || sign || letter
+    let gap = matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'+' | b'.' | b'&' | b'|' | b',' | b'<')
+        || matches!(byte, b'~' | b'^' | b'\\' | b')' | b'/' | b'%');
+    let lead = matches!(byte, b'%' | b'\\' | b'&' | b'=' | 0 | 0x1b);
+    let wrap = matches!(byte, b'2' | b'3' | b'5' | b'\n' | b'\r');
+    (digit as u8) << DIGIT
+        | (beside as u8) << BESIDE
+        | (quote as u8) << QUOTE
+        | (gap as u8) << GAP
+        | (lead as u8) << LEAD
+        | (super::arrays::is_listed(byte) as u8) << LISTED
+        | (wrap as u8) << WRAP
 }
 
 /// What a text has, as far as it has been marked: each list in order, and of the last chunk alone.
@@ -96,7 +75,8 @@ pub(super) struct Marks {
     /// Blocks that are sorted and not marked.
     blocks: Vec<Block<COUNT>>,
     before: Before,
-    open: Open,
+    /// Where the run of digits starts that is not at its end yet.
+    open: Option<usize>,
     /// Runs of the digits of base 64.
     pub(super) runs: Vec<Range<usize>>,
     /// Equals signs before what may be of quoted-printable.
@@ -109,6 +89,8 @@ pub(super) struct Marks {
     pub(super) quotes: Vec<usize>,
     /// The bytes from which on enough in a row may be of a list, one bit each, for blocks that have one.
     pub(super) lists: Vec<(usize, u64)>,
+    /// Whether a line may be one of a dump.
+    pub(super) dumps: bool,
     /// Whether there is a zero or an escape character, and whether there is a byte beyond ASCII.
     pub(super) hidden: bool,
     pub(super) beyond: bool,
@@ -117,10 +99,11 @@ pub(super) struct Marks {
 /// What is kept of the block before.
 #[derive(Clone, Copy, Debug, Default)]
 struct Before {
-    token: u64,
-    backslash: u64,
-    beyond: u64,
     beside: u64,
+    /// The same, and what stands behind a lead.
+    near: u64,
+    lead: u64,
+    beyond: u64,
 }
 
 impl Marks {
@@ -128,16 +111,17 @@ impl Marks {
         let byte = window.start.checked_sub(1).and_then(|at| text.get(at)).copied();
         let last = |is: bool| u64::from(is) << (BLOCK - 1);
         let before = Before {
-            token: last(byte.is_some_and(is_token_byte)),
+            beside: last(byte.is_some_and(is_token_byte)),
+            near: 0,
+            lead: 0,
             beyond: last(byte.is_some_and(|byte| byte >= 0x80)),
-            ..Before::default()
         };
         Self {
             at: window.start,
             sorted: window.start,
             blocks: Vec::new(),
             before,
-            open: Open::new(window.start),
+            open: None,
             window,
             runs: Vec::new(),
             equals: Vec::new(),
@@ -145,6 +129,7 @@ impl Marks {
             escapes: Vec::new(),
             quotes: Vec::new(),
             lists: Vec::new(),
+            dumps: false,
             hidden: false,
             beyond: false,
         }
@@ -194,9 +179,8 @@ impl Marks {
     }
 
     fn end(&mut self, text: &[u8]) {
-        let run = self.open.start().min(self.window.end)..self.window.end;
-        if run.len() >= super::stretches::LEAST {
-            self.runs.push(run);
+        if let Some(start) = self.open.take() {
+            self.runs.push(start..self.window.end);
         }
         let last = self.window.end - 1;
         if matches!(text.get(last..), Some([b'=', b'\n' | b'\r', ..])) {
@@ -207,37 +191,59 @@ impl Marks {
     #[inline]
     fn mark(&mut self, block: &Block<COUNT>, next: &Block<COUNT>) {
         let at = self.at;
-        let [token, digit, beside, quote, gap, gap_on, backslash, sign, listed, equals, wrap, hidden] = block.of;
+        let [digit, beside, quote, gap, lead, listed, wrap] = block.of;
         let before = self.before;
-        self.open.step(digit, at, super::stretches::LEAST, &mut |run| self.runs.push(run));
+        self.runs(digit, in_a_row::<LEAST>(digit, next.of[DIGIT]));
 
-        let behind_token = token << 1 | before.token >> 63;
-        let gaps = after(gap, next.of[GAP], 1) & after(gap_on, next.of[GAP_ON], 2);
-        let joints = quote & behind_token & (after(quote, next.of[QUOTE], 1) | gaps);
+        let behind = beside << 1 | before.beside >> 63;
+        let joints = quote & behind & (after(quote, next.of[QUOTE]) | after(gap, next.of[GAP]));
         each(joints, at, &mut self.quotes);
 
-        // Whatever stands behind a backslash may be of an escape.
-        let beside = beside | backslash << 1 | before.backslash >> 63;
-        // A sign before another one begins no escape.
-        let leads = sign & !after(sign, next.of[SIGN], 1) | backslash;
-        if leads != 0 {
-            let beside_next = next.of[BESIDE] | next.of[BACKSLASH] << 1 | backslash >> 63;
-            let continued = backslash & behind_token & after(wrap, next.of[WRAP], 1);
-            let escapes = continued | near(leads & !continued, [before.beside, beside, beside_next]);
-            each(escapes, at, &mut self.escapes);
+        // Whatever stands behind the first byte may be of an escape.
+        let mut near_escape = beside;
+        if lead | before.lead != 0 {
+            near_escape |= lead << 1 | before.lead >> 63;
+            let wraps = after(wrap, next.of[WRAP]);
+            each(lead & beside & !gap & wraps, at, &mut self.equals);
+            self.hidden |= lead & !beside != 0;
+            // No entity begins with an ampersand before another lead: they are those that may stand in lists.
+            let escapes = lead & gap & !(listed & after(lead, next.of[LEAD]));
+            if escapes != 0 {
+                let continued = escapes & behind & wraps;
+                let following = next.of[BESIDE] | next.of[LEAD] << 1 | lead >> 63;
+                let escapes = continued | near(escapes & !continued, [before.near, near_escape, following]);
+                each(escapes, at, &mut self.escapes);
+            }
         }
-
-        each(equals & after(wrap, next.of[WRAP], 1), at, &mut self.equals);
         if block.beyond | before.beyond != 0 {
-            each(token & (block.beyond << 1 | before.beyond >> 63), at, &mut self.behind);
+            each(beside & (block.beyond << 1 | before.beyond >> 63), at, &mut self.behind);
             self.beyond |= block.beyond != 0;
         }
-        self.hidden |= hidden != 0;
-        let lists = in_a_row(listed, next.of[LISTED]);
+        let lists = in_a_row::<GLANCE>(listed, next.of[LISTED]);
         if lists != 0 {
             self.lists.push((at, lists));
+            // The end of a line, an address and what stands there are all of it such bytes.
+            self.dumps |= lists & wrap & gap & after(digit, next.of[DIGIT]) != 0;
         }
-        self.before = Before { token, backslash, beyond: block.beyond, beside };
+        self.before = Before { beside, near: near_escape, lead, beyond: block.beyond };
+    }
+
+    /// Adds the runs that end in a block; `starts` has all bits from which on enough digits stand in a row.
+    #[inline]
+    fn runs(&mut self, digits: u64, starts: u64) {
+        let mut from = 0;
+        while self.open.is_some() || starts >> from != 0 {
+            let start = self.open.take().unwrap_or_else(|| {
+                from += (starts >> from).trailing_zeros();
+                self.at + from as usize
+            });
+            from += (digits >> from).trailing_ones();
+            if from >= 64 {
+                self.open = Some(start);
+                return;
+            }
+            self.runs.push(start..self.at + from as usize);
+        }
     }
 }
 
@@ -249,31 +255,33 @@ fn soft_end(text: &[u8], start: usize) -> Option<usize> {
     line.ends_with(b"=").then(|| from + line.len() - 1)
 }
 
-/// The bits that stand so many further on, from the next block at the end.
+/// The bits one further on, from the next block at the end.
 #[inline]
-fn after(bits: u64, next: u64, by: u32) -> u64 {
-    bits >> by | next << (64 - by)
+fn after(bits: u64, next: u64) -> u64 {
+    bits >> 1 | next << 63
 }
 
-/// The bits from which on enough are set for a glance.
+/// The bits from which on so many are set, at least two and at most 64.
 #[inline]
-fn in_a_row(bits: u64, next: u64) -> u64 {
-    const { assert!(GLANCE == 12, "eight bits and four") };
+fn in_a_row<const MANY: usize>(bits: u64, next: u64) -> u64 {
     let mut bits = u128::from(next) << 64 | u128::from(bits);
-    bits &= bits >> 1;
-    bits &= bits >> 2;
-    bits &= bits >> 4;
-    bits &= bits >> 4;
-    bits as u64
+    let mut have = 1;
+    while have * 2 <= MANY {
+        bits &= bits >> have;
+        have *= 2;
+    }
+    (bits & bits >> (MANY - have)) as u64
 }
 
 /// Those of the bits that lie in enough bytes in a row that may stand beside an escape.
 fn near(mut bits: u64, [before, beside, next]: [u64; 3]) -> u64 {
-    let (back, ahead) = (u128::from(beside) << 64 | u128::from(before), u128::from(next) << 64 | u128::from(beside));
     let mut kept = 0;
     while bits != 0 {
         let at = bits.trailing_zeros();
-        let row = (back << (64 - at)).leading_ones() + (ahead >> at).trailing_ones();
+        // The bit itself is the first of those ahead.
+        let ahead = beside >> at | next << 1 << (63 - at);
+        let back = before >> at | beside << 1 << (63 - at);
+        let row = ahead.trailing_ones() + back.leading_ones();
         kept |= u64::from(row >= NEAR) << at;
         bits &= bits - 1;
     }
@@ -287,3 +295,6 @@ fn each(mut bits: u64, at: usize, places: &mut Vec<usize>) {
         bits &= bits - 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

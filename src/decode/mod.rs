@@ -9,9 +9,12 @@
 //! what only looks like an encoding) only kinds count that are sure of themselves, so that decoding makes no tokens out
 //! of noise.
 
+mod appended;
 mod arrays;
 mod base32;
 mod base64;
+mod base85;
+mod block;
 mod charset;
 mod colour;
 mod dump;
@@ -27,9 +30,12 @@ mod percent;
 mod sink;
 mod stretches;
 mod strings;
+mod tags;
+mod uuencode;
 mod view;
 mod wide;
 mod windows;
+mod words;
 mod wrapped;
 
 pub use charset::{charset, text};
@@ -62,6 +68,8 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
         Some(fresh) => windows::around(text, fresh),
         None => vec![whole],
     };
+    let mut dumps = fresh.is_some();
+    words::find(text, &windows, fresh, &mut sink);
     for window in windows {
         let mut marks = Marks::new(text, window.clone());
         let mut stretches = stretches::Search::new(&window);
@@ -74,6 +82,7 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
             joints.look(text, &marks.quotes, &mut sink);
             arrays.look(text, &marks.lists, &mut sink);
         }
+        dumps |= marks.dumps;
         if marks.hidden {
             wide::find(text, window.clone(), &mut sink);
         }
@@ -81,7 +90,9 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
             colour::find(text, window, marks.beyond, &mut sink);
         }
     }
-    dump::find(text, fresh, &mut sink);
+    if dumps {
+        dump::find(text, fresh, &mut sink);
+    }
     sink.finish();
 }
 

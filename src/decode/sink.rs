@@ -3,6 +3,7 @@
 use super::Encoding;
 use super::view::View;
 use crate::model::Span;
+use flate2::Decompress;
 use std::ops::Range;
 
 /// A view is handed over when it is so large: it stays in the processor's cache.
@@ -102,11 +103,13 @@ pub(super) struct Sink<'s> {
     views: Vec<(Encoding, bool, View)>,
     /// What the step before this one changed, where there was one. The rest was looked at by then.
     changed: Option<&'s [Range<usize>]>,
+    /// Made for the first stretch that may be compressed, because it is large.
+    decompress: Option<Decompress>,
 }
 
 impl<'s> Sink<'s> {
     pub(super) fn new(budget: &'s mut Budget, visit: &'s mut Visit<'s>, changed: Option<&'s [Range<usize>]>) -> Self {
-        Self { budget, visit, views: Vec::new(), changed }
+        Self { budget, visit, views: Vec::new(), changed, decompress: None }
     }
 
     /// True where there was no step before.
@@ -157,11 +160,10 @@ impl<'s> Sink<'s> {
         affords
     }
 
-    /// One more compressed stretch is tried.
-    pub(super) fn try_packed(&mut self) -> bool {
-        let left = self.budget.packed.checked_sub(1);
-        self.budget.packed = left.unwrap_or(0);
-        left.is_some()
+    /// One more compressed stretch is tried, with what this gives, if it may be.
+    pub(super) fn try_packed(&mut self) -> Option<&mut Decompress> {
+        self.budget.packed = self.budget.packed.checked_sub(1)?;
+        Some(self.decompress.get_or_insert_with(|| Decompress::new(false)))
     }
 
     /// Hands over what is left.

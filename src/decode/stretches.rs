@@ -81,28 +81,32 @@ impl Search {
     }
 }
 
+/// Decodes what begins at the start of a run, if it is anything; returns where it ends.
+fn begins(text: &[u8], run: Range<usize>, end: usize, sink: &mut Sink<'_>) -> Option<usize> {
+    // At nearly every place the first digits say that it is nothing.
+    let first = text.get(run.start..)?.first_chunk()?;
+    let hexed = if hex::may_begin(first) { hex::stretch(text, run.clone(), end, sink) } else { None };
+    if hexed.is_some() {
+        return hexed;
+    }
+    let based = if base64::may_begin(first, run.len()) { base64::stretch(text, run.clone(), end, sink) } else { None };
+    if based.is_none() && base32::may_begin(first) { base32::stretch(text, run, end, sink) } else { based }
+}
+
 /// Tries every place in a run at which something encoded may begin; returns where the last one ends.
 fn encoded(text: &[u8], run: Range<usize>, end: usize, sink: &mut Sink<'_>) -> usize {
     let mut at = run.start;
-    loop {
-        if run.end.saturating_sub(at) < LEAST {
-            return at;
-        }
-        let found = (hex::stretch(text, at..run.end, end, sink))
-            .or_else(|| base64::stretch(text, at..run.end, end, sink))
-            .or_else(|| base32::stretch(text, at..run.end, end, sink));
-        match found {
+    while at + LEAST <= run.end {
+        match begins(text, at..run.end, end, sink) {
             Some(end) if end > at => at = end,
             _ => at += 1,
         }
-        if at >= run.end {
-            return at;
-        }
         // Next to a byte that is no letter and no digit, another one may begin.
-        let rest = text.get(at.saturating_sub(1)..run.end).unwrap_or_default();
+        let rest = text.get(at - 1..(run.end + 1).saturating_sub(LEAST)).unwrap_or_default();
         match rest.iter().position(|byte| !byte.is_ascii_alphanumeric()) {
             Some(found) => at += found,
-            None => return run.end,
+            None => return at.max(run.end),
         }
     }
+    at
 }

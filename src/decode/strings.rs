@@ -144,13 +144,19 @@ fn rewrite(text: &[u8], lead: usize, family: &Family, from: usize, sink: &mut Si
             return next.saturating_sub(LONGEST / 64).max(lead + 1).min(text.len());
         }
         let reach = at.saturating_add(AROUND).max(next).min(text.len());
-        let reach = run_end(text, reach, reach.saturating_add(RUN).min(text.len()));
-        let ahead = text.get(next..reach.saturating_add(1).min(text.len())).unwrap_or_default();
+        let ahead = text.get(next..reach).unwrap_or_default();
+        // The next one stands near, and often right here.
+        if let Some(found) = ahead.iter().position(|byte| *byte == family.lead) {
+            next += found;
+            continue;
+        }
+        let end = run_end(text, reach, reach.saturating_add(RUN).min(text.len()));
+        let ahead = text.get(reach..end.saturating_add(1).min(text.len())).unwrap_or_default();
         match memchr::memchr(family.lead, ahead) {
-            Some(found) => next += found,
+            Some(found) => next = reach + found,
             None => {
-                view.keep(text, at..reach);
-                return reach;
+                view.keep(text, at..end);
+                return end;
             }
         }
     }

@@ -65,6 +65,9 @@ impl View {
 
     /// Bytes as they stand in `text`.
     pub(super) fn keep(&mut self, text: &[u8], range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
         let bytes = text.get(range.clone()).unwrap_or_default();
         self.part(bytes.len(), range, Ratio::Even);
         self.bytes.extend_from_slice(bytes);
@@ -74,7 +77,10 @@ impl View {
     pub(super) fn decoded(&mut self, bytes: &[u8], outer: Range<usize>) {
         self.change(bytes.len());
         self.part(bytes.len(), outer, Ratio::Even);
-        self.bytes.extend_from_slice(bytes);
+        match bytes {
+            [byte] => self.bytes.push(*byte),
+            bytes => self.bytes.extend_from_slice(bytes),
+        }
     }
 
     /// Notes that something is left out here, so that what stands before and after it now stands together.
@@ -102,8 +108,12 @@ impl View {
         let at = self.bytes.len();
         if let Some(last) = self.parts.last_mut() {
             let follows = last.at + last.length == at && last.outer + last.outer_length == outer.start;
-            let alike = last.length.checked_mul(outer.len()) == length.checked_mul(last.outer_length);
-            if follows && alike && length > 0 && (last.ratio, ratio) == (Ratio::Even, Ratio::Even) {
+            let even = (last.ratio, ratio) == (Ratio::Even, Ratio::Even);
+            if follows
+                && even
+                && length > 0
+                && last.length.checked_mul(outer.len()) == length.checked_mul(last.outer_length)
+            {
                 last.length += length;
                 last.outer_length += outer.len();
                 return;

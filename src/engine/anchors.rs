@@ -5,6 +5,7 @@ use crate::model::Span;
 use crate::rules::facts::ByteSet;
 use crate::runs::{DEPTH, Packed};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// Bits of the table of parts: 8 KiB, so that it stays close to the processor.
 const FILTER_BITS: u32 = 16;
@@ -12,8 +13,8 @@ const FILTER_BITS: u32 = 16;
 const HEAD_BITS: u32 = 12;
 /// Bytes that are looked at in one step.
 const STEP: usize = 8;
-/// So few literals are found with vectors.
-const FEW: usize = 64;
+/// For texts shorter than this no vectors are made.
+const WORTH: usize = 8 << 10;
 /// Marks the end of a list of literals.
 const NONE: u16 = u16::MAX;
 /// More literals than this cannot be told apart.
@@ -28,8 +29,8 @@ pub(super) struct Anchors {
     owners: Vec<Owner>,
     filter: Box<[u64; 1 << (FILTER_BITS - 6)]>,
     heads: Box<[u16; 1 << HEAD_BITS]>,
-    /// Finds the parts with vectors, where there are few.
-    packed: Option<Packed>,
+    /// Finds the parts with vectors, where there are not too many; made when there is enough to be looked at.
+    packed: OnceLock<Option<Packed>>,
     /// How far into its literal a part starts, at most.
     deepest: usize,
     longest: usize,
@@ -64,21 +65,14 @@ impl Anchors {
             owners: Vec::with_capacity(given.len()),
             filter: Box::new([0; 1 << (FILTER_BITS - 6)]),
             heads: Box::new([NONE; 1 << HEAD_BITS]),
-            packed: None,
+            packed: OnceLock::new(),
             deepest: 0,
             longest: 0,
         };
-        let few = given.len() <= FEW;
-        let mut heads = Vec::new();
         for (text, kind, after) in given {
             let text = text.as_bytes();
-            let part = rarest_part(text, if few { DEPTH } else { DEPTH + 1 });
-            if few {
-                heads.extend(text.get(part..).and_then(|rest| rest.first_chunk::<DEPTH>()));
-            }
-            anchors.add(text, part, kind, after);
+            anchors.add(text, rarest_part(text), kind, after);
         }
-        anchors.packed = few.then(|| Packed::new(heads));
         anchors
     }
 
@@ -117,6 +111,19 @@ impl Anchors {
         }
     }
 
+    fn pack(&self) -> Option<Packed> {
+        let head = |literal: &Literal| {
+            let text = self.texts.get(literal.text.clone())?.get(literal.part..)?;
+            Some(text.get(..DEPTH).unwrap_or(text))
+        };
+        Packed::new(self.literals.iter().filter_map(head).collect())
+    }
+
+    /// The vectors, where it is worth to have them for so many bytes.
+    fn packed(&self, bytes: usize) -> Option<&Packed> {
+        if bytes < WORTH { self.packed.get() } else { Some(self.packed.get_or_init(|| self.pack())) }?.as_ref()
+    }
+
     /// The length of the longest literal.
     pub(super) fn longest(&self) -> usize {
         self.longest
@@ -130,8 +137,13 @@ impl Anchors {
         }
         let end = region.end.saturating_add(self.deepest).min(bytes.len().saturating_sub(2));
         let mut at = region.start;
-        if let Some(packed) = &self.packed {
-            at = packed.find(bytes, at..end, &mut |place| self.compare(bytes, place, &region, found));
+        if let Some(packed) = self.packed(bytes.len()) {
+            at = packed.find(bytes, at..end, &mut |place| {
+                let part = bytes.get(place..).and_then(|rest| rest.first_chunk());
+                if part.is_none_or(|part| self.has(u32::from_le_bytes(*part)) != 0) {
+                    self.compare(bytes, place, &region, found);
+                }
+            });
         }
         while at < end {
             let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ STEP + 3 }>()) else { break };
@@ -214,17 +226,30 @@ fn head_of(head: u32) -> usize {
     ((fold(head) & 0xff_ffff).wrapping_mul(0x9e37_79b1) >> (32 - HEAD_BITS)) as usize
 }
 
-/// Where the part of a literal of this length starts that text holds most seldom.
-fn rarest_part(text: &[u8], length: usize) -> usize {
-    // Lines are drawn with one character again and again.
-    let line = |part: &[u8]| part.iter().all(|byte| part.first() == Some(byte));
-    let cost = |part: &[u8]| part.iter().map(|byte| commonness(*byte)).sum::<u32>();
-    let parts = text.windows(length).enumerate();
-    parts.min_by_key(|(_, part)| (line(part), cost(part))).map_or(0, |(at, _)| at)
+/// Where the four bytes of a literal start that text holds most seldom.
+fn rarest_part(text: &[u8]) -> usize {
+    let cost = |[a, b, c, d]: &[u8; 4]| {
+        let common: u8 =
+            [a, b, c, d].iter().map(|byte| COMMONNESS.get(usize::from(**byte)).copied().unwrap_or(0)).sum();
+        // Lines are drawn with one character again and again.
+        if a == b && b == c && c == d { u8::MAX } else { common }
+    };
+    text.array_windows().enumerate().min_by_key(|(_, part)| cost(part)).map_or(0, |(at, _)| at)
 }
 
-/// How common a byte is in source code and prose, roughly.
-fn commonness(byte: u8) -> u32 {
+/// How common each byte is in source code and prose, roughly.
+#[expect(clippy::indexing_slicing, reason = "a byte is always in the table, and the compiler evaluates this")]
+static COMMONNESS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = commonness(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
+const fn commonness(byte: u8) -> u8 {
     match byte.to_ascii_lowercase() {
         b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 9,
         b'l' | b'd' | b'u' | b'c' | b'm' | b'p' | b' ' => 8,

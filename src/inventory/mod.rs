@@ -3,7 +3,7 @@
 use crate::dependent::Dependent;
 use crate::model::{KindId, RotationId, Secret, StorePath, Timestamp, TokenId, Usage, Use};
 use crate::provider::Provider;
-use crate::rotation::{DependentPlan, Plan, Policy, StorePlan};
+use crate::rotation::{Consent, DependentPlan, Plan, Policy, StorePlan};
 use crate::rules::template::{Shape, TemplateError};
 use crate::store::{SecretStore, StoreError, Which};
 use std::net::IpAddr;
@@ -111,6 +111,7 @@ impl Managed {
             leaked,
             emergency,
             sealed: None,
+            consent: Consent::default(),
         }
     }
 

@@ -5,9 +5,11 @@
 
 use super::chain::{Entry, Verifier, canonical};
 use super::durable::{DurableJournal, entry, entry_columns, leaf_of};
+use super::signatures::Signatures;
 use super::{Broken, Checkpoint, Flaw, Hash, JournalError, Summary};
 use crate::database::{Database, DatabaseError, Row, Transaction};
 use crate::model::RotationId;
+use crate::people::People;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -132,7 +134,20 @@ pub async fn export(
 /// # Errors
 /// [`AuditError::Broken`] with the place of the first flaw; or when the file cannot be read.
 pub async fn verify_file(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<Summary, AuditError> {
-    let verifier = Verifier::against(checkpoint);
+    verify_signed(path, checkpoint, None).await
+}
+
+/// The same; with people, each signed word is held against their keys as well.
+///
+/// # Errors
+/// As [`verify_file`]; a signature that does not hold is told in the summary.
+pub async fn verify_signed(
+    path: &Path,
+    checkpoint: Option<&Checkpoint>,
+    people: Option<&People>,
+) -> Result<Summary, AuditError> {
+    let mut verifier = Verifier::against(checkpoint);
+    verifier.signatures = people.map(Signatures::of);
     let failed = |source| AuditError::Read { path: path.to_owned(), source };
     let mut start = Vec::new();
     let file = File::open(path).map_err(failed)?;

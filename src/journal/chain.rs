@@ -8,6 +8,7 @@
 
 use super::Record;
 use super::checkpoint::{Checkpoint, Summary};
+use super::signatures::Signatures;
 use crate::model::RotationId;
 use crate::rotation::Event;
 use serde::{Deserialize, Serialize};
@@ -271,6 +272,7 @@ pub(super) struct Verifier {
     link: Hash,
     against: Option<Checkpoint>,
     met: bool,
+    pub(super) signatures: Option<Signatures>,
 }
 
 impl Default for Verifier {
@@ -289,6 +291,7 @@ impl Verifier {
             link: Hash::nothing(),
             against: checkpoint.cloned(),
             met: checkpoint.is_none(),
+            signatures: None,
         }
     }
 
@@ -315,6 +318,9 @@ impl Verifier {
         }
         self.heads.insert(entry.rotation.clone(), (entry.seq, entry.hash.clone()));
         self.records = self.records.saturating_add(1);
+        if let Some(signatures) = &mut self.signatures {
+            signatures.take(&entry.rotation, entry.seq, &entry.event);
+        }
         Ok(())
     }
 
@@ -359,6 +365,7 @@ impl Verifier {
             records: self.records,
             head: (self.leaf == self.records).then_some(self.link),
             against: self.against,
+            words: self.signatures.map(|signatures| signatures.words).unwrap_or_default(),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What a verification found, and what to note of it for the next one.
 
-use super::Hash;
+use super::{Hash, SignedWord};
 use serde::Serialize;
 use std::fmt;
 
@@ -17,6 +17,9 @@ pub struct Summary {
     /// The checkpoint that was met on the way, if one was given.
     #[serde(skip)]
     pub against: Option<Checkpoint>,
+    /// The signed words that were held against people's keys.
+    #[serde(skip)]
+    pub words: Vec<SignedWord>,
 }
 
 /// A head noted earlier, written `RECORDS:HEAD`: proves later that everything up to it is still there, unchanged.

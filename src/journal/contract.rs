@@ -49,6 +49,7 @@ pub(super) fn opened(number: u64) -> Event {
         leaked: Timestamp(900),
         emergency: false,
         sealed: None,
+        consent: crate::rotation::Consent::default(),
     };
     Event { at: Timestamp(1_000 + number), fact: Fact::Opened(Box::new(plan)) }
 }

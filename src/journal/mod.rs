@@ -11,13 +11,15 @@ pub mod durable;
 mod inbox;
 pub mod memory;
 mod migrate;
+mod signatures;
 
 pub use attendant::{Ask, Attendant};
-pub use audit::{AuditError, export, verify_file};
+pub use audit::{AuditError, export, verify_file, verify_signed};
 pub use chain::{Broken, Flaw, Hash, chain, verify};
 pub use checkpoint::{Checkpoint, NotACheckpoint, Summary};
 pub use inbox::{APPLIED, Standing, Waiting};
 pub use migrate::{MigrateError, Moved, migrate};
+pub use signatures::SignedWord;
 
 use crate::model::{Digest, Person, RotationId, Timestamp};
 use crate::rotation::{Event, Fact, Plan};

@@ -17,6 +17,10 @@ pub enum Encoding {
     Base64,
     /// Base 32.
     Base32,
+    /// Base 85, as git's patches of binaries and Ascii85 have it.
+    Base85,
+    /// What `uuencode` writes.
+    Uuencode,
     /// Pairs of hex digits.
     Hex,
     /// `%41`, as in URLs.
@@ -47,6 +51,8 @@ impl Encoding {
             Self::CodePage => "legacy code page",
             Self::Base64 => "base64",
             Self::Base32 => "base32",
+            Self::Base85 => "base85",
+            Self::Uuencode => "uuencode",
             Self::Hex => "hex",
             Self::Percent => "percent-encoding",
             Self::Escapes => "escapes",

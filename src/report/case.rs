@@ -2,7 +2,7 @@
 
 use super::timeline::{short, standing, step_words, time_of_day};
 use crate::model::{Class, Reason, Severity, Timestamp};
-use crate::rotation::{self, Due, Old, Order, Outcome, Pace, Plan, Stage, State};
+use crate::rotation::{self, Act, Due, Old, Order, Outcome, Pace, Plan, Stage, State};
 use std::time::Duration;
 
 /// Something a person may type now.
@@ -54,13 +54,22 @@ pub fn next(state: &State, now: Timestamp) -> Option<String> {
     };
     let policy = &state.plan.policy;
     let deadline = |within| time_of_day(state.entered.after(within));
-    Some(match &state.stage {
+    let ordered = match rotation::tally(state, Act::RevokeNow, now) {
+        tally if tally.yes.is_empty() => String::new(),
+        _ => format!("; revoke-now is ordered{}", voices(state, Act::RevokeNow, now)),
+    };
+    let next = match &state.stage {
         Stage::Closed(_) => return None,
         Stage::AwaitingApproval(digest) => {
-            format!("waiting for approval of plan {}; nothing has been changed yet", short(digest.as_str()))
+            let plan = short(digest.as_str());
+            format!(
+                "waiting for approval of plan {plan}; nothing has been changed yet{}",
+                voices(state, Act::Plan, now)
+            )
         }
         Stage::AwaitingRevokeApproval => {
-            "waiting for a yes to the revoke; old and new token both work meanwhile".to_owned()
+            let voices = voices(state, Act::Revoke, now);
+            format!("waiting for a yes to the revoke; old and new token both work meanwhile{voices}")
         }
         Stage::Held { at, why } => format!("held while {}: {why}", doing(state, at)),
         Stage::Minting if rotation::takes_value(state) => match due {
@@ -86,7 +95,25 @@ pub fn next(state: &State, now: Timestamp) -> Option<String> {
         }
         Stage::RollingBack(why) => format!("going back to OLD ({why}), {again}"),
         stage => format!("{}, {again}", doing(state, stage)),
-    })
+    };
+    Some(format!("{next}{ordered}"))
+}
+
+/// Who has said yes, how many are missing, and who cannot say it; nothing where one person's yes is enough.
+fn voices(state: &State, act: Act, now: Timestamp) -> String {
+    let consent = &state.plan.consent;
+    let (tally, needed) = (rotation::tally(state, act, now), rotation::needed(state, act));
+    let mut text = String::new();
+    if needed > 1 {
+        let yes: Vec<_> =
+            tally.yes.iter().map(|(who, until)| format!("{who} (until {})", time_of_day(*until))).collect();
+        let yes = if yes.is_empty() { "nobody yet".to_owned() } else { yes.join(", ") };
+        text.push_str(&format!("; {needed} persons must say yes: {yes}, {} missing", tally.missing));
+    }
+    if let Some(author) = consent.author.as_ref().filter(|_| consent.four_eyes) {
+        text.push_str(&format!("; {author} opened the case and cannot"));
+    }
+    text
 }
 
 fn confirming(state: &State, again: &str) -> String {

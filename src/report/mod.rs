@@ -5,6 +5,8 @@ mod bitbucket;
 #[cfg(feature = "rotate")]
 pub mod case;
 mod coverage;
+#[cfg(feature = "rotate")]
+pub mod exposure;
 mod gitlab;
 mod json;
 mod junit;

@@ -1,7 +1,7 @@
 //! A rotation in words: each durable event as a line of its timeline, each effect of a plan as a sentence.
 
 use crate::model::{Class, Health, Reason, Timestamp, Usage, Verdict};
-use crate::rotation::{Effect, Event, Fact, Old, Outcome, Plan, Stage, State, Step, StoreState};
+use crate::rotation::{self, Act, Effect, Event, Fact, Old, Outcome, Plan, Stage, State, Step, StoreState};
 
 /// What a replacement in place means.
 const OUTAGE: &str =
@@ -19,9 +19,27 @@ pub struct Line {
 /// What a durable event says; none for an intent, which only `--verbose` shows (see [`intent`]).
 #[must_use]
 pub fn line(state: &State, event: &Event) -> Option<Line> {
+    let mut line = said(state, event.fact.said(), event.at)?;
+    if let Fact::Signed(_) = &event.fact {
+        line.evidence.push_str(", signed");
+    }
+    Some(line)
+}
+
+/// `; 1 more needed`, while others must say yes too.
+fn missing(state: &State, act: Act, at: Timestamp) -> String {
+    match rotation::tally(state, act, at) {
+        tally if tally.yes.is_empty() => String::new(),
+        tally => format!("; {} more needed", tally.missing),
+    }
+}
+
+fn said(state: &State, fact: &Fact, at: Timestamp) -> Option<Line> {
     let say = |what: &str, evidence: String| Some(Line { what: what.to_owned(), evidence });
     let plan = &state.plan;
-    match &event.fact {
+    match fact {
+        // What is signed is told as what it says.
+        Fact::Signed(_) => None,
         Fact::Opened(plan) => say("Opened", format!("{} '{}', plan {}", plan.kind, plan.credential, class(plan))),
         Fact::Began { .. } => None,
         Fact::Used { usage, explained } => say("Usage read", usage_words(usage, explained)),
@@ -34,7 +52,8 @@ pub fn line(state: &State, event: &Event) -> Option<Line> {
         }
         Fact::Planned(digest) => say("Planned", format!("plan {}", short(digest.as_str()))),
         Fact::Approved { who, digest, expires } => {
-            say("Approved", format!("{who}, plan {}, valid until {expires}", short(digest.as_str())))
+            let open = rotation::act(state).map(|act| missing(state, act, at)).unwrap_or_default();
+            say("Approved", format!("{who}, plan {}, valid until {expires}{open}", short(digest.as_str())))
         }
         Fact::Preflighted { saw_old } => {
             let seen = saw_old.iter().filter(|saw| **saw).count();
@@ -78,7 +97,11 @@ pub fn line(state: &State, event: &Event) -> Option<Line> {
         Fact::Restarted => say("Interrupted", "taken up again from the journal".to_owned()),
         Fact::Ordered(order, who, reason) => {
             let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-            say("Ordered", format!("{} by {who}{reason}", order.word()))
+            let open = match order {
+                rotation::Order::RevokeNow => missing(state, Act::RevokeNow, at),
+                _ => String::new(),
+            };
+            say("Ordered", format!("{} by {who}{reason}{open}", order.word()))
         }
     }
 }

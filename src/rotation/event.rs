@@ -1,6 +1,6 @@
 //! What happened, in the past tense. The journal's records are these.
 
-use super::{Plan, Staged};
+use super::{Plan, Signed, Staged};
 use crate::model::{Digest, Happened, Health, Label, Person, Reason, Timestamp, TokenId, Usage, Verdict, Version};
 use serde::{Deserialize, Serialize};
 
@@ -198,6 +198,19 @@ pub enum Fact {
     Restarted,
     /// A person decided.
     Ordered(Order, Person, String),
+    /// A person's word, signed: what it says is inside.
+    Signed(Box<Signed>),
+}
+
+impl Fact {
+    /// What was said, where it is a signed word; else the fact itself.
+    #[must_use]
+    pub fn said(&self) -> &Self {
+        match self {
+            Self::Signed(signed) => signed.word.said(),
+            fact => fact,
+        }
+    }
 }
 
 /// A person's decision. The text beside it in [`Fact::Ordered`] is the reason given.

@@ -3,8 +3,8 @@
 use super::machine::{backoff, between_readings};
 use super::steps::unstaged;
 use super::{
-    Approve, Fact, Old, Outcome, Stage, Staged, State, Step, StoreState, Successor, back, dependents, hand, replace,
-    revoke, steps,
+    Act, Approve, Fact, Old, Outcome, Stage, Staged, State, Step, StoreState, Successor, back, consent, dependents,
+    hand, replace, revoke, steps,
 };
 use crate::model::{Chooser, Digest, Quota, Reason, Timestamp, TokenId, Verdict, Version};
 
@@ -124,7 +124,11 @@ pub(super) fn planned(state: &mut State, digest: &Digest, at: Timestamp) -> Opti
     state.planned = Some(digest.clone());
     let policy = &state.plan.policy;
     match policy.approve {
-        Approve::Never if policy.accept_outage || !replace::replaces(&state.plan) => after_approval(state, at),
+        Approve::Never
+            if (policy.accept_outage || !replace::replaces(&state.plan)) && !consent::guards_emergency(state) =>
+        {
+            after_approval(state, at);
+        }
         Approve::Never | Approve::Plan | Approve::PlanAndRevoke => {
             state.go(Stage::AwaitingApproval(digest.clone()), at)
         }
@@ -307,7 +311,11 @@ fn soaked(state: &mut State, explained: &[String], at: Timestamp) -> Option<()> 
 /// The window is over, or a person overrode what it showed.
 pub(super) fn after_soak(state: &mut State, at: Timestamp) {
     match state.plan.policy.approve {
-        Approve::PlanAndRevoke => state.go(Stage::AwaitingRevokeApproval, at),
+        Approve::PlanAndRevoke => {
+            // Who agreed to an earlier revoke has not seen what was seen since.
+            consent::forget(state, Act::Revoke);
+            state.go(Stage::AwaitingRevokeApproval, at);
+        }
         Approve::Never | Approve::Plan => revoke::enter(state, at),
     }
 }

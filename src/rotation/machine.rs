@@ -26,10 +26,10 @@
 
 use super::back::{settle, unprobed};
 use super::{
-    Due, Effect, Ending, Event, Fact, Old, Order, Pace, Pending, Plan, Policy, Stage, State, Step, StoreState,
+    Due, Effect, Ending, Event, Fact, Given, Old, Order, Pace, Pending, Plan, Policy, Stage, State, Step, StoreState,
     dependents, failures, forward, orders, revoke, steps,
 };
-use super::{hand, replace};
+use super::{consent, hand, replace};
 use crate::model::{Chooser, Digest, Label, Person, Reason, Timestamp};
 use std::time::Duration;
 
@@ -85,6 +85,7 @@ fn begin(plan: Plan, at: Timestamp) -> State {
         outage: false,
         returning: false,
         lives: 0,
+        given: Given::default(),
         plan,
     }
 }
@@ -116,7 +117,8 @@ fn fold(state: &mut State, fact: &Fact, at: Timestamp) -> Option<()> {
         (Fact::Provided { sealed, token, again, .. }, Pace::Ready { .. }) => {
             hand::provided(state, sealed, token.as_ref(), *again, at)?;
         }
-        (Fact::Ordered(order, who, _), Pace::Ready { .. }) => orders::take(state, *order, who, at)?,
+        (Fact::Ordered(order, who, _), Pace::Ready { .. }) => orders::take(state, *order, who, None, at)?,
+        (Fact::Signed(signed), Pace::Ready { .. }) => consent::take(state, signed, at)?,
         (Fact::Failed { happened, again, why, .. }, Pace::Running { step, tried }) => {
             let again = *again && tried < tries(&state.plan.policy);
             failures::failed(state, step, failures::Failure { happened: *happened, again, why: *why, tried }, at)?;

@@ -1,6 +1,7 @@
 //! The pure core of a rotation: what an event means and what is due. No clock, file, socket, randomness, thread or `async`.
 
 mod back;
+mod consent;
 mod dependents;
 mod event;
 mod failures;
@@ -19,6 +20,8 @@ mod warrant;
 #[cfg(test)]
 mod tests;
 
+pub use consent::{Act, Consent, Given, Objection, Signed, Tally, Vote};
+pub use consent::{act, needed, objection, speaker, statement, tally};
 pub use event::{Event, Fact, Order, Step};
 pub use hand::takes_value;
 pub use machine::{Illegal, allowed, apply, due, open};

@@ -1,10 +1,11 @@
 //! What people may decide, and when. Never while an effect is under way: its outcome comes first.
 
 use super::steps::{can_seek, pushable};
-use super::{Order, Outcome, Stage, State, back, dependents, forward, hand, replace, revoke};
+use super::{Act, Order, Outcome, Stage, State, back, consent, dependents, forward, hand, replace, revoke};
 use crate::model::{Digest, Person, Reason, Timestamp};
 
-/// A person approved a digest: it must be this plan's, and in time.
+/// A person approved a digest: it must be this plan's, and in time. Where others must approve as well it goes on with the
+/// last of them.
 pub(super) fn approved(
     state: &mut State,
     who: &Person,
@@ -14,6 +15,10 @@ pub(super) fn approved(
 ) -> Option<()> {
     if at >= expires || state.planned.as_ref() != Some(digest) {
         return None;
+    }
+    let act = consent::act(state)?;
+    if !consent::vote(state, act, who, expires, at)? {
+        return Some(());
     }
     match state.stage {
         Stage::AwaitingApproval(_) => {
@@ -29,7 +34,13 @@ pub(super) fn approved(
 }
 
 /// A person decided.
-pub(super) fn take(state: &mut State, order: Order, who: &Person, at: Timestamp) -> Option<()> {
+pub(super) fn take(
+    state: &mut State,
+    order: Order,
+    who: &Person,
+    expires: Option<Timestamp>,
+    at: Timestamp,
+) -> Option<()> {
     let (held, here) = match &state.stage {
         Stage::Held { at, why } => (Some(*why), at.as_ref().clone()),
         stage => (None, stage.clone()),
@@ -37,11 +48,19 @@ pub(super) fn take(state: &mut State, order: Order, who: &Person, at: Timestamp)
     let going_back = matches!(here, Stage::RollingBack(_));
     match (order, held) {
         (Order::Resume, Some(why)) => resume(state, here, why, at),
-        (Order::Resume, None) if here == Stage::AwaitingRevokeApproval => revoke::enter(state, at),
+        // Where it matters who says yes, a yes is an approval.
+        (Order::Resume, None) if here == Stage::AwaitingRevokeApproval && state.plan.consent.is_plain() => {
+            revoke::enter(state, at);
+        }
         (Order::Pause, None) if !state.pivoted() => state.hold(Reason::Ordered, at),
         (Order::Abort, _) if !state.pivoted() && !going_back => back::turn_back(state, Reason::Ordered, at),
         (Order::Abort, _) if replace::may_return(state, &here) => replace::return_to_old(state, at),
         (Order::RevokeNow, _) if revocable(state, &here, held.is_some()) => {
+            // Unsigned it counts for this instant alone.
+            let expires = expires.unwrap_or(at.after(std::time::Duration::from_millis(1)));
+            if !consent::vote(state, Act::RevokeNow, who, expires, at)? {
+                return Some(());
+            }
             // Nobody looks at them at the instant of this revoke, so they are proved after it.
             dependents::reset(state);
             state.ordered = Some(who.clone());

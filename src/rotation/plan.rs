@@ -1,5 +1,6 @@
 //! The plan of a rotation: fixed when it is opened, the first thing its journal holds.
 
+use super::Consent;
 use crate::model::{Abilities, Digest, KindId, RotationId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -28,6 +29,9 @@ pub struct Plan {
     pub emergency: bool,
     /// Digest of the sealed old credential. What an approval is bound to leaves it out: it changes with every sealing.
     pub sealed: Option<Digest>,
+    /// Whose yes it needs.
+    #[serde(default, skip_serializing_if = "Consent::is_plain")]
+    pub consent: Consent,
 }
 
 /// One store.

@@ -1,6 +1,8 @@
 //! A dry run: the machine itself, driven by answers that are all as good as they can be.
 
-use super::{Due, Effect, Event, Fact, Order, Plan, Stage, Staged, Staging, State, apply, due, open, takes_value};
+use super::{
+    Consent, Due, Effect, Event, Fact, Order, Plan, Stage, Staged, Staging, State, apply, due, open, takes_value,
+};
 use crate::model::{Digest, Health, Label, Person, Timestamp, TokenId, Usage, Verdict, Version};
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -16,7 +18,9 @@ const MOST_STEPS: usize = 100_000;
 pub fn effects(plan: &Plan) -> Vec<Effect> {
     let mut now = Timestamp(0);
     let mut told: Vec<Effect> = Vec::new();
-    let Ok(mut state) = open(&Event { at: now, fact: Fact::Opened(Box::new(plan.clone())) }) else { return told };
+    // Everybody agrees at once.
+    let agreed = Plan { consent: Consent::default(), ..plan.clone() };
+    let Ok(mut state) = open(&Event { at: now, fact: Fact::Opened(Box::new(agreed)) }) else { return told };
     for _ in 0..MOST_STEPS {
         let facts = match due(&state, now) {
             Due::Wait(until) => {

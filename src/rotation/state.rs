@@ -1,6 +1,6 @@
 //! Where a rotation stands, and what is due.
 
-use super::{Plan, Step, Warrant, forward, hand, replace};
+use super::{Given, Plan, Step, Warrant, forward, hand, replace};
 use crate::model::{Digest, Health, Label, Person, Reason, Timestamp, TokenId, Version};
 use serde::{Deserialize, Serialize};
 
@@ -222,6 +222,8 @@ pub struct State {
     pub returning: bool,
     /// How often in a row the old token was seen alive, after a replacement that perhaps happened.
     pub lives: u32,
+    /// What people said that others must say as well, and what was said already.
+    pub given: Given,
 }
 
 impl State {

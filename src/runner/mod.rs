@@ -8,12 +8,13 @@ mod word;
 
 pub use custody::CustodyError;
 pub use holder::{has_ended, holder, is_of_this_machine, process_of};
-pub use word::{Word, seal_provided};
+pub use word::{Word, may, seal_provided, vouch};
 
 use crate::clock::Clock;
 use crate::inventory::Managed;
 use crate::journal::{Journal, JournalError, Lease, Position, Record};
 use crate::model::{Credential, Label, Person, Reason, RotationId, Secret, Timestamp};
+use crate::people::People;
 use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Outcome, Pace, Plan, Stage, State};
 use crate::seal::{SealError, Sealed, Sealer};
 use custody::Custody;
@@ -55,6 +56,8 @@ pub struct Runner<'a> {
     pub sealer: &'a Sealer,
     /// What the rotation touches.
     pub managed: &'a Managed,
+    /// Whose signed words are taken; with nobody named, anybody's unsigned ones are.
+    pub people: &'a People,
     /// This worker, unique per process: see [`holder()`].
     pub holder: String,
     /// Told of every durable event.
@@ -90,6 +93,14 @@ pub enum RunError {
     #[error("{order} is not possible now: {why}")]
     Refused {
         /// What was ordered.
+        order: String,
+        /// Why not.
+        why: String,
+    },
+    /// It is not this person's to say, or nobody can know that it is.
+    #[error("{order} is not allowed: {why}")]
+    NotAllowed {
+        /// What was said.
         order: String,
         /// Why not.
         why: String,
@@ -234,7 +245,7 @@ impl Runner<'_> {
                     self.record(held, Fact::Planned(digest), &[]).await?;
                 }
                 Due::Ask(why) => match (&held.state.stage, &self.beforehand) {
-                    (Stage::AwaitingApproval(digest), Some(given)) => {
+                    (Stage::AwaitingApproval(digest), Some(given)) if held.state.plan.consent.is_plain() => {
                         let expires = self.clock.now().after(given.valid);
                         let fact = Fact::Approved { who: given.who.clone(), digest: digest.clone(), expires };
                         self.record(held, fact, &[]).await?;
@@ -373,7 +384,7 @@ impl Runner<'_> {
             match self.told_by_a_person(held, word, Some(waiting.id)).await {
                 // It was settled with its record, or by another worker before this one took over.
                 Ok(()) | Err(RunError::Journal(JournalError::Settled)) => {}
-                Err(refused @ RunError::Refused { .. }) => {
+                Err(refused @ (RunError::Refused { .. } | RunError::NotAllowed { .. })) => {
                     self.journal.settle(waiting.id, &refused.to_string()).await.map_err(RunError::Journal)?;
                 }
                 Err(error) => return Err(error),
@@ -385,6 +396,7 @@ impl Runner<'_> {
     /// What a person says is recorded if the state can take it, with the value that was handed over in the same
     /// transaction. `waiting` is its number in the inbox, if it comes from there.
     async fn told_by_a_person(&self, held: &mut Held, mut word: Word, waiting: Option<i64>) -> Result<(), RunError> {
+        word::vouch(self.people, &held.state, &word.fact, self.clock.now())?;
         let provided = word::examine(self.sealer, &held.state, &held.custody, &mut word)?;
         let verb = word.verb();
         let sealed = provided.as_ref().map(|(sealed, _)| sealed).map_or(&[][..], std::slice::from_ref);

@@ -2,14 +2,19 @@
 
 use super::custody::{self, Custody};
 use super::{RunError, stage_word};
-use crate::model::{Digest, RotationId, Secret, TokenId};
+use crate::model::{Digest, Person, RotationId, Secret, Timestamp, TokenId};
+use crate::people::{May, People};
 use crate::rotation::{self, Fact, Order, Stage, State};
 use crate::seal::{Sealed, Sealer};
+use std::time::Duration;
+
+/// A signature that holds for longer is not taken: what it was given for may look different by then.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// What a person says, and the sealed value if one was handed over.
 #[derive(Clone, Debug)]
 pub struct Word {
-    /// [`Fact::Ordered`], [`Fact::Approved`] or [`Fact::Provided`].
+    /// [`Fact::Ordered`], [`Fact::Approved`] or [`Fact::Provided`], or one of them signed.
     pub fact: Fact,
     /// With [`Fact::Provided`], and only with it: see [`seal_provided`].
     pub sealed: Option<Sealed>,
@@ -29,11 +34,74 @@ impl Word {
     }
 
     pub(super) fn verb(&self) -> &'static str {
-        match &self.fact {
-            Fact::Ordered(order, ..) => order.word(),
-            Fact::Provided { .. } => "provide",
-            _ => "approve",
+        verb(&self.fact)
+    }
+}
+
+fn verb(fact: &Fact) -> &'static str {
+    match fact.said() {
+        Fact::Ordered(order, ..) => order.word(),
+        Fact::Provided { .. } => "provide",
+        _ => "approve",
+    }
+}
+
+/// What a person must be allowed to do who says this; nothing where anybody may.
+#[must_use]
+pub fn may(state: &State, fact: &Fact) -> Option<May> {
+    match fact.said() {
+        Fact::Approved { .. } if state.plan.emergency && !matches!(state.stage, Stage::AwaitingRevokeApproval) => {
+            Some(May::RevokeNow)
         }
+        Fact::Approved { .. } => Some(May::Approve),
+        // A no to a plan is the other side of a yes.
+        Fact::Ordered(Order::Abort, ..) if rotation::act(state).is_some() => Some(May::Approve),
+        Fact::Ordered(Order::RevokeNow, ..) => Some(May::RevokeNow),
+        Fact::Ordered(Order::Resume | Order::Abort | Order::Abandon, ..) | Fact::Provided { .. } => Some(May::Respond),
+        // To stop before the next step changes nothing outside, and whoever sees a mistake may do it.
+        _ => None,
+    }
+}
+
+/// Sees that a person's word is that person's, and may be said: whoever can write to the inbox can put any name there.
+///
+/// # Errors
+/// [`RunError::NotAllowed`], with the reason.
+pub fn vouch(people: &People, state: &State, fact: &Fact, now: Timestamp) -> Result<(), RunError> {
+    let order = || verb(fact).to_owned();
+    let refuse = |why: String| Err(RunError::NotAllowed { order: order(), why });
+    let signed = match fact {
+        Fact::Signed(signed) if people.is_empty() => {
+            return refuse(format!(
+                "'{}' signed it, and the operator's file names no people to know them by",
+                rotation::speaker(&signed.word).map_or("somebody", Person::as_str)
+            ));
+        }
+        Fact::Signed(signed) => signed,
+        _ if people.is_empty() && !state.plan.consent.signed => return Ok(()),
+        _ if may(state, fact).is_none() => return Ok(()),
+        _ if people.is_empty() => {
+            return refuse(
+                "when the case was opened the operator's file named people, and now it names none".to_owned(),
+            );
+        }
+        _ => return refuse("it needs the signature of one of the people of the operator's file".to_owned()),
+    };
+    let Some(text) = rotation::statement(state, &signed.word, signed.expires) else {
+        return Err(refused(verb(fact), state));
+    };
+    if signed.expires > now.after(LONGEST) {
+        return refuse("it would hold for more than a day: sign one that ends sooner".to_owned());
+    }
+    if let Some(objection) = rotation::objection(state, signed, now) {
+        return refuse(objection.to_string());
+    }
+    let (Some(who), Some(may)) = (rotation::speaker(&signed.word), may(state, fact)) else {
+        return refuse("nobody signs this".to_owned());
+    };
+    match people.verify(who, may, &text, &signed.signature) {
+        Ok(_) => Ok(()),
+        Err(doubt) => refuse(doubt.to_string()),
     }
 }
 
@@ -53,7 +121,7 @@ pub(super) fn examine(
     word: &mut Word,
 ) -> Result<Option<(Sealed, Secret)>, RunError> {
     let refuse = |why: &str| Err(RunError::Refused { order: word.verb().to_owned(), why: why.to_owned() });
-    let (digest, sealed) = match (&word.fact, &word.sealed) {
+    let (digest, sealed) = match (word.fact.said(), &word.sealed) {
         (Fact::Provided { sealed: digest, .. }, Some(sealed)) => (digest, sealed),
         (Fact::Provided { .. }, None) => return refuse("the value is missing"),
         (Fact::Ordered(..) | Fact::Approved { .. }, None) => return Ok(None),
@@ -89,7 +157,11 @@ pub(super) fn examine(
         return refuse("this value was given up before and is to be ended: make another one");
     }
     let sealed = sealed.clone();
-    if let Fact::Provided { again, .. } = &mut word.fact {
+    let said = match &mut word.fact {
+        Fact::Signed(signed) => &mut signed.word,
+        fact => fact,
+    };
+    if let Fact::Provided { again, .. } = said {
         *again = state.offered.as_ref().is_some_and(|offered| is(&offered.sealed));
     }
     Ok(Some((sealed, secret)))

@@ -12,7 +12,6 @@ mod neon;
 
 pub use packed::{DEPTH, Packed};
 pub use sorts::{Block, Sorts};
-pub use sweep::Open;
 
 use std::ops::Range;
 

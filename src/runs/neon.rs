@@ -1,12 +1,12 @@
 //! The pass with the vectors of AArch64, which every such processor has: 16 bytes at once.
 
 use super::Run;
-use super::packed::DEPTH;
+use super::packed::Halves;
 use super::sorts::Block;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use std::arch::aarch64::{
-    uint8x16_t, vandq_u8, vcleq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vpaddq_u8, vqtbl1q_u8, vreinterpretq_u64_u8,
-    vshrq_n_u8, vsubq_u8, vtstq_u8,
+    uint8x16_t, vandq_u8, vcleq_u8, vdupq_n_u8, vgetq_lane_u64, vld1q_u8, vorrq_u8, vpaddq_u8, vqtbl1q_u8,
+    vreinterpretq_u64_u8, vshrq_n_u8, vsubq_u8, vtstq_u8,
 };
 use std::ops::Range;
 
@@ -41,50 +41,58 @@ fn with_neon(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
     )
 }
 
-/// Hands over the places whose three bytes are of one group; see `Packed`. Bytes beyond ASCII are of none.
+/// Hands over the places whose bytes are of one group; see `Packed`.
 #[expect(unsafe_code, reason = "vector instructions are features of a processor")]
-pub(super) fn places(
-    low: &[[u8; 16]; DEPTH],
-    high: &[[u8; 16]; DEPTH],
+pub(super) fn places<const N: usize, const TABLES: usize>(
+    halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
     found: &mut impl FnMut(usize),
 ) -> usize {
     // SAFETY: every AArch64 processor has NEON, which is all that the callee asks for.
-    unsafe { places_with_neon(low, high, bytes, region, found) }
+    unsafe { places_with_neon(halves, bytes, region, found) }
 }
 
 #[target_feature(enable = "neon")]
-fn places_with_neon(
-    low: &[[u8; 16]; DEPTH],
-    high: &[[u8; 16]; DEPTH],
+fn places_with_neon<const N: usize, const TABLES: usize>(
+    halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
     found: &mut impl FnMut(usize),
 ) -> usize {
     let mut at = region.start;
-    while at + BLOCK <= region.end && bytes.len() - at >= BLOCK + DEPTH - 1 {
-        let mut through = [vdupq_n_u8(u8::MAX); 4];
-        for (depth, (low, high)) in low.iter().zip(high).enumerate() {
-            let (low, high) = (load(low), load(high));
-            let (quarters, _) = bytes.get(at + depth..).unwrap_or_default().as_chunks::<16>();
-            for (through, quarter) in through.iter_mut().zip(quarters) {
-                let bytes = load(quarter);
-                let groups = vandq_u8(
-                    vqtbl1q_u8(low, vandq_u8(bytes, vdupq_n_u8(0x8f))),
-                    vqtbl1q_u8(high, vshrq_n_u8::<4>(bytes)),
-                );
-                *through = vandq_u8(*through, groups);
+    while at < region.end && bytes.len() - at >= BLOCK + N - 1 {
+        let mut all = [vdupq_n_u8(0); 4];
+        for (low, high) in halves.low.iter().zip(&halves.high) {
+            let mut through = [vdupq_n_u8(u8::MAX); 4];
+            for (depth, (low, high)) in low.iter().zip(high).enumerate() {
+                let (low, high) = (load(low), load(high));
+                let (quarters, _) = bytes.get(at + depth..).unwrap_or_default().as_chunks::<16>();
+                for (through, quarter) in through.iter_mut().zip(quarters) {
+                    let bytes = load(quarter);
+                    let groups = vandq_u8(
+                        vqtbl1q_u8(low, vandq_u8(bytes, vdupq_n_u8(15))),
+                        vqtbl1q_u8(high, vshrq_n_u8::<4>(bytes)),
+                    );
+                    *through = vandq_u8(*through, groups);
+                }
+            }
+            for (all, through) in all.iter_mut().zip(through) {
+                *all = vorrq_u8(*all, through);
             }
         }
-        let mut through = mask(through.map(|groups| vtstq_u8(groups, groups)));
+        let mut through = mask(all.map(|groups| vtstq_u8(groups, groups)));
+        let left = region.end - at;
+        if left < BLOCK {
+            through &= (1 << left) - 1;
+        }
         while through != 0 {
             found(at + through.trailing_zeros() as usize);
             through &= through - 1;
         }
         at += BLOCK;
     }
-    at
+    at.min(region.end)
 }
 
 /// Adds what sorts the bytes of blocks are of; see `Sorts`.

@@ -5,7 +5,7 @@ use super::sweep::BLOCK;
 /// For every byte the sorts that it is of, one bit each. Only bytes of ASCII are of any.
 #[derive(Clone, Debug)]
 pub struct Sorts<const N: usize> {
-    table: [u16; 256],
+    table: [u8; 256],
     /// For each sort and each low half of a byte: the high halves with which it is of that sort, one bit each.
     low: [[u8; 16]; N],
 }
@@ -31,7 +31,7 @@ impl<const N: usize> Sorts<N> {
         clippy::indexing_slicing,
         reason = "a byte, its halves and the counted sorts are always in the tables, and the compiler evaluates this"
     )]
-    pub const fn new(mut table: [u16; 256]) -> Self {
+    pub const fn new(mut table: [u8; 256]) -> Self {
         let mut low = [[0; 16]; N];
         let mut byte = 0;
         while byte < 256 {
@@ -68,6 +68,9 @@ impl<const N: usize> Sorts<N> {
     fn add_blocks(&self, blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
         #[cfg(target_arch = "x86_64")]
         {
+            if super::x86::has_avx512() {
+                return super::x86::sort_with_avx512(&self.low, blocks, into);
+            }
             if super::x86::has_avx2() {
                 return super::x86::sort_with_avx2(&self.low, blocks, into);
             }
@@ -106,9 +109,9 @@ mod tests {
     fn sorts() -> Sorts<3> {
         let mut table = [0; 256];
         for (byte, sorts) in (0_u8..=255).zip(&mut table) {
-            *sorts = u16::from(super::super::is_token_byte(byte))
-                | u16::from(matches!(byte, 0 | b'"' | b'\'' | b'`' | 0x7f | 0xe2)) << 1
-                | u16::from(byte % 7 == 3) << 2
+            *sorts = u8::from(super::super::is_token_byte(byte))
+                | u8::from(matches!(byte, 0 | b'"' | b'\'' | b'`' | 0x7f | 0xe2)) << 1
+                | u8::from(byte % 7 == 3) << 2
                 | 8;
         }
         Sorts::new(table)
@@ -120,10 +123,13 @@ mod tests {
         sorts.add_plainly(blocks, &mut all[0].1);
         sorts.add_blocks(blocks, &mut all[1].1);
         #[cfg(target_arch = "x86_64")]
-        if super::super::x86::has_ssse3() {
-            let mut of = Vec::new();
-            super::super::x86::sort_with_ssse3(&sorts.low, blocks, &mut of);
-            all.push(("ssse3", of));
+        {
+            use super::super::x86;
+            let (mut with_avx2, mut with_ssse3) = (Vec::new(), Vec::new());
+            x86::sort_with_avx2(&sorts.low, blocks, &mut with_avx2);
+            x86::sort_with_ssse3(&sorts.low, blocks, &mut with_ssse3);
+            all.extend(x86::has_avx2().then_some(("avx2", with_avx2)));
+            all.extend(x86::has_ssse3().then_some(("ssse3", with_ssse3)));
         }
         all
     }

@@ -62,32 +62,13 @@ impl<'b> Search<'b> {
 }
 
 /// The run that reaches the end of the last block.
-#[derive(Clone, Copy, Debug)]
-pub struct Open {
+struct Open {
     /// Where it starts; past the block where there is none, past everything if it is none of this region.
     start: usize,
     digit: bool,
 }
 
 impl Open {
-    /// Where bits begin that are looked through for runs.
-    #[must_use]
-    pub fn new(start: usize) -> Self {
-        Self { start, digit: false }
-    }
-
-    /// Where the run that is not at its end yet starts; past everything that was looked through where there is none.
-    #[must_use]
-    pub fn start(&self) -> usize {
-        self.start
-    }
-
-    /// Hands over the runs that end within the next 64 bytes, which are at `at`, and are at least so long.
-    #[inline]
-    pub fn step(&mut self, bits: u64, at: usize, least: usize, found: &mut impl FnMut(Range<usize>)) {
-        step(Bits { token: bits, digit: 0 }, at, least, self, &mut |run, _| found(run));
-    }
-
     fn at(bytes: &[u8], start: usize) -> Self {
         let inside = start.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|byte| is_token_byte(*byte));
         Self { start: if inside { usize::MAX } else { start }, digit: false }

@@ -1,19 +1,26 @@
 //! The pass with the vectors of x86-64: 32 bytes at once with AVX2, 16 with SSSE3.
 
-use super::packed::DEPTH;
+use super::packed::Halves;
 use super::sorts::Block;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use super::{Run, scalar};
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_set1_epi8,
-    _mm_setzero_si128, _mm_shuffle_epi8, _mm_srli_epi16, _mm_sub_epi8, _mm256_and_si256, _mm256_broadcastsi128_si256,
-    _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_sub_epi8,
+    __m128i, __m256i, __m512i, _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8,
+    _mm_set1_epi8, _mm_setzero_si128, _mm_shuffle_epi8, _mm_srli_epi16, _mm_sub_epi8, _mm256_and_si256,
+    _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
+    _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_sub_epi8,
+    _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_loadu_si512, _mm512_movepi8_mask, _mm512_set1_epi8,
+    _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_test_epi8_mask,
 };
 use std::ops::Range;
 
 pub(super) fn has_avx2() -> bool {
     is_x86_feature_detected!("avx2")
+}
+
+/// With its bytes and words.
+pub(super) fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
 }
 
 pub(super) fn has_ssse3() -> bool {
@@ -99,11 +106,11 @@ fn load_32(bytes: &[u8; 32]) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
-/// Hands over the places whose three bytes are of one group; see `Packed`. Bytes beyond ASCII are of none.
+/// Hands over the places whose bytes are of one group; see `Packed`.
+#[inline]
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn places_with_avx2(
-    low: &[[u8; 16]; DEPTH],
-    high: &[[u8; 16]; DEPTH],
+pub(super) fn places_with_avx2<const N: usize, const TABLES: usize>(
+    halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
     found: &mut impl FnMut(usize),
@@ -112,69 +119,105 @@ pub(super) fn places_with_avx2(
         return region.start;
     }
     // SAFETY: the processor has AVX2, which is all that the callee asks for; the lines above saw to that.
-    unsafe { places(low, high, bytes, region, found) }
+    unsafe { places(halves, bytes, region, found) }
 }
 
 #[target_feature(enable = "avx2")]
-fn places(
-    low: &[[u8; 16]; DEPTH],
-    high: &[[u8; 16]; DEPTH],
+fn places<const N: usize, const TABLES: usize>(
+    halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
     found: &mut impl FnMut(usize),
 ) -> usize {
-    let [low_0, low_1, low_2] = low.each_ref().map(|table| broadcast(table));
-    let [high_0, high_1, high_2] = high.each_ref().map(|table| broadcast(table));
-    let groups = |low, high, bytes| {
-        let half_byte = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(15));
-        _mm256_and_si256(_mm256_shuffle_epi8(low, bytes), _mm256_shuffle_epi8(high, half_byte))
-    };
-    let mut at = region.start;
-    while at + 32 <= region.end
-        && let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ 32 + DEPTH - 1 }>())
-    {
-        let mut of = _mm256_set1_epi8(-1);
-        if let (Some(first), Some(second), Some(third)) =
-            (window.first_chunk(), window.get(1..33).and_then(<[u8]>::first_chunk), window.last_chunk())
-        {
-            of = _mm256_and_si256(groups(low_0, high_0, load_32(first)), groups(low_1, high_1, load_32(second)));
-            of = _mm256_and_si256(of, groups(low_2, high_2, load_32(third)));
+    let (zero, half_byte) = (_mm256_setzero_si256(), _mm256_set1_epi8(15));
+    let (mut low, mut high) = ([[zero; N]; TABLES], [[zero; N]; TABLES]);
+    for (vectors, tables) in [(&mut low, &halves.low), (&mut high, &halves.high)] {
+        for (vector, table) in vectors.as_flattened_mut().iter_mut().zip(tables.as_flattened()) {
+            *vector = broadcast(table);
         }
-        let none = _mm256_cmpeq_epi8(of, _mm256_setzero_si256());
+    }
+    let mut at = region.start;
+    while at < region.end && bytes.len() - at >= 32 + N - 1 {
+        let mut of = [_mm256_set1_epi8(-1); TABLES];
+        for depth in 0..N {
+            let Some(window) = bytes.get(at + depth..).and_then(<[u8]>::first_chunk) else { break };
+            let bytes = load_32(window);
+            let low_half = _mm256_and_si256(bytes, half_byte);
+            let high_half = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half_byte);
+            for ((of, low), high) in of.iter_mut().zip(&low).zip(&high) {
+                if let (Some(low), Some(high)) = (low.get(depth), high.get(depth)) {
+                    let groups =
+                        _mm256_and_si256(_mm256_shuffle_epi8(*low, low_half), _mm256_shuffle_epi8(*high, high_half));
+                    *of = _mm256_and_si256(*of, groups);
+                }
+            }
+        }
+        let mut all = zero;
+        for of in of {
+            all = _mm256_or_si256(all, of);
+        }
+        let none = _mm256_cmpeq_epi8(all, zero);
         let mut through = !_mm256_movemask_epi8(none).cast_unsigned();
+        let left = region.end - at;
+        if left < 32 {
+            through &= (1 << left) - 1;
+        }
         while through != 0 {
             found(at + through.trailing_zeros() as usize);
             through &= through - 1;
         }
         at += 32;
     }
-    at
+    at.min(region.end)
 }
 
 /// Adds what sorts the bytes of blocks are of; see `Sorts`.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn sort_with_avx2<const N: usize>(
-    low: &[[u8; 16]; N],
-    blocks: &[[u8; BLOCK]],
-    into: &mut Vec<Block<N>>,
-) {
+pub(super) fn sort_with_avx2<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     if has_avx2() {
         // SAFETY: the processor has AVX2, which is all that the callee asks for; the line above saw to that.
         unsafe { sort_32(low, blocks, into) }
     }
 }
 
+/// The same with AVX-512.
+#[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
+pub(super) fn sort_with_avx512<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
+    if has_avx512() {
+        // SAFETY: the processor has AVX-512 with its bytes and words, which is all that the callee asks for; the line
+        // above saw to that.
+        unsafe { sort_64(low, blocks, into) }
+    }
+}
+
 /// The same with SSSE3.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn sort_with_ssse3<const N: usize>(
-    low: &[[u8; 16]; N],
-    blocks: &[[u8; BLOCK]],
-    into: &mut Vec<Block<N>>,
-) {
+pub(super) fn sort_with_ssse3<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     if has_ssse3() {
         // SAFETY: the processor has SSSE3, which is all that the callee asks for; the line above saw to that.
         unsafe { sort_16(low, blocks, into) }
     }
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn sort_64<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
+    let high = _mm512_broadcast_i32x4(load_16(&HIGH));
+    let low = low.each_ref().map(|low| _mm512_broadcast_i32x4(load_16(low)));
+    into.extend(blocks.iter().map(|block| {
+        let bytes = load_64(block);
+        let half_byte = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), _mm512_set1_epi8(15));
+        let high = _mm512_shuffle_epi8(high, half_byte);
+        let of = low.map(|low| _mm512_test_epi8_mask(_mm512_shuffle_epi8(low, bytes), high));
+        Block { of, beyond: _mm512_movepi8_mask(bytes) }
+    }));
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "vectors are loaded through pointers")]
+fn load_64(bytes: &[u8; BLOCK]) -> __m512i {
+    // SAFETY: the pointer is to 64 readable bytes, and any alignment will do.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx2")]
@@ -204,7 +247,7 @@ fn sort_32<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &m
 
 #[target_feature(enable = "ssse3")]
 fn sort_16<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
-    let (high, low) = (load_16(&HIGH), low.each_ref().map(|low| load_16(low)));
+    let (high, low) = (load_16(&HIGH), low.each_ref().map(load_16));
     into.reserve(blocks.len());
     for block in blocks {
         let mut bits = Block::NONE;

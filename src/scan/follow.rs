@@ -86,7 +86,7 @@ impl<'s> Following<'s> {
         let mut stretches = all.stretches;
         stretches.extend(pinned.iter().map(|taken| (taken.span, taken.shown.clone())));
         let engine = all.taken.into_iter().zip(wanted).filter_map(|(taken, wanted)| wanted.then_some(taken));
-        let all = Collected { taken: engine.chain(pinned).collect(), stretches, beyond: 0 };
+        let all = Collected { taken: engine.chain(pinned).collect(), stretches, ..Collected::default() };
         let mut seen = Seen { bytes: blob.bytes.len() as u64, ..Seen::default() };
         let place = self.named(&blob.place);
         self.scanner.report(&text, &place, blob.path(), all, &mut seen);

@@ -1,10 +1,10 @@
 //! What archives, documents and images hold, however deep one lies in the other.
 
+use super::chunks::{Chunks, Cost};
 use super::pipeline::{Leak, Seen};
-use super::stop::Stop;
 use super::unfold::Unfolding;
-use super::{Amount, Gap, Scanner};
-use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Visit};
+use super::{Amount, Gap, Run, Scanner};
+use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Pipe, Visit};
 use crate::decode;
 use crate::engine::Scratch;
 use crate::model::{Encoding, Fingerprint, Place, Span};
@@ -29,13 +29,16 @@ const MEMBERS: u64 = 1_000_000;
 /// The largest member that is held in memory.
 const LARGEST_BYTES: u64 = 256 << 20;
 
+/// What is called so has no name of its own.
+const NAMELESS: &str = "content";
+
 /// Gaps of one blob that are named; the others are counted.
 const GAPS: usize = 200;
 
 /// What may be taken out of something of this many bytes.
-pub(super) fn budget(bytes: u64) -> Budget {
+fn budget(bytes: u64, most: Option<u64>) -> Budget {
     Budget {
-        bytes: bytes.saturating_mul(EXPANDED_TIMES).saturating_add(EXPANDED_BYTES),
+        bytes: most.unwrap_or(bytes.saturating_mul(EXPANDED_TIMES).saturating_add(EXPANDED_BYTES)),
         members: MEMBERS,
         largest_bytes: LARGEST_BYTES,
     }
@@ -53,13 +56,37 @@ fn sniffed(bytes: &[u8], name: &str) -> Option<Format> {
 
 impl Scanner {
     /// Looks through a blob and everything in it. The place is its own, with what must not be shown masked.
-    pub(super) fn unfold(&self, blob: &Blob<'_>, place: &Place, stop: &Stop, scratch: &mut Scratch) -> Seen {
-        let mut unfolding = self.unfolding(blob, stop, scratch);
+    pub(super) fn unfold(&self, blob: &Blob<'_>, place: &Place, run: &Run<'_>, scratch: &mut Scratch) -> Seen {
+        // What comes through a pipe comes once.
+        let seen = self.unfolded(blob, place, run, blob.rest.is_none(), scratch);
+        seen.unwrap_or_else(|| self.unfolded(blob, place, run, false, scratch).unwrap_or_default())
+    }
+
+    /// The same; none where it is not sure that the same would have come out without what is remembered of members.
+    fn unfolded(
+        &self,
+        blob: &Blob<'_>,
+        place: &Place,
+        run: &Run<'_>,
+        remembers: bool,
+        scratch: &mut Scratch,
+    ) -> Option<Seen> {
+        // What goes by in a pipe is there once.
+        let remembers = remembers && blob.rest.is_none();
+        let mut unfolding = Unfolding { remembers, ..self.unfolding(blob, run, scratch) };
         let name = blob.place.path();
         if let Some(folder) = blob.folder {
             let _all = unfolding.walk(place, |budget, visit| archive::open_folder(folder, budget, visit));
             return unfolding.finish(place);
         }
+        if let (Some(rest), Some(format)) = (blob.rest, sniffed(blob.bytes, name)) {
+            let pipe = Pipe::new(blob.bytes, rest, self.most_expanded.map_or(EXPANDED_TIMES, |_| 0));
+            unfolding.pipe = Some((&pipe, 0));
+            let _all = unfolding.open(place, name, format, Input::Pipe(&pipe));
+            unfolding.seen.bytes = pipe.read();
+            return unfolding.finish(place);
+        }
+        unfolding.seen.loud |= blob.is_probe() && archive::name_matters(blob.bytes);
         match (blob.file, sniffed(blob.bytes, name)) {
             (Some(file), Some(format)) => {
                 let _all = unfolding.open(place, name, format, Input::File(file));
@@ -69,35 +96,77 @@ impl Scanner {
                 unfolding.gap(format!("{place} is larger than what is read at once"), LARGER);
             }
             (None, Some(format)) => unfolding.container(place, name, format, blob.bytes),
-            (None, None) => unfolding.bytes(place, blob.bytes, blob.fresh, &[]),
+            (None, None) => unfolding.outermost(place, blob),
         }
         unfolding.finish(place)
     }
 
-    fn unfolding<'s>(&'s self, blob: &'s Blob<'_>, stop: &'s Stop, scratch: &'s mut Scratch) -> Unfolding<'s> {
+    fn unfolding<'s>(&'s self, blob: &'s Blob<'_>, run: &'s Run<'_>, scratch: &'s mut Scratch) -> Unfolding<'s> {
         let size = blob.size();
         Unfolding {
             scanner: self,
-            stop,
+            run,
             scratch,
             path: blob.path(),
             decoding: decode::Budget::of(blob.bytes.len()),
-            expanding: budget(size),
+            expanding: budget(size, self.most_expanded),
+            pipe: None,
             depth: 0,
             unnamed: 0,
             guessed: false,
+            remembers: true,
+            probes: blob.is_probe(),
+            troubles: 0,
+            spared: Cost::default(),
+            noted: None,
+            doubtful: false,
             seen: Seen { bytes: size, ..Seen::default() },
         }
     }
 }
 
-impl Unfolding<'_> {
+impl<'s> Unfolding<'s> {
     /// Something, whatever it is.
     fn thing(&mut self, place: &Place, name: &str, bytes: &[u8]) {
         match sniffed(bytes, name) {
             Some(format) => self.container(place, name, format, bytes),
-            None => self.bytes(place, bytes, None, &[]),
+            None => self.member_text(place, name, bytes),
         }
+    }
+
+    /// What is no archive. What stood in such a one before, and was no find there, is not looked through again.
+    fn member_text(&mut self, place: &Place, name: &str, bytes: &[u8]) {
+        let cut = self.chunks().and_then(|chunks| Some((chunks, chunks.cut(bytes)?)));
+        // A first look knows no names; what was compressed is called after what it was in.
+        let copied = cut.as_ref().is_some_and(|(_, cut)| cut.is_copy());
+        let unnamed = self.probes && name == NAMELESS && !copied && archive::name_matters(bytes);
+        self.seen.loud |= unnamed;
+        let Some((chunks, cut)) = cut.filter(|_| !unnamed && decode::charset(bytes).is_none()) else {
+            return self.bytes(place, bytes, None, &[]);
+        };
+        let (left, opened, troubles) = (self.decoding, self.expanding.members, self.troubles);
+        let told = self.seen.leaks.len() + self.seen.excused.len();
+        let loud = std::mem::take(&mut self.seen.loud);
+        self.text(place, bytes, cut.fresh.as_deref(), &[], true);
+        let took = Cost::between(&left, &self.decoding);
+        self.spared = self.spared.and(cut.spared);
+        // Without what is remembered more would have been decoded: was there enough left for that?
+        self.doubtful |= !self.spared.is_within(&self.decoding);
+        let more = self.seen.leaks.len() + self.seen.excused.len() > told || self.troubles > troubles;
+        let quiet = !self.seen.loud && !more && opened == self.expanding.members && !self.doubtful;
+        if quiet && self.decoding.packed > 0 && self.run.stop.asked().is_none() {
+            let cost = took.and(cut.spared);
+            chunks.keep(cut, cost);
+        }
+        self.seen.loud |= loud;
+    }
+
+    /// What is remembered of members; nothing where what is looked through was only taken for a file.
+    fn chunks(&self) -> Option<&'s Chunks> {
+        if !self.remembers || self.guessed || self.depth == 0 {
+            return None;
+        }
+        self.run.chunks.get_or_init(Chunks::new).as_ref()
     }
 
     /// What holds others: they are looked through, and then its own bytes, which may hold more than it hands over. What was
@@ -142,7 +211,7 @@ impl Unfolding<'_> {
         let mut budget = self.expanding.clone();
         let mut complete = true;
         let mut visit = |item: Item<'_>| {
-            if self.stop.asked().is_some() {
+            if self.run.stop.asked().is_some() {
                 return ControlFlow::Break(());
             }
             match item {
@@ -176,6 +245,9 @@ impl Unfolding<'_> {
     fn member(&mut self, of: &Place, name: &str, bytes: &[u8]) -> bool {
         let size = bytes.len() as u64;
         self.seen.members += Amount::one(size);
+        if let Some((pipe, counted)) = &mut self.pipe {
+            self.expanding.bytes = self.expanding.bytes.saturating_add(pipe.earned(counted));
+        }
         self.expanding.bytes = self.expanding.bytes.saturating_sub(size);
         self.expanding.members = self.expanding.members.saturating_sub(1);
         self.decoding.grow(bytes.len());
@@ -225,6 +297,7 @@ impl Unfolding<'_> {
     }
 
     fn gap(&mut self, what: String, remedy: &str) {
+        self.troubles += 1;
         let gap = Gap { what, remedy: Some(remedy.to_owned()) };
         if self.seen.undecodable.len() >= GAPS {
             self.unnamed += 1;
@@ -233,19 +306,25 @@ impl Unfolding<'_> {
         }
     }
 
-    fn finish(mut self, place: &Place) -> Seen {
+    fn finish(mut self, place: &Place) -> Option<Seen> {
+        if self.doubtful {
+            return None;
+        }
         if self.unnamed > 0 {
             let what = format!("{place} holds {} more parts that could not be read", self.unnamed);
             self.seen.undecodable.push(Gap { what, remedy: Some(BY_HAND.to_owned()) });
         }
         let seen = &mut self.seen;
         seen.loud |= !seen.leaks.is_empty() || !seen.excused.is_empty() || !seen.undecodable.is_empty();
-        self.seen
+        Some(self.seen)
     }
 }
 
 /// What to do about what is not opened or not decoded.
 const BY_HAND: &str = "unpack or decode it and scan that, or exclude it";
+
+/// What to do about what expands to too much.
+const EXPANDED: &str = "raise the limit with --max-expanded, or unpack it and scan that, or exclude it";
 
 /// What to do about what is not read whole.
 const LARGER: &str = "raise the limit with --max-size, or exclude it";
@@ -253,7 +332,8 @@ const LARGER: &str = "raise the limit with --max-size, or exclude it";
 fn remedy(error: &ArchiveError) -> &'static str {
     match error {
         ArchiveError::Encrypted => "decrypt it and scan that, or exclude it",
-        ArchiveError::OverBudget | ArchiveError::TooMany | ArchiveError::Unsupported { .. } => BY_HAND,
+        ArchiveError::OverBudget => EXPANDED,
+        ArchiveError::TooMany | ArchiveError::Unsupported { .. } => BY_HAND,
         _ => "repair or fetch it again, or exclude it",
     }
 }

@@ -1,11 +1,13 @@
 //! A scan: source × engine × suppress, each secret once, and what was not covered.
 
+mod chunks;
 mod coverage;
 mod excerpt;
 mod follow;
 mod linehash;
 mod lines;
 mod members;
+mod noted;
 mod pipeline;
 mod quiet;
 mod stop;
@@ -23,14 +25,14 @@ pub use tally::Pardon;
 
 use crate::engine::{Engine, Scratch};
 use crate::model::{Finding, Fingerprint, FingerprintKey, KindId, LineColumn, Place, Sighting};
-use crate::source::{Blob, Missed, Source, SourceError};
+use crate::source::{Blob, Held, Missed, Source, SourceError};
 use crate::suppress::Suppressions;
+use chunks::Chunks;
 use coverage::Unread;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tally::{Met, Tally};
 
@@ -54,6 +56,15 @@ pub struct Scanner {
     pub suppressions: Suppressions,
     /// Whether the secrets themselves are kept for the mending wing.
     pub keep_findings: bool,
+    /// What may be taken out of one thing; none: what its size allows.
+    pub most_expanded: Option<u64>,
+}
+
+/// What all threads of a run have in common.
+struct Run<'r> {
+    stop: &'r Stop,
+    /// What members held so far; made when the first one comes, if that can be.
+    chunks: &'r OnceLock<Option<Chunks>>,
 }
 
 /// What came out. Its order and content are the same for any number of threads.
@@ -137,13 +148,14 @@ impl Scanner {
 
     fn walk(&self, source: &dyn Source, stop: &Stop, tally: &Mutex<Tally>) -> Result<(), SourceError> {
         let scratches: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
+        let chunks = OnceLock::new();
         let walked = source.walk(&|item| {
             let mut scratch = scratches.lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default();
             let cut = stop.asked();
             let met = match item {
                 Err(quiet @ Missed::Quiet { .. }) => Some(self.missed(quiet, &mut scratch)),
                 _ if cut.is_some() => None,
-                Ok(blob) => Some(self.look(&blob, stop, &mut scratch)),
+                Ok(blob) => Some(self.look(&blob, &Run { stop, chunks: &chunks }, &mut scratch)),
                 Err(missed) => Some(self.missed(missed, &mut scratch)),
             };
             if let Ok(mut idle) = scratches.lock() {
@@ -171,18 +183,24 @@ impl Scanner {
     fn effort(&self, scratches: &[Scratch]) -> Vec<(KindId, u64)> {
         let spent = |kind| scratches.iter().filter_map(|scratch| scratch.spent().get(kind)).sum();
         let kinds = self.engine.catalogue().kinds().iter().enumerate();
-        let mut effort: Vec<(KindId, u64)> = kinds.map(|(index, kind)| (kind.id.clone(), spent(index))).collect();
-        effort.retain(|(_, bytes)| *bytes > 0);
+        let spent = kinds.map(|(index, kind)| (&kind.id, spent(index))).filter(|(_, bytes)| *bytes > 0);
+        let mut effort: Vec<(KindId, u64)> = spent.map(|(kind, bytes)| (kind.clone(), bytes)).collect();
         effort.sort_by(|a, b| (b.1, &a.0).cmp(&(a.1, &b.0)));
         effort
     }
 
     /// Scans a blob, and says so to its source when there is anything in it.
-    fn look(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Met {
-        let seen = self.scan(blob, stop, scratch);
-        // What was not looked through to its end counts for nothing.
-        if let Some(loud) = blob.loud.filter(|_| seen.is_loud() || stop.asked().is_some()) {
-            loud.store(true, Ordering::Relaxed);
+    fn look(&self, blob: &Blob<'_>, run: &Run<'_>, scratch: &mut Scratch) -> Met {
+        let seen = self.scan(blob, run, scratch);
+        if let Some(heard) = blob.heard {
+            // What was not looked through to its end counts for nothing.
+            if seen.is_loud() || run.stop.asked().is_some() {
+                heard.set_loud();
+            }
+            if seen.recoded || seen.members != Amount::default() {
+                heard.set_opened();
+            }
+            heard.hold(Held { items: seen.members.items, bytes: seen.members.bytes });
         }
         match (blob.is_probe(), blob.again) {
             (true, _) => Met::Probe(seen),
@@ -208,7 +226,9 @@ impl Scanner {
                 let gap = Gap::of(&error);
                 Met::Unread(Unread::Gap(Gap { what: plain(gap.what), remedy: gap.remedy }, error.bytes()))
             }
-            Missed::Quiet { items, bytes } => Met::Quiet { items, bytes },
+            Missed::Quiet { items, bytes, held } => {
+                Met::Quiet { items, bytes, members: Amount { items: held.items, bytes: held.bytes } }
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::excerpt::{Masks, excerpt, window};
 use super::lines::{Cursor, Region};
-use super::stop::Stop;
-use super::{Amount, Gap, Pardon, Scanner, linehash};
+use super::noted::Noted;
+use super::{Amount, Gap, Pardon, Run, Scanner, linehash};
 use crate::engine::{Hit, Scratch};
 use crate::model::{
     Companions, Confidence, Encoding, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
@@ -38,6 +38,8 @@ pub(super) struct Seen {
     pub(super) members: Amount,
     /// What of that could not be read.
     pub(super) undecodable: Vec<Gap>,
+    /// Whether it, or a part of it, is in a character set of its own.
+    pub(super) recoded: bool,
     /// Whether what is copied from it must be looked at again.
     pub(super) loud: bool,
 }
@@ -45,8 +47,8 @@ pub(super) struct Seen {
 impl Seen {
     /// True when there is anything to say but that it was read.
     pub(super) fn is_loud(&self) -> bool {
-        let held = self.members != Amount::default() || !self.undecodable.is_empty();
-        self.loud || held || !self.leaks.is_empty() || !self.excused.is_empty() || self.beyond.is_some()
+        let missed = !self.undecodable.is_empty();
+        self.loud || missed || !self.leaks.is_empty() || !self.excused.is_empty() || self.beyond.is_some()
     }
 }
 
@@ -94,18 +96,19 @@ pub(super) struct Collected {
     pub(super) stretches: Vec<(Span, Masked)>,
     /// Those beyond the limit.
     pub(super) beyond: u64,
+    /// Where they are, for the next time.
+    pub(super) noted: Vec<Noted>,
 }
 
 impl Scanner {
     /// Looks through a blob and everything in it.
-    pub(super) fn scan(&self, blob: &Blob<'_>, stop: &Stop, scratch: &mut Scratch) -> Seen {
+    pub(super) fn scan(&self, blob: &Blob<'_>, run: &Run<'_>, scratch: &mut Scratch) -> Seen {
         let name = blob.place.path();
         let is_word = blob.is_probe(); // which stands for a path
-        let place = match (!is_word).then(|| self.masked(name, scratch)).flatten() {
-            None => blob.place.clone(),
-            Some(masked) => blob.place.clone().with_path(masked),
-        };
-        let mut seen = self.unfold(blob, &place, stop, scratch);
+        let masked = (!is_word).then(|| self.masked(name, scratch)).flatten();
+        let Some(masked) = masked else { return self.unfold(blob, &blob.place, run, scratch) };
+        let place = blob.place.clone().with_path(masked);
+        let mut seen = self.unfold(blob, &place, run, scratch);
         if place != blob.place {
             let mut named = Seen::default();
             let collected = self.collect(name.as_bytes(), scratch);
@@ -139,6 +142,7 @@ impl Scanner {
     pub(super) fn collect_in(&self, text: &[u8], fresh: Option<&[Range<usize>]>, scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
         let mut found = |hit: Hit<'_>| {
+            all.noted.extend(self.noted(&hit));
             let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
             if all.taken.len() < HITS_PER_BLOB {
                 all.taken.push(hit);
@@ -155,7 +159,7 @@ impl Scanner {
 
     /// Judges what was collected, and says what is not excused.
     pub(super) fn report(&self, text: &[u8], place: &Place, path: &str, all: Collected, seen: &mut Seen) {
-        let Collected { mut taken, stretches, beyond } = all;
+        let Collected { mut taken, stretches, beyond, .. } = all;
         if taken.is_empty() {
             return;
         }

@@ -75,6 +75,8 @@ pub(super) enum Met {
         items: u64,
         /// Their bytes.
         bytes: u64,
+        /// What they held.
+        members: Amount,
     },
 }
 
@@ -116,8 +118,9 @@ impl Tally {
                 }
             }
             Met::Unread(unread) => self.add(Err(unread)),
-            Met::Quiet { items, bytes } => {
+            Met::Quiet { items, bytes, members } => {
                 self.coverage.scanned += Amount { items, bytes };
+                self.coverage.members += members;
             }
         }
     }

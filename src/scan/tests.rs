@@ -22,6 +22,7 @@ fn scanner() -> Scanner {
         key: FingerprintKey::of_repository(vec![7; 32]),
         suppressions: Suppressions::default(),
         keep_findings: true,
+        most_expanded: None,
     }
 }
 

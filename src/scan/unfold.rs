@@ -1,22 +1,24 @@
 //! One blob and everything that hides in it: its bytes as they stand, its text in whatever character set, and what is
 //! encoded in that, one thing in the other.
 
+use super::chunks::Cost;
+use super::noted::{self, Noted};
 use super::pipeline::{Collected, HITS_PER_BLOB, Seen, Taken};
-use super::stop::Stop;
-use super::{Scanner, members, quiet};
+use super::{Run, Scanner, members, quiet};
 use crate::archive;
 use crate::decode::{self, Budget, Piece};
 use crate::engine::{Hit, Scratch};
 use crate::model::{Confidence, Encoding, Place, Span};
+use crate::source::{Blob, Notes};
 use std::ops::Range;
 
-/// Zeros among so many bytes at the start of a text that says it is in UTF-16, if it is.
+/// The character set of a text is told by so many bytes at its start; half of them are zeros if it is in UTF-16.
 const SNIFFED: usize = 4_096;
 
 /// What is carried along while one outermost blob is looked through.
 pub(super) struct Unfolding<'s> {
     pub(super) scanner: &'s Scanner,
-    pub(super) stop: &'s Stop,
+    pub(super) run: &'s Run<'s>,
     pub(super) scratch: &'s mut Scratch,
     /// The path by which exceptions are written.
     pub(super) path: &'s str,
@@ -24,12 +26,26 @@ pub(super) struct Unfolding<'s> {
     pub(super) decoding: Budget,
     /// What may still be taken out of archives.
     pub(super) expanding: archive::Budget,
+    /// Where it comes from, if what may be taken out of it grows with what was read, and what was counted of that.
+    pub(super) pipe: Option<(&'s archive::Pipe<'s>, u64)>,
     /// How many archives are open, one in the other.
     pub(super) depth: usize,
     /// Parts that could not be read beyond those that are named.
     pub(super) unnamed: u64,
     /// Whether what is looked through was taken for a file by its first bytes alone, in the midst of a text.
     pub(super) guessed: bool,
+    /// Whether what members hold may be known from before.
+    pub(super) remembers: bool,
+    /// Whether it is a first look, without a name.
+    pub(super) probes: bool,
+    /// Parts that could not be read, each as often as it was met.
+    pub(super) troubles: u64,
+    /// What decoding did not have to do because it was done before.
+    pub(super) spared: Cost,
+    /// The hits of the last text, where they are all that there is in it.
+    pub(super) noted: Option<Vec<Noted>>,
+    /// Whether it may have come to an end otherwise without that.
+    pub(super) doubtful: bool,
     pub(super) seen: Seen,
 }
 
@@ -70,13 +86,16 @@ struct Gathered<'g> {
 impl Unfolding<'_> {
     /// Looks through bytes: as they stand, and as text if they are in a character set of their own.
     pub(super) fn bytes(&mut self, place: &Place, bytes: &[u8], fresh: Option<&[Range<usize>]>, before: &[Encoding]) {
-        let wide = decode::charset(bytes);
+        // What is copied from a text is in its character set, if it begins as that one did.
+        let begins = fresh.and_then(|fresh| fresh.first()).is_some_and(|first| first.start >= SNIFFED);
+        let Some((encoding, wide)) = (!begins).then(|| decode::charset(bytes)).flatten() else {
+            return self.text(place, bytes, fresh, before, true);
+        };
+        self.seen.recoded = true;
         // What is not what its mark says is looked through as it stands.
-        let as_they_stand = wide.is_none() || has_few_zeros(bytes.get(..SNIFFED).unwrap_or(bytes));
+        let as_they_stand = has_few_zeros(bytes.get(..SNIFFED).unwrap_or(bytes));
         self.text(place, bytes, fresh, before, as_they_stand);
-        if let Some((encoding, text)) = wide {
-            self.text(place, &text, None, &[before, &[encoding]].concat(), true);
-        }
+        self.text(place, &wide, None, &[before, &[encoding]].concat(), true);
     }
 
     /// Looks through a text, and reports what is in it.
@@ -88,6 +107,9 @@ impl Unfolding<'_> {
         before: &[Encoding],
         decodes: bool,
     ) {
+        if fresh.is_some_and(<[_]>::is_empty) {
+            return;
+        }
         let all = self.scanner.collect_in(text, fresh, self.scratch);
         let mut gathered = Gathered { before, all, decoded: Vec::new(), files: Vec::new(), too_deep: false };
         gathered.all.taken.iter_mut().for_each(|taken| taken.decoded = before.to_vec());
@@ -97,8 +119,11 @@ impl Unfolding<'_> {
                 self.layer(&Layer { piece, below: None, depth: 1, sure: piece.sure }, budget, &mut gathered);
             });
             self.decoding = budget;
+            self.doubtful |= !self.spared.is_within(&self.decoding);
         }
         let Gathered { mut all, decoded, files, too_deep, .. } = gathered;
+        let plain = decodes && before.is_empty() && decoded.is_empty() && files.is_empty() && all.beyond == 0;
+        let noted = plain.then(|| std::mem::take(&mut all.noted));
         self.seen.loud |= !all.stretches.is_empty();
         self.add_decoded(decoded, &mut all);
         self.quieten(place, text, &mut all);
@@ -112,6 +137,24 @@ impl Unfolding<'_> {
         for (span, bytes, encodings) in files {
             self.encoded_file(place, text, span, &bytes, &encodings);
         }
+        self.noted = noted;
+    }
+
+    /// Looks through the outermost text. Where its hits are noted from an earlier look, it is not searched for them.
+    pub(super) fn outermost(&mut self, place: &Place, blob: &Blob<'_>) {
+        let text = blob.bytes;
+        if let Some(mut all) = blob.notes.and_then(Notes::earlier).and_then(|notes| self.scanner.recalled(text, notes))
+        {
+            self.seen.loud |= !all.stretches.is_empty();
+            self.quieten(place, text, &mut all);
+            self.scanner.report(text, place, self.path, all, &mut self.seen);
+            return;
+        }
+        self.bytes(place, text, blob.fresh, &[]);
+        let noted = self.noted.take().filter(|_| blob.fresh.is_none() && self.troubles == 0 && !self.seen.recoded);
+        if let Some((notes, noted)) = blob.notes.zip(noted).filter(|_| self.run.stop.asked().is_none()) {
+            notes.make(noted::written(&noted));
+        }
     }
 
     /// In quiet places only kinds that are sure of themselves count.
@@ -124,7 +167,7 @@ impl Unfolding<'_> {
 
     /// Looks through a piece, and what is encoded in it in turn.
     fn layer(&mut self, layer: &Layer<'_>, budget: &mut Budget, gathered: &mut Gathered<'_>) {
-        if self.stop.asked().is_some() {
+        if self.run.stop.asked().is_some() {
             return;
         }
         let piece = layer.piece;
@@ -223,8 +266,8 @@ fn has_few_zeros(head: &[u8]) -> bool {
 
 /// True for encodings whose text looks nothing like what it means.
 fn hides(encoding: Encoding) -> bool {
-    use Encoding::{Base32, Base64, Gzip, Hex, Zlib, Zstd};
-    matches!(encoding, Base64 | Base32 | Hex | Gzip | Zlib | Zstd)
+    use Encoding::{Base32, Base64, Base85, Gzip, Hex, Uuencode, Zlib, Zstd};
+    matches!(encoding, Base64 | Base32 | Base85 | Uuencode | Hex | Gzip | Zlib | Zstd)
 }
 
 fn overlap(a: Span, b: Span) -> bool {

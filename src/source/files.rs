@@ -1,10 +1,8 @@
 //! Files and directories: everything below a path except `.git`, whatever ignore files say.
 
-mod buffer;
-
+use super::buffer::{Buffer, Filled};
 use super::{Blob, Limits, Missed, SkipReason, Source, SourceError, Visit};
 use crate::model::Place;
-use buffer::{Buffer, Filled};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::collections::HashSet;
 use std::fs::File;
@@ -171,7 +169,7 @@ impl Files {
 impl Source for Files {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let parts = self.parts();
-        let mut buffer = Buffer::default();
+        let mut buffer = Buffer::new(self.jobs);
         for path in &parts.named {
             // It was asked for: no exclusion holds, and of a pipe or device all is read.
             if self.hand_out(path, place_of(path), self.named(path), &mut buffer, visit).is_break() {
@@ -187,7 +185,7 @@ impl Source for Files {
         walk.filter_entry(|entry| !is_git_directory(entry));
         let stopped = AtomicBool::new(false);
         walk.build_parallel().run(|| {
-            let mut buffer = Buffer::default();
+            let mut buffer = Buffer::new(self.jobs);
             let (stopped, parts) = (&stopped, &parts);
             Box::new(move |entry| {
                 if stopped.load(Ordering::Relaxed) {
@@ -322,6 +320,7 @@ mod tests {
             largest_bytes: 100,
             exclusions: crate::source::Exclusions::new(&["*.lock".to_owned()]).unwrap(),
             streamed: |_, name| name.ends_with(".zip"),
+            piped: |_, _| false,
         };
         std::fs::write(at("big.zip"), vec![b'z'; 300]).unwrap();
         let source = Files::new(vec![world.path().to_owned()], limits, 2).unwrap();

@@ -13,6 +13,8 @@ pub struct Limits {
     pub exclusions: Exclusions,
     /// True for a start, and a name, of something that can be read piece by piece however large it is.
     pub streamed: fn(&[u8], &str) -> bool,
+    /// The same for a pipe, which cannot be read from any place but where it is.
+    pub piped: fn(&[u8], &str) -> bool,
 }
 
 impl Limits {
@@ -50,7 +52,12 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { largest_bytes: Self::LARGEST_BYTES, exclusions: Exclusions::none(), streamed: |_, _| false }
+        Self {
+            largest_bytes: Self::LARGEST_BYTES,
+            exclusions: Exclusions::none(),
+            streamed: |_, _| false,
+            piped: |_, _| false,
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! Bytes at hand: files, standard input and git. A source knows no rule; it hands out blobs one at a time, says what it
 //! left out on purpose, and says what it could not read.
 
+mod buffer;
 pub mod files;
 pub mod git;
+mod heard;
 pub mod image;
 pub mod limits;
 pub mod stdin;
 
+pub use heard::{Heard, Held, Notes};
 pub use limits::{Exclusions, Limits};
 
 use crate::model::Place;
@@ -14,7 +17,6 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 /// One piece of content, borrowed for as long as a visit lasts.
 #[derive(Clone, Debug)]
@@ -27,13 +29,17 @@ pub struct Blob<'a> {
     pub bytes: &'a [u8],
     /// The whole of it, opened, where it is more than is read at once.
     pub file: Option<&'a File>,
+    /// What follows the bytes, where that comes from a pipe and is more than is read at once: it can be read only once, from
+    /// front to back.
+    pub rest: Option<&'a File>,
     /// A directory that is one thing, a container image; there are no bytes then.
     pub folder: Option<&'a Path>,
     /// The stretches that are new, where the rest was handed out before as a part of another blob; none: all is new.
     pub fresh: Option<&'a [Range<usize>]>,
-    /// Set when there is anything to say of it: a hit, whether excused or not, or a part that could not be read. What is
-    /// copied from such a blob must be looked at again.
-    pub loud: Option<&'a AtomicBool>,
+    /// Where it is said whether there is anything to say of it.
+    pub heard: Option<&'a Heard>,
+    /// What was written down of it before, and where to write.
+    pub notes: Option<&'a Notes>,
     /// Whether it was counted before: the same bytes at another place, or a part of something.
     pub again: bool,
 }
@@ -42,7 +48,18 @@ impl<'a> Blob<'a> {
     /// All of it at once.
     #[must_use]
     pub fn new(place: Place, bytes: &'a [u8]) -> Self {
-        Self { place, from_top: None, bytes, file: None, folder: None, fresh: None, loud: None, again: false }
+        Self {
+            place,
+            from_top: None,
+            bytes,
+            file: None,
+            rest: None,
+            folder: None,
+            fresh: None,
+            heard: None,
+            notes: None,
+            again: false,
+        }
     }
 
     /// The same with its path from the top of the repository.
@@ -51,7 +68,7 @@ impl<'a> Blob<'a> {
         Self { from_top, ..self }
     }
 
-    /// How many bytes it has.
+    /// How many bytes it has; of a pipe those that were read so far.
     #[must_use]
     pub fn size(&self) -> u64 {
         if let Some(folder) = self.folder {
@@ -71,7 +88,7 @@ impl<'a> Blob<'a> {
     /// if not, it is counted with the others.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        self.loud.is_some() && matches!(self.place, Place::Object { .. })
+        self.heard.is_some() && matches!(self.place, Place::Object { .. })
     }
 
     /// The path that exclusions and exceptions are written for.
@@ -89,6 +106,10 @@ pub enum SkipReason {
     Excluded,
     /// A link, pipe, socket or device: it has no content of its own.
     NotAFile,
+    /// A repository that is recorded as a part of this one, and is not checked out.
+    Submodule,
+    /// A file in Git LFS, of which the pointer alone was handed over.
+    Pointer,
 }
 
 impl SkipReason {
@@ -98,13 +119,15 @@ impl SkipReason {
         match self {
             Self::Excluded => "excluded",
             Self::NotAFile => "not a file",
+            Self::Submodule => "submodule not checked out",
+            Self::Pointer => "kept in Git LFS and not handed over",
         }
     }
 
     /// True when content was left unread, so that a strict run is incomplete.
     #[must_use]
     pub fn hides_content(self) -> bool {
-        !matches!(self, Self::NotAFile)
+        matches!(self, Self::Excluded | Self::Submodule)
     }
 }
 
@@ -128,6 +151,8 @@ pub enum Missed {
         items: u64,
         /// Their bytes.
         bytes: u64,
+        /// What they held.
+        held: Held,
     },
 }
 
@@ -224,6 +249,12 @@ pub enum SourceError {
         what: String,
         /// What names it.
         by: String,
+    },
+    /// Of a file in Git LFS there is only the pointer.
+    #[error("{place} is a pointer to a file in Git LFS that is not here")]
+    Pointer {
+        /// The pointer.
+        place: String,
     },
     /// Objects were left with a remote.
     #[error("{}{objects} objects are not in this clone: it is partial", if *more { "more than " } else { "" })]
@@ -366,6 +397,9 @@ impl SourceError {
             Self::Walk { .. } => Some("mend it, or exclude it"),
             Self::Object { .. } | Self::Store { .. } | Self::Absent { .. } => {
                 Some("git fsck names what is damaged or missing")
+            }
+            Self::Pointer { .. } => {
+                Some("git lfs fetch --all brings what a history has, git lfs pull what is checked out")
             }
             Self::NoCommits { .. } => Some("commit something first, or scan the files: stanch scan PATH"),
             Self::Promised { .. } => Some("fetch the rest: git fetch --refetch --no-filter, or scan a full clone"),

@@ -42,6 +42,10 @@ pub enum Why {
     Shared,
     /// A case of it ended without its death: to begin another is for a person.
     Ended(RotationId),
+    /// It is there to be found: it is neither asked about nor ended.
+    Honeytoken,
+    /// The program itself uses it, for what is named: it comes last, and a person opens its case.
+    Own(String),
 }
 
 impl Decision {
@@ -54,6 +58,10 @@ impl Decision {
             Self::Open => "a case is opened".to_owned(),
             Self::Report(Why::Unmanaged) => "reported: no managed credential holds it".to_owned(),
             Self::Report(Why::Policy) => "reported: the policy says no more".to_owned(),
+            Self::Report(Why::Honeytoken) => "reported: a honeytoken, which is never touched".to_owned(),
+            Self::Report(Why::Own(what)) => {
+                format!("reported: stanch itself uses it for {what}, so a person rotates it, last")
+            }
             Self::Report(Why::Shared) => "reported: several credentials hold it, make them one".to_owned(),
             Self::Report(Why::Ended(case)) => format!("reported: {case} ended while it lives"),
         }

@@ -267,6 +267,7 @@ impl Mending {
             clock: &self.clock,
             sealer: &self.sealer,
             managed,
+            people: &self.operator.known,
             holder: self.holder.clone(),
             told,
             beforehand,

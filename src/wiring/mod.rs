@@ -12,10 +12,13 @@ pub mod filling;
 #[cfg(feature = "rotate")]
 pub mod images;
 pub mod imports;
+#[cfg(feature = "rotate")]
 mod journal;
 pub mod kinds;
 #[cfg(feature = "rotate")]
 pub mod mending;
+#[cfg(feature = "rotate")]
+pub mod own;
 mod policy;
 #[cfg(feature = "rotate")]
 mod providers;

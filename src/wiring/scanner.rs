@@ -11,7 +11,9 @@ use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
 pub use crate::source::git::Whereabouts;
-use crate::source::git::{Draft, History, Known, Memory, Push, Range, RefUpdate, Repository, Staged, work_tree};
+use crate::source::git::{
+    Draft, Elsewhere, History, Known, Memory, Push, Range, RefUpdate, Repository, Staged, work_tree,
+};
 use crate::source::stdin::Stdin;
 use crate::source::{Exclusions, Limits, Source, SourceError};
 use crate::suppress::{FILE_NAME, IgnoreError, IgnoreFile, Suppressions};
@@ -58,6 +60,8 @@ pub struct Request {
     pub target: Target,
     /// Items with more bytes are not read.
     pub largest_bytes: u64,
+    /// What one thing may expand to, where that is not to go by its size.
+    pub most_expanded: Option<u64>,
     /// Paths that are left out, besides the repository's own.
     pub exclude: Vec<String>,
     /// Threads.
@@ -146,14 +150,17 @@ pub fn prepare_by(
     let globs = [config.exclude, request.exclude].concat();
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
     let streamed = |start: &[u8], name: &str| archive::sniff(start, name).is_some();
-    let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed };
+    let piped = |start: &[u8], name: &str| archive::sniff(start, name).is_some_and(archive::Format::streams);
+    let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed, piped };
     let state = installation::state_directory();
     let memory = match &request.target {
         Target::History(_) if request.recall => memory_of(state.as_deref(), &kinds, &limits)?,
         _ => None,
     };
-    let source =
-        source_of(request.target, top.as_deref(), limits, request.jobs, memory).map_err(ScannerError::Source)?;
+    let target = request.target.clone();
+    let source = source_of(request.target, top.as_deref(), limits.clone(), request.jobs, memory)
+        .map_err(ScannerError::Source)?;
+    let source = with_elsewhere(source, &target, top.as_deref(), limits);
     let (key, passing_key) = key_of(config.salt, state.as_deref())?;
     let suppressions = Suppressions::new(exceptions, clock.now());
     let scanner = Arc::new(Scanner {
@@ -161,6 +168,7 @@ pub fn prepare_by(
         key,
         suppressions: if config.no_remarks { suppressions.without_remarks() } else { suppressions },
         keep_findings: request.keep_findings,
+        most_expanded: request.most_expanded,
     });
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
 }
@@ -192,6 +200,24 @@ fn source_of(
         }
         Target::Message(file) => Arc::new(Draft::new(file, limits)),
         Target::Push(updates, known) => Arc::new(Push::new(Whereabouts::Environment, updates, known, limits, jobs)),
+    })
+}
+
+/// The source, with what it only points to.
+fn with_elsewhere(source: Arc<dyn Source>, target: &Target, top: Option<&Path>, limits: Limits) -> Arc<dyn Source> {
+    let top = || top.map(Path::to_owned);
+    let whereabouts = match target {
+        Target::Paths(paths) => Whereabouts::Holding(top().or_else(|| paths.first().cloned()).unwrap_or_default()),
+        Target::Range(whereabouts, _) | Target::History(whereabouts) => whereabouts.clone(),
+        Target::Staged | Target::Push(..) | Target::Stdin => Whereabouts::Environment,
+        Target::Message(_) => return source,
+    };
+    let with = Elsewhere::new(source, whereabouts, limits);
+    Arc::new(match target {
+        Target::Paths(paths) if top().is_some() => with.with_submodules(paths.clone()),
+        Target::History(_) => with.counted().with_submodules(top().into_iter().collect()),
+        Target::Push(_, Known::Here) => with.receiving(),
+        _ => with,
     })
 }
 

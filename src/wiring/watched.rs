@@ -61,12 +61,14 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
         Exclusions::none()
     });
     let limits = Limits { exclusions, ..Limits::default() };
+    let mut large = Vec::new();
     let source: Arc<dyn Source> = match request.fresh {
         Fresh::Commits(tips) => Arc::new(Since::new(whereabouts, tips, request.known.clone(), limits, request.jobs)),
         Fresh::Files(files) => {
-            let small = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|about| about.len() <= limits.largest_bytes);
-            let files = files.into_iter().filter(small).collect();
-            let files = Files::new(files, limits.clone(), request.jobs).map_err(ScannerError::Source)?;
+            let small;
+            let there = files.into_iter().filter(|path| path.symlink_metadata().is_ok());
+            (large, small) = there.partition(|path| is_over(path, limits.largest_bytes));
+            let files = Files::new(small, limits.clone(), request.jobs).map_err(ScannerError::Source)?;
             Arc::new(match &top {
                 Some(top) => files.below(top),
                 None => files,
@@ -80,8 +82,20 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
         key,
         suppressions: if request.remarks && !config.no_remarks { suppressions } else { suppressions.without_remarks() },
         keep_findings: true,
+        most_expanded: None,
     });
+    // As a gap it would keep the others from being looked at until somebody takes it away; so it is said, once for each
+    // change of it, which is when it comes here.
+    for path in large.iter().filter(|_| request.remarks) {
+        let (file, limit) = (scanner.without_secrets(&path.to_string_lossy()), Limits::LARGEST_BYTES);
+        tracing::error!(file, limit, "a file that is not committed is larger than what is read: it is NOT SCANNED");
+    }
     Ok(Prepared { scanner, source, gate: config.gate, top, passing_key })
+}
+
+/// True for a file with more bytes than are read at once.
+fn is_over(path: &Path, limit: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|about| about.len() > limit)
 }
 
 /// The key by which one secret is known in every source of this installation.

@@ -225,6 +225,7 @@ fn case() -> (stanch::rotation::Event, stanch::rotation::State) {
         leaked: Timestamp(0),
         emergency: false,
         sealed: None,
+        consent: stanch::rotation::Consent::default(),
     };
     let event = Event { at: Timestamp(0), fact: Fact::Opened(Box::new(plan)) };
     let state = open(&event).unwrap();

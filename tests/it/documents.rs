@@ -128,7 +128,10 @@ fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
 fn the_operators_files_on_the_pages_are_taken() {
     let readme = read(&root().join("README.md"));
     let alerts = read(&root().join("docs/alerts.md"));
-    for (page, least, text) in [("README.md", 3, &readme), ("docs/alerts.md", 1, &alerts)] {
+    let approvals = read(&root().join("docs/approvals.md"));
+    for (page, least, text) in
+        [("README.md", 3, &readme), ("docs/alerts.md", 1, &alerts), ("docs/approvals.md", 3, &approvals)]
+    {
         let blocks = blocks(text, "yaml");
         assert!(blocks.len() >= least, "{page}");
         let world = crate::world::World::bare();

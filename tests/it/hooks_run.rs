@@ -67,7 +67,12 @@ fn objects(git_directory: &Path) -> Vec<PathBuf> {
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { directories.push(path) } else { found.push(path) }
+            // A new git tidies up in the background, under a lock.
+            let is_lock = path.extension().is_some_and(|extension| extension == "lock");
+            match path.is_dir() {
+                true => directories.push(path),
+                false => found.extend(Some(path).filter(|_| !is_lock)),
+            }
         }
     }
     found.sort();

@@ -48,6 +48,35 @@ fn kinds_of_the_operator_are_found_beside_the_built_in_ones() {
 }
 
 #[test]
+fn hooks_and_imports_look_for_kinds_of_the_operator_too() {
+    let world = World::new();
+    let (rules, secret) = acme();
+    std::fs::create_dir(world.outside("rules")).unwrap();
+    std::fs::write(world.outside("rules/acme.yaml"), rules).unwrap();
+    world.write("a", &secret);
+    world.git(&["add", "-A"]);
+    world.stanch(&["hook", "pre-commit"]).expect(0);
+    // Where the program runs is what is scanned: a path from there on would be one of its files.
+    world.git(&["config", "stanch.rules", "../rules"]);
+    world.stanch(&["hook", "pre-commit"]).expect(2).says("stanch.rules").says("from / or ~ on");
+    for named in ["~/rules", "~/rules/acme.yaml", world.outside("rules").to_str().unwrap()] {
+        world.git(&["config", "stanch.rules", named]);
+        world.stanch(&["hook", "pre-commit"]).expect(1).says("acme.api-token").hides(&secret);
+    }
+    world.git(&["config", "stanch.rules", "~/nothing"]);
+    world.stanch(&["hook", "pre-commit"]).expect(2).says("nothing");
+    let lead = serde_json::json!([{ "RuleID": "acme", "StartLine": 1, "EndLine": 1, "Match": secret, "Secret": secret,
+        "File": "a", "Commit": "", "Fingerprint": "x" }]);
+    std::fs::write(world.outside("report.json"), lead.to_string()).unwrap();
+    let report = world.outside("report.json");
+    let import = |arguments: &[&str]| {
+        world.stanch(&[&["import", "--from", "gitleaks", report.to_str().unwrap()], arguments].concat())
+    };
+    let rules = world.outside("rules");
+    import(&["--rules", rules.to_str().unwrap()]).expect(1).says("acme.api-token").hides(&secret);
+}
+
+#[test]
 fn wrong_files_of_rules_end_with_their_place_and_a_remedy() {
     let world = World::bare();
     let (rules, _) = acme();

@@ -14,10 +14,13 @@
 mod afar;
 #[cfg(feature = "rotate")]
 mod alerts;
+#[cfg(feature = "rotate")]
+mod approvals;
 mod architecture;
 #[cfg(feature = "rotate")]
 mod canary;
 mod ci;
+mod containers;
 mod coverage;
 #[cfg(feature = "rotate")]
 mod daemon;
@@ -28,6 +31,7 @@ mod demo;
 mod dependencies;
 mod deploy;
 mod documents;
+mod elsewhere;
 #[cfg(feature = "rotate")]
 mod faults;
 mod field;
@@ -51,6 +55,7 @@ mod pipes;
 #[cfg(feature = "rotate")]
 mod real;
 mod remembered;
+mod repeated;
 mod robust;
 mod sarif;
 mod scan;

@@ -2,18 +2,23 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import plistlib
 import sqlite3
+import struct
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import nbformat
 import pikepdf
+import xlwt
 from docx import Document
 from fpdf import FPDF
+from msoffcrypto.format.ooxml import OOXMLFile
 from odf.opendocument import OpenDocumentText
 from odf.text import P, Span
 from openpyxl import Workbook
@@ -59,6 +64,53 @@ def sheets():
     book.active["A1"].comment = Comment(f"key {token}", "me")
     book.save(samples / "comment.xlsx")
     expect("comment.xlsx")
+
+
+def neighbours():
+    book = Workbook()
+    book.active.append(["name", "value"])
+    book.active.append(["cloudflare_api_token", token[8:] + "Zx9-q_7Tw2Lm4Rk8"[: 40 - len(token[8:])]])
+    book.save(samples / "neighbours.xlsx")
+    expect("neighbours.xlsx", "beside its name")
+
+
+def old_office():
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("pay")
+    for row in range(40):
+        sheet.write(row, 0, f"filler {row}")
+    sheet.write(3, 1, token)
+    book.save(str(samples / "old.xls"))
+    expect("old.xls")
+    # Beyond Latin-1, so that it is written in two bytes a letter.
+    book = xlwt.Workbook()
+    book.add_sheet("pay").write(0, 0, f"\u20ac {token}")
+    book.save(str(samples / "wide.xls"))
+    expect("wide.xls")
+    plain = io.BytesIO()
+    document = Document()
+    document.add_paragraph(token)
+    document.save(plain)
+    plain.seek(0)
+    with open(samples / "locked.docx", "wb") as locked:
+        OOXMLFile(plain).encrypt("secret", locked)
+    expect("locked.docx", "encrypted")
+
+
+def pictures():
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+    text = f"key = {token}".encode()
+    for name, kind, data in (
+        ("plain.png", b"tEXt", b"Comment\0" + text),
+        ("packed.png", b"zTXt", b"Comment\0\0" + zlib.compress(text)),
+        ("wide.png", b"iTXt", b"Comment\0\1\0en\0Comment\0" + zlib.compress(text)),
+    ):
+        (samples / name).write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(kind, data) + body)
+        expect(name)
 
 
 def slides():
@@ -167,7 +219,7 @@ def others():
         archive.writestr("conf", f"key = {token}")
     expect("lzma-by-python.zip")
     nested = f"key = {token}\n".encode()
-    for number in range(3):
+    for number in range(2):
         path = samples / f"layer{number}"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("inner.xz", lzma.compress(bz2.compress(gzip.compress(nested))))
@@ -180,5 +232,5 @@ def others():
     expect("by-python.7z")
 
 
-for kind in (word, sheets, slides, open_document, pdfs, databases, others):
+for kind in (word, sheets, neighbours, old_office, pictures, slides, open_document, pdfs, databases, others):
     kind()

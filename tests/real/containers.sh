@@ -2,7 +2,8 @@
 # Archives, packages and documents as the real programs write them, each with one token in it: containers.sh FOLDER
 #
 # FOLDER/token is the token, FOLDER/samples holds the containers, and FOLDER/expected says of each what must come of it:
-# found, or the reason why it must be named: encrypted, damaged, unsupported.
+# found, found by the name in the cell beside it, or the reason why it must be named: encrypted, damaged, unsupported. FOLDER/small holds one small container of each
+# form with the token in it, to be cut and damaged.
 NAME=containers
 # shellcheck source=tests/real/server.sh
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"
@@ -29,7 +30,7 @@ have ar binutils
 have javac default-jdk-headless
 have dpkg-deb dpkg
 [ "${#wanted[@]}" -eq 0 ] || install_packages "${wanted[@]}"
-PYTHON="$(python_with containers 'python-docx==1.2.0' 'openpyxl==3.1.5' 'python-pptx==1.0.2' 'odfpy==1.4.1' 'reportlab==5.1.0' 'fpdf2==2.8.9' 'pikepdf==10.17.0' 'nbformat==5.10.4' 'py7zr==1.1.3')"
+PYTHON="$(python_with containers 'python-docx==1.2.0' 'openpyxl==3.1.5' 'python-pptx==1.0.2' 'odfpy==1.4.1' 'reportlab==5.1.0' 'fpdf2==2.8.9' 'pikepdf==10.17.0' 'nbformat==5.10.4' 'py7zr==1.1.3' 'xlwt==1.3.0' 'msoffcrypto-tool==6.1.0')"
 
 # Assembled here, so that this script holds nothing token-shaped.
 TOKEN="sk_live_$(head -c 256 /dev/urandom | base64 | tr -dc 'A-Za-z0-9' | cut -c1-24)"
@@ -80,7 +81,7 @@ zip -q -r -fz "$SAMPLES/zip64.zip" tree
 zip -q -r -P secret "$SAMPLES/encrypted.zip" tree/etc
 (cat /bin/true; cat "$SAMPLES/a.zip") >"$SAMPLES/self.zip"
 head -c "$(($(stat -c %s "$SAMPLES/a.zip") - 200))" "$SAMPLES/a.zip" >"$SAMPLES/cut.zip"
-for name in a stored bzip2 piped zip64; do expect "$name.zip" found; done
+for name in a stored bzip2 piped zip64 self; do expect "$name.zip" found; done
 expect encrypted.zip encrypted
 expect cut.zip damaged
 
@@ -154,5 +155,34 @@ done
 grep -q 'pyc' "$FOLDER/expected" || fail "no Python could compile"
 
 "$PYTHON" "$HERE/containers.py" "$TOKEN" "$SAMPLES" >>"$FOLDER/expected"
+
+# Small ones.
+SMALL="$FOLDER/small"
+mkdir -p "$SMALL" small && cd small
+printf 'name = pay\nkey = "%s"\n' "$TOKEN" >pay.conf
+tar --format=ustar -cf "$SMALL/ustar.tar" pay.conf
+tar --format=pax -cf "$SMALL/pax.tar" pay.conf
+tar -czf "$SMALL/a.tgz" pay.conf
+gzip -c pay.conf >"$SMALL/a.gz"
+bzip2 -c pay.conf >"$SMALL/a.bz2"
+xz -c pay.conf >"$SMALL/a.xz"
+xz --format=lzma -c pay.conf >"$SMALL/a.lzma"
+lzip -c pay.conf >"$SMALL/a.lz"
+zstd -q -c pay.conf >"$SMALL/a.zst"
+lz4 -q -c pay.conf >"$SMALL/a.lz4"
+zip -q -9 "$SMALL/a.zip" pay.conf
+zip -q -0 "$SMALL/stored.zip" pay.conf
+zip -q -Z bzip2 "$SMALL/bzip2.zip" pay.conf
+7z a -bd -bso0 "$SMALL/a.7z" pay.conf
+ar rcs "$SMALL/a.a" pay.conf
+for form in newc odc bin; do echo pay.conf | cpio -o --quiet -H "$form" >"$SMALL/$form.cpio"; done
+mkdir -p deb/DEBIAN deb/etc && cp ../deb/DEBIAN/control deb/DEBIAN/ && cp pay.conf deb/etc/
+dpkg-deb --root-owner-group -b deb "$SMALL/a.deb" >/dev/null
+cp "$SAMPLES/w9.gzdio.rpm" "$SMALL/a.rpm"
+cp "$SAMPLES/pay.jar" "$SAMPLES/Pay.class" "$SAMPLES/old.xls" "$SAMPLES/packed.pdf" "$SAMPLES/wide.plist" "$SMALL/"
+cp "$SAMPLES/python3.pyc" "$SMALL/a.pyc"
+cp "$SAMPLES/overflow.db" "$SMALL/a.sqlite"
+cp "$SAMPLES/packed.png" "$SMALL/a.png"
+cd "$FOLDER"
 rm -rf "$WORK"
-echo "$(wc -l <"$FOLDER/expected") containers in $FOLDER/samples"
+echo "$(wc -l <"$FOLDER/expected") containers in $FOLDER/samples, $(find "$SMALL" -type f | wc -l) in $SMALL"

@@ -28,6 +28,7 @@ fn case() -> State {
         leaked: at(0),
         emergency: false,
         sealed: None,
+        consent: rotation::Consent::default(),
     };
     rotation::open(&Event { at: at(14), fact: Fact::Opened(Box::new(plan)) }).unwrap()
 }

@@ -64,7 +64,10 @@ impl<'a> Sectors<'a> {
         let mut table: Vec<u32> = numbers(header.get(76..).unwrap_or_default()).take(NAMED).collect();
         sectors.longer(more, &mut table)?;
         // Each sector of the table tells of many others, so that it is a small part of the file.
-        outlet.spend((table.len() as u64).saturating_mul(sectors.sector).min(region.length()))?;
+        let known = table.iter().filter(|at| **at < END - 1).count() as u64;
+        if known.saturating_mul(sectors.sector) > outlet.largest() {
+            return Err(ArchiveError::OverBudget.into());
+        }
         for at in table.into_iter().take_while(|at| *at < END - 1) {
             let bytes = sectors.at(at)?;
             if bytes.is_empty() {
@@ -109,9 +112,10 @@ impl<'a> Sectors<'a> {
     }
 
     /// Finds the stream in which the small ones lie.
-    pub(super) fn small(&mut self, start: u32, size: u64) -> io::Result<()> {
+    pub(super) fn small(&mut self, start: u32, size: u64, largest: u64) -> io::Result<()> {
         let mut table = Vec::new();
-        self.chain(self.small_table, u64::MAX).read_all(&mut table, self.region.length() / 16 + self.sector)?;
+        let most = (self.region.length() / 16 + self.sector).min(largest);
+        self.chain(self.small_table, u64::MAX).read_all(&mut table, most)?;
         self.small_follows = numbers(&table).collect();
         let most = usize::try_from(size / self.sector + 1).unwrap_or(usize::MAX).min(self.count());
         let mut next = start;

@@ -1,6 +1,6 @@
 //! What the layers above do to the files below: the highest layer is read first, so that it is known by then.
 
-use super::tape::{Entry, Kind};
+use crate::archive::tar::{Entry, Kind};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -26,7 +26,8 @@ pub(super) struct Change(u64, Fate);
 
 impl Change {
     pub(super) fn of(entry: &Entry) -> Option<Self> {
-        let (above, last) = entry.name.rsplit_once('/').unwrap_or(("", &entry.name));
+        let path = entry.path();
+        let (above, last) = path.rsplit_once('/').unwrap_or(("", &path));
         if last == ".wh..wh..opq" {
             return Some(Self(key(above), Fate::Emptied));
         }
@@ -35,8 +36,8 @@ impl Change {
             Some(rest) if rest.starts_with(".wh.") => None,
             Some(rest) if above.is_empty() => Some(Self(key(rest), Fate::Deleted)),
             Some(rest) => Some(Self(key(&format!("{above}/{rest}")), Fate::Deleted)),
-            None if entry.kind == Kind::Directory => Some(Self(key(&entry.name), Fate::Entered)),
-            None => Some(Self(key(&entry.name), Fate::Overwritten)),
+            None if entry.kind == Kind::Directory => Some(Self(key(&path), Fate::Entered)),
+            None => Some(Self(key(&path), Fate::Overwritten)),
         }
     }
 }
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     fn change(name: &str, kind: Kind) -> Change {
-        Change::of(&Entry { name: name.to_owned(), target: String::new(), kind, size: 0, at: 0 }).unwrap()
+        Change::of(&Entry { name: name.into(), target: Vec::new(), kind, size: 0, at: 0 }).unwrap()
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What holds an image: a tar in memory or on disk, or a directory. Its parts are read by name, where they lie.
 
-use super::tape::{Forward, Kind, Tape};
-use crate::archive::Input;
+use crate::archive::outlet::{Halt, Outlet};
+use crate::archive::region::{Feed, Region};
+use crate::archive::tar::{Kind, Tape};
+use crate::archive::{ArchiveError, Budget};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt as _;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// How many links lead on to another link.
@@ -17,7 +19,7 @@ const MOST_MEMBERS: usize = 1_000_000;
 /// An image that can be looked into.
 #[derive(Debug)]
 pub(super) enum Holder<'a> {
-    Tar { whole: Window<'a>, members: BTreeMap<String, Member> },
+    Tar { whole: Region<'a>, members: BTreeMap<String, Member> },
     Folder { path: PathBuf, members: BTreeSet<String> },
 }
 
@@ -28,90 +30,35 @@ pub(super) enum Member {
     Link(String),
 }
 
-/// A stretch of bytes that lie in memory or in a file, read without moving the file's own position.
-#[derive(Clone, Debug)]
-pub(super) struct Window<'a> {
-    from: From<'a>,
-    at: u64,
-    end: u64,
-}
-
-#[derive(Clone, Debug)]
-enum From<'a> {
-    Bytes(&'a [u8]),
-    File(&'a File),
-    Opened(std::sync::Arc<File>),
-}
-
-impl<'a> Window<'a> {
-    /// All of it.
-    pub(super) fn of(input: &Input<'a>) -> io::Result<Self> {
-        Ok(match *input {
-            Input::Bytes(bytes) => Self { from: From::Bytes(bytes), at: 0, end: bytes.len() as u64 },
-            Input::File(file) => Self { from: From::File(file), at: 0, end: file.metadata()?.len() },
-        })
-    }
-
-    fn part(&self, start: u64, size: u64) -> Self {
-        Self { from: self.from.clone(), at: start, end: start.saturating_add(size).min(self.end) }
-    }
-
-    /// How much of it is left.
-    pub(super) fn len(&self) -> u64 {
-        self.end.saturating_sub(self.at)
-    }
-}
-
-impl Read for Window<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.len()).unwrap_or(usize::MAX).min(buffer.len());
-        let Some(room) = buffer.get_mut(..most) else { return Ok(0) };
-        let read = match &self.from {
-            From::Bytes(bytes) => {
-                let at = usize::try_from(self.at).unwrap_or(usize::MAX);
-                bytes.get(at..).unwrap_or_default().read(room)?
-            }
-            From::File(file) => file.read_at(room, self.at)?,
-            From::Opened(file) => file.read_at(room, self.at)?,
-        };
-        self.at = self.at.saturating_add(read as u64);
-        Ok(read)
-    }
-}
-
-impl Forward for Window<'_> {
-    fn pass(&mut self, bytes: u64) -> io::Result<()> {
-        let there = self.len() >= bytes;
-        self.at = self.at.saturating_add(bytes).min(self.end);
-        if there { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-    }
-}
-
 impl<'a> Holder<'a> {
     /// What a tar holds, if its first entry has the name that the first entry of an image has; where the tar ends before
     /// its end, the error stands beside what came before.
-    pub(super) fn of_tar(input: &Input<'a>) -> Option<(Self, Option<io::Error>)> {
-        let whole = Window::of(input).ok()?;
-        let (mut tape, mut members, mut first) = (Tape::new(whole.clone()), BTreeMap::new(), true);
+    pub(super) fn of_tar(whole: Region<'a>, budget: &Budget) -> Option<(Self, Option<ArchiveError>)> {
+        // What is only passed over costs nothing of what may be expanded.
+        let (mut budget, mut visit) = (budget.clone(), |_: crate::archive::Item<'_>| ControlFlow::Continue(()));
+        let mut outlet = Outlet::new(&mut budget, &mut visit);
+        let (mut tape, mut members) = (Tape::new(Feed::Region(whole), String::new()), BTreeMap::new());
+        let mut first = true;
         let error = loop {
-            let entry = match tape.next() {
+            let entry = match tape.next(&mut outlet) {
                 Ok(Some(entry)) => entry,
-                Ok(None) => break None,
-                Err(error) => break Some(error),
+                Ok(None) | Err(Halt::Stopped) => break None,
+                Err(Halt::Failed(error)) => break Some(error),
             };
-            if first && !entry.name.is_empty() {
+            let (path, target) = (entry.path(), String::from_utf8_lossy(&entry.target));
+            if first && !path.is_empty() {
                 first = false;
-                if !begins_an_image(&entry.name) {
+                if !begins_an_image(&path) {
                     return None;
                 }
             }
             let member = match entry.kind {
                 Kind::File => Member::At { start: entry.at, size: entry.size },
-                Kind::HardLink => Member::Link(entry.target.trim_start_matches("./").to_owned()),
-                Kind::SymbolicLink => Member::Link(beside(&entry.name, &entry.target)),
+                Kind::HardLink => Member::Link(target.trim_start_matches("./").to_owned()),
+                Kind::SymbolicLink => Member::Link(beside(&path, &target)),
                 Kind::Directory | Kind::Other => continue,
             };
-            members.insert(entry.name, member);
+            members.insert(path, member);
             if members.len() > MOST_MEMBERS {
                 return None; // no image has so many parts; as any tar it is read from front to back
             }
@@ -167,20 +114,16 @@ impl<'a> Holder<'a> {
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub(super) fn open(&self, name: &str) -> io::Result<Window<'a>> {
+    pub(super) fn open(&self, name: &str) -> io::Result<Box<dyn Read + 'a>> {
         match self {
             Self::Tar { whole, members } => match members.get(name) {
-                Some(Member::At { start, size }) if start.saturating_add(*size) <= whole.end => {
-                    Ok(whole.part(*start, *size))
+                Some(Member::At { start, size }) if start.saturating_add(*size) <= whole.length() => {
+                    Ok(Box::new(whole.part(*start, *size)))
                 }
                 Some(Member::At { .. }) => Err(io::ErrorKind::UnexpectedEof.into()),
                 _ => Err(io::ErrorKind::NotFound.into()),
             },
-            Self::Folder { path, .. } => {
-                let file = File::open(path.join(name))?;
-                let end = file.metadata()?.len();
-                Ok(Window { from: From::Opened(std::sync::Arc::new(file)), at: 0, end })
-            }
+            Self::Folder { path, .. } => Ok(Box::new(File::open(path.join(name))?)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::holder::Holder;
 use super::layer::Expected;
 use super::manifest::{Ancestor, Configuration, Descriptor, Digest, Document, Saved, is_hex};
-use super::{ArchiveError, Ended, LONGEST_DOCUMENT, Walk};
+use super::{ArchiveError, Halt, LONGEST_DOCUMENT, Walk};
 use crate::archive::names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -124,7 +124,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the whole walk is to end.
-    pub(super) fn read(walk: &mut Walk<'_, '_, '_>) -> Result<Self, Ended> {
+    pub(super) fn read(walk: &mut Walk<'_, '_, '_>) -> Result<Self, Halt> {
         let mut plan = Self::default();
         let mut known = BTreeSet::new();
         for name in ["index.json", "manifest.json"] {
@@ -152,7 +152,7 @@ impl Plan {
         mut image: Image,
         deeper: usize,
         known: &mut BTreeSet<String>,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), Halt> {
         // What is no JSON or none of ours has no parts; that it is no JSON is said when it is handed over.
         let document: Document = serde_json::from_slice(text).unwrap_or_default();
         if !document.manifests.is_empty() {
@@ -185,7 +185,7 @@ impl Plan {
         above: &str,
         deeper: usize,
         known: &mut BTreeSet<String>,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), Halt> {
         let (mut present, mut absent) = (false, Vec::new());
         for child in children {
             let title = shortened(&child.title(above));
@@ -204,7 +204,7 @@ impl Plan {
                 Some(deeper) => self.add_document(walk, &text, image, deeper, known)?,
                 None => {
                     let what = "indexes too deep within one another".to_owned();
-                    walk.missed(&called(&image.title, "manifest"), ArchiveError::Unsupported { what })?;
+                    walk.outlet.missed(&called(&image.title, "manifest"), ArchiveError::Unsupported { what })?;
                 }
             }
         }

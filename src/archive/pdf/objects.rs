@@ -69,13 +69,16 @@ impl<'a> Objects<'a> {
     /// Everything of the form `12 0 obj`.
     fn find_plain(&mut self) {
         let bytes = self.bytes;
-        let finder = memmem::Finder::new(b"obj");
+        let (finder, end) = (memmem::Finder::new(b"obj"), memmem::Finder::new(b"endobj"));
         let (mut at, mut held) = (0, 0);
         while let Some(word) = finder.find(bytes.get(at..).unwrap_or_default()).map(|found| at + found) {
             at = word + 3;
             let Some(number) = number_before(bytes.get(..word).unwrap_or_default()) else { continue };
             let mut reader = Reader::new(bytes, at);
             let Some(value) = reader.value() else { continue };
+            if reader.at >= bytes.len() || bytes.get(at..reader.at).is_some_and(|value| end.find(value).is_some()) {
+                self.unread = Some(ArchiveError::damaged("an object has no end, and may hide others"));
+            }
             held += reader.held;
             if held > MOST_VALUES {
                 self.unread = Some(ArchiveError::unsupported("more objects than are held in memory"));

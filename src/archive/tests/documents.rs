@@ -33,10 +33,28 @@ fn what_was_deleted_and_what_fields_are_told_stands_beside_the_text() {
 fn cells_of_a_row_stand_on_one_line_and_shared_texts_on_their_own() {
     let sheet = "<worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheetData><row><c t=\"inlineStr\">\
         <is><t>key</t></is></c><c><f>A1</f><v>42</v></c></row><row><c><v>7</v></c></row></sheetData></worksheet>";
-    assert_eq!(opened("sheet1.xml", sheet.as_bytes()).whole().text("(text)"), "key\tA1\t42\n7\n");
+    assert_eq!(opened("sheet1.xml", sheet.as_bytes()).whole().text("(text)"), "key,\tA1\t42\n7\n");
     let shared = "<sst xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><si><r><t>sec</t></r><r><t>ond</t></r></si>\
         <si><t>third</t></si></sst>";
     assert_eq!(opened("sharedStrings.xml", shared.as_bytes()).whole().text("(text)"), "second\nthird\n");
+}
+
+#[test]
+fn a_name_and_the_value_beside_it_stand_on_one_line() {
+    let texts = b"<sst><si><t>api</t><t>_key</t></si><si/><si><r><t>a value &amp; more</t></r></si></sst>";
+    let sheet = b"<worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><row><c t=\"s\"><v>0</v></c><c t=\"s\">\
+        <v>1</v></c><c t=\"s\"><v>2</v></c><c><v>7</v></c></row><row><c t=\"s\"><v>0</v></c></row><row><c t=\"s\"><v>99</v></c></row></worksheet>";
+    let parts: [(&str, &[u8]); 2] = [("xl/worksheets/sheet1.xml", sheet), ("xl/sharedStrings.xml", texts)];
+    let opened = opened("a.xlsx", &samples::zip(&parts)).whole();
+    assert_eq!(opened.text("xl/worksheets/sheet1.xml (rows)"), "api_key,\ta value & more,\t7\n");
+    let content = "<office:document-content xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\"><table:table-row><table:table-cell>\
+        <text:p>api_key</text:p></table:table-cell><table:table-cell/><table:table-cell><text:p>a</text:p><text:p>value</text:p></table:table-cell>\
+        </table:table-row><table:table-row><table:table-cell><text:p>next</text:p></table:table-cell></table:table-row></office:document-content>";
+    assert_eq!(super::opened("content.xml", content.as_bytes()).whole().text("(text)"), "api_key,\ta value\nnext\n");
+    let cell = |text: &str| format!("<w:tc><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>");
+    let table =
+        format!("<w:tbl><w:tr>{}{}</w:tr></w:tbl><w:p><w:r><w:t>after</w:t></w:r></w:p>", cell("name"), cell("value"));
+    assert_eq!(super::opened("document.xml", &word(&table)).whole().text("(text)"), "name,\tvalue\nafter\n");
 }
 
 #[test]

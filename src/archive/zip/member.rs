@@ -4,7 +4,7 @@ use super::super::format::Format;
 use super::super::outlet::{Halt, Outlet};
 use super::super::region::{Region, fill};
 use super::super::{ArchiveError, DECODER_MEMORY_KIB, compressed};
-use super::directory::{u16_at, u32_at};
+use super::directory::{Entry, u16_at, u32_at};
 use flate2::bufread::DeflateDecoder;
 use lzma_rust2::LzmaReader;
 use std::io::{self, BufRead, BufReader, Read};
@@ -53,6 +53,15 @@ impl Local {
         local.name = region.load(at + HEADER_BYTES, name)?.into_owned();
         Ok(Some(local))
     }
+}
+
+/// All of a member's content, where that is not too much and nothing is wrong with it.
+pub(super) fn load(region: &Region<'_>, entry: &Entry, limit: u64) -> Option<Vec<u8>> {
+    let local = Local::read(region, entry.at).ok()?.filter(|_| !entry.encrypted)?;
+    let mut packed = BufReader::new(region.part(local.content, entry.compressed));
+    let mut bytes = Vec::new();
+    decoder(entry.method, &mut packed).ok()?.take(limit + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= limit).then_some(bytes)
 }
 
 /// Hands over a member's content. What is wrong with it is given back; what came before that was handed over.

@@ -4,11 +4,13 @@
 mod directory;
 mod member;
 mod salvage;
+mod sheets;
 
 use super::ArchiveError;
 use super::outlet::{Halt, Outlet, Walk};
 use super::region::Region;
 use directory::{Directory, Entries, Entry};
+use sheets::Workbook;
 use std::ops::Range;
 
 /// Hands over every member, every comment, and what lies between the members.
@@ -18,7 +20,9 @@ pub(super) fn walk(region: &Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
         return Err(ArchiveError::damaged("its directory is not there").into());
     };
     let mut covered = Vec::new();
-    let damage = walk_entries(region, &directory, &mut covered, outlet)?;
+    let mut workbook = Workbook::default();
+    let damage = walk_entries(region, &directory, &mut covered, &mut workbook, outlet)?;
+    workbook.rows(region, outlet)?;
     salvage::walk(region, &mut covered, directory.start, outlet)?;
     let after = region.load(directory.comment, region.length().saturating_sub(directory.comment))?;
     if !after.is_empty() {
@@ -32,6 +36,7 @@ fn walk_entries(
     region: &Region<'_>,
     directory: &Directory,
     covered: &mut Vec<Range<u64>>,
+    workbook: &mut Workbook,
     outlet: &mut Outlet<'_, '_>,
 ) -> Result<Option<ArchiveError>, Halt> {
     let mut entries = Entries::new(region, directory);
@@ -41,6 +46,7 @@ fn walk_entries(
             Some(entry) => {
                 found += 1;
                 covered.extend(walk_entry(region, &entry, outlet)?);
+                workbook.keep(entry);
             }
             None if entries.whole() && directory.counts(found) => return Ok(None),
             None => return Ok(Some(ArchiveError::damaged("its directory is damaged"))),

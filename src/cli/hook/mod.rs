@@ -19,9 +19,15 @@ use super::scan::{Judge, processors};
 use crate::clock::Clock;
 use crate::hooks::Hook;
 use crate::report::{Format, Report};
+use crate::rules::Catalogue;
 use crate::source::Limits;
-use crate::wiring::scanner::{Prepared, Request, Target, prepare};
+use crate::source::git::settings;
+use crate::wiring::kinds::gather;
+use crate::wiring::scanner::{Prepared, Request, Target, Whereabouts, prepare};
+use git2::ErrorCode;
 use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Bytes of standard input that are taken: more references than any push has.
 const LINES_BYTES: u64 = 64 << 20;
@@ -56,14 +62,46 @@ fn scan(target: Target, clock: &dyn Clock) -> Result<(Prepared, Judge), Failure>
     let request = Request {
         target,
         largest_bytes: Limits::LARGEST_BYTES,
+        most_expanded: None,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,
         keep_findings: false,
         recall: true,
     };
-    let prepared = prepare(request, crate::rules::builtin(), clock)?;
+    let prepared = prepare(request, kinds()?, clock)?;
     Ok((prepared, Judge { gate: None, strict: false, exit_zero: false, stops_commit: true }))
+}
+
+/// The kinds of the program, and those of the files that the setting `stanch.rules` of git names. A clone brings no
+/// settings, so that what is scanned never brings rules of its own; and none of them is below where a hook happens to run.
+fn kinds() -> Result<Arc<Catalogue>, Failure> {
+    let unread =
+        |error: git2::Error| Failure::new(Code::Usage, format!("git's configuration is refused: {}", error.message()));
+    let config = settings(&Whereabouts::Environment)?.snapshot().map_err(unread)?;
+    let mut named = Vec::new();
+    match config.multivar("stanch.rules", None) {
+        Err(error) if error.code() == ErrorCode::NotFound => {}
+        Err(error) => return Err(unread(error)),
+        Ok(entries) => entries.for_each(|entry| named.extend(entry.value().ok().map(str::to_owned))).map_err(unread)?,
+    }
+    let mut paths = Vec::new();
+    for name in named {
+        let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let path = match (name.strip_prefix("~/"), home) {
+            (Some(below), Some(home)) => home.join(below),
+            _ => PathBuf::from(&name),
+        };
+        if !path.is_absolute() {
+            return Err(Failure::new(
+                Code::Usage,
+                format!("stanch.rules is {name:?}, which is no path from / or ~ on"),
+            )
+            .hint("git config --global stanch.rules ~/rules; nothing was scanned"));
+        }
+        paths.push(path);
+    }
+    Ok(gather(&paths)?)
 }
 
 /// A commit with nothing to say about it is not talked over.

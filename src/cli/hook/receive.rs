@@ -1,7 +1,7 @@
 //! What a repository is about to receive, before it is accepted: strictly, within a time limit, and in few words, since
 //! they travel to the one who pushes.
 
-use super::{bypass, lines};
+use super::{bypass, kinds, lines};
 use crate::cli::exit::Code;
 use crate::cli::failure::Failure;
 use crate::cli::interruption;
@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::report::{Format, Report, Scope, Style};
 use crate::scan::{Cut, Outcome};
 use crate::source::Limits;
-use crate::source::git::{Known, RefUpdate, Repository};
+use crate::source::git::{Known, RefUpdate, settings};
 use crate::wiring::scanner::{Policy, Request, Target, Whereabouts, prepare_by};
 use git2::ErrorCode;
 use std::cell::Cell;
@@ -56,7 +56,7 @@ pub(super) fn update(reference: &OsStr, old: &str, new: &str, clock: &dyn Clock)
 }
 
 fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, Failure> {
-    let settings = Settings::of(&Whereabouts::Environment.open()?)?;
+    let settings = Settings::read()?;
     if let Some(reason) = asked_to_skip() {
         return break_glass(hook, &reason, &settings, &updates, clock);
     }
@@ -68,13 +68,14 @@ fn run(hook: &str, updates: Vec<RefUpdate>, clock: &dyn Clock) -> Result<Code, F
     let request = Request {
         target: Target::Push(updates, Known::Here),
         largest_bytes: Limits::LARGEST_BYTES,
+        most_expanded: None,
         exclude: Vec::new(),
         jobs: processors(),
         isolated: false,
         keep_findings: false,
         recall: true,
     };
-    let prepared = prepare_by(&Policy::Accepted, request, crate::rules::builtin(), clock)?;
+    let prepared = prepare_by(&Policy::Accepted, request, kinds()?, clock)?;
     let judge = Judge { gate: None, strict: true, exit_zero: false, stops_commit: true };
     let found = Cell::new(0);
     let shorten = |outcome: &mut Outcome| {
@@ -136,10 +137,10 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(repository: &Repository) -> Result<Self, Failure> {
+    fn read() -> Result<Self, Failure> {
         let refused = |what: String| Failure::new(Code::Usage, format!("git's configuration is refused: {what}"));
         let unread = |error: git2::Error| refused(error.message().to_owned());
-        let config = repository.config().and_then(|mut config| config.snapshot()).map_err(unread)?;
+        let config = settings(&Whereabouts::Environment)?.snapshot().map_err(unread)?;
         let limit = match config.get_string("stanch.receiveTimeLimit") {
             Err(error) if error.code() == ErrorCode::NotFound => TIME_LIMIT,
             Err(error) => return Err(unread(error)),

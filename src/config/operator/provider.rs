@@ -139,7 +139,17 @@ impl Provider {
         }
     }
 
-    /// The secrets that stanch itself needs for it.
+    /// The secret that stanch itself uses for it.
+    pub(super) fn authority(&self) -> Option<&SecretSource> {
+        match self {
+            Self::Http { authority, .. } => authority.as_ref(),
+            Self::AwsIam { authority, .. } => authority.as_ref().map(|authority| &authority.secret),
+            Self::Postgres { authority, .. } => Some(&authority.password),
+            Self::Redis { authority, .. } => Some(&authority.password),
+        }
+    }
+
+    /// The same, to make its path count from elsewhere.
     pub(super) fn secrets(&mut self) -> Option<&mut SecretSource> {
         match self {
             Self::Http { authority, .. } => authority.as_mut(),

@@ -10,18 +10,24 @@ fn anchors(texts: &[&'static str]) -> Anchors {
 }
 
 fn find(anchors: &Anchors, bytes: &[u8], region: Range<usize>) -> Vec<(usize, usize, usize)> {
-    let mut found = Vec::new();
-    anchors.find(bytes, region, &mut |span, kind| found.push((span.start, span.end, kind)));
-    found.sort();
-    found
+    let find = || {
+        let mut found = Vec::new();
+        anchors.find(bytes, region.clone(), &mut |span, kind| found.push((span.start, span.end, kind)));
+        found.sort();
+        found
+    };
+    let one_by_one = find();
+    let _made = anchors.packed.get_or_init(|| anchors.pack());
+    assert_eq!(find(), one_by_one, "vectors find the same");
+    one_by_one
 }
 
 #[test]
 fn literals_are_found_in_any_case_and_where_they_overlap() {
-    let anchors = anchors(&["token", "ken_", "oke", "TOKEN"]);
-    let found = find(&anchors, b"a ToKeN_ b", 0..10);
+    let anchors = || anchors(&["token", "ken_", "oke", "TOKEN"]);
+    let found = find(&anchors(), b"a ToKeN_ b", 0..10);
     assert_eq!(found, [(2, 7, 0), (2, 7, 3), (3, 6, 2), (4, 8, 1)]);
-    assert_eq!(find(&anchors, b"a ToKeN_ b", 3..4), [(3, 6, 2)], "a literal belongs to the region it starts in");
+    assert_eq!(find(&anchors(), b"a ToKeN_ b", 3..4), [(3, 6, 2)], "a literal belongs to the region it starts in");
 }
 
 #[test]
@@ -31,6 +37,14 @@ fn what_follows_a_short_literal_rules_it_out_or_not() {
     assert_eq!(find(&anchors, b"hf_1 x", 0..6), [(0, 3, 0)]);
     let text = [b'x'; 30];
     assert_eq!(find(&anchors, &text, 0..30), []);
+}
+
+#[test]
+fn anything_may_follow_a_short_literal() {
+    for next in [0, b' ', b'a', 0x7f, 0x80, 0xc3, 0xff] {
+        let text = [vec![next; 50], b"hf_".to_vec(), vec![next; 50]].concat();
+        assert_eq!(find(&anchors(&["hf_"]), &text, 0..text.len()), [(50, 53, 0)], "{next}");
+    }
 }
 
 #[test]
@@ -54,7 +68,7 @@ proptest! {
         let kinds = || catalogue.kinds().iter().enumerate();
         let literals: Vec<(&str, usize)> =
             kinds().flat_map(|(kind, rule)| rule.detect.literals().iter().map(move |text| (text.as_ref(), kind))).collect();
-        let anchors = Anchors::new(literals.iter().map(|(text, kind)| (*text, *kind, &*ALL)));
+        let anchors = || Anchors::new(literals.iter().map(|(text, kind)| (*text, *kind, &*ALL)));
         let mut text = String::new();
         for (pick, noise, upper) in picks {
             let (literal, _) = pick.get(&literals);
@@ -72,8 +86,8 @@ proptest! {
         wanted.sort();
         wanted.dedup();
         let at = cut.index(text.len() + 1);
-        let mut found = find(&anchors, text.as_bytes(), 0..at);
-        found.extend(find(&anchors, text.as_bytes(), at..text.len()));
+        let mut found = find(&anchors(), text.as_bytes(), 0..at);
+        found.extend(find(&anchors(), text.as_bytes(), at..text.len()));
         found.sort();
         found.dedup();
         prop_assert_eq!(found, wanted);

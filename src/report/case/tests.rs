@@ -22,6 +22,7 @@ fn case(stage: Stage) -> State {
         leaked: at(0),
         emergency: false,
         sealed: None,
+        consent: rotation::Consent::default(),
     };
     let mut state = rotation::open(&Event { at: at(0), fact: Fact::Opened(Box::new(plan)) }).unwrap();
     (state.stage, state.entered, state.old) = (stage, at(60), Old::Live(TokenId::new("t1")));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn console() -> Plan {
+pub(super) fn console() -> Plan {
     let mut plan = plan();
     let abilities = &mut plan.abilities;
     abilities.class = Class::Console;

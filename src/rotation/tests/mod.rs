@@ -1,5 +1,6 @@
 //! The core under test: what every stage takes, random walks with faults, crashes and people, and an exhaustive search.
 
+mod consent;
 mod console;
 mod in_place;
 mod instants;
@@ -67,6 +68,7 @@ fn plan() -> Plan {
         leaked: Timestamp(0),
         emergency: false,
         sealed: None,
+        consent: Consent::default(),
     }
 }
 

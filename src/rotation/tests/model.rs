@@ -60,10 +60,11 @@ impl Hash for Node {
             outage,
             returning,
             lives,
+            given,
         } = &self.state;
         (old, mints, successor, stores, stage, pace, ordered, usage_read).hash(hasher);
         (planned, counted, pending, mints_resumed, orphans, stale).hash(hasher);
-        (offered, refused, by_hand, outage, returning, lives).hash(hasher);
+        (offered, refused, by_hand, outage, returning, lives, given).hash(hasher);
         (proved, exposed, first_move, streak, dependents, explained, ending).hash(hasher);
         (&self.world, &self.effect, &self.late, &self.late_mint, self.faults, self.crashes, self.orders, &self.broken)
             .hash(hasher);

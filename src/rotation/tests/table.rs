@@ -55,7 +55,7 @@ fn facts(state: &State, now: Timestamp) -> Vec<(&'static str, Fact)> {
     facts
 }
 
-const ORDERS: [(&str, Order); 5] = [
+pub(super) const ORDERS: [(&str, Order); 5] = [
     ("resume", Order::Resume),
     ("pause", Order::Pause),
     ("abort", Order::Abort),

@@ -258,6 +258,7 @@ pub(super) fn runner<'a>(
     stopping: &'a AtomicBool,
 ) -> Runner<'a> {
     Runner {
+        people: &crate::people::NOBODY,
         journal,
         clock: &world.clock,
         sealer: &world.sealer,

@@ -1,9 +1,11 @@
 //! Tokens in archives, and archives that cannot be read.
 
+use super::super::Stop;
 use super::super::unfold::tests::{gzip, scan, scanner, token};
 use super::*;
 use data_encoding::BASE64;
 use std::io::{Cursor, Write as _};
+use std::sync::OnceLock;
 use zip::write::SimpleFileOptions;
 
 fn zipped(members: &[(&str, &[u8])], stored: bool) -> Vec<u8> {
@@ -111,13 +113,14 @@ fn a_bomb_ends_and_is_named() {
         bomb = zipped(&members, false);
     }
     let scanner = scanner();
-    let (stop, mut scratch) = (Stop::default(), Scratch::default());
+    let (stop, chunks, mut scratch) = (Stop::default(), OnceLock::new(), Scratch::default());
+    let run = Run { stop: &stop, chunks: &chunks };
     let place = Place::File { path: "x.zip".to_owned() };
     let blob = Blob::new(place.clone(), &bomb);
-    let mut unfolding = scanner.unfolding(&blob, &stop, &mut scratch);
+    let mut unfolding = scanner.unfolding(&blob, &run, &mut scratch);
     unfolding.expanding.bytes = 8 << 20;
     unfolding.thing(&place, "x.zip", &bomb);
-    let seen = unfolding.finish(&place);
+    let seen = unfolding.finish(&place).unwrap();
     assert!(seen.undecodable.iter().any(|gap| gap.what.contains("more than is allowed")), "{:?}", seen.undecodable);
     assert!(seen.members.bytes <= 10 << 20, "{:?}", seen.members);
 }

@@ -29,6 +29,7 @@ pub(in crate::scan) fn scanner() -> Scanner {
         key: FingerprintKey::of_repository(vec![7; 32]),
         suppressions: Suppressions::default(),
         keep_findings: true,
+        most_expanded: None,
     }
 }
 
@@ -403,12 +404,14 @@ fn what_only_looks_like_an_encoding_needs_a_sure_kind() {
 #[test]
 fn a_stop_ends_it_in_the_middle() {
     let text = each(&token(), |byte| format!("\\u{byte:04x}"));
-    let stop = Stop::default();
+    let stop = crate::scan::Stop::default();
     let scanner = scanner();
     let place = Place::Stdin;
     let bytes = text.as_bytes();
     stop.ask(crate::scan::Cut::OutOfTime);
-    let seen = scanner.unfold(&Blob::new(place.clone(), bytes), &place, &stop, &mut Scratch::default());
+    let chunks = std::sync::OnceLock::new();
+    let run = Run { stop: &stop, chunks: &chunks };
+    let seen = scanner.unfold(&Blob::new(place.clone(), bytes), &place, &run, &mut Scratch::default());
     assert!(seen.leaks.is_empty(), "what is decoded is not looked at any more");
 }
 

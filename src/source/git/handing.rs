@@ -8,9 +8,10 @@ use super::parts::{Entries, Note};
 use super::probe::Found;
 use super::unread;
 use crate::model::Place;
-use crate::source::{Blob, Limits, Missed, SkipReason, SourceError, Visit};
+use crate::source::{Blob, Heard, Held, Limits, Missed, Notes, SkipReason, SourceError, Visit};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Bytes of one object that are handed out, counted at each of its places; one place is always handed out.
@@ -26,6 +27,8 @@ pub(super) struct Handing<'a> {
     limits: &'a Limits,
     jobs: usize,
     visit: &'a Visit<'a>,
+    /// What was written down of what was handed out.
+    notes: Mutex<BTreeMap<ObjectId, Vec<u8>>>,
 }
 
 impl<'a> Handing<'a> {
@@ -37,13 +40,13 @@ impl<'a> Handing<'a> {
         jobs: usize,
         visit: &'a Visit<'a>,
     ) -> Self {
-        Self { objects, found, prefix, limits, jobs, visit }
+        Self { objects, found, prefix, limits, jobs, visit, notes: Mutex::default() }
     }
 
     /// Counts everything that is not handed out again.
     pub(super) fn quiet(&self) -> ControlFlow<()> {
         let (items, bytes) = (self.found.quiet_items(), self.found.quiet_bytes());
-        (self.visit)(Err(Missed::Quiet { items, bytes }))
+        (self.visit)(Err(Missed::Quiet { items, bytes, held: self.found.held() }))
     }
 
     /// True when nothing is found in any of the paths.
@@ -57,9 +60,9 @@ impl<'a> Handing<'a> {
             text.extend_from_slice(path);
             text.push(b'\n');
         }
-        let loud = AtomicBool::new(false);
-        let blob = Blob { loud: Some(&loud), ..Blob::new(Place::Object { id: id.to_string() }, &text) };
-        (self.visit)(Ok(blob)).is_continue() && !loud.into_inner()
+        let heard = Heard::default();
+        let blob = Blob { heard: Some(&heard), ..Blob::new(Place::Object { id: id.to_string() }, &text) };
+        (self.visit)(Ok(blob)).is_continue() && !heard.is_loud()
     }
 
     /// Hands out the rest.
@@ -92,6 +95,11 @@ impl<'a> Handing<'a> {
         }
         self.large(located)?;
         self.names(located)
+    }
+
+    /// What was written down of what was handed out.
+    pub(super) fn into_notes(self) -> BTreeMap<ObjectId, Vec<u8>> {
+        self.notes.into_inner().unwrap_or_default()
     }
 
     fn commit(&self, spot: &Spot) -> Place {
@@ -133,6 +141,7 @@ impl<'a> Handing<'a> {
         };
         let places = self.places(id, located, staged);
         let (mut handed, mut total, count) = (false, 0, places.len());
+        let notes = Notes::new(self.found.notes.get(id).cloned());
         for (number, place) in places.into_iter().enumerate() {
             if self.limits.exclusions.cover(place.path()) {
                 if number + 1 == count && !handed {
@@ -145,12 +154,15 @@ impl<'a> Handing<'a> {
             if handed && total > MOST_BYTES {
                 return self.too_many(id, number, count);
             }
-            let blob = Blob::new(place, &bytes);
+            let blob = Blob { notes: Some(&notes), ..Blob::new(place, &bytes) };
             (self.visit)(Ok(if handed { blob.again() } else { blob }))?;
             handed = true;
         }
         if located.more.contains(id) {
             return self.too_many(id, MOST_PLACES.min(count), count);
+        }
+        if let (Some(notes), Ok(mut all)) = (notes.into_kept(), self.notes.lock()) {
+            all.insert(*id, notes);
         }
         CONTINUE
     }
@@ -178,7 +190,7 @@ impl<'a> Handing<'a> {
             Ok(bytes) => bytes,
             Err(error) => return self.gap(error),
         };
-        (self.visit)(Err(Missed::Quiet { items: 1, bytes: bytes.len() as u64 }))?;
+        (self.visit)(Err(Missed::Quiet { items: 1, bytes: bytes.len() as u64, held: Held::default() }))?;
         if located.spots.contains_key(id) {
             return CONTINUE;
         }

@@ -198,12 +198,8 @@ impl<'a> Whole<'a> {
         };
         handing.loud(&located, &self.layout)?;
         if let Some(recollection) = recollection.filter(|_| anew) {
-            recollection.keep(
-                &self.objects,
-                &self.tips,
-                found,
-                Some(&located).filter(|located| handing.are_plain(located)),
-            );
+            let located = Some(&located).filter(|located| handing.are_plain(located));
+            recollection.keep(&self.objects, &self.tips, found, located, &handing.into_notes());
         }
         CONTINUE
     }

@@ -3,11 +3,17 @@
 
 use super::pack::{HashKind, ObjectId};
 use super::refs::whole;
+use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Result};
+use std::ops::Range;
 use std::path::Path;
 
 /// Bytes of an entry before the name of its object.
 const STAT: usize = 40;
+
+/// Bytes of all paths together, for each byte of the file: version 4 says of a path only how it differs from the one
+/// before, by which a small file could say many long ones.
+const PATHS: usize = 8;
 
 /// Directories below one another whose trees are remembered.
 const DEEPEST: usize = 512;
@@ -53,7 +59,7 @@ pub(super) struct Index {
     /// In the order of their paths.
     pub(super) entries: Vec<Entry>,
     /// The directories whose trees are known, by their paths with `/` at the end; the top is empty.
-    pub(super) known: std::collections::HashMap<Vec<u8>, Known>,
+    pub(super) known: HashMap<Vec<u8>, Known>,
 }
 
 impl Index {
@@ -93,7 +99,7 @@ fn odd(why: &str) -> Error {
 /// One file.
 struct Part {
     entries: Vec<Entry>,
-    known: std::collections::HashMap<Vec<u8>, Known>,
+    known: HashMap<Vec<u8>, Known>,
     link: Option<Link>,
 }
 
@@ -111,10 +117,12 @@ impl Part {
         }
         let count = text.number().ok_or_else(cut)?;
         let (mut entries, mut path) = (Vec::new(), Vec::new());
+        let mut room = bytes.len().saturating_mul(PATHS);
         for _ in 0..count {
             entries.push(text.entry(version, &mut path).ok_or_else(cut)?);
+            room = room.checked_sub(path.len()).ok_or_else(|| odd("its paths are longer than any that git writes"))?;
         }
-        let (mut known, mut link) = (std::collections::HashMap::new(), None);
+        let (mut known, mut link) = (HashMap::new(), None);
         while text.at < body.len() {
             let name = text.take(4).ok_or_else(cut)?;
             let length = text.number().and_then(|length| usize::try_from(length).ok()).ok_or_else(cut)?;
@@ -216,12 +224,7 @@ impl<'t> Text<'t> {
     }
 
     /// A directory of which the tree is remembered, and those below it.
-    fn tree(
-        &mut self,
-        path: &mut Vec<u8>,
-        known: &mut std::collections::HashMap<Vec<u8>, Known>,
-        depth: usize,
-    ) -> Option<()> {
+    fn tree(&mut self, path: &mut Vec<u8>, known: &mut HashMap<Vec<u8>, Known>, depth: usize) -> Option<()> {
         let length = path.len();
         let name = self.until(0)?;
         if !name.is_empty() {
@@ -256,8 +259,8 @@ impl<'t> Text<'t> {
         Some(Some(Link { base, gone, replaced }))
     }
 
-    /// A list of bits, compressed word by word: which of them are set.
-    fn bits(&mut self) -> Option<Vec<usize>> {
+    /// A list of bits, compressed word by word: which of them are set, in order.
+    fn bits(&mut self) -> Option<Vec<Range<usize>>> {
         let size = usize::try_from(self.number()?).ok()?;
         let words = usize::try_from(self.number()?).ok()?;
         let mut words = self.take(words.checked_mul(8)?)?.chunks_exact(8);
@@ -268,13 +271,13 @@ impl<'t> Text<'t> {
             let length = usize::try_from(run >> 1 & 0xffff_ffff).ok()?.checked_mul(64)?;
             let end = at.checked_add(length)?;
             if run & 1 == 1 {
-                set.extend(at..end.min(size));
+                set.push(at..end.min(size));
             }
             at = end;
             for _ in 0..run >> 33 {
                 let word = next()?;
                 let ones = (0..64).filter(|bit| word >> bit & 1 == 1).map(|bit| at + bit);
-                set.extend(ones.filter(|bit| *bit < size));
+                set.extend(ones.filter(|bit| *bit < size).map(|bit| bit..bit + 1));
                 at = at.checked_add(64)?;
             }
         }
@@ -285,8 +288,8 @@ impl<'t> Text<'t> {
 /// What leads from a file to the other one, of which it says only what is different.
 struct Link {
     base: ObjectId,
-    gone: Vec<usize>,
-    replaced: Vec<usize>,
+    gone: Vec<Range<usize>>,
+    replaced: Vec<Range<usize>>,
 }
 
 impl Link {
@@ -294,17 +297,109 @@ impl Link {
     fn merged(&self, base: Part, own: Vec<Entry>) -> Option<Vec<Entry>> {
         let mut base: Vec<Option<Entry>> = base.entries.into_iter().map(Some).collect();
         let mut own = own.into_iter().peekable();
-        for at in &self.replaced {
+        for at in self.replaced.iter().cloned().flatten() {
             // It has no path of its own.
             let new = own.next_if(|entry| entry.path.is_empty())?;
-            let old = base.get_mut(*at)?.as_mut()?;
+            let old = base.get_mut(at)?.as_mut()?;
             *old = Entry { path: std::mem::take(&mut old.path), ..new };
         }
-        for at in &self.gone {
-            *base.get_mut(*at)? = None;
+        for at in self.gone.iter().cloned().flatten() {
+            *base.get_mut(at)? = None;
         }
         let mut entries: Vec<Entry> = base.into_iter().flatten().chain(own).collect();
         entries.sort_by(|one, other| (&one.path, one.side).cmp(&(&other.path, other.side)));
         entries.iter().all(|entry| !entry.path.is_empty()).then_some(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry as version 2 has it, or as version 4 where it says how much of the path before is gone.
+    fn entry(path: &str, mode: u32, id: u8, gone: Option<u8>) -> Vec<u8> {
+        let mut bytes = vec![0; 24];
+        bytes.extend_from_slice(&mode.to_be_bytes());
+        bytes.extend_from_slice(&[0; 12]);
+        bytes.extend_from_slice(&[id; 32]);
+        bytes.extend_from_slice(&[0, path.len() as u8]);
+        bytes.extend(gone);
+        bytes.extend_from_slice(path.as_bytes());
+        let length = if gone.is_some() { bytes.len() + 1 } else { (bytes.len() + 1).next_multiple_of(8) };
+        bytes.resize(length, 0);
+        bytes
+    }
+
+    fn file(version: u32, entries: &[Vec<u8>], rest: &[u8]) -> Vec<u8> {
+        let count = (entries.len() as u32).to_be_bytes();
+        [b"DIRC", &version.to_be_bytes()[..], &count, &entries.concat(), rest, &[0; 32]].concat()
+    }
+
+    fn extension(name: &[u8], content: &[u8]) -> Vec<u8> {
+        [name, &(content.len() as u32).to_be_bytes(), content].concat()
+    }
+
+    fn written() -> Vec<u8> {
+        let tree = extension(b"TREE", &[b"\x002 1\n".as_slice(), &[7; 32], b"d\x00-1 0\n"].concat());
+        file(2, &[entry("a", 0o100_644, 1, None), entry("d/b", 0o160_000, 2, None)], &tree)
+    }
+
+    #[test]
+    fn entries_and_known_directories_are_read() {
+        let part = Part::read(&written(), HashKind::Sha256).unwrap();
+        let paths: Vec<_> = part.entries.iter().map(|entry| (entry.path.as_slice(), entry.sort)).collect();
+        assert_eq!(paths, [(&b"a"[..], Sort::Content), (b"d/b", Sort::Submodule)]);
+        assert_eq!(part.known.len(), 1);
+        assert_eq!(part.known[&Vec::new()].entries, 2);
+        let entries = [entry("dir/a", 0o100_644, 1, Some(0)), entry("b", 0o100_644, 1, Some(1))];
+        let part = Part::read(&file(4, &entries, b""), HashKind::Sha256).unwrap();
+        assert_eq!(part.entries[1].path, b"dir/b");
+    }
+
+    #[test]
+    fn damage_is_told_and_what_is_needed_is_named() {
+        let whole = written();
+        for length in 0..whole.len() {
+            let _read = Part::read(&whole[..length], HashKind::Sha256).is_ok();
+        }
+        for at in 0..whole.len() {
+            for flip in [1, 0x40, 0xff] {
+                let mut other = whole.clone();
+                other[at] ^= flip;
+                let _read = Part::read(&other, HashKind::Sha256).is_ok();
+            }
+        }
+        let said = |bytes: &[u8]| Part::read(bytes, HashKind::Sha256).err().unwrap().to_string();
+        assert_eq!(said(&file(2, &[], &extension(b"fut1", b""))), "it needs fut1, which is not known here");
+        assert!(Part::read(&file(2, &[], &extension(b"FUT1", b"x")), HashKind::Sha256).is_ok());
+        assert_eq!(said(&file(5, &[], b"")), "version 5 of it is not known here");
+        assert!(said(b"nothing").contains("cut short"));
+    }
+
+    #[test]
+    fn a_small_file_does_not_say_many_long_paths() {
+        let long = "x".repeat(250);
+        let mut entries: Vec<_> = (0..100).map(|_| entry(&long, 0o100_644, 1, Some(0))).collect();
+        entries.extend((0..1000).map(|_| entry("", 0o100_644, 1, Some(0))));
+        let error = Part::read(&file(4, &entries, b""), HashKind::Sha256).err().unwrap();
+        assert!(error.to_string().contains("longer than any"), "{error}");
+    }
+
+    #[test]
+    fn lists_of_bits_are_read_and_none_is_unfolded() {
+        let word = |text: u64| text.to_be_bytes();
+        // Two words of ones, a word as it is, and a run far beyond the end.
+        let words = [word(1 | 2 << 1 | 1 << 33), word(0b101), word(1 | 0xffff_ffff << 1)].concat();
+        let list = [&130_u32.to_be_bytes()[..], &3_u32.to_be_bytes(), &words, &0_u32.to_be_bytes()].concat();
+        let bits = Text { bytes: &list, at: 0, width: 32 }.bits().unwrap();
+        assert_eq!(bits[..2], [0..128, 128..129]);
+        assert!(bits[2..].iter().all(Range::is_empty));
+        let link = Link {
+            base: ObjectId::new(&[1; 32]).unwrap(),
+            gone: std::iter::once(0..usize::MAX).collect(),
+            replaced: Vec::new(),
+        };
+        let base = Part { entries: Vec::new(), known: HashMap::new(), link: None };
+        assert_eq!(link.merged(base, Vec::new()), None);
     }
 }

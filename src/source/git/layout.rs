@@ -3,7 +3,7 @@
 
 use super::{Whereabouts, plainness, unread};
 use crate::source::SourceError;
-use git2::{Config, ErrorCode};
+use git2::{Config, ConfigLevel, ErrorCode};
 use std::path::{Path, PathBuf};
 
 /// What a repository may need of its readers; all of it is understood here, or concerns writers alone.
@@ -109,6 +109,27 @@ impl Layout {
         }
     }
 
+    /// The settings of git for it: of the machine, of the user, and its own.
+    ///
+    /// # Errors
+    /// When a file of them cannot be read.
+    pub(super) fn config(&self) -> Result<Config, git2::Error> {
+        if let Ok(repository) = git2::Repository::open(&self.own) {
+            return repository.config();
+        }
+        let mut config = Config::new()?;
+        let own = [
+            (self.common.join("config"), ConfigLevel::Local),
+            (self.own.join("config.worktree"), ConfigLevel::Worktree),
+        ];
+        for (path, level) in plainness::of_user().into_iter().chain(own) {
+            if path.is_file() {
+                config.add_file(&path, level, false)?;
+            }
+        }
+        Ok(config)
+    }
+
     /// How its directory, or a file in it, is called in reports: from the top of the work tree.
     pub(super) fn name_of(&self, path: &Path) -> String {
         let below = path.strip_prefix(&self.common).unwrap_or(path);
@@ -145,6 +166,14 @@ impl Layout {
 /// When there is no repository, another user owns it, or it needs what cannot be read.
 pub fn work_tree(whereabouts: &Whereabouts) -> Result<Option<PathBuf>, SourceError> {
     Ok(Layout::of(whereabouts)?.top)
+}
+
+/// The settings of git for a repository.
+///
+/// # Errors
+/// When there is none, or a file of them cannot be read.
+pub fn settings(whereabouts: &Whereabouts) -> Result<Config, SourceError> {
+    Layout::of(whereabouts)?.config().map_err(|source| unread("the settings of git", source))
 }
 
 fn same(one: &Path, other: &Path) -> bool {

@@ -7,6 +7,7 @@ use super::pack::{Kind, ObjectId};
 use super::probe::Found;
 use super::refs::plain;
 use super::stock::Stock;
+use crate::source::Held;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What a file begins with: its form.
-const MAGIC: &[u8; 8] = b"stanchS1";
+const MAGIC: &[u8; 8] = b"stanchS2";
 
 /// Bytes of a seal.
 const SEAL: usize = 32;
@@ -60,7 +61,11 @@ struct Head {
     /// How many objects have nothing in them, and their bytes.
     items: u64,
     bytes: u64,
+    /// How many of them were opened, and what they held.
+    holding: u64,
+    held: (u64, u64),
     loud: Vec<(Name, u8)>,
+    notes: Vec<(Name, Vec<u8>)>,
     large: Vec<(Name, u64)>,
     missing: Vec<Name>,
     odd: Vec<Name>,
@@ -167,13 +172,7 @@ impl Memory {
         if seen.quiet.len() > MOST_OBJECTS || found.loud.len() > MOST_OBJECTS {
             return None;
         }
-        let mut quiet: Vec<&(ObjectId, Kind, u64)> = seen.quiet.iter().collect();
-        quiet.sort_unstable_by_key(|(id, ..)| *id);
-        let mut rest = Vec::new();
-        for (id, kind, size) in quiet {
-            rest.extend_from_slice(id.as_bytes());
-            rest.extend_from_slice(&(size << 2 | *kind as u64).to_be_bytes());
-        }
+        let rest = records(seen.quiet, seen.held);
         let places = seen.located.and_then(|located| {
             let spots: usize = located.spots.values().map(Vec::len).sum();
             let spoken = |spot: &Spot| (name(&spot.commit), spot.time, spot.path.clone());
@@ -188,7 +187,10 @@ impl Memory {
             tips: seen.tips,
             items: found.quiet_items(),
             bytes: found.quiet_bytes(),
+            holding: seen.held.len() as u64,
+            held: (found.held().items, found.held().bytes),
             loud: found.loud.iter().map(|(id, kind)| (name(id), *kind as u8)).collect(),
+            notes: seen.notes.iter().map(|(id, notes)| (name(id), notes.clone())).collect(),
             large: found.large.iter().map(|(id, size)| (name(id), *size)).collect(),
             missing: found.missing.iter().map(name).collect(),
             odd: found.odd.iter().map(name).collect(),
@@ -249,10 +251,40 @@ pub(super) struct Seen<'a> {
     pub(super) found: &'a Found,
     /// The objects with nothing in them.
     pub(super) quiet: &'a [(ObjectId, Kind, u64)],
+    /// What those of them held that were opened.
+    pub(super) held: &'a BTreeMap<ObjectId, Held>,
+    /// What was written down of the others.
+    pub(super) notes: &'a BTreeMap<ObjectId, Vec<u8>>,
     /// Where it lives; none where a path must not be written down.
     pub(super) located: Option<&'a Located>,
     pub(super) stock: Stock,
     pub(super) tips: [u8; 32],
+}
+
+/// The objects with nothing in them.
+#[derive(Debug)]
+pub(super) struct Quiet {
+    /// In the order of their names.
+    pub(super) objects: Vec<(ObjectId, Kind, u64)>,
+    /// What those of them held that were opened.
+    pub(super) held: BTreeMap<ObjectId, Held>,
+}
+
+/// Those, as they are written down.
+fn records(quiet: &[(ObjectId, Kind, u64)], held: &BTreeMap<ObjectId, Held>) -> Vec<u8> {
+    let mut quiet: Vec<&(ObjectId, Kind, u64)> = quiet.iter().collect();
+    quiet.sort_unstable_by_key(|(id, ..)| *id);
+    let mut records = Vec::new();
+    for (id, kind, size) in quiet {
+        records.extend_from_slice(id.as_bytes());
+        records.extend_from_slice(&(size << 2 | *kind as u64).to_be_bytes());
+    }
+    for (id, held) in held {
+        records.extend_from_slice(id.as_bytes());
+        records.extend_from_slice(&held.items.to_be_bytes());
+        records.extend_from_slice(&held.bytes.to_be_bytes());
+    }
+    records
 }
 
 fn name(id: &ObjectId) -> Name {
@@ -290,10 +322,16 @@ impl Recalled {
         let kinds = |(id, number): &(Name, u8)| Some((ObjectId::new(id)?, kind(u64::from(*number))?));
         Some(Found {
             loud: head.loud.iter().map(kinds).collect::<Option<_>>()?,
+            notes: head
+                .notes
+                .iter()
+                .map(|(id, notes)| Some((ObjectId::new(id)?, notes.clone())))
+                .collect::<Option<_>>()?,
             large: head.large.iter().map(|(id, size)| Some((ObjectId::new(id)?, *size))).collect::<Option<_>>()?,
             missing: ids(&head.missing).collect(),
             odd: ids(&head.odd).collect(),
             earlier: (head.items, head.bytes),
+            earlier_held: Held { items: head.held.0, bytes: head.held.1 },
             ..Found::default()
         })
     }
@@ -315,8 +353,9 @@ impl Recalled {
         Some(located)
     }
 
-    /// The objects with nothing in them, in the order of their names; none where they are not what was written.
-    pub(super) fn quiet(&self, width: usize) -> Option<Vec<(ObjectId, Kind, u64)>> {
+    /// The objects with nothing in them, in the order of their names, and what they held; none where they are not what was
+    /// written.
+    pub(super) fn quiet(&self, width: usize) -> Option<Quiet> {
         use std::io::Seek as _;
         let mut file = plain(&self.file).ok()?;
         file.seek(std::io::SeekFrom::Start(self.start)).ok()?;
@@ -325,11 +364,22 @@ impl Recalled {
         if <[u8; 32]>::from(Sha256::digest(&rest)) != self.head.rest {
             return None; // another scan wrote it anew meanwhile, or it is damaged
         }
-        let each = |record: &[u8]| {
-            let (id, number) = record.split_at_checked(width)?;
-            let number = u64::from_be_bytes(number.try_into().ok()?);
-            Some((ObjectId::new(id)?, kind(number & 3)?, number >> 2))
+        let holding = usize::try_from(self.head.holding).ok()?.checked_mul(width + 16)?;
+        let (objects, holders) = rest.split_at_checked(rest.len().checked_sub(holding)?)?;
+        let number = |bytes: &[u8]| Some(u64::from_be_bytes(bytes.try_into().ok()?));
+        let object = |record: &[u8]| {
+            let (id, told) = record.split_at_checked(width)?;
+            let told = number(told)?;
+            Some((ObjectId::new(id)?, kind(told & 3)?, told >> 2))
         };
-        rest.chunks(width + 8).map(each).collect()
+        let holder = |record: &[u8]| {
+            let (id, held) = record.split_at_checked(width)?;
+            let (items, bytes) = held.split_at_checked(8)?;
+            Some((ObjectId::new(id)?, Held { items: number(items)?, bytes: number(bytes)? }))
+        };
+        Some(Quiet {
+            objects: objects.chunks(width + 8).map(object).collect::<Option<_>>()?,
+            held: holders.chunks(width + 16).map(holder).collect::<Option<_>>()?,
+        })
     }
 }

@@ -4,6 +4,7 @@
 mod belongings;
 mod blobs;
 mod commits;
+mod elsewhere;
 mod handing;
 mod history;
 mod index;
@@ -32,8 +33,9 @@ mod tracking;
 mod walk;
 
 pub use commits::Range;
+pub use elsewhere::Elsewhere;
 pub use history::History;
-pub use layout::work_tree;
+pub use layout::{settings, work_tree};
 pub use memory::Memory;
 pub use message::Draft;
 pub use pack::{Kind, ObjectId, PackError};

@@ -4,7 +4,7 @@
 use super::pack::{Flow, Item, Kind, Object, ObjectId, Objects, PackError};
 use super::parts::{Entries, Note, Sort, is_fresh, timeless};
 use crate::model::Place;
-use crate::source::{Blob, Visit};
+use crate::source::{Blob, Heard, Held, Visit};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
@@ -28,10 +28,14 @@ const SHARES: usize = 16;
 pub(super) struct Found {
     /// Objects in which there is something.
     pub(super) loud: BTreeMap<ObjectId, Kind>,
+    /// What was written down of them before.
+    pub(super) notes: BTreeMap<ObjectId, Vec<u8>>,
     /// Objects over the limit, with their sizes.
     pub(super) large: BTreeMap<ObjectId, u64>,
     /// Objects without anything, with their kinds and sizes.
     pub(super) quiet: Vec<(ObjectId, Kind, u64)>,
+    /// What those of them held that were opened.
+    pub(super) held: BTreeMap<ObjectId, Held>,
     /// Objects that others name and that are not there.
     pub(super) missing: BTreeSet<ObjectId>,
     /// Trees that are not of the form.
@@ -40,6 +44,8 @@ pub(super) struct Found {
     pub(super) troubles: Vec<PackError>,
     /// How many more objects without anything there are, and their bytes.
     pub(super) earlier: (u64, u64),
+    /// What those held.
+    pub(super) earlier_held: Held,
 }
 
 impl Found {
@@ -51,6 +57,11 @@ impl Found {
     /// Their bytes.
     pub(super) fn quiet_bytes(&self) -> u64 {
         self.quiet.iter().map(|(_, _, size)| size).sum::<u64>() + self.earlier.1
+    }
+
+    /// What they held.
+    pub(super) fn held(&self) -> Held {
+        self.held.values().fold(self.earlier_held, |sum, held| sum.and(*held))
     }
 }
 
@@ -101,40 +112,43 @@ impl<'a> Probe<'a> {
     }
 
     fn object(&self, object: &Object<'_>) -> Flow {
-        let loud = AtomicBool::new(false);
+        let heard = Heard::default();
         let whole = match object.kind {
             Kind::Blob => {
-                self.look(object, object.bytes, object.fresh, &loud);
+                self.look(object, object.bytes, object.fresh, &heard);
                 true
             }
-            Kind::Tree => self.tree(object, &loud),
-            Kind::Commit | Kind::Tag => self.words(object, &loud),
+            Kind::Tree => self.tree(object, &heard),
+            Kind::Commit | Kind::Tag => self.words(object, &heard),
         };
-        let (id, kind, loud) = (object.id, object.kind, loud.into_inner());
+        let (id, kind) = (object.id, object.kind);
         self.note(|found| {
             if !whole {
                 found.odd.insert(id);
             }
-            if loud {
+            if heard.is_loud() {
                 found.loud.insert(id, kind);
                 return Flow::Loud;
             }
             found.quiet.push((id, kind, object.bytes.len() as u64));
-            // What is copied from a damaged tree is not read by its entries.
-            if whole { Flow::Quiet } else { Flow::Loud }
+            if heard.is_opened() {
+                found.held.insert(id, heard.held());
+            }
+            // What is copied from a damaged tree is not read by its entries, and what was opened was not by its bytes.
+            if whole && !heard.is_opened() { Flow::Quiet } else { Flow::Loud }
         })
     }
 
-    fn look(&self, object: &Object<'_>, bytes: &[u8], fresh: Option<&[Range<usize>]>, loud: &AtomicBool) {
+    fn look(&self, object: &Object<'_>, bytes: &[u8], fresh: Option<&[Range<usize>]>, heard: &Heard) {
         let place = Place::Object { id: object.id.to_string() };
-        let blob = Blob { fresh, loud: Some(loud), ..Blob::new(place, bytes) };
+        let blob = Blob { fresh, heard: Some(heard), ..Blob::new(place, bytes) };
         if (self.visit)(Ok(blob)).is_break() {
             self.stopped.store(true, Ordering::Relaxed);
         }
     }
 
     /// False when it is not of the form.
-    fn tree(&self, object: &Object<'_>, loud: &AtomicBool) -> bool {
+    fn tree(&self, object: &Object<'_>, heard: &Heard) -> bool {
         let mut entries = Entries::of(object.bytes, object.id.as_bytes().len());
         let (mut names, mut hashes) = (Vec::new(), Vec::new());
         for entry in entries.by_ref().filter(|entry| is_fresh(&entry.at, object.fresh)) {
@@ -143,11 +157,11 @@ impl<'a> Probe<'a> {
             }
             self.name(entry.name, &mut names, &mut hashes);
         }
-        self.harmless(object, &names, &hashes, loud);
+        self.harmless(object, &names, &hashes, heard);
         if entries.is_whole() {
             return true;
         }
-        self.look(object, object.bytes, None, loud);
+        self.look(object, object.bytes, None, heard);
         false
     }
 
@@ -166,12 +180,12 @@ impl<'a> Probe<'a> {
     }
 
     /// Looks at names, and remembers them when nothing is in them.
-    fn harmless(&self, object: &Object<'_>, names: &[u8], hashes: &[u64], loud: &AtomicBool) {
+    fn harmless(&self, object: &Object<'_>, names: &[u8], hashes: &[u64], heard: &Heard) {
         if names.is_empty() {
             return;
         }
-        self.look(object, names, None, loud);
-        if loud.load(Ordering::Relaxed) {
+        self.look(object, names, None, heard);
+        if heard.is_loud() {
             return;
         }
         for hash in hashes {
@@ -187,13 +201,13 @@ impl<'a> Probe<'a> {
         self.names.get((hash >> 32) as usize % SHARES)
     }
 
-    fn words(&self, object: &Object<'_>, loud: &AtomicBool) -> bool {
+    fn words(&self, object: &Object<'_>, heard: &Heard) -> bool {
         let note = Note::of(object.bytes);
         note.about.iter().for_each(|id| self.named(id));
         if !self.boundary.contains(&object.id) {
             note.parents.iter().for_each(|id| self.named(id));
         }
-        self.look(object, note.message, None, loud);
+        self.look(object, note.message, None, heard);
         let (mut names, mut hashes) = (Vec::new(), Vec::new());
         for line in note.head.split(|&byte| byte == b'\n') {
             let person = [&b"author "[..], b"committer ", b"tagger "].iter().find_map(|word| line.strip_prefix(*word));
@@ -206,7 +220,7 @@ impl<'a> Probe<'a> {
                 }
             }
         }
-        self.harmless(object, &names, &hashes, loud);
+        self.harmless(object, &names, &hashes, heard);
         note.about.is_some()
     }
 

@@ -1,10 +1,11 @@
 //! How what is remembered of a repository meets what it holds now.
 
 use super::located::Located;
-use super::memory::{Memory, Recalled, Seen, tips_of};
+use super::memory::{Memory, Quiet, Recalled, Seen, tips_of};
 use super::pack::{Kind, Known, ObjectId, Objects};
 use super::probe::Found;
 use super::stock::Stock;
+use crate::source::Held;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -58,6 +59,7 @@ impl<'a> Recollection<'a> {
         tips: &BTreeMap<String, ObjectId>,
         found: &Found,
         located: Option<&Located>,
+        notes: &BTreeMap<ObjectId, Vec<u8>>,
     ) {
         let quiet = match &self.recalled {
             Some(recalled) if self.same => match recalled.quiet(self.width) {
@@ -66,37 +68,38 @@ impl<'a> Recollection<'a> {
             },
             _ => None,
         };
-        let quiet = quiet.as_deref().unwrap_or(&found.quiet);
+        let (quiet, held) = quiet.as_ref().map_or((&found.quiet, &found.held), |quiet| (&quiet.objects, &quiet.held));
         let stock = self.stock.with_sums(self.recalled.as_ref().map(Recalled::stock), objects);
-        self.memory.keep(&self.common, Seen { found, quiet, located, stock, tips: tips_of(tips) });
+        self.memory.keep(&self.common, Seen { found, quiet, held, notes, located, stock, tips: tips_of(tips) });
     }
 }
 
 /// What is known of single objects.
 pub(super) struct Earlier {
     found: Found,
-    /// In the order of their names.
-    quiet: Vec<(ObjectId, Kind, u64)>,
+    quiet: Quiet,
     /// Whether objects went, so that what names others must be looked at for what it names.
     went: bool,
 }
 
 impl Earlier {
     /// Of what is as it was.
-    fn new(mut found: Found, mut quiet: Vec<(ObjectId, Kind, u64)>, same: impl Fn(&ObjectId) -> bool) -> Self {
-        let before = (quiet.len(), found.loud.len(), found.large.len());
-        quiet.retain(|(id, ..)| same(id));
+    fn new(mut found: Found, mut quiet: Quiet, same: impl Fn(&ObjectId) -> bool) -> Self {
+        let before = (quiet.objects.len(), found.loud.len(), found.large.len());
+        quiet.objects.retain(|(id, ..)| same(id));
+        quiet.held.retain(|id, _| same(id));
         found.loud.retain(|id, _| same(id));
         found.large.retain(|id, _| same(id));
+        found.notes.retain(|id, _| same(id));
         found.missing.retain(|id| !same(id));
-        found.earlier = (0, 0);
-        let went = before != (quiet.len(), found.loud.len(), found.large.len());
+        (found.earlier, found.earlier_held) = ((0, 0), Held::default());
+        let went = before != (quiet.objects.len(), found.loud.len(), found.large.len());
         Self { found, quiet, went }
     }
 
     /// How many objects are known.
     pub(super) fn count(&self) -> u64 {
-        (self.quiet.len() + self.found.loud.len() + self.found.large.len()) as u64
+        (self.quiet.objects.len() + self.found.loud.len() + self.found.large.len()) as u64
     }
 
     fn again(&self, id: &ObjectId, kind: Kind) -> bool {
@@ -108,7 +111,10 @@ impl Earlier {
         if let Some(kind) = self.found.loud.get(id) {
             return if self.again(id, *kind) { Known::New } else { Known::Loud };
         }
-        match self.quiet.binary_search_by_key(id, |(id, ..)| *id).ok().and_then(|at| self.quiet.get(at)) {
+        let quiet = &self.quiet.objects;
+        match quiet.binary_search_by_key(id, |(id, ..)| *id).ok().and_then(|at| quiet.get(at)) {
+            // What was opened was not looked at as what is copied from it.
+            Some((id, kind, _)) if !self.again(id, *kind) && self.quiet.held.contains_key(id) => Known::Loud,
             Some((id, kind, _)) if !self.again(id, *kind) => Known::Quiet,
             _ => Known::New,
         }
@@ -116,8 +122,12 @@ impl Earlier {
 
     /// With what was found now.
     pub(super) fn with(mut self, mut now: Found) -> Found {
-        let quiet = std::mem::take(&mut self.quiet);
-        now.quiet.extend(quiet.into_iter().filter(|(id, kind, _)| !self.again(id, *kind)));
+        let quiet = std::mem::take(&mut self.quiet.objects);
+        for (id, kind, size) in quiet.into_iter().filter(|(id, kind, _)| !self.again(id, *kind)) {
+            now.held.extend(self.quiet.held.get(&id).map(|held| (id, *held)));
+            now.quiet.push((id, kind, size));
+        }
+        now.notes = std::mem::take(&mut self.found.notes);
         let loud = std::mem::take(&mut self.found.loud);
         now.loud.extend(loud.into_iter().filter(|(id, kind)| !self.again(id, *kind)));
         if !self.went {

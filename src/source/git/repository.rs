@@ -5,9 +5,9 @@ use super::layout::Layout;
 use super::pack::{HashKind, Kind, ObjectId, Objects, Pack, PackError, Reader, stores_of_environment};
 use super::parts::{Entries, Note, Sort};
 use super::refs::{Refs, packed_at, read};
-use super::{Whereabouts, plainness, unread};
+use super::{Whereabouts, unread};
 use crate::source::SourceError;
-use git2::{Config, ConfigLevel};
+use git2::Config;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -141,20 +141,7 @@ impl Repository {
     /// # Errors
     /// When a file of them cannot be read.
     pub fn config(&self) -> Result<Config, git2::Error> {
-        if let Ok(repository) = git2::Repository::open(&self.layout.own) {
-            return repository.config();
-        }
-        let mut config = Config::new()?;
-        let mut add = |path: &Path, level| match path.is_file() {
-            true => config.add_file(path, level, false),
-            false => Ok(()),
-        };
-        for (path, level) in plainness::of_user() {
-            add(&path, level)?;
-        }
-        add(&self.layout.common.join("config"), ConfigLevel::Local)?;
-        add(&self.layout.own.join("config.worktree"), ConfigLevel::Worktree)?;
-        Ok(config)
+        self.layout.config()
     }
 
     /// What could not be read of the object stores as a whole, once something was wanted that is not there.
@@ -227,12 +214,17 @@ impl Repository {
     /// The commit that an object is or that a tag leads to.
     #[must_use]
     pub fn commit_of(&self, id: &ObjectId) -> Option<ObjectId> {
-        let (mut reader, mut id) = (self.reader(), *id);
+        Self::commit_by(&mut self.reader(), id)
+    }
+
+    /// The same with a reader at hand.
+    pub(super) fn commit_by(reader: &mut Reader<'_>, id: &ObjectId) -> Option<ObjectId> {
+        let mut id = *id;
         for _ in 0..DEEPEST {
-            match reader.read(&id).ok()?? {
-                (Kind::Commit, _) => return Some(id),
-                (Kind::Tag, bytes) => id = Note::of(&bytes).about?,
-                _ => return None,
+            match reader.header(&id).ok()??.0 {
+                Kind::Commit => return Some(id),
+                Kind::Tag => id = Note::of(&reader.read(&id).ok()??.1).about?,
+                Kind::Tree | Kind::Blob => return None,
             }
         }
         None
@@ -263,11 +255,6 @@ impl Repository {
     /// All references and heads.
     pub(super) fn refs(&self) -> &Refs {
         self.refs.get_or_init(|| Refs::standing(&self.layout))
-    }
-
-    /// The names of all references.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.refs().tips.keys().map(String::as_str)
     }
 
     /// Where `HEAD` is; none on a branch without commits.
@@ -378,10 +365,12 @@ enum Step {
     To(String),
 }
 
-/// True for a name that leads out of no directory.
+/// True for a name that a reference can have, so that no other file of git is taken for one: `refs/…`, or `HEAD` and its
+/// like.
 fn is_safe(name: &str) -> bool {
     let parts = name.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    parts && !name.contains(['\0', '\\']) && !name.ends_with(".lock")
+    let capital = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    parts && (capital || name.starts_with("refs/")) && !name.contains('\0') && !name.ends_with(".lock")
 }
 
 /// True for a name with these digits at its beginning.

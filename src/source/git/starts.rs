@@ -24,6 +24,7 @@ impl Starts {
 
     /// The commits that they lead to. What leads to something else, or to nothing, is met when the names are read.
     pub(super) fn commits(&self, repository: &Repository) -> Vec<ObjectId> {
-        self.named.iter().filter_map(|(_, id)| repository.commit_of(id)).collect()
+        let mut reader = repository.reader();
+        self.named.iter().filter_map(|(_, id)| Repository::commit_by(&mut reader, id)).collect()
     }
 }

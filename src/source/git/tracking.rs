@@ -20,16 +20,17 @@ pub(super) fn seen_of(repository: &Repository, name: &str, missing: &[&str]) -> 
     let Some(remote) = meant.first().filter(|_| one_place(&config, name)) else { return Ok(Vec::new()) };
     let gone: Vec<String> = missing.iter().filter_map(|name| remote.kept_as(name)).collect();
     let (mut seen, mut was_seen_otherwise) = (Vec::new(), false);
-    for tracked in repository.names() {
+    let mut reader = repository.reader();
+    for (tracked, id) in &repository.refs().tips {
         let foreign = others.iter().any(|other| other.keeps(tracked));
         if foreign || !tracked.starts_with(TRACKING) || !remote.keeps(tracked) {
             continue;
         }
-        if gone.iter().any(|gone| gone == tracked) {
+        if gone.contains(tracked) {
             was_seen_otherwise |= is_main(repository, name, tracked);
         } else {
-            let at = repository.reference(tracked)?;
-            seen.extend(at.and_then(|id| repository.commit_of(&id)));
+            let id = id.parse().ok();
+            seen.extend(id.and_then(|id| Repository::commit_by(&mut reader, &id)));
         }
     }
     // A branch comes and goes; but without the main one this is another repository under the same name, and what was

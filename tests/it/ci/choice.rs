@@ -324,6 +324,17 @@ fn a_base_that_a_person_names_and_that_holds_the_proposal_says_nothing() {
 }
 
 #[test]
+fn a_job_that_runs_out_of_time_is_never_clean() {
+    let site = Site::new(false);
+    let job = site.job(&site.head, None);
+    let said = site.said("github", &Happening::request(&site.base, &site.head));
+    site.ci(&job, &said, &["--timeout", "5m"]).expect(0);
+    // Nothing can be read in so little time.
+    site.ci(&job, &said, &["--timeout", "1ms", "--exit-zero"]).expect(3).says("time");
+    site.ci(&job, &said, &["--timeout", "soon"]).expect(2).says("--timeout");
+}
+
+#[test]
 fn parents_that_are_put_in_the_place_of_others_hide_nothing() {
     let site = Site::new(true);
     let job = site.job(&site.head, None);

@@ -188,7 +188,9 @@ fn only_what_is_surely_on_the_other_side_is_passed_over() {
     stopped(&world, &["backup", "main"]).says("1 leak");
     // One whose name begins like another's.
     world.git(&["config", "--unset-all", "remote.origin.url"]);
-    world.git(&["remote", "add", "origin/deep", world.outside("remote.git").to_str().unwrap()]);
+    // A new git makes no such remote, and keeps one that is there.
+    world.git(&["config", "remote.origin/deep.url", world.outside("remote.git").to_str().unwrap()]);
+    world.git(&["config", "remote.origin/deep.fetch", "+refs/heads/*:refs/remotes/origin/deep/*"]);
     world.git(&["fetch", "-q", "origin/deep"]);
     world.git(&["update-ref", "-d", "refs/remotes/origin/main"]);
     world.git(&["config", "remote.origin.url", address]);

@@ -276,6 +276,15 @@ impl Shop {
         assert_eq!(self.is_token(self.leaked.as_bytes()), None, "the leaked token is dead");
     }
 
+    /// Rotated, and the service had to do without for a while.
+    #[track_caller]
+    pub(crate) fn assert_rotated_after_outage(&self) {
+        let live = self.live();
+        assert!(live.len() == 1 && live[0] != "tok_0001", "live: {live:?}");
+        assert_eq!(self.is_token(&self.stored()).as_deref(), Some(live[0].as_str()), "what the store holds");
+        assert_eq!(self.is_token(self.leaked.as_bytes()), None, "the leaked token is dead");
+    }
+
     #[track_caller]
     pub(crate) fn assert_as_before(&self) {
         self.assert_all_use("tok_0001");

@@ -70,7 +70,9 @@ impl ObjectId {
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let (mut text, width) = ([0; 64], self.as_bytes().len() * 2);
+        let text = text.get_mut(..width).ok_or(fmt::Error)?;
+        f.write_str(data_encoding::HEXLOWER.encode_mut_str(self.as_bytes(), text))
     }
 }
 

@@ -4,14 +4,11 @@ use memmap2::MmapMut;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 
-/// Room for nearly all files: these are read without asking for their size, which may be a lie.
-const ROOM: usize = 256 << 10;
+/// So much is read of a file without asking for its size, which may be a lie.
+const START: usize = 256 << 10;
 
-/// What is kept of the room between files.
-const KEPT_BYTES: usize = 4 << 20;
-
-/// Room of so many bytes or more is made of large pages where the system has them.
-const LARGE_PAGE: usize = 2 << 20;
+/// The room that is kept between files, of all threads together: fresh pages cost more than what is read into them.
+const KEPT_BYTES: usize = 24 << 20;
 
 /// What was read of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,14 +23,22 @@ pub(super) enum Filled {
 }
 
 /// Room that is used again. The system hands it out with zeros in it, a page at a time as it is used, so that none is
-/// ever cleared here.
-#[derive(Debug, Default)]
+/// ever cleared here, and what is not used is not there.
+#[derive(Debug)]
 pub(super) struct Buffer {
     room: Option<MmapMut>,
     filled: usize,
+    /// How far it may be filled without asking.
+    reach: usize,
+    kept: usize,
 }
 
 impl Buffer {
+    /// For one of so many threads.
+    pub(super) fn new(threads: usize) -> Self {
+        Self { room: None, filled: 0, reach: 0, kept: (KEPT_BYTES / threads.max(1)).max(START) }
+    }
+
     /// What was read last.
     pub(super) fn bytes(&self) -> &[u8] {
         self.room.as_deref().and_then(|room| room.get(..self.filled)).unwrap_or_default()
@@ -49,22 +54,22 @@ impl Buffer {
     /// # Errors
     /// When it cannot be read, or there is no memory for it.
     pub(super) fn fill(&mut self, mut file: &File, limit: u64) -> io::Result<Filled> {
-        self.filled = 0;
-        if self.size() > KEPT_BYTES {
+        (self.filled, self.reach) = (0, 0);
+        if self.size() > self.kept {
             self.room = None;
         }
         loop {
             if self.filled as u64 > limit {
                 return Ok(Filled::Start { size: size_of(file).max(self.filled as u64) });
             }
-            if self.filled == self.size() {
+            if self.filled == self.reach {
                 let said = if self.filled == 0 { 0 } else { size_of(file) };
                 if said > limit {
                     return Ok(Filled::Start { size: said });
                 }
                 self.grow(said, limit)?;
             }
-            let read = match self.room.as_deref_mut().and_then(|room| room.get_mut(self.filled..)) {
+            let read = match self.room.as_deref_mut().and_then(|room| room.get_mut(self.filled..self.reach)) {
                 Some(room) => file.read(room),
                 None => return Ok(Filled::Whole),
             };
@@ -78,31 +83,21 @@ impl Buffer {
     }
 
     /// Makes room for what a file says it has and one byte more, by which its end is seen; for twice as much where it says
-    /// nothing; and never for more than the limit and one byte, but for what fills the last page.
+    /// nothing; and never for more than the limit and one byte.
     fn grow(&mut self, said: u64, limit: u64) -> io::Result<()> {
-        let least = (self.size() as u64 * 2).max(ROOM as u64);
-        let most = limit.saturating_add(1).max(self.size() as u64 + 1);
+        let least = (self.reach as u64 * 2).max(START as u64);
+        let most = limit.saturating_add(1).max(self.reach as u64 + 1);
         let wanted = least.max(said.saturating_add(1)).min(most);
-        let wanted = usize::try_from(wanted).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
-        let mut room = room_of(wanted).map_err(|_| ErrorKind::OutOfMemory)?;
-        if let Some(to) = room.get_mut(..self.filled) {
-            to.copy_from_slice(self.bytes());
+        self.reach = usize::try_from(wanted).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
+        if self.size() < self.reach {
+            let mut room = MmapMut::map_anon(self.reach.max(self.kept)).map_err(|_| ErrorKind::OutOfMemory)?;
+            if let Some(to) = room.get_mut(..self.filled) {
+                to.copy_from_slice(self.bytes());
+            }
+            self.room = Some(room);
         }
-        self.room = Some(room);
         Ok(())
     }
-}
-
-/// Room for so many bytes, of large pages where there are many.
-fn room_of(bytes: usize) -> io::Result<MmapMut> {
-    if bytes < LARGE_PAGE {
-        return MmapMut::map_anon(bytes);
-    }
-    let room = MmapMut::map_anon(bytes.checked_next_multiple_of(LARGE_PAGE).unwrap_or(bytes))?;
-    // Small pages will do where there are no others.
-    #[cfg(target_os = "linux")]
-    let _large = room.advise(memmap2::Advice::HugePage).is_ok();
-    Ok(room)
 }
 
 /// What a plain file says of its size; zero for pipes and devices, which do not know.
@@ -124,25 +119,25 @@ mod tests {
 
     #[test]
     fn files_of_every_size_are_read_whole_in_the_same_room() {
-        let mut buffer = Buffer::default();
-        for size in [0, 1, ROOM - 1, ROOM, ROOM + 1, 3 * ROOM, KEPT_BYTES + 1, 3 * KEPT_BYTES, 7, 0] {
+        let mut buffer = Buffer::new(2);
+        for size in [0, 1, START - 1, START, START + 1, 3 * START, KEPT_BYTES / 2, KEPT_BYTES + 1, 7, 0] {
             let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
             for limit in [size as u64, u64::MAX] {
                 assert_eq!(buffer.fill(&file(&bytes), limit).unwrap(), Filled::Whole, "{size}");
                 assert_eq!(buffer.bytes(), bytes);
             }
         }
-        assert!(buffer.size() <= KEPT_BYTES, "what one large file took is given back");
+        assert!(buffer.size() <= KEPT_BYTES / 2, "what one large file took is given back");
     }
 
     #[test]
     fn of_what_is_too_large_the_start_is_there_and_the_rest_is_not_read() {
-        let mut buffer = Buffer::default();
+        let mut buffer = Buffer::new(2);
         let holes = tempfile::tempfile().unwrap();
         holes.set_len(10 << 30).unwrap();
         assert_eq!(buffer.fill(&holes, 100 << 20).unwrap(), Filled::Start { size: 10 << 30 });
-        assert_eq!(buffer.bytes(), vec![0; ROOM]);
-        for size in [10, ROOM, 3 * ROOM] {
+        assert_eq!(buffer.bytes(), vec![0; START]);
+        for size in [10, START, 3 * START] {
             let bytes = vec![b'a'; size];
             let filled = buffer.fill(&file(&bytes), size as u64 - 1).unwrap();
             assert_eq!(filled, Filled::Start { size: size as u64 });
@@ -151,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_size_that_is_a_lie_is_not_believed() {
-        let mut buffer = Buffer::default();
+        let mut buffer = Buffer::new(2);
         let status = File::open("/proc/self/status").unwrap();
         assert_eq!(status.metadata().unwrap().len(), 0);
         assert_eq!(buffer.fill(&status, 1 << 20).unwrap(), Filled::Whole);

@@ -1,0 +1,95 @@
+//! Words that a page cuts into pieces to colour them, or so that they can be broken there: `abc</span><span>def`.
+
+use super::sink::Sink;
+use super::windows::{run_end, run_start};
+use crate::model::Encoding;
+use crate::runs::is_token_byte;
+use std::ops::Range;
+
+/// Tags within words.
+const INLINE: [&[u8]; 16] = [
+    b"span", b"wbr", b"b", b"i", b"em", b"strong", b"font", b"code", b"mark", b"kbd", b"tt", b"samp", b"var", b"bdi",
+    b"small", b"u",
+];
+
+/// The longest tag, the longest piece, and the most pieces of one word.
+const TAG: usize = 300;
+const LONGEST: usize = 4 << 10;
+const MOST: usize = 1_024;
+
+/// What is kept before the first piece: a name may stand there.
+const BEFORE: usize = 48;
+
+/// Joins the pieces of the word whose first piece ends before a tag; returns where the last one ends.
+pub(super) fn word(text: &[u8], tag: usize, window: &Range<usize>, sink: &mut Sink<'_>) -> Option<usize> {
+    if !text.get(tag.checked_sub(1)?).is_some_and(|byte| is_token_byte(*byte)) {
+        return None;
+    }
+    let start = run_start(text, tag, tag.saturating_sub(LONGEST).max(window.start));
+    let first = start..tag;
+    let mut pieces = vec![first];
+    while let Some(next) = pieces.last().and_then(|last| behind_tags(text, last.end)) {
+        if !text.get(next).is_some_and(|byte| is_token_byte(*byte)) || pieces.len() >= MOST {
+            break;
+        }
+        pieces.push(next..run_end(text, next, next.saturating_add(LONGEST).min(text.len())));
+    }
+    let end = pieces.last()?.end;
+    if pieces.len() < 2 {
+        return None;
+    }
+    let view = sink.stretch(Encoding::Joined, false)?;
+    let before = text.get(start.saturating_sub(BEFORE)..start)?;
+    let line = before.iter().rev().take_while(|byte| **byte != b'\n').count();
+    view.keep(text, start - line..start);
+    for (number, piece) in pieces.into_iter().enumerate() {
+        if number > 0 {
+            view.joint();
+        }
+        view.keep(text, piece);
+    }
+    view.keep(text, end..end.saturating_add(1).min(text.len()));
+    Some(end)
+}
+
+/// Where the text goes on behind one tag or several.
+fn behind_tags(text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    while let Some(rest) = text.get(at..).and_then(|rest| rest.strip_prefix(b"<")) {
+        let name = rest.strip_prefix(b"/").unwrap_or(rest);
+        let length = name.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let name = name.get(..length)?;
+        if !INLINE.iter().any(|tag| name.eq_ignore_ascii_case(tag)) {
+            return None;
+        }
+        at += memchr::memchr(b'>', rest.get(..TAG).unwrap_or(rest))? + 2;
+    }
+    (at > start).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Budget, pieces};
+    use crate::model::Encoding;
+
+    fn joined(text: &str) -> String {
+        let mut all = String::new();
+        pieces(text.as_bytes(), None, &mut Budget::of(text.len()), &mut |piece, _| {
+            if piece.encoding == Encoding::Joined {
+                all.push_str(&String::from_utf8_lossy(piece.bytes()));
+            }
+        });
+        all
+    }
+
+    #[test]
+    fn words_cut_by_tags_are_put_together() {
+        let text = "<td>key: <span class=\"s\">ab_c</span><span class=\"m\">1234</span><span>def</span> next</td>";
+        assert!(joined(text).contains("ab_c1234def<"), "{}", joined(text));
+        assert!(joined("a long word: abc<wbr>def<wbr/>ghi, and more").contains("abcdefghi,"));
+        assert!(joined("<b>one</b></span><span><i>two</i></span> and so on").is_empty());
+        for none in ["one</span> <span>two is not one word", "one</span><span", "one</p><p>two</span><span>", "a<wbr"] {
+            assert_eq!(joined(none), "", "{none}");
+        }
+    }
+}
