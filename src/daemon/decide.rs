@@ -23,8 +23,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Two processes that open a case at the same time draw the same number, and one of them draws again.
-const DRAWS: u32 = 8;
 /// Leaks of one scan that are told one by one.
 const SINGLE: usize = 5;
 
@@ -314,17 +312,13 @@ impl Judge {
         let since = since_of(&found.finding.place, self.house.clock.now());
         let told = |state: &crate::rotation::State, event: &crate::rotation::Event| self.house.event(state, event);
         let runner = config.runner(&holder.managed, &told, None, &self.house.stopping);
-        let mut draws = 0;
-        loop {
-            let id = config.journal.next_id().await.map_err(DecideError::Journal)?;
-            // The machine opens it, so nobody is its author.
-            let consent = config.operator.consent(&holder.managed.name, None);
-            let plan = Plan { consent, ..holder.managed.plan(id, since, false) };
-            match runner.open(plan, leaked).await {
-                Ok(case) | Err(RunError::Journal(JournalError::Active { rotation: case })) => return Ok(case),
-                Err(RunError::Journal(JournalError::Fenced { .. })) if draws < DRAWS => draws += 1,
-                Err(error) => return Err(DecideError::Open(error)),
-            }
+        let id = config.journal.next_id().await.map_err(DecideError::Journal)?;
+        // The machine opens it, so nobody is its author.
+        let consent = config.operator.consent(&holder.managed.name, None);
+        let plan = Plan { consent, ..holder.managed.plan(id, since, false) };
+        match runner.open(plan, leaked).await {
+            Ok(case) | Err(RunError::Journal(JournalError::Active { rotation: case })) => Ok(case),
+            Err(error) => Err(DecideError::Open(error)),
         }
     }
 }

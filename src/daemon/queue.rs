@@ -115,7 +115,7 @@ impl Queue {
             }
         }
         let taken = match shared.take(HELD).await {
-            Ok(taken) => taken?,
+            Ok(taken) => taken,
             Err(error) => {
                 tracing::warn!(%error, "what is to be scanned cannot be read");
                 return None;
@@ -127,8 +127,15 @@ impl Queue {
             }
             Err(error) => tracing::debug!(%error, "how much is to be scanned is not known"),
         }
-        // One that this daemon lost, because it stood still, and still scans.
-        self.inner().running.insert(taken.clone()).then_some(taken)
+        let taken = taken?;
+        if self.inner().running.insert(taken.clone()) {
+            return Some(taken);
+        }
+        // One that this daemon lost, because it stood still, and still scans: it waits again behind that.
+        if let Err(error) = shared.call(&taken).await {
+            tracing::warn!(%error, "what is to be scanned again is left to the next poll");
+        }
+        None
     }
 
     /// The next one to be handed in. A call that comes from now on is another one.
@@ -206,6 +213,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::{Database, scratch};
 
     fn alone() -> Queue {
         Queue::new(None, Box::new(|_| true))
@@ -261,5 +269,34 @@ mod tests {
         }
         woken.sort();
         assert_eq!(woken, ["a", "b", "c"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "needs a real PostgreSQL: ./tests/run"]
+    async fn what_one_daemon_is_called_for_another_may_scan_but_not_what_lies_on_its_machine() {
+        let database = std::sync::Arc::new(Database::connect(&scratch().await).await.unwrap());
+        let daemon = |holder: &str| {
+            let jobs = Jobs::shared(std::sync::Arc::clone(&database), holder);
+            Queue::new(jobs, Box::new(|source| source == "here"))
+        };
+        let (one, other) = (daemon("a"), daemon("b"));
+        let here = Job { source: "here".into(), repository: "/srv/shop".into() };
+        for job in [&job("x"), &job("x"), &job("y"), &here] {
+            one.call(job.clone(), 0).unwrap();
+        }
+        assert_eq!(one.next().await, here, "it is nobody else's");
+        assert_eq!(one.next().await, job("x"), "handed in, and taken");
+        one.call(job("x"), 0).unwrap();
+        assert_eq!(other.holding(&job("y"), other.next()).await, job("y"));
+        let shared = other.shared.as_ref().unwrap();
+        assert_eq!(other.take_shared(shared).await, None, "x is being scanned");
+        assert_eq!(one.take_shared(one.shared.as_ref().unwrap()).await, None, "and was called for again");
+        one.done(&job("x"), true).await;
+        assert_eq!(other.next().await, job("x"));
+        assert_eq!(other.whole_elsewhere().await.into_iter().map(|(job, _)| job).collect::<Vec<_>>(), [job("x")]);
+        other.done(&job("x"), true).await;
+        other.done(&job("y"), false).await;
+        assert_eq!(one.take_shared(one.shared.as_ref().unwrap()).await, None);
+        assert_eq!(one.depth(0), (0, Duration::ZERO));
     }
 }

@@ -32,7 +32,7 @@ pub struct Database {
 }
 
 enum At {
-    File(File),
+    File(Box<File>),
     Server(Pool),
 }
 
@@ -162,7 +162,7 @@ impl Database {
     /// # Errors
     /// When it cannot be made or written, or is not a database that this version knows.
     pub async fn open(path: &Path) -> Result<Self, DatabaseError> {
-        Ok(Self { at: At::File(File::open(path).await?) })
+        Ok(Self { at: At::File(Box::new(File::open(path).await?)) })
     }
 
     /// Opens a file, or the copy of one, for reading alone; nothing is made or changed.
@@ -170,7 +170,7 @@ impl Database {
     /// # Errors
     /// When it cannot be read, or is not a database of this version.
     pub async fn open_to_read(path: &Path) -> Result<Self, DatabaseError> {
-        Ok(Self { at: At::File(File::open_to_read(path).await?) })
+        Ok(Self { at: At::File(Box::new(File::open_to_read(path).await?)) })
     }
 
     /// Opens a database on a server; makes the tables where there are none, and brings older ones up to date.

@@ -6,6 +6,9 @@ use super::{JournalError, Lease};
 use crate::database::{DatabaseError, Row, Transaction, Value};
 use crate::model::Timestamp;
 
+/// One that was killed is forgotten so long after its word ran out, in milliseconds.
+const FORGOTTEN: u64 = 24 * 3_600_000;
+
 /// The process that runs everything here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attendant {
@@ -105,6 +108,8 @@ impl DurableJournal {
     async fn attend_beside(&self, on: &mut Transaction<'_>, lease: &Lease) -> Result<(), JournalError> {
         let failed = self.failed("write");
         let now = Timestamp(on.now(lease.now.0).await.map_err(&failed)?);
+        let forgotten = Timestamp(now.0.saturating_sub(FORGOTTEN));
+        on.run("DELETE FROM attendant WHERE until < $1", &[forgotten.into()]).await.map_err(&failed)?;
         on.run(
             "INSERT INTO attendant (holder, since, until) VALUES ($1, $2, $3) ON CONFLICT (holder) DO UPDATE \
              SET until = excluded.until",

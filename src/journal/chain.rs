@@ -244,12 +244,17 @@ impl Entry {
     }
 }
 
+/// What may as well be left out.
+fn says_nothing(value: &Value) -> bool {
+    matches!(value, Value::Null | Value::Bool(false))
+}
+
 /// True where nothing that was written got lost in the reading. What an older version did not write may be there.
 fn says_all(read: &Value, written: &Value) -> bool {
     match (read, written) {
         (Value::Object(read), Value::Object(written)) => written
             .iter()
-            .all(|(key, value)| value.is_null() || read.get(key).is_some_and(|read| says_all(read, value))),
+            .all(|(key, value)| says_nothing(value) || read.get(key).is_some_and(|read| says_all(read, value))),
         (Value::Array(read), Value::Array(written)) => {
             read.len() == written.len() && read.iter().zip(written).all(|(read, written)| says_all(read, written))
         }

@@ -108,6 +108,9 @@ pub async fn migrate(
     alone(to, &mut arrived, has_ended).await?;
     let there = arrived.row("SELECT number FROM leaves LIMIT 1", &[]).await.map_err(to.failed("read"))?;
     let before = there.is_some();
+    if before && checkpoint.is_none() {
+        return Err(MigrateError::Occupied { place: target.place() });
+    }
     let mut rows = Vec::new();
     if !before {
         for table in TABLES {

@@ -82,8 +82,17 @@ mod tests {
     #[tokio::test]
     async fn of_two_at_once_one_is_new() {
         let folder = tempfile::tempdir().unwrap();
-        let database = Arc::new(Database::open(&folder.path().join("journal.db")).await.unwrap());
-        let deliveries = Deliveries::new(database);
+        one_is_new(Database::open(&folder.path().join("journal.db")).await.unwrap()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "needs a real PostgreSQL: ./tests/run"]
+    async fn on_a_server_too() {
+        one_is_new(Database::connect(&crate::database::scratch().await).await.unwrap()).await;
+    }
+
+    async fn one_is_new(database: Database) {
+        let deliveries = Deliveries::new(Arc::new(database));
         let calls = (0..8).map(|_| deliveries.is_new("shop", "same", Timestamp(DAY)));
         let answers = futures_util::future::join_all(calls).await;
         assert_eq!(answers.into_iter().filter(|new| *new.as_ref().unwrap()).count(), 1);

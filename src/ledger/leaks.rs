@@ -163,7 +163,17 @@ mod tests {
     #[tokio::test]
     async fn a_leak_is_new_once_in_every_source_and_known_in_all() {
         let folder = tempfile::tempdir().unwrap();
-        let leaks = Leaks::new(Arc::new(Database::open(&folder.path().join("journal.db")).await.unwrap()));
+        is_new_once_and_known_in_all(Database::open(&folder.path().join("journal.db")).await.unwrap()).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs a real PostgreSQL: ./tests/run"]
+    async fn on_a_server_too() {
+        is_new_once_and_known_in_all(Database::connect(&crate::database::scratch().await).await.unwrap()).await;
+    }
+
+    async fn is_new_once_and_known_in_all(database: Database) {
+        let leaks = Leaks::new(Arc::new(database));
         let key = FingerprintKey::of_repository(vec![1; 32]);
         let secret = Secret::new(b"a leaked value".to_vec());
         let (print, digest, kind) = (key.fingerprint(&secret), key.digest("leak", &secret), KindId::new("acme.key"));
@@ -187,5 +197,7 @@ mod tests {
         assert_eq!(known[0].verdict.as_deref(), Some("live"));
         assert_eq!((known[0].decision.as_deref(), known[1].decision.as_deref()), (Some("reported again"), None));
         assert!(leaks.of(&Digest::new("another")).await.unwrap().is_empty());
+        leaks.learned(&RotationId::new("C-0001"), "dead").await.unwrap();
+        assert_eq!(leaks.of(&digest).await.unwrap()[0].verdict.as_deref(), Some("live"), "of another case");
     }
 }

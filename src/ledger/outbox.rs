@@ -296,4 +296,31 @@ mod tests {
         outbox.end(next.id, End::GivenUp, "no", Timestamp(9_000)).await.unwrap();
         assert_eq!(outbox.next("chat").await.unwrap().unwrap().key, "2");
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "needs a real PostgreSQL: ./tests/run"]
+    async fn on_a_server_one_daemon_hands_a_message_over_while_the_others_wait() {
+        let database = Arc::new(Database::connect(&crate::database::scratch().await).await.unwrap());
+        let of = |holder: &str| Outbox::new(Arc::clone(&database)).in_hands_of(holder);
+        let (one, other, long) = (of("a"), of("b"), Duration::from_secs(3_600));
+        let put = futures_util::future::join_all((0..6).map(|_| one.put(letter("k", "C-1"), &["chat", "mail"]))).await;
+        assert_eq!(put.into_iter().map(Result::unwrap).sum::<u64>(), 2, "a key is put once, whoever puts it");
+        one.put(letter("l", "C-1"), &["chat"]).await.unwrap();
+        let next = other.next("chat").await.unwrap().unwrap();
+        assert!(one.take_in_hand(next.id, long).await.unwrap());
+        assert!(!other.take_in_hand(next.id, long).await.unwrap());
+        assert_eq!(other.next("chat").await.unwrap().unwrap().id, next.id, "what comes after it waits");
+        one.later(next.id, Timestamp(9_000), "away").await.unwrap();
+        assert!(other.take_in_hand(next.id, Duration::ZERO).await.unwrap());
+        assert!(one.take_in_hand(next.id, long).await.unwrap(), "the other one fell silent");
+        one.end(next.id, End::Taken, "", Timestamp(9_000)).await.unwrap();
+        assert!(!one.take_in_hand(next.id, long).await.unwrap());
+        let after = other.next("chat").await.unwrap().unwrap();
+        assert_eq!((after.key.as_str(), after.tried), ("l", 0));
+        let queues = other.queues().await.unwrap();
+        assert_eq!(queues.iter().map(|queue| queue.depth).collect::<Vec<_>>(), [1, 1]);
+        assert!(one.knows("mail", "C-1").await.unwrap() && !one.knows("mail", "C-2").await.unwrap());
+        one.forget(Timestamp(9_001)).await.unwrap();
+        assert_eq!(one.put(letter("k", "C-1"), &["chat"]).await.unwrap(), 1);
+    }
 }

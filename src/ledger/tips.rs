@@ -63,7 +63,17 @@ mod tests {
     #[tokio::test]
     async fn what_was_scanned_takes_the_place_of_what_was_before() {
         let folder = tempfile::tempdir().unwrap();
-        let tips = Tips::new(Arc::new(Database::open(&folder.path().join("journal.db")).await.unwrap()));
+        takes_the_place(Database::open(&folder.path().join("journal.db")).await.unwrap()).await;
+    }
+
+    #[tokio::test]
+    #[ignore = "needs a real PostgreSQL: ./tests/run"]
+    async fn on_a_server_too() {
+        takes_the_place(Database::connect(&crate::database::scratch().await).await.unwrap()).await;
+    }
+
+    async fn takes_the_place(database: Database) {
+        let tips = Tips::new(Arc::new(database));
         let at = |names: &[(&str, &str)]| -> BTreeMap<String, String> {
             names.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned())).collect()
         };

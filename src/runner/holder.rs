@@ -33,7 +33,7 @@ fn process(number: u32) -> String {
 /// True when the process of that name runs, or ran, on this machine since it was started last.
 #[must_use]
 pub fn is_of_this_machine(holder: &str) -> bool {
-    holder.splitn(4, ':').nth(2).is_some_and(|boot| !boot.is_empty() && here().is_some_and(|here| here == boot))
+    holder.split(':').nth(2).is_some_and(|boot| !boot.is_empty() && here().is_some_and(|here| here == boot))
 }
 
 /// True only when the process of that name is surely gone: it ran under this boot and in these namespaces, and its number

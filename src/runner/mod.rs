@@ -29,6 +29,8 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How often, and how far apart, the journal is asked to take a new token.
 const PATIENCE: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(3);
+/// How often a number is drawn for a rotation that many want to open at the same moment.
+const DRAWS: u32 = 32;
 /// The longest uninterrupted sleep: orders and signals are seen at least this often.
 const SLICE: Duration = Duration::from_millis(250);
 
@@ -158,11 +160,26 @@ struct Moment {
 }
 
 impl Runner<'_> {
-    /// Opens a rotation: the plan and the sealed old credential are durable on return.
+    /// Opens a rotation: the plan and the sealed old credential are durable on return. Of two that draw the same number at
+    /// the same moment, one draws again.
     ///
     /// # Errors
     /// [`RunError::Journal`] with [`JournalError::Active`] when the credential is being rotated already.
     pub async fn open(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
+        let mut draws = 0;
+        loop {
+            match self.open_under(plan.clone(), old).await {
+                Err(RunError::Journal(JournalError::Fenced { .. })) if draws < DRAWS => {
+                    draws += 1;
+                    plan.rotation = self.journal.next_id().await.map_err(RunError::Journal)?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The same, under the number of the plan and no other.
+    async fn open_under(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
         let rotation = plan.rotation.clone();
         let sealed = custody::seal_old(self.sealer, &rotation, old).map_err(RunError::Custody)?;
         plan.sealed = Some(sealed.digest.clone());

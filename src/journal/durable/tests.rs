@@ -96,6 +96,34 @@ async fn an_event_of_a_newer_version_is_refused() {
     assert!(matches!(said, JournalError::Damaged(Broken::Record { seq: 2, flaw: Flaw::Unreadable, .. })), "{said:?}");
 }
 
+/// The same rotation as if another version had written its plan.
+async fn read_as(change: impl FnOnce(&mut serde_json::Value)) -> Result<Vec<Record>, JournalError> {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = keep(&folder.path().join("journal.db")).await;
+    let at = start(&journal, 1).await;
+    let mut event = serde_json::to_value(opened(1)).unwrap();
+    change(&mut event["fact"]["opened"]);
+    let event = canonical(&event);
+    let hash = super::super::chain::hash(&Hash::nothing(), &at.rotation, 1, 1, 0, &event);
+    run(&journal, "DROP TRIGGER records_hold").await.unwrap();
+    let mut work = journal.begin().await.unwrap();
+    work.run("UPDATE records SET event = $1, hash = $2", &[(&event).into(), hash.as_str().into()]).await.unwrap();
+    work.commit().await.unwrap();
+    journal.replay(&at.rotation).await
+}
+
+#[tokio::test]
+async fn a_plan_that_would_be_understood_in_part_is_refused_and_one_that_says_less_is_read() {
+    let newer = read_as(|plan| plan["quorum"] = 2.into()).await.unwrap_err();
+    let JournalError::Damaged(broken) = newer else { panic!("{newer:?}") };
+    assert_eq!(broken, Broken::Record { rotation: rotation(1), seq: 1, flaw: Flaw::Newer });
+    assert!(broken.to_string().contains("run the newer stanch"), "{broken}");
+    let deeper = read_as(|plan| plan["policy"]["patience"] = "long".into()).await;
+    assert!(matches!(deeper, Err(JournalError::Damaged(Broken::Record { flaw: Flaw::Newer, .. }))), "{deeper:?}");
+    read_as(|_| ()).await.unwrap();
+    read_as(|plan| plan["quorum"] = serde_json::Value::Null).await.unwrap();
+}
+
 #[tokio::test]
 async fn without_room_nothing_begins_and_outcomes_are_still_recorded() {
     let folder = tempfile::tempdir().unwrap();

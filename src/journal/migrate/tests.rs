@@ -102,8 +102,11 @@ async fn one_that_is_in_use_damaged_or_not_alone_is_not_moved() {
     let other = server().await;
     other.open("other", &opened(1), &[], &held("a"), 0).await.unwrap();
     let gone = |holder: &str| holder == "8:b";
-    let refused = migrate(&from, &other, NOW, &gone).await.unwrap_err();
-    assert!(matches!(refused, MigrateError::Occupied { .. }), "{refused:?}");
+    let empty = file(&folder.path().join("empty.db")).await;
+    for from in [&from, &empty] {
+        let refused = migrate(from, &other, NOW, &gone).await.unwrap_err();
+        assert!(matches!(refused, MigrateError::Occupied { .. }), "{refused:?}");
+    }
     to.attend(&held("9:c")).await.unwrap();
     let refused = migrate(&from, &to, NOW, &gone).await.unwrap_err();
     assert!(matches!(&refused, MigrateError::Attended { process, .. } if process == "9"), "{refused:?}");

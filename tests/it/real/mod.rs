@@ -11,6 +11,7 @@ mod postgres;
 mod proxy;
 mod redis;
 mod service;
+mod shared;
 mod sinks;
 mod site;
 mod vault;
