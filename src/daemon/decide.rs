@@ -198,7 +198,12 @@ impl Judge {
             return Err(DecideError::Unread { credential: credential.clone(), why: chain_of(error) });
         }
         let when = holder.map_or(When::Report, |one| when_of(config, one));
-        let decision = match spared(config, own, found, holder)? {
+        // What a person began is that case's.
+        let spared = match &earlier {
+            Earlier::Open(_) | Earlier::Dead(_) => None,
+            Earlier::None | Earlier::Alive(_) => spared(config, own, found, holder)?,
+        };
+        let decision = match spared {
             Some(why) => Decision::Report(why),
             None => triage::decide(earlier, candidates.holders(secret).len(), when),
         };
