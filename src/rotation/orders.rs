@@ -39,7 +39,9 @@ pub(super) fn take(state: &mut State, order: Order, who: &Person, at: Timestamp)
         (Order::Resume, Some(why)) => resume(state, here, why, at),
         (Order::Resume, None) if here == Stage::AwaitingRevokeApproval => revoke::enter(state, at),
         (Order::Pause, None) if !state.pivoted() => state.hold(Reason::Ordered, at),
-        (Order::Abort, _) if !state.pivoted() && !going_back => back::turn_back(state, Reason::Ordered, at),
+        (Order::Abort, _) if !going_back && (guard!(Pivot: !state.pivoted())) => {
+            back::turn_back(state, Reason::Ordered, at)
+        }
         (Order::Abort, _) if replace::may_return(state, &here) => replace::return_to_old(state, at),
         (Order::RevokeNow, _) if revocable(state, &here, held.is_some()) => {
             // Nobody looks at them at the instant of this revoke, so they are proved after it.
