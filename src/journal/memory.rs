@@ -42,6 +42,32 @@ impl MemoryJournal {
         Self::default()
     }
 
+    /// All records, without their chain being checked.
+    #[cfg(test)]
+    pub(crate) fn records(&self, rotation: &RotationId) -> Vec<Record> {
+        self.kept().find(rotation).map(|case| case.records.clone()).unwrap_or_default()
+    }
+
+    /// Who holds the lease.
+    #[cfg(test)]
+    pub(crate) fn holder(&self, rotation: &RotationId) -> Option<String> {
+        self.kept().find(rotation).ok()?.holder.clone()
+    }
+
+    /// What each holder of the lease recorded last, in turn.
+    #[cfg(test)]
+    pub(crate) fn newest(&self, rotation: &RotationId) -> Vec<Fact> {
+        let mut kept = self.kept();
+        let Ok(case) = kept.find(rotation) else { return Vec::new() };
+        let mut newest: Vec<(u64, &Fact)> = Vec::new();
+        for record in case.records.iter().rev() {
+            if newest.last().is_none_or(|(epoch, _)| *epoch > record.epoch) {
+                newest.push((record.epoch, &record.event.fact));
+            }
+        }
+        newest.into_iter().map(|(_, fact)| fact.clone()).collect()
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Nothing under the lock panics half-way through a change.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)

@@ -194,6 +194,29 @@ impl MemoryProvider {
         self.inner().tokens.iter().filter(|(_, held)| !held.disabled).map(|(token, _)| token.clone()).collect()
     }
 
+    /// Whether a token works.
+    #[cfg(test)]
+    pub(crate) fn is_live(&self, token: &TokenId) -> bool {
+        self.inner().tokens.get(token).is_some_and(|held| !held.disabled)
+    }
+
+    /// The live token of a value, faults aside.
+    #[cfg(test)]
+    pub(crate) fn holder(&self, secret: &Secret) -> Option<TokenId> {
+        let inner = self.inner();
+        let mut held = inner.tokens.iter().filter(|(_, token)| !token.disabled);
+        held.find(|(_, token)| token.secret.same_as(secret)).map(|(token, _)| token.clone())
+    }
+
+    /// The tokens that a mint made, by their labels.
+    #[cfg(test)]
+    pub(crate) fn labelled(&self) -> Vec<TokenId> {
+        let inner = self.inner();
+        let labelled =
+            inner.tokens.iter().filter(|(_, held)| held.label.as_ref().is_some_and(|label| !label.as_str().is_empty()));
+        labelled.map(|(token, _)| token.clone()).collect()
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -250,10 +273,21 @@ impl Inner {
         let mut held = self.tokens.iter();
         let slot = match (abilities.class, abilities.chooser) {
             (Class::TwoSlots, _) => held.find(|(token, _)| *token != like),
+            // There is one place, whatever it is called by now.
+            (Class::Replace, Chooser::Client) => self.heir(like).and_then(|heir| self.tokens.get_key_value(heir)),
             (_, Chooser::Client) => held.find(|(_, held)| held.label.as_ref() == Some(label)),
             (_, Chooser::Server) => None,
         };
         slot.map(|(token, _)| token.clone())
+    }
+
+    /// What has taken the place of a token by now.
+    fn heir(&self, of: &TokenId) -> Option<&TokenId> {
+        let mut heir = self.replaced.get(of);
+        for _ in 0..self.replaced.len() {
+            heir = heir.and_then(|heir| self.replaced.get(heir)).or(heir);
+        }
+        heir
     }
 
     fn mint(&mut self, like: &TokenId, label: &Label, abilities: &Abilities, chosen: Option<&Secret>) -> Minted {

@@ -10,7 +10,7 @@ use crate::model::{Reason, Timestamp, TokenId};
 
 /// A stage failed for good. Before the pivot that is the way back; after it there is none, so a person must choose.
 pub(super) fn roll_back(state: &mut State, why: Reason, at: Timestamp) {
-    if !state.pivoted() {
+    if guard!(Pivot: !state.pivoted()) {
         return turn_back(state, why, at);
     }
     if matches!(state.stage, Stage::Proving) && !replace::replaces(&state.plan) {
@@ -42,8 +42,8 @@ pub(super) fn forsake(state: &mut State) {
             let label = label.clone();
             state.pending = Some(Pending { attempt, label, sealed: None, perhaps: true, lost: false });
         }
-        state.stale = Some(label);
-        state.orphans.push(Orphan { token, sealed: Some(sealed), revoked: false, by_hand, is_named: true });
+        state.stale = Some(label.clone());
+        state.orphans.push(Orphan { token, sealed: Some(sealed), label, revoked: false, by_hand, is_named: true });
     }
     state.proved = false;
     state.exposed = false;
@@ -69,13 +69,21 @@ pub(super) fn sought(state: &mut State, found: &[TokenId], at: Timestamp) -> Opt
         forward::old_token(&state.old) == Some(token)
             || new == Some(token)
             || state.orphans.iter().any(|orphan| orphan.token == *token)
-            || (!abilities.find && before.contains(token))
+            || (!abilities.find && !(guard!(OnlyOurs: !before.contains(token))))
     };
     let by_hand = !abilities.revoke;
+    let label = state.pending.as_ref()?.label.clone();
     let left: Vec<Orphan> = found
         .iter()
         .filter(|token| !known(token))
-        .map(|token| Orphan { token: token.clone(), sealed: None, revoked: false, by_hand, is_named: true })
+        .map(|token| Orphan {
+            token: token.clone(),
+            sealed: None,
+            label: label.clone(),
+            revoked: false,
+            by_hand,
+            is_named: true,
+        })
         .collect();
     if !abilities.find && left.len() > 1 {
         state.hold(Reason::Ambiguous, at);

@@ -83,7 +83,7 @@ pub(super) fn counts(state: &State, index: usize, health: Health) -> bool {
             let replaced = replaces(&state.plan) && state.pivoted();
             accepted || replaced || matches!(state.old, Old::Dead(Some(_)))
         }
-        Health::Stale | Health::Bad => false,
+        Health::Stale | Health::Bad => guard!(DependentsProof: false),
     }
 }
 

@@ -90,9 +90,9 @@ fn mint_failed(state: &mut State, failure: Failure, at: Timestamp) -> Option<()>
     pending.perhaps |= failure.happened == Happened::Perhaps;
     let perhaps = pending.perhaps;
     if state.plan.abilities.chooser == Chooser::Server {
-        if perhaps {
+        if !surely_not(state, perhaps) {
             state.go(Stage::Seeking, at);
-        } else if replace::once(&state.plan) {
+        } else if !(guard!(NoResend: !replace::once(&state.plan))) {
             replace::refused(state, failure.again, failure.why, at);
         } else {
             surely_not_minted(state, failure, at);
@@ -108,6 +108,12 @@ fn mint_failed(state: &mut State, failure: Failure, at: Timestamp) -> Option<()>
         surely_not_minted(state, failure, at);
     }
     Some(())
+}
+
+/// A mint of unknown outcome is never sent again: what it left is sought first, and where it replaced the old token nothing
+/// but that one tells.
+fn surely_not(state: &State, perhaps: bool) -> bool {
+    if replace::replaces(&state.plan) { guard!(NoResend: !perhaps) } else { guard!(SeekBeforeMint: !perhaps) }
 }
 
 fn surely_not_minted(state: &mut State, failure: Failure, at: Timestamp) {

@@ -336,7 +336,7 @@ fn watched(state: &mut State, at: Timestamp) -> Option<()> {
 /// Accepted is not dead, and one refusal of a token that may not work yet is not dead either.
 fn discard_confirmed(state: &mut State, verdict: &Verdict, tried: u32, at: Timestamp) -> Option<()> {
     match verdict {
-        Verdict::Dead => {
+        verdict if guard!(OrphanDead: *verdict == Verdict::Dead) => {
             state.streak = state.streak.saturating_add(1);
             if state.streak >= state.plan.policy.confirms.max(1) {
                 back::buried(state, at);
@@ -361,7 +361,7 @@ fn discard_confirmed(state: &mut State, verdict: &Verdict, tried: u32, at: Times
                 state.ready(at.after(backoff(policy, tried)), tried);
             }
         }
-        Verdict::WrongPlace => unburied(state, Reason::Unexpected, tried, at),
+        Verdict::Dead | Verdict::WrongPlace => unburied(state, Reason::Unexpected, tried, at),
         Verdict::Unknown(why) => unburied(state, *why, tried, at),
     }
     Some(())

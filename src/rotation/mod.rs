@@ -1,5 +1,8 @@
 //! The pure core of a rotation: what an event means and what is due. No clock, file, socket, randomness, thread or `async`.
 
+#[macro_use]
+mod guard;
+
 mod back;
 mod consent;
 mod dependents;

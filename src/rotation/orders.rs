@@ -53,7 +53,9 @@ pub(super) fn take(
             revoke::enter(state, at);
         }
         (Order::Pause, None) if !state.pivoted() => state.hold(Reason::Ordered, at),
-        (Order::Abort, _) if !state.pivoted() && !going_back => back::turn_back(state, Reason::Ordered, at),
+        (Order::Abort, _) if !going_back && (guard!(Pivot: !state.pivoted())) => {
+            back::turn_back(state, Reason::Ordered, at)
+        }
         (Order::Abort, _) if replace::may_return(state, &here) => replace::return_to_old(state, at),
         (Order::RevokeNow, _) if revocable(state, &here, held.is_some()) => {
             // Unsigned it counts for this instant alone.

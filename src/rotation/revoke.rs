@@ -11,10 +11,8 @@ pub(super) fn early(state: &State) -> bool {
 
 /// Proof at this instant, then disable, revoke, end sessions.
 pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
-    if !early(state)
-        && !state.pivoted()
-        && let Some(dependent) = dependents::next_recheck(state)
-    {
+    let is_sure = guard!(Recheck: early(state) || state.pivoted());
+    if !is_sure && let Some(dependent) = dependents::next_recheck(state) {
         return Some((Step::Recheck(dependent), Effect::Recheck(dependent)));
     }
     let (abilities, ending) = (&state.plan.abilities, &state.ending);
@@ -90,9 +88,10 @@ pub(super) fn pivot(state: &mut State, at: Timestamp) {
 /// The provider spoke of the old token after its revocation was sent.
 pub(super) fn confirmed(state: &mut State, verdict: &Verdict, at: Timestamp) -> Option<()> {
     match verdict {
-        Verdict::Dead => {
+        verdict if guard!(DeadProbe: *verdict == Verdict::Dead) => {
             state.streak = state.streak.saturating_add(1);
-            if state.streak < state.plan.policy.confirms.max(1) {
+            let is_sure = guard!(ConsecutiveRefusals: state.streak >= state.plan.policy.confirms.max(1));
+            if !is_sure {
                 state.ready(at.after(state.plan.policy.confirm_pause), 0);
             } else if let Some(why) = state.ending.unsure.filter(|_| state.plan.abilities.disable) {
                 revoke_again(state, why, at);
@@ -115,7 +114,7 @@ pub(super) fn confirmed(state: &mut State, verdict: &Verdict, at: Timestamp) -> 
                 state.hold(Reason::StillLive, at);
             }
         }
-        Verdict::WrongPlace | Verdict::Unknown(_) => unconfirmed(state, at),
+        Verdict::Dead | Verdict::WrongPlace | Verdict::Unknown(_) => unconfirmed(state, at),
     }
     Some(())
 }

@@ -292,6 +292,8 @@ pub struct Orphan {
     pub token: TokenId,
     /// The digest of its sealed value, where we ever had the value.
     pub sealed: Option<Digest>,
+    /// The label of the mint that made it, by which it may be found.
+    pub label: Label,
     /// The provider accepted its revocation, or a person is said to have ended it; its death is still to be observed.
     pub revoked: bool,
     /// Its end is a person's.

@@ -13,8 +13,10 @@ pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
         Stage::Minting => mint(state),
         Stage::Seeking if replace::asks_old(state) => Some((Step::AskOld, Effect::AskOld)),
         Stage::Seeking => leftovers(state).or_else(|| seek(state)),
-        Stage::Proving if state.successor.as_ref().is_some_and(|successor| !successor.is_alone) => twin(state),
-        Stage::Proving => Some((Step::Prove, Effect::Prove)),
+        Stage::Proving => {
+            let is_alone = guard!(Twin: state.successor.as_ref().is_none_or(|successor| successor.is_alone));
+            if is_alone { Some((Step::Prove, Effect::Prove)) } else { twin(state) }
+        }
         Stage::Staging => stage(state),
         Stage::Promoting => promote(state),
         Stage::Checking => {
@@ -112,7 +114,9 @@ fn back(state: &State) -> Option<(Step, Effect)> {
 /// True while dependents must be proved on the old version: some store was taken back and the new token is not given
 /// up yet.
 pub(super) fn checks_back(state: &State) -> bool {
-    state.successor.is_some() && state.stores.iter().any(|store| matches!(store, StoreState::Demoted(_)))
+    let nobody_reads =
+        state.successor.is_none() || !state.stores.iter().any(|store| matches!(store, StoreState::Demoted(_)));
+    !(guard!(ProofOnTheWayBack: nobody_reads))
 }
 
 fn demote(state: &State) -> Option<(Step, Effect)> {

@@ -7,7 +7,7 @@ use crate::model::{
     Chooser, Companions, Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version,
 };
 use crate::provider::{self, ProviderError, Scopes};
-use crate::rotation::{Effect, Fact, Old, Staged, State, StoreState, Warrant};
+use crate::rotation::{Effect, Fact, Old, Staged, State, StoreState};
 use crate::store::{StoreError, Which};
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(super) struct Hands<'a> {
 }
 
 /// A failure, and how long the other side asks to be left alone.
-struct Failed {
+pub(super) struct Failed {
     fact: Fact,
     after: Option<Duration>,
 }
@@ -233,7 +233,7 @@ impl Hands<'_> {
         Ok(())
     }
 
-    async fn ids(&self) -> Result<Vec<TokenId>, Failed> {
+    pub(super) async fn ids(&self) -> Result<Vec<TokenId>, Failed> {
         let old =
             self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
         if !self.state.plan.abilities.list {
@@ -431,38 +431,8 @@ impl Hands<'_> {
         Ok(Fact::Demoted { store, version })
     }
 
-    async fn discard(&self, warrant: &Warrant, custody: &Custody) -> Result<Fact, Failed> {
-        let credential = successor(warrant.token(), self.orphan_value(warrant.token(), custody), custody);
-        let provider = &self.managed.provider;
-        provider.revoke(warrant, &credential).await.map_err(|error| provider_failed(&error))?;
-        if self.state.plan.abilities.sessions {
-            provider.end_sessions(warrant, &credential).await.map_err(|error| provider_failed(&error))?;
-        }
-        Ok(Fact::Discarded)
-    }
-
-    /// With its secret in hand the token is tried, and a refusal counts only while a token that should live is accepted;
-    /// without, it must be gone from the provider's list.
-    async fn confirm_discard(&self, token: &TokenId, custody: &Custody) -> Result<Fact, Failed> {
-        let Some(secret) = self.orphan_value(token, custody) else {
-            let gone = self.state.plan.abilities.list && !self.ids().await?.contains(token);
-            let verdict = if gone { Verdict::Dead } else { Verdict::Unknown(Reason::Unreadable) };
-            return Ok(Fact::Verified(verdict));
-        };
-        let is_named = self.state.orphans.iter().any(|orphan| orphan.token == *token && orphan.is_named);
-        let credential = account(is_named.then_some(token), Some(secret), custody);
-        let verdict = self.managed.provider.verify(&credential).await;
-        let control = match (&self.state.old, self.fresh(custody)) {
-            (Old::Live(_), _) => self.old(custody),
-            (_, Ok(new)) => new,
-            _ => return Ok(Fact::Verified(verdict)),
-        };
-        let proves = verdict != Verdict::Dead || self.managed.provider.verify(&control).await.token().is_some();
-        Ok(Fact::Verified(if proves { verdict } else { Verdict::Unknown(Reason::Control) }))
-    }
-
     /// The old credential under the handle that the provider gave it, which may not be the one that was configured.
-    fn old(&self, custody: &Custody) -> Credential {
+    pub(super) fn old(&self, custody: &Custody) -> Credential {
         Credential {
             token: self.old_token().or(custody.old.token.as_ref()).cloned(),
             secret: custody.old.secret.as_ref().map(Secret::duplicate),
@@ -471,15 +441,9 @@ impl Hands<'_> {
     }
 
     /// The new credential, of the same account as the old one.
-    fn fresh(&self, custody: &Custody) -> Result<Credential, Failed> {
+    pub(super) fn fresh(&self, custody: &Custody) -> Result<Credential, Failed> {
         let (token, secret) = self.new_pair(custody)?;
         Ok(successor(token, Some(secret), custody))
-    }
-
-    /// The value of a token that must die, where we have it.
-    fn orphan_value<'c>(&self, token: &TokenId, custody: &'c Custody) -> Option<&'c Secret> {
-        let orphan = self.state.orphans.iter().find(|orphan| orphan.token == *token)?;
-        custody.value(orphan.sealed.as_ref()?)
     }
 
     fn old_token(&self) -> Option<&TokenId> {
@@ -553,12 +517,12 @@ fn digest(secret: &Secret) -> Digest {
 }
 
 /// A credential of the same account as the old one: what names the account stays the same.
-fn successor(token: &TokenId, secret: Option<&Secret>, custody: &Custody) -> Credential {
+pub(super) fn successor(token: &TokenId, secret: Option<&Secret>, custody: &Custody) -> Credential {
     account(Some(token), secret, custody)
 }
 
 /// A credential of that account whose handle may not be known.
-fn account(token: Option<&TokenId>, secret: Option<&Secret>, custody: &Custody) -> Credential {
+pub(super) fn account(token: Option<&TokenId>, secret: Option<&Secret>, custody: &Custody) -> Credential {
     let mut companions = Companions::default();
     for (name, value) in custody.old.companions.iter().filter(|(name, _)| *name != OF_THE_SECRET) {
         companions.push(name, value.duplicate());
@@ -570,7 +534,7 @@ fn no_successor() -> Failed {
     failed(Reason::Missing, Happened::No, "there is no new token")
 }
 
-fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
+pub(super) fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
     told(happened, false, why, note.to_owned())
 }
 
@@ -582,7 +546,7 @@ fn told(happened: Happened, again: bool, why: Reason, note: String) -> Failed {
     Failed { fact: Fact::Failed { happened, again, why, note }, after: None }
 }
 
-fn provider_failed(error: &ProviderError) -> Failed {
+pub(super) fn provider_failed(error: &ProviderError) -> Failed {
     let after = error.retry_after();
     Failed { after, ..told(error.happened(), after.is_some(), error.reason(), error.to_string()) }
 }

@@ -4,6 +4,7 @@
 mod custody;
 mod hands;
 mod holder;
+mod orphans;
 mod word;
 
 pub use custody::CustodyError;
@@ -227,10 +228,16 @@ impl Runner<'_> {
     }
 
     async fn carry(&self, held: &mut Held, first: Option<Word>) -> Result<Rest, RunError> {
+        let was_held = matches!(held.state.stage, Stage::Held { .. });
         if matches!(held.state.pace, Pace::Running { .. }) || held.state.relies_on_the_instant() {
             self.record(held, Fact::Restarted, &[]).await?;
         }
         if let Some(word) = first {
+            // Nobody has seen what it is held for only now, so nobody has answered it.
+            let is_new = !was_held && matches!(held.state.stage, Stage::Held { .. });
+            if is_new && matches!(word.fact, Fact::Ordered(rotation::Order::Resume, ..)) {
+                return Err(word::refused(word.verb(), &held.state));
+            }
             self.told_by_a_person(held, word, None).await?;
         }
         loop {
@@ -332,6 +339,8 @@ impl Runner<'_> {
         loop {
             let beat = self.clock.now().after(HEARTBEAT);
             tokio::select! {
+                // What is done is done, also where a heartbeat is due.
+                biased;
                 done = &mut work => return Ok(done),
                 () = self.clock.sleep_until(beat) => {
                     match self.journal.renew(at, &self.lease(None)).await {

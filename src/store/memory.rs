@@ -93,6 +93,14 @@ impl MemoryStore {
         self.lock().faults.push_back((act, fault));
     }
 
+    /// What is current, faults aside.
+    #[cfg(test)]
+    pub(crate) fn given_out(&self, at: &StorePath) -> Option<Arc<Secret>> {
+        let inner = self.lock();
+        let shelf = inner.shelves.get(at)?;
+        shelf.versions.get(&shelf.current).map(|entry| Arc::clone(&entry.value))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -174,6 +174,7 @@ fn what_must_die_is_told_apart_from_what_is_in_use() {
     state.orphans = vec![rotation::Orphan {
         token: TokenId::new("t3"),
         sealed: None,
+        label: crate::model::Label::new("stanch-c0001-1-x"),
         revoked: false,
         by_hand: false,
         is_named: true,

@@ -2,11 +2,13 @@
 
 mod consent;
 mod console;
+pub(crate) mod guards;
 mod in_place;
 mod instants;
 mod mints;
 mod model;
 mod rows;
+mod searches;
 mod table;
 mod walk;
 mod world;
@@ -17,6 +19,12 @@ use crate::model::{
     TokenId, Usage, Verdict, Version,
 };
 use std::time::Duration;
+
+/// What a panic says.
+fn words(cause: &(dyn std::any::Any + Send)) -> Option<String> {
+    let words = cause.downcast_ref::<String>().cloned();
+    words.or_else(|| cause.downcast_ref::<&str>().map(|words| (*words).to_owned()))
+}
 
 fn millis(count: u64) -> Duration {
     Duration::from_millis(count)

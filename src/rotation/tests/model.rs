@@ -1,17 +1,25 @@
 //! An exhaustive search of the real `apply` and `due` at a small size: every interleaving of a few faults (a refusal, a
 //! lost reply, a promotion that arrives late, a lost envelope key), a crash, and a person, from every step.
 
+use super::guards::{Guard, is_gone, without};
 use super::world::{Dice, Late, World};
 use super::*;
-use stateright::{Checker, Model, Property};
+use stateright::{Model, Property};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Time stands still: every wait is nothing and every deadline is now, so that states come back.
 const NOW: Timestamp = Timestamp(0);
 
+/// A worker that lost its lease in the middle of an effect, and does not know.
 #[derive(Clone, Debug, PartialEq)]
-struct Node {
+struct Zombie {
+    state: State,
+    effect: Effect,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
     state: State,
     world: World,
     /// The effect that was begun.
@@ -22,8 +30,12 @@ struct Node {
     faults: u8,
     crashes: u8,
     orders: u8,
+    robs: u8,
+    zombie: Option<Zombie>,
+    /// The one refusal of what lives has been.
+    misjudged: bool,
     /// An assertion of the world that did not hold, or an event that was refused.
-    broken: Option<String>,
+    pub(super) broken: Option<String>,
 }
 
 impl Hash for Node {
@@ -68,11 +80,16 @@ impl Hash for Node {
         (proved, exposed, first_move, streak, dependents, explained, ending).hash(hasher);
         (&self.world, &self.effect, &self.late, &self.late_mint, self.faults, self.crashes, self.orders, &self.broken)
             .hash(hasher);
+        (self.robs, self.misjudged).hash(hasher);
+        if let Some(Zombie { state, effect }) = &self.zombie {
+            // What an effect looks at.
+            (effect, &state.pending, &state.successor, &state.orphans, &state.old, &state.counted).hash(hasher);
+        }
     }
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Act {
+pub(super) enum Act {
     /// What the core computes or a person approves.
     Plan,
     Approve,
@@ -106,16 +123,33 @@ enum Act {
     Spoil,
     /// The process dies: before the effect, or after it.
     Crash(bool),
+    /// It is said to be done and is not.
+    Lie,
+    /// What lives is refused, once.
+    Misjudge,
+    /// Another worker takes the lease while an effect is under way.
+    Rob,
+    /// The worker that was robbed goes on with it.
+    Wake,
+    /// An effect happens without its intent, and the process dies.
+    Unintended,
 }
 
-struct Small {
-    plan: Plan,
-    faults: u8,
-    crashes: u8,
-    orders: u8,
+pub(super) struct Small {
+    pub(super) plan: Plan,
+    pub(super) faults: u8,
+    pub(super) crashes: u8,
+    pub(super) orders: u8,
+    pub(super) robs: u8,
+    pub(super) lies: bool,
+    pub(super) misjudges: bool,
+    /// Somebody else has a token there too.
+    pub(super) strangers: bool,
+    /// The guard that is taken away.
+    pub(super) gone: Option<Guard>,
 }
 
-fn small(faults: u8, crashes: u8, orders: u8) -> Small {
+pub(super) fn small(faults: u8, crashes: u8, orders: u8) -> Small {
     let mut plan = plan();
     plan.stores.truncate(1);
     plan.dependents = vec![dependent("mailer", true, true), dependent("billing", true, true)];
@@ -135,7 +169,8 @@ fn small(faults: u8, crashes: u8, orders: u8) -> Small {
         confirm_within: millis(0),
         watch: millis(0),
     };
-    Small { plan, faults, crashes, orders }
+    let (lies, misjudges, strangers) = (false, false, false);
+    Small { plan, faults, crashes, orders, robs: 0, lies, misjudges, strangers, gone: None }
 }
 
 impl Node {
@@ -148,13 +183,13 @@ impl Node {
         self.effect = None;
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, nonce: &str) {
         let Due::Act(step, began) = due(&self.state, NOW) else { panic!("nothing is due") };
         let (label, sealed) = match &began {
             Effect::Mint { again: Some((label, sealed)), .. } => (Some(label.clone()), Some(sealed.clone())),
             Effect::Mint { attempt, again: None } => {
                 let chosen_here = self.state.plan.abilities.chooser == Chooser::Client;
-                let label = Label::of(&self.state.plan.rotation, *attempt, "n0nce");
+                let label = Label::of(&self.state.plan.rotation, *attempt, nonce);
                 (Some(label), chosen_here.then(|| self.world.choose(*attempt)))
             }
             _ => (None, None),
@@ -180,7 +215,7 @@ impl Node {
             Act::Plan => self.record(Fact::Planned(Digest::new("plan"))),
             Act::Approve => self.approve(),
             Act::Order(order) => self.record(Fact::Ordered(order, Person::new("dana"), "because".into())),
-            Act::Begin => self.begin(),
+            Act::Begin => self.begin("n0nce"),
             Act::Succeed => {
                 let fact = self.perform();
                 self.record(fact);
@@ -240,12 +275,59 @@ impl Node {
                 self.world.crash();
                 self.record(Fact::Restarted);
             }
+            Act::Lie => {
+                let said = match self.effect {
+                    Some(Effect::Disable(_)) => Fact::Disabled,
+                    Some(Effect::Discard(_)) => Fact::Discarded,
+                    _ => Fact::Revoked,
+                };
+                self.record(said);
+            }
+            Act::Misjudge => {
+                self.misjudged = true;
+                self.record(Fact::Verified(Verdict::Dead));
+            }
+            Act::Rob => {
+                self.zombie = self.effect.take().map(|effect| Zombie { state: self.state.clone(), effect });
+                self.record(Fact::Restarted);
+            }
+            Act::Wake => self.wake(),
+            Act::Unintended => {
+                let mut other = self.clone();
+                other.begin("0ther");
+                other.perform();
+                other.world.crash();
+                self.world = other.world;
+                self.record(Fact::Restarted);
+            }
         }
         self.world.check_invariants(&self.state);
         if let Stage::Closed(outcome) = self.state.stage {
             self.world.forget_by_hand();
             self.world.check_end(&self.state, outcome);
         }
+    }
+
+    /// Whoever was robbed does what it was about to, and cannot record it.
+    fn wake(&mut self) {
+        let Some(Zombie { state, effect }) = self.zombie.take() else { return };
+        let done = self.world.perform(&state, &effect, &mut Dice::new(0));
+        if !is_gone(Guard::Fence) {
+            return self.world.crash();
+        }
+        let fact = match done {
+            Ok(fact) => fact,
+            Err((happened, why)) => Fact::Failed { happened, again: true, why, note: String::new() },
+        };
+        self.record(fact);
+    }
+
+    /// What may still come of a worker that was robbed. A mint that nobody waits for any more has arrived or never will.
+    fn may_wake(&self) -> bool {
+        let Some(Zombie { state, effect }) = &self.zombie else { return false };
+        let asked = matches!(self.state.stage, Stage::Seeking) && self.state.pending.is_some();
+        let same = self.state.pending.as_ref().map(|one| &one.label) == state.pending.as_ref().map(|one| &one.label);
+        !matches!(effect, Effect::Mint { .. }) || (asked && same && self.state.streak == 0)
     }
 
     fn approve(&mut self) {
@@ -295,6 +377,14 @@ impl Node {
         Err("it does not end".into())
     }
 
+    /// What happens on the way to the end, where nothing more goes wrong.
+    pub(super) fn harm_ahead(&self) -> String {
+        match catch_unwind(AssertUnwindSafe(|| self.ends())) {
+            Ok(end) => end.err().unwrap_or_default(),
+            Err(cause) => words(&*cause).unwrap_or_default(),
+        }
+    }
+
     /// The only way back after a pivot: a person wanted it, and the old token was seen alive after its replacement.
     fn gave_back(&self, last: &Self) -> bool {
         replace::replaces(&last.state.plan) && last.state.returning && self.world.works(&super::world::old())
@@ -332,16 +422,53 @@ impl Model for Small {
             faults: self.faults,
             crashes: self.crashes,
             orders: self.orders,
+            robs: self.robs,
+            zombie: None,
+            misjudged: false,
             broken: None,
         };
-        [world, stuck, lingering].map(node).into()
+        let mut worlds = [world, stuck, lingering];
+        if self.strangers {
+            worlds.iter_mut().for_each(World::strangers);
+        }
+        worlds.map(node).into()
     }
 
     fn actions(&self, node: &Node, acts: &mut Vec<Act>) {
+        without(self.gone, || self.possible(node, acts));
+    }
+
+    fn next_state(&self, last: &Node, act: Act) -> Option<Node> {
+        without(self.gone, || Self::after(last, act))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("nothing is broken", |_, node: &Node| node.broken.is_none()),
+            Property::always("it can always end", |model: &Small, node: &Node| {
+                // Where faults are spent, the way on is the same for every ancestor too.
+                node.broken.is_some()
+                    || node.faults > 0
+                    || catch_unwind(|| without(model.gone, || node.ends())).is_ok_and(|end| end.is_ok())
+            }),
+            Property::sometimes("rotated", |_, node: &Node| node.state.stage == Stage::Closed(Outcome::Rotated)),
+            Property::sometimes("rolled back", |_, node: &Node| {
+                matches!(node.state.stage, Stage::Closed(Outcome::RolledBack(_)))
+            }),
+            Property::sometimes("held", |_, node: &Node| matches!(node.state.stage, Stage::Held { .. })),
+        ]
+    }
+}
+
+impl Small {
+    fn possible(&self, node: &Node, acts: &mut Vec<Act>) {
         if node.broken.is_some() {
             return;
         }
         let still_asked = matches!(node.state.stage, Stage::Seeking) && node.state.pending.is_some();
+        if node.may_wake() {
+            acts.push(Act::Wake);
+        }
         if node.late.is_some() || (node.late_mint.is_some() && still_asked) {
             acts.push(Act::Arrive);
         }
@@ -363,9 +490,15 @@ impl Model for Small {
                     acts.push(Act::Order(Order::Resume));
                 }
             }
-            Due::Act(..) => acts.push(Act::Begin),
+            Due::Act(..) => {
+                acts.push(Act::Begin);
+                if node.crashes > 0 && self.gone == Some(Guard::IntentFirst) {
+                    acts.push(Act::Unintended);
+                }
+            }
             Due::Busy => {
                 acts.push(Act::Succeed);
+                self.strange(node, acts);
                 if node.faults > 0 {
                     acts.extend([Act::Lose, Act::Refuse(true), Act::Refuse(false), Act::Vanish]);
                     if matches!(node.effect, Some(Effect::Mint { .. })) && can_double(&node.state.plan) {
@@ -404,7 +537,24 @@ impl Model for Small {
         }
     }
 
-    fn next_state(&self, last: &Node, act: Act) -> Option<Node> {
+    /// What only some worlds have: lies, a single refusal of what lives, and a second worker.
+    fn strange(&self, node: &Node, acts: &mut Vec<Act>) {
+        let effect = node.effect.as_ref();
+        let ends = matches!(effect, Some(Effect::Disable(_) | Effect::Revoke(_) | Effect::Discard(_)));
+        if self.lies && node.faults > 0 && ends {
+            acts.push(Act::Lie);
+        }
+        let asks =
+            matches!(effect, Some(Effect::Verify | Effect::Confirm | Effect::AskOld | Effect::ConfirmDiscard(_)));
+        if self.misjudges && !node.misjudged && asks {
+            acts.push(Act::Misjudge);
+        }
+        if node.robs > 0 && effect.is_some() {
+            acts.push(Act::Rob);
+        }
+    }
+
+    fn after(last: &Node, act: Act) -> Option<Node> {
         let mut node = last.clone();
         match act {
             Act::Lose
@@ -415,10 +565,12 @@ impl Model for Small {
             | Act::Disown
             | Act::Doubt
             | Act::Relapse
+            | Act::Lie
             | Act::Spoil => {
                 node.faults -= 1;
             }
-            Act::Crash(_) => node.crashes -= 1,
+            Act::Crash(_) | Act::Unintended => node.crashes -= 1,
+            Act::Rob => node.robs -= 1,
             Act::Provide(false) | Act::Make => node.orders -= 1,
             Act::Order(Order::Resume) if matches!(last.state.stage, Stage::Held { why: Reason::ByHand, .. }) => {
                 node.orders -= 1;
@@ -432,27 +584,11 @@ impl Model for Small {
         let done = catch_unwind(AssertUnwindSafe(|| node.act(act)));
         let pivoted = last.state.pivoted();
         if let Err(cause) = done {
-            let words = cause.downcast_ref::<String>().cloned();
-            node.broken = words.or_else(|| cause.downcast_ref::<&str>().map(|words| (*words).to_owned()));
+            node.broken = words(&*cause);
         } else if pivoted && going_back(&node.state) && !node.gave_back(last) {
             node.broken = Some("a way back after the pivot".into());
         }
         Some(node)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always("nothing is broken", |_, node: &Node| node.broken.is_none()),
-            Property::always("it can always end", |_, node: &Node| {
-                // Where faults are spent, the way on is the same for every ancestor too.
-                node.broken.is_some() || node.faults > 0 || catch_unwind(|| node.ends()).is_ok_and(|end| end.is_ok())
-            }),
-            Property::sometimes("rotated", |_, node: &Node| node.state.stage == Stage::Closed(Outcome::Rotated)),
-            Property::sometimes("rolled back", |_, node: &Node| {
-                matches!(node.state.stage, Stage::Closed(Outcome::RolledBack(_)))
-            }),
-            Property::sometimes("held", |_, node: &Node| matches!(node.state.stage, Stage::Held { .. })),
-        ]
     }
 }
 
@@ -462,64 +598,4 @@ fn can_double(plan: &Plan) -> bool {
 
 fn going_back(state: &State) -> bool {
     matches!(state.stage, Stage::RollingBack(_) | Stage::Closed(Outcome::RolledBack(_)))
-}
-
-/// Searches everything, and says if that was suspiciously little.
-fn search(small: Small, at_least: usize) {
-    let checker = small.checker().threads(2).spawn_bfs().join();
-    checker.assert_properties();
-    let states = checker.unique_state_count();
-    assert!(states > at_least, "only {states} states");
-}
-
-#[test]
-fn every_interleaving_with_a_server_chosen_value() {
-    search(small(2, 1, 1), 200_000);
-}
-
-#[test]
-fn every_interleaving_with_a_value_chosen_here_in_two_slots() {
-    let mut small = small(1, 1, 1);
-    small.plan.abilities.chooser = Chooser::Client;
-    small.plan.abilities.class = Class::TwoSlots;
-    small.plan.abilities.find = false;
-    search(small, 40_000);
-}
-
-/// A person makes the new token and ends the old one; everything between is the machine's.
-fn by_hand(faults: u8, crashes: u8, orders: u8) -> Small {
-    let mut small = small(faults, crashes, orders);
-    let abilities = &mut small.plan.abilities;
-    abilities.class = Class::Console;
-    (abilities.mint, abilities.revoke, abilities.disable) = (false, false, false);
-    (abilities.find, abilities.list) = (false, false);
-    small
-}
-
-#[test]
-fn every_interleaving_of_a_console_token() {
-    search(by_hand(1, 1, 2), 20_000);
-}
-
-#[test]
-fn every_interleaving_of_a_replacement_in_place() {
-    let mut small = small(2, 1, 1);
-    small.plan.abilities.class = Class::Replace;
-    search(small, 20_000);
-}
-
-#[test]
-fn every_interleaving_of_a_replacement_by_hand() {
-    let mut small = by_hand(1, 1, 2);
-    small.plan.abilities.class = Class::Replace;
-    search(small, 5_000);
-}
-
-#[test]
-fn every_interleaving_of_a_replacement_by_a_value_chosen_here() {
-    let mut small = small(1, 1, 1);
-    small.plan.abilities.chooser = Chooser::Client;
-    small.plan.abilities.class = Class::Replace;
-    small.plan.abilities.find = false;
-    search(small, 5_000);
 }

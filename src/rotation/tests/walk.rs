@@ -22,9 +22,7 @@ fn random_walks_keep_the_invariants_and_end() {
         match catch_unwind(AssertUnwindSafe(|| walk.run())) {
             Ok(outcome) => *ends.entry(format!("{outcome:?}")).or_default() += 1,
             Err(cause) => {
-                let words = cause.downcast_ref::<String>().cloned();
-                let words = words.or_else(|| cause.downcast_ref::<&str>().map(|words| (*words).to_owned()));
-                panic!("seed {seed}: {}\n{}", words.unwrap_or_default(), walk.story());
+                panic!("seed {seed}: {}\n{}", words(&*cause).unwrap_or_default(), walk.story());
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A provider, stores and dependents, with faults; it asserts the invariants whenever it is touched.
 
+use super::guards::{Guard, is_gone};
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -400,7 +401,7 @@ impl World {
         let fresh = self.versions;
         let shelf = &mut self.shelves[store];
         if shelf.current != pair {
-            if shelf.version.to_string() != staged.previous.as_str() {
+            if !is_gone(Guard::ConditionalPut) && shelf.version.to_string() != staged.previous.as_str() {
                 return Err((Happened::No, Reason::Conflict));
             }
             shelf.version = staged.version.as_ref().map_or(fresh, |version| version.as_str().parse().unwrap());
@@ -415,7 +416,7 @@ impl World {
         let shelf = &mut self.shelves[store];
         // Where the promotion's outcome is unknown it may still arrive: the version moves on all the same, so that a
         // late conditional write no longer matches.
-        if shelf.current != old() || current.is_none() {
+        if shelf.current != old() || (current.is_none() && !is_gone(Guard::LateWrites)) {
             if current.is_some_and(|version| version.as_str() != shelf.version.to_string()) {
                 return Err((Happened::No, Reason::Conflict));
             }
@@ -430,7 +431,7 @@ impl World {
     pub(super) fn arrive(&mut self, late: &Late) {
         self.versions += 1;
         let shelf = &mut self.shelves[late.store];
-        if shelf.version.to_string() == late.leaves.as_str() {
+        if is_gone(Guard::ConditionalPut) || shelf.version.to_string() == late.leaves.as_str() {
             shelf.version = self.versions;
             shelf.current = late.pair.clone();
         }

@@ -218,3 +218,17 @@ async fn a_case_whose_key_is_lost_can_still_be_given_up() {
     let (_, rest) = runner.run(&state.plan.rotation, Some(abandon.into())).await.unwrap();
     assert_eq!(rest, Rest::Closed(Outcome::Abandoned));
 }
+
+#[tokio::test]
+async fn nobody_has_answered_what_a_case_is_held_for_only_now() {
+    let world = World::new(Abilities { find: false, list: false, ..abilities() });
+    cut(&world, &World::old(), |fact| matches!(fact, Fact::Began { step: Step::Mint, .. })).await;
+    let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+    let runner = runner(&world, &process, "second".to_owned(), &stopping);
+    let rotation = RotationId::new("C-0001");
+    let resume = || Fact::Ordered(Order::Resume, crate::model::Person::new("dana"), String::new()).into();
+    let said = runner.run(&rotation, Some(resume())).await;
+    assert!(matches!(&said, Err(RunError::Refused { why, .. }) if why.contains("held at Seeking")), "{said:?}");
+    let (_, rest) = runner.run(&rotation, Some(resume())).await.unwrap();
+    assert_eq!(rest, Rest::Closed(Outcome::Rotated));
+}

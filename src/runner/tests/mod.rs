@@ -5,6 +5,7 @@ mod faults;
 mod hand;
 mod holes;
 mod process;
+mod simulation;
 mod world;
 
 use super::*;
