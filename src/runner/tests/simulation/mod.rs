@@ -23,7 +23,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use trouble::Table;
 
-const RUNS: u64 = 2_000;
+const RUNS: u64 = 10_000;
 /// From so many on, every cell of the table must have been reached.
 const WHOLE: u64 = 10_000;
 /// The seeds are run by so many threads; each run is a thread's own.
