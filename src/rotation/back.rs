@@ -66,10 +66,11 @@ pub(super) fn sought(state: &mut State, found: &[TokenId], at: Timestamp) -> Opt
     let before = state.counted.as_deref().unwrap_or_default();
     let new = state.successor.as_ref().map(|successor| &successor.token);
     let known = |token: &TokenId| {
+        let is_new = guard!(OnlyOurs: !before.contains(token));
         forward::old_token(&state.old) == Some(token)
             || new == Some(token)
             || state.orphans.iter().any(|orphan| orphan.token == *token)
-            || (!abilities.find && !(guard!(OnlyOurs: !before.contains(token))))
+            || (!abilities.find && !is_new)
     };
     let by_hand = !abilities.revoke;
     let label = state.pending.as_ref()?.label.clone();

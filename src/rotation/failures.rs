@@ -90,12 +90,13 @@ fn mint_failed(state: &mut State, failure: Failure, at: Timestamp) -> Option<()>
     pending.perhaps |= failure.happened == Happened::Perhaps;
     let perhaps = pending.perhaps;
     if state.plan.abilities.chooser == Chooser::Server {
+        let may_be_sent_again = guard!(NoResend: !replace::once(&state.plan));
         if !surely_not(state, perhaps) {
             state.go(Stage::Seeking, at);
-        } else if !(guard!(NoResend: !replace::once(&state.plan))) {
-            replace::refused(state, failure.again, failure.why, at);
-        } else {
+        } else if may_be_sent_again {
             surely_not_minted(state, failure, at);
+        } else {
+            replace::refused(state, failure.again, failure.why, at);
         }
     } else if failure.why == Reason::Unreadable {
         value_lost(state, perhaps, at);

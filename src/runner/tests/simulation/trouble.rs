@@ -11,7 +11,8 @@ pub(super) struct Dice(u64);
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
         let mut dice = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x1234_5678_9ABC_DEF1));
-        (dice.below(2), dice.below(2));
+        dice.below(2);
+        dice.below(2);
         dice
     }
 
