@@ -232,3 +232,11 @@ impl Fold {
 fn staged() -> Staged {
     Staged { version: Some(Version::new("v2")), previous: Version::new("v1") }
 }
+
+fn can_double(plan: &Plan) -> bool {
+    plan.abilities.find && plan.abilities.chooser == Chooser::Server && !replace::replaces(plan)
+}
+
+fn going_back(state: &State) -> bool {
+    matches!(state.stage, Stage::RollingBack(_) | Stage::Closed(Outcome::RolledBack(_)))
+}

@@ -591,11 +591,3 @@ impl Small {
         Some(node)
     }
 }
-
-fn can_double(plan: &Plan) -> bool {
-    plan.abilities.find && plan.abilities.chooser == Chooser::Server && !replace::replaces(plan)
-}
-
-fn going_back(state: &State) -> bool {
-    matches!(state.stage, Stage::RollingBack(_) | Stage::Closed(Outcome::RolledBack(_)))
-}
