@@ -1,5 +1,5 @@
-//! PNG pictures: the texts in them that are compressed. Those that are not are found as they stand, and what is drawn is
-//! not read.
+//! PNG pictures: the texts in them that are compressed. Those that are not are found as they stand, unless the checksum
+//! behind one looks like more of it; and what is drawn is not read.
 
 use super::outlet::{Outlet, Walk};
 use super::{ArchiveError, names};
@@ -12,7 +12,7 @@ pub(super) fn looks_like(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-/// Hands over every compressed text.
+/// Hands over every text that cannot be read as it stands.
 pub(super) fn walk(bytes: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
     let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
     while let Some((length, after)) = rest.split_first_chunk::<4>() {
@@ -25,6 +25,9 @@ pub(super) fn walk(bytes: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
         }
         if let Some((keyword, packed)) = packed_text(*kind, data) {
             text(&names::shown(keyword), packed, outlet)?;
+        } else if matches!(kind, b"tEXt" | b"iTXt") && checksum.first().is_some_and(u8::is_ascii_graphic) {
+            let keyword = data.split(|byte| *byte == 0).next().unwrap_or_default();
+            outlet.bytes(&names::shown(keyword), data)?;
         }
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(kind);
@@ -95,6 +98,13 @@ mod tests {
         for cut in MAGIC.len()..picture.len() {
             let opened = opened("a.png", &picture[..cut]);
             assert!(opened.end.is_err(), "cut at {cut}");
+        }
+        // What stands plainly is handed over where the checksum would lengthen it.
+        for text in (0..40).map(|number| format!("Comment\0text {number}")) {
+            let packed = chunk(b"tEXt", text.as_bytes());
+            let lengthened = packed[packed.len() - 4].is_ascii_graphic();
+            let picture = [MAGIC, &packed, &chunk(b"IEND", b"")].concat();
+            assert_eq!(opened("a.png", &picture).whole().names().len(), usize::from(lengthened), "{text}");
         }
         let at = memchr::memmem::find(&picture, b"zTXt").unwrap() + 18;
         let mut damaged = picture;
