@@ -164,7 +164,8 @@ impl<'o, 'v> Outlet<'o, 'v> {
             if read == 0 {
                 return Ok(broken);
             }
-            self.spend(read as u64)?;
+            // What is handed over twice counts twice.
+            self.spend(piece.len() as u64)?;
             if broken.is_some() {
                 let end = start.saturating_add(piece.len() as u64);
                 self.hand(&format!("{name} (bytes {start} to {end})"), piece)?;

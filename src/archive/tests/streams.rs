@@ -107,6 +107,8 @@ fn what_is_larger_than_may_be_held_is_handed_over_in_pieces() {
         let budget = Budget { largest_bytes: 1_000, bytes: allowed, ..ROOM };
         let opened = opened_within(Format::Gzip, "a.gz", Input::Bytes(&packed), budget);
         assert!(matches!(opened.end, Err(ArchiveError::OverBudget)), "{allowed}: {:?}", opened.end);
+        let handed: usize = opened.members.iter().map(|(_, bytes)| bytes.len()).sum();
+        assert!(handed as u64 <= allowed, "{handed} bytes out of {allowed}");
     }
     let opened = opened_within(
         Format::Gzip,
