@@ -158,13 +158,14 @@ impl Format {
     pub fn hands_over_all(self) -> bool {
         !matches!(
             self,
-            Self::OfficePart
-                | Self::Notebook
-                | Self::Pdf
-                | Self::Png
-                | Self::Compound
-                | Self::Closed(Closed::GitBundle)
+            Self::OfficePart | Self::Notebook | Self::Pdf | Self::Compound | Self::Closed(Closed::GitBundle)
         )
+    }
+
+    /// True where what is handed over is all there is, so that nothing is looked for across the seams.
+    #[must_use]
+    pub fn leaves_nothing(self) -> bool {
+        matches!(self, Self::Png)
     }
 
     /// True where it is read from front to back, so that it need not be held in memory.

@@ -1,5 +1,4 @@
-//! PNG pictures: the texts in them that are compressed. Those that are not are found as they stand, unless the checksum
-//! behind one looks like more of it; and what is drawn is not read.
+//! PNG pictures: the texts in them, packed or not, and every other part but what is drawn.
 
 use super::outlet::{Outlet, Walk};
 use super::{ArchiveError, names};
@@ -12,32 +11,58 @@ pub(super) fn looks_like(head: &[u8]) -> bool {
     head.starts_with(MAGIC)
 }
 
-/// Hands over every text that cannot be read as it stands.
+/// Parts that draw, and their measures.
+const DRAWN: [&[u8; 4]; 4] = [b"IHDR", b"PLTE", b"IDAT", b"fdAT"];
+
+/// Hands over every part by itself: what stands at the end of one must not be read on into its checksum.
 pub(super) fn walk(bytes: &[u8], outlet: &mut Outlet<'_, '_>) -> Walk {
     let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
-    while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        let Some((kind, after)) = after.split_first_chunk::<4>() else { break };
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        let whole = after.split_at_checked(length).and_then(|(data, after)| Some((data, after.split_first_chunk()?)));
-        let Some((data, (checksum, after))) = whole else { break };
+    while let Some(Part { kind, data, checksum, after }) = part(rest) {
         if kind == b"IEND" {
-            return Ok(());
-        }
-        if let Some((keyword, packed)) = packed_text(*kind, data) {
-            text(&names::shown(keyword), packed, outlet)?;
-        } else if matches!(kind, b"tEXt" | b"iTXt") && checksum.first().is_some_and(u8::is_ascii_graphic) {
-            let keyword = data.split(|byte| *byte == 0).next().unwrap_or_default();
-            outlet.bytes(&names::shown(keyword), data)?;
+            return if after.is_empty() { Ok(()) } else { outlet.bytes("behind the picture", after) };
         }
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(kind);
         hasher.update(data);
         if kind != b"IDAT" && hasher.finalize() != u32::from_be_bytes(*checksum) {
+            outlet.bytes("what is damaged", rest)?;
             return Err(ArchiveError::damaged("the checksum of a part does not hold").into());
+        }
+        match packed_text(*kind, data) {
+            Some((keyword, packed)) => text(&names::shown(keyword), packed, outlet)?,
+            None if data.is_empty() || DRAWN.contains(&kind) => {}
+            None => outlet.bytes(&names::shown(name(kind, data)), data)?,
         }
         rest = after;
     }
+    if !rest.is_empty() {
+        outlet.bytes("what is cut off", rest)?;
+    }
     Err(ArchiveError::cut().into())
+}
+
+/// One part, and what follows it.
+struct Part<'b> {
+    kind: &'b [u8; 4],
+    data: &'b [u8],
+    checksum: &'b [u8; 4],
+    after: &'b [u8],
+}
+
+fn part(bytes: &[u8]) -> Option<Part<'_>> {
+    let (length, after) = bytes.split_first_chunk::<4>()?;
+    let (kind, after) = after.split_first_chunk::<4>()?;
+    let (data, after) = after.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    let (checksum, after) = after.split_first_chunk::<4>()?;
+    Some(Part { kind, data, checksum, after })
+}
+
+/// What a part is called: a text by its keyword.
+fn name<'d>(kind: &'d [u8; 4], data: &'d [u8]) -> &'d [u8] {
+    match kind {
+        b"tEXt" | b"iTXt" => data.split(|byte| *byte == 0).next().unwrap_or_default(),
+        _ => kind,
+    }
 }
 
 /// The name of a text and what it is packed into; none for any other chunk.
@@ -82,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_texts_come_out_and_damage_is_named() {
+    fn every_part_comes_out_but_what_is_drawn_and_damage_is_named() {
         let picture = [
             MAGIC,
             &chunk(b"IHDR", &[0; 13]),
@@ -94,17 +119,13 @@ mod tests {
         .concat();
         let whole = opened("a.png", &picture).whole();
         assert_eq!((whole.text("Comment"), whole.text("Title")), ("one text", "another"));
-        assert_eq!(whole.names().len(), 2);
+        assert_eq!(whole.text("Plain"), "Plain\0\0\0\0\0as it stands");
+        assert_eq!(whole.names(), ["Comment", "Title", "Plain"]);
+        let more = opened("a.png", &[&picture[..], b"more"].concat()).whole();
+        assert_eq!(more.text("behind the picture"), "more");
         for cut in MAGIC.len()..picture.len() {
             let opened = opened("a.png", &picture[..cut]);
             assert!(opened.end.is_err(), "cut at {cut}");
-        }
-        // What stands plainly is handed over where the checksum would lengthen it.
-        for text in (0..40).map(|number| format!("Comment\0text {number}")) {
-            let packed = chunk(b"tEXt", text.as_bytes());
-            let lengthened = packed[packed.len() - 4].is_ascii_graphic();
-            let picture = [MAGIC, &packed, &chunk(b"IEND", b"")].concat();
-            assert_eq!(opened("a.png", &picture).whole().names().len(), usize::from(lengthened), "{text}");
         }
         let at = memchr::memmem::find(&picture, b"zTXt").unwrap() + 18;
         let mut damaged = picture;

@@ -177,6 +177,9 @@ impl<'s> Unfolding<'s> {
         let inner: BTreeSet<Fingerprint> =
             self.seen.leaks.iter().skip(leaks).map(|leak| leak.sighting.fingerprint.clone()).collect();
         let (own, own_pardons) = (self.seen.leaks.len(), self.seen.excused.len());
+        if all && format.leaves_nothing() {
+            return;
+        }
         if all && format.hands_over_all() {
             self.text(place, bytes, None, &[], false);
         } else {
