@@ -45,17 +45,8 @@ pub(super) fn chain(text: &[u8], sign: usize, sink: &mut Sink<'_>) -> Option<usi
     if !joins {
         return Some(next);
     }
-    let view = sink.stretch(Encoding::Joined, false)?;
     let opening = strings.first()?.start;
-    let last = strings.last()?.end;
-    view.keep(text, line_start(text, opening)..opening);
-    for (number, string) in strings.into_iter().enumerate() {
-        if number > 0 {
-            view.joint();
-        }
-        view.keep(text, string);
-    }
-    view.keep(text, last..last.saturating_add(1).min(text.len()));
+    sink.stretch(Encoding::Joined, false)?.join(text, line_start(text, opening), &strings);
     Some(next)
 }
 

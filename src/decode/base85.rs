@@ -10,20 +10,13 @@ const LEAST: usize = 20;
 
 /// Reads the next block of a patch behind the line that leads to it: what a file holds, or what changed in it.
 pub(super) fn read_patch(text: &[u8], at: usize) -> Option<(Vec<Line>, usize)> {
-    let (_, mut next) = block::line(text, at)?;
-    let mut lines = Vec::new();
+    let (_, next) = block::line(text, at)?;
     let (head, after) = block::line(text, next)?;
     let size = head.strip_prefix(b"literal ").or_else(|| head.strip_prefix(b"delta "))?;
     if size.is_empty() || !size.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    next = after;
-    while let Some((line, after)) = block::line(text, next) {
-        let Some(bytes) = decode(line) else { break };
-        lines.push((bytes, next..next + line.len()));
-        next = after;
-    }
-    (!lines.is_empty()).then_some((lines, next))
+    block::lines(text, after, decode)
 }
 
 /// The bytes of a line, which says first how many they are.

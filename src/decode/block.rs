@@ -81,6 +81,21 @@ fn lay(lines: &[Line], encoding: Encoding, sink: &mut Sink<'_>) {
     sink.alone(own, encoding, true);
 }
 
+/// Reads lines as long as they are of the block, and says where it ends; none if not one is.
+pub(super) fn lines(
+    text: &[u8],
+    mut next: usize,
+    decode: impl Fn(&[u8]) -> Option<Vec<u8>>,
+) -> Option<(Vec<Line>, usize)> {
+    let mut lines = Vec::new();
+    while let Some((line, after)) = line(text, next) {
+        let Some(bytes) = decode(line) else { break };
+        lines.push((bytes, next..next + line.len()));
+        next = after;
+    }
+    (!lines.is_empty()).then_some((lines, next))
+}
+
 /// The line that begins at a place, without its end, and where the next one begins.
 pub(super) fn line(text: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let rest = text.get(at..).filter(|rest| !rest.is_empty())?;

@@ -41,14 +41,7 @@ pub(super) fn word(text: &[u8], tag: usize, window: &Range<usize>, sink: &mut Si
     let view = sink.stretch(Encoding::Joined, false)?;
     let before = text.get(start.saturating_sub(BEFORE)..start)?;
     let line = before.iter().rev().take_while(|byte| **byte != b'\n').count();
-    view.keep(text, start - line..start);
-    for (number, piece) in pieces.into_iter().enumerate() {
-        if number > 0 {
-            view.joint();
-        }
-        view.keep(text, piece);
-    }
-    view.keep(text, end..end.saturating_add(1).min(text.len()));
+    view.join(text, start - line, &pieces);
     Some(end)
 }
 

@@ -4,19 +4,13 @@ use super::block::{self, Line};
 
 /// Reads the block that begins at a place.
 pub(super) fn read(text: &[u8], at: usize) -> Option<(Vec<Line>, usize)> {
-    let (first, mut next) = block::line(text, at)?;
+    let (first, next) = block::line(text, at)?;
     let [b'b', b'e', b'g', b'i', b'n', b' ', mode @ ..] = first else { return None };
     let digits = mode.iter().take_while(|byte| matches!(byte, b'0'..=b'7')).count();
     if !(3..=4).contains(&digits) || mode.get(digits) != Some(&b' ') {
         return None;
     }
-    let mut lines = Vec::new();
-    while let Some((line, after)) = block::line(text, next) {
-        let Some(bytes) = decode(line) else { break };
-        lines.push((bytes, next..next + line.len()));
-        next = after;
-    }
-    (!lines.is_empty()).then_some((lines, next))
+    block::lines(text, next, decode)
 }
 
 /// The bytes of a line; none for the one that says that there are no more, and for what is none.

@@ -88,6 +88,20 @@ impl View {
         self.change(0);
     }
 
+    /// Pieces of a word as if they stood together, with what stands before the first one from `from` on, and the byte
+    /// behind the last one, by which the word ends.
+    pub(super) fn join(&mut self, text: &[u8], from: usize, pieces: &[Range<usize>]) {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
+        self.keep(text, from..first.start);
+        for (number, piece) in pieces.iter().enumerate() {
+            if number > 0 {
+                self.joint();
+            }
+            self.keep(text, piece.clone());
+        }
+        self.keep(text, last.end..last.end.saturating_add(1).min(text.len()));
+    }
+
     /// Takes bytes that came out of a range as a whole.
     pub(super) fn expanded(&mut self, bytes: Vec<u8>, outer: Range<usize>) {
         self.clear();
