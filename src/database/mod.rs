@@ -281,9 +281,19 @@ impl Transaction<'_> {
         statement: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<Row>, DatabaseError> {
+        self.first(statement, "", values).await
+    }
+
+    /// The first row; who writes to a file has all of it, so only a server is told what to lock.
+    async fn first(
+        &mut self,
+        statement: &'static str,
+        lock: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Option<Row>, DatabaseError> {
         match self {
             Self::File(work) => work.row(statement, values).await,
-            Self::Server(work) => work.row(statement.into(), values).await,
+            Self::Server(work) => work.row(format!("{statement}{lock}"), values).await,
         }
     }
 
@@ -305,10 +315,7 @@ impl Transaction<'_> {
         statement: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<Row>, DatabaseError> {
-        match self {
-            Self::File(work) => work.row(statement, values).await,
-            Self::Server(work) => work.row(format!("{statement} FOR UPDATE"), values).await,
-        }
+        self.first(statement, " FOR UPDATE", values).await
     }
 
     /// The first row that nobody has locked, locked.
@@ -317,10 +324,7 @@ impl Transaction<'_> {
         statement: &'static str,
         values: &[Value<'_>],
     ) -> Result<Option<Row>, DatabaseError> {
-        match self {
-            Self::File(work) => work.row(statement, values).await,
-            Self::Server(work) => work.row(format!("{statement} FOR UPDATE SKIP LOCKED"), values).await,
-        }
+        self.first(statement, " FOR UPDATE SKIP LOCKED", values).await
     }
 
     /// Waits until nobody else continues the chain of all records, and keeps others from it until this work ends.
