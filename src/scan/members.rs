@@ -71,8 +71,6 @@ impl Scanner {
         remembers: bool,
         scratch: &mut Scratch,
     ) -> Option<Seen> {
-        // What goes by in a pipe is there once.
-        let remembers = remembers && blob.rest.is_none();
         let mut unfolding = Unfolding { remembers, ..self.unfolding(blob, run, scratch) };
         let name = blob.place.path();
         if let Some(folder) = blob.folder {
@@ -174,12 +172,12 @@ impl<'s> Unfolding<'s> {
     fn container(&mut self, place: &Place, name: &str, format: Format, bytes: &[u8]) {
         let (leaks, pardons) = (self.seen.leaks.len(), self.seen.excused.len());
         let all = self.open(place, name, format, Input::Bytes(bytes));
-        let inner: BTreeSet<Fingerprint> =
-            self.seen.leaks.iter().skip(leaks).map(|leak| leak.sighting.fingerprint.clone()).collect();
-        let (own, own_pardons) = (self.seen.leaks.len(), self.seen.excused.len());
         if all && format.leaves_nothing() {
             return;
         }
+        let inner: BTreeSet<Fingerprint> =
+            self.seen.leaks.iter().skip(leaks).map(|leak| leak.sighting.fingerprint.clone()).collect();
+        let (own, own_pardons) = (self.seen.leaks.len(), self.seen.excused.len());
         if all && format.hands_over_all() {
             self.text(place, bytes, None, &[], false);
         } else {
