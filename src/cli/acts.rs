@@ -2,6 +2,7 @@
 
 use crate::config::policy::Span;
 use clap::{Args, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where the operator's file is.
@@ -275,16 +276,32 @@ pub struct Audit {
 /// What to do with the journal.
 #[derive(Debug, Subcommand)]
 pub enum AuditVerb {
-    /// Checks the chain of a copied journal or of an export; needs nothing but the file
+    /// Checks the chain of a copied journal, of an export, or of a journal on a server; changes nothing
     Verify {
-        /// The copy
-        file: PathBuf,
-        /// A checkpoint noted earlier, RECORDS:HEAD as verify prints it: what was cut after it is seen
-        #[arg(long, value_name = "RECORDS:HEAD")]
-        checkpoint: Option<String>,
+        /// The copy, the export, or the server: postgres://USER@HOST:PORT/DATABASE
+        #[arg(value_name = "FILE")]
+        journal: OsString,
+        /// A signed checkpoint, or the folder of all of them: everything up to it must be there as it was
+        #[arg(long, value_name = "PATH")]
+        checkpoint: Option<PathBuf>,
+        /// Whose checkpoints are believed, NAME+HASH+KEY as stanch key list shows it
+        #[arg(long, value_name = "VERIFIER-KEY", requires = "checkpoint")]
+        key: Vec<String>,
+        /// The file that holds the password of the server's user
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
         /// Verifies the signatures of approvals and orders too, against the people of this operator's file
         #[arg(long, value_name = "FILE")]
         people: Option<PathBuf>,
+    },
+    /// Signs what the journal holds now, and prints it: kept elsewhere, it shows later what was changed or cut
+    Checkpoint {
+        /// The folder it is added to, with an index of all records [default: that of the operator's file, if it names one]
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<PathBuf>,
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
     },
     /// Writes the records as lines of JSON, without anything sealed
     Export {
@@ -311,6 +328,35 @@ pub enum JournalVerb {
         /// The file that holds the password of the server's user
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
+    },
+}
+
+/// The keys of this installation.
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Shows the envelope keys with what is sealed under each, and the key that signs checkpoints
+    List {
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
+    },
+    /// Makes a new envelope key and puts everything under it; interrupted, it goes on when it is given again
+    Rotate {
+        /// Where the operator's file is
+        #[command(flatten)]
+        config: Configured,
+    },
+    /// Removes an envelope key that nothing is sealed under any more
+    Forget {
+        /// Its id, as list shows it
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Its file is gone for good: gives up what is sealed under it
+        #[arg(long)]
+        lost: bool,
         /// Where the operator's file is
         #[command(flatten)]
         config: Configured,

@@ -100,6 +100,10 @@ pub enum Command {
     #[cfg(feature = "rotate")]
     #[command(subcommand)]
     Journal(super::acts::JournalVerb),
+    /// The keys that seal what is kept, and sign what others shall believe
+    #[cfg(feature = "rotate")]
+    #[command(subcommand)]
+    Key(super::acts::KeyVerb),
     /// Whom the daemon tells
     #[cfg(feature = "rotate")]
     Notify(super::acts::Notify),

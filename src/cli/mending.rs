@@ -6,7 +6,7 @@ use crate::config::operator::OperatorError;
 use crate::database::DatabaseError;
 use crate::demo::DemoError;
 use crate::inventory::InventoryError;
-use crate::journal::{AuditError, JournalError};
+use crate::journal::{AuditError, EvidenceError, JournalError, MarkError};
 use crate::rules::template::TemplateError;
 use crate::runner::{self, RunError};
 use crate::wiring::candidates::CandidateError;
@@ -111,9 +111,33 @@ impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::Journal(error) => error.into(),
+            AuditError::Evidence(error) => error.into(),
             error @ (AuditError::Read { .. } | AuditError::Line { .. } | AuditError::Empty { .. }) => {
                 Self::of(Code::Outside, &error).hint("name a copy of the journal, or what stanch audit export wrote")
             }
+            error => Self::of(Code::Outside, &error),
+        }
+    }
+}
+
+impl From<EvidenceError> for Failure {
+    fn from(error: EvidenceError) -> Self {
+        let failure = Self::of(Code::Outside, &error);
+        match error {
+            EvidenceError::Read { .. } | EvidenceError::None { .. } => {
+                failure.hint("name a file that stanch audit checkpoint wrote, or its folder")
+            }
+            EvidenceError::Note { .. } => failure.hint("stanch key list shows the verifier key of this installation"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<MarkError> for Failure {
+    fn from(error: MarkError) -> Self {
+        match error {
+            MarkError::Journal(error) => error.into(),
+            MarkError::Evidence(error) => error.into(),
             error => Self::of(Code::Outside, &error),
         }
     }

@@ -34,6 +34,8 @@ mod interruption;
 #[cfg(feature = "rotate")]
 mod journal;
 #[cfg(feature = "rotate")]
+mod key;
+#[cfg(feature = "rotate")]
 mod listing;
 #[cfg(feature = "rotate")]
 mod mending;
@@ -123,6 +125,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Audit(arguments) => audit::run(arguments),
         #[cfg(feature = "rotate")]
         Command::Journal(verb) => journal::run(verb),
+        #[cfg(feature = "rotate")]
+        Command::Key(verb) => key::run(verb),
         #[cfg(feature = "rotate")]
         Command::Notify(arguments) => notify::run(arguments),
         #[cfg(feature = "rotate")]

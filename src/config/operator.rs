@@ -7,7 +7,7 @@ mod people;
 mod provider;
 mod words;
 
-pub use journal::{JournalPlace, JournalServer};
+pub use journal::{Checkpoints, JournalPlace, JournalServer};
 pub use people::{Environment, Honeytoken, PersonEntry};
 pub use provider::{AwsAuthority, PostgresAuthority, Provider, RedisAuthority, Tls};
 
@@ -30,6 +30,8 @@ const LARGEST: u64 = 1 << 20;
 pub struct Operator {
     /// Where the journal lives; the state directory where it is not given.
     pub journal: Option<JournalPlace>,
+    /// Where signed checkpoints of it go; nowhere by themselves where it is not given.
+    pub checkpoints: Option<Spanned<Checkpoints>>,
     /// Further rule files.
     #[serde(default)]
     pub rules: Vec<PathBuf>,
@@ -331,6 +333,11 @@ impl Operator {
                 return Err(mistake(source.defined, format!("source '{name}' {problem}")));
             }
         }
+        if let Some(at) = &self.checkpoints
+            && let Some(problem) = at.value.problem()
+        {
+            return Err(mistake(at.defined, problem.to_owned()));
+        }
         let people = self.gather().map_err(|(at, message)| mistake(at, message))?;
         for bait in &self.honeytokens {
             let fingerprint = bait.value.fingerprint.as_ref();
@@ -451,6 +458,7 @@ impl Operator {
             }
             None => {}
         }
+        self.checkpoints.iter_mut().for_each(|checkpoints| anchor(&mut checkpoints.value.to));
         self.rules.iter_mut().for_each(anchor);
         for store in self.stores.values_mut() {
             match &mut store.value {

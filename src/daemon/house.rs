@@ -9,13 +9,13 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::journal::durable::DurableJournal;
 use crate::model::{RotationId, Sighting, Verdict};
 use crate::report::timeline;
-use crate::rotation::{Event, State};
+use crate::rotation::{Event, Stage, State};
 use crate::runner;
 use crate::triage::Decision;
 use crate::wiring::mending::Mending;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// A leak that is news.
 pub(super) struct News<'a> {
@@ -44,6 +44,10 @@ pub(super) struct House {
     pub(super) silences: Silences,
     /// Why the configuration was not reloaded, if it was not.
     pub(super) refused: Mutex<Option<String>>,
+    /// Told when a case closes.
+    pub(super) closed: Notify,
+    /// Why no checkpoint was published, if none could be.
+    pub(super) unmarked: Mutex<Option<String>>,
     /// Set when everything is to come to a record.
     pub(super) stopping: AtomicBool,
 }
@@ -64,6 +68,8 @@ impl House {
             news,
             silences: Silences::default(),
             refused: Mutex::default(),
+            closed: Notify::new(),
+            unmarked: Mutex::default(),
             journal: mending.journal.clone(),
             clock: mending.clock,
             holder: mending.holder().to_owned(),
@@ -87,6 +93,9 @@ impl House {
     pub(super) fn event(&self, state: &State, event: &Event) {
         if self.news.try_send(state.plan.rotation.clone()).is_err() {
             tracing::debug!("what happens is told with the next event of its case");
+        }
+        if matches!(state.stage, Stage::Closed(_)) {
+            self.closed.notify_one();
         }
         let (case, stage) = (state.plan.rotation.as_str(), runner::stage_word(&state.stage));
         match timeline::line(state, event) {

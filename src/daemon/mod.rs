@@ -9,6 +9,7 @@ pub mod health;
 mod hooks;
 mod house;
 mod manager;
+mod marks;
 pub mod metrics;
 mod outline;
 mod queue;
@@ -188,6 +189,7 @@ impl Daemon {
         daemon.workers = Arc::new(scans).begin();
         daemon.workers.spawn(Teller::begin(Arc::clone(&daemon.house), leaks, news));
         daemon.watch();
+        daemon.workers.spawn(marks::keep(Arc::clone(&daemon.house)));
         Ok(daemon)
     }
 
@@ -388,7 +390,8 @@ fn health_of(house: &Arc<House>) -> Health {
     });
     let notes = move || {
         let refused = noted.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        refused.into_iter().chain(noted.voices.notes()).collect()
+        let unmarked = noted.unmarked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        refused.into_iter().chain(unmarked).chain(noted.voices.notes()).collect()
     };
     Health::new(Arc::new(house.clock), Arc::clone(&house.metrics), TURNS, vec![journal], notes)
 }

@@ -3,7 +3,7 @@
 //! SQLite in write-ahead mode with full synchronisation. The file is private to its owner; a file of another program or
 //! of a newer version is refused, never touched.
 
-use super::{DatabaseError, PATIENCE, Reserve, Row, Value, schema};
+use super::{DatabaseError, PATIENCE, Reserve, Row, Value, schema, torn};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, Sqlite};
 use std::fs;
@@ -52,6 +52,7 @@ impl File {
             .pragma("fullfsync", "ON")
             .disable_statement_logging();
         let database = Self { path: path.to_owned(), options, idle: Mutex::new(None) };
+        database.tell_of_cut_write().await;
         let mut connection = database.connect().await?;
         let version = database.version(&mut connection).await?;
         database.write_ahead(&mut connection).await?;
@@ -64,9 +65,7 @@ impl File {
 
     pub(super) async fn open_to_read(path: &Path) -> Result<Self, DatabaseError> {
         // Without a write-ahead log beside it, a copy is complete as it stands and may lie in a folder without write access.
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let complete = fs::metadata(PathBuf::from(log)).map_or(true, |log| log.len() == 0);
+        let complete = fs::metadata(log_of(path)).map_or(true, |log| log.len() == 0);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(PATIENCE)
@@ -85,19 +84,41 @@ impl File {
         Ok(database)
     }
 
+    /// Says when a crash cut the last write: it is dropped, as nobody was told that it is durable.
+    async fn tell_of_cut_write(&self) {
+        let log = log_of(&self.path);
+        let cut = || torn::cut_bytes(&log).unwrap_or(0);
+        let bytes = cut();
+        if bytes == 0 {
+            return;
+        }
+        // Another process may be in the middle of it.
+        tokio::time::sleep(PAUSE).await;
+        if cut() == bytes {
+            let place = self.place();
+            tracing::warn!(
+                place,
+                bytes,
+                "a crash cut the last write, which is dropped: it was never acknowledged, and all before it is there"
+            );
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) async fn flush(&self) -> Result<(), DatabaseError> {
+    pub(super) async fn flush(&self) -> Result<bool, DatabaseError> {
         let mut idle = self.idle.lock().await;
         let mut connection = self.take(&mut idle).await?;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut connection)
-            .await
-            .map_err(|error| self.explain(error))?;
+        let failed = |error| self.explain(error);
+        // Nobody waits for readers with this one connection in hand; the patience is what `PATIENCE` says again after it.
+        sqlx::raw_sql("PRAGMA busy_timeout = 20").execute(&mut connection).await.map_err(failed)?;
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await.map_err(failed)?;
+        let is_busy: i64 = row.try_get(0).map_err(failed)?;
+        sqlx::raw_sql("PRAGMA busy_timeout = 5000").execute(&mut connection).await.map_err(failed)?;
         *idle = Some(connection);
-        Ok(())
+        Ok(is_busy == 0)
     }
 
     /// The log is moved into the file.
@@ -240,6 +261,13 @@ fn query(statement: &'static str, values: &[Value<'_>]) -> Query {
         Value::Number(number) => query.bind(*number),
         Value::Bytes(bytes) => query.bind(bytes.to_vec()),
     })
+}
+
+/// The write-ahead log of a file.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 /// Makes the file (0600) and its folder (0700) where there are none; the files that SQLite puts beside it take its mode.

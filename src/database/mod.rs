@@ -10,6 +10,7 @@ mod reserve;
 mod row;
 mod schema;
 mod server;
+mod torn;
 
 pub use reserve::Reserve;
 pub use server::{Server, Transport};
@@ -134,6 +135,17 @@ pub enum DatabaseError {
         /// What was noticed.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The connection would not be private, or not with that server.
+    #[error(
+        "{place} is not to be trusted: its certificate must be for the host as it is written here, and from an authority that \
+         this machine knows or the file after ?sslrootcert= holds; ?sslmode=disable is for loopback"
+    )]
+    Untrusted {
+        /// Where.
+        place: String,
+        /// What was noticed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The file is damaged.
     #[error("the database {place} is damaged: restore it from a backup")]
     Damaged {
@@ -179,6 +191,14 @@ impl Database {
     /// When it cannot be reached or written, or is not a database that this version knows.
     pub async fn connect(server: &Server) -> Result<Self, DatabaseError> {
         Ok(Self { at: At::Server(Pool::open(server).await?) })
+    }
+
+    /// Opens a database on a server for reading alone; nothing is made or changed.
+    ///
+    /// # Errors
+    /// When it cannot be reached or read, or is not a database of this version.
+    pub async fn connect_to_read(server: &Server) -> Result<Self, DatabaseError> {
+        Ok(Self { at: At::Server(Pool::open_to_read(server).await?) })
     }
 
     /// Where it lies, if it is a file.
@@ -229,15 +249,15 @@ impl Database {
     }
 
     /// Moves everything from a file's write-ahead log into the file and empties the log, so that erased bytes are gone
-    /// from both. A reader in another process may be in the way; then the next call does it. What a server keeps of
-    /// erased rows is the server's own.
+    /// from both. False where a reader in another process was in the way: then the next call does it. What a server keeps
+    /// of erased rows is the server's own.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn flush(&self) -> Result<(), DatabaseError> {
+    pub async fn flush(&self) -> Result<bool, DatabaseError> {
         match &self.at {
             At::File(file) => file.flush().await,
-            At::Server(_) => Ok(()),
+            At::Server(_) => Ok(true),
         }
     }
 

@@ -7,19 +7,20 @@ use sqlx::sqlite::SqliteConnection;
 pub(super) const OWNER: i64 = 0x7374_6368;
 
 /// One script per version. A script that was released is never changed.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// The newest version of a file.
 pub(super) const VERSION: i64 = SCRIPTS.len() as i64;
 
 /// The same for servers, which came later and count for themselves.
-pub(super) const OF_SERVERS: [&str; 1] = [include_str!("schema/server/1.sql")];
+pub(super) const OF_SERVERS: [&str; 2] = [include_str!("schema/server/1.sql"), include_str!("schema/server/2.sql")];
 
 /// The newest version of a server.
 pub(super) const VERSION_OF_SERVERS: i64 = OF_SERVERS.len() as i64;

@@ -168,14 +168,36 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) async fn open(server: &Server) -> Result<Self, DatabaseError> {
+        let pool = Self::of(server)?;
+        pool.make().await?;
+        Ok(pool)
+    }
+
+    pub(super) async fn open_to_read(server: &Server) -> Result<Self, DatabaseError> {
+        let pool = Self::of(server)?;
+        let place = pool.place.clone();
+        match pool.version().await? {
+            None => Err(DatabaseError::Foreign { place }),
+            Some(found) if schema::known(&place, found)? < schema::VERSION_OF_SERVERS => {
+                Err(DatabaseError::Older { place, found, known: schema::VERSION_OF_SERVERS })
+            }
+            Some(_) => Ok(pool),
+        }
+    }
+
+    fn of(server: &Server) -> Result<Self, DatabaseError> {
+        if let Transport::Verified(Some(file)) = &server.transport
+            && let Err(error) = std::fs::File::open(file)
+        {
+            let source = format!("{}: {error}", file.display()).into();
+            return Err(DatabaseError::Untrusted { place: server.place(), source });
+        }
         let sessions = PgPoolOptions::new()
             .max_connections(SESSIONS)
             .acquire_timeout(AWAY)
             .after_connect(|session, _| Box::pin(async move { session.execute(MANNERS).await.map(|_| ()) }))
             .connect_lazy_with(server.options()?);
-        let pool = Self { place: server.place(), sessions };
-        pool.make().await?;
-        Ok(pool)
+        Ok(Self { place: server.place(), sessions })
     }
 
     pub(super) fn place(&self) -> &str {
@@ -266,8 +288,12 @@ impl Pool {
             }
             Some(_) => DatabaseError::Failed { place, source: error },
             None => match error {
+                sqlx::Error::Tls(error) => DatabaseError::Untrusted { place, source: error },
+                // So the handshake says that a certificate does not hold.
+                sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                    DatabaseError::Untrusted { place, source: Box::new(error) }
+                }
                 sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed

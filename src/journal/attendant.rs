@@ -65,7 +65,9 @@ impl DurableJournal {
     /// # Errors
     /// [`JournalError::Attended`] when another one took a file over, or when the database fails.
     pub async fn keep_attending(&self, lease: &Lease) -> Result<(), JournalError> {
-        patiently(|| self.attend_once(lease, true)).await
+        patiently(|| self.attend_once(lease, true)).await?;
+        self.wipe().await;
+        Ok(())
     }
 
     async fn attend_once(&self, lease: &Lease, keeps: bool) -> Result<(), JournalError> {

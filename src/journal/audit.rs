@@ -5,9 +5,12 @@
 
 use super::chain::{Entry, Verifier, canonical};
 use super::durable::{DurableJournal, entry, entry_columns, leaf_of};
+use super::evidence::{Evidence, EvidenceError};
 use super::signatures::Signatures;
-use super::{Broken, Checkpoint, Flaw, Hash, JournalError, Summary};
-use crate::database::{Database, DatabaseError, Row, Transaction};
+use super::tree::Mark;
+use super::walk::{Against, Difference, Stop, Walk};
+use super::{Broken, Flaw, Hash, JournalError, Summary};
+use crate::database::{Database, DatabaseError, Row, Server, Transaction};
 use crate::model::RotationId;
 use crate::people::People;
 use serde::{Deserialize, Serialize};
@@ -34,9 +37,12 @@ pub enum AuditError {
     /// The journal could not be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The file could not be opened as a database.
+    /// It could not be opened as a database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// What was noted elsewhere could not be used.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     /// The file could not be read.
     #[error("could not read {}", path.display())]
     Read {
@@ -54,10 +60,10 @@ pub enum AuditError {
         line: u64,
     },
     /// There is nothing to verify.
-    #[error("{} holds no record: nothing was verified", path.display())]
+    #[error("{place} holds no record: nothing was verified")]
     Empty {
         /// Where.
-        path: PathBuf,
+        place: String,
     },
     /// The export could not be written.
     #[error("could not write the export")]
@@ -126,56 +132,74 @@ pub async fn export(
     Ok(written)
 }
 
+/// What is demanded of a journal besides a chain that is whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Demands<'a> {
+    /// Everything up to these checkpoints is as it was then.
+    pub evidence: Option<&'a Evidence>,
+    /// Each signed word is held against the keys of these people.
+    pub people: Option<&'a People>,
+}
+
+impl Demands<'_> {
+    fn walk(&self) -> Result<Walk, AuditError> {
+        let mut verifier = Verifier::default();
+        verifier.signatures = self.people.map(Signatures::of);
+        let against = self.evidence.map(Against::evidence).transpose()?;
+        Ok(Walk::new(verifier, against))
+    }
+}
+
 /// Verifies a copy of the database, or an export, without changing anything. A copy is whole only with its `-wal` file,
 /// if there was one: what that held is as good as cut from the end.
 ///
-/// With a checkpoint noted earlier, everything up to it must be there as it was then.
-///
 /// # Errors
-/// [`AuditError::Broken`] with the place of the first flaw; or when the file cannot be read.
-pub async fn verify_file(path: &Path, checkpoint: Option<&Checkpoint>) -> Result<Summary, AuditError> {
-    verify_signed(path, checkpoint, None).await
-}
-
-/// The same; with people, each signed word is held against their keys as well.
-///
-/// # Errors
-/// As [`verify_file`]; a signature that does not hold is told in the summary.
-pub async fn verify_signed(
-    path: &Path,
-    checkpoint: Option<&Checkpoint>,
-    people: Option<&People>,
-) -> Result<Summary, AuditError> {
-    let mut verifier = Verifier::against(checkpoint);
-    verifier.signatures = people.map(Signatures::of);
+/// [`AuditError::Broken`] with the place of the first flaw; or when the file cannot be read. A signature of a word that
+/// does not hold is told in the summary.
+pub async fn verify_file(path: &Path, demands: Demands<'_>) -> Result<Summary, AuditError> {
+    let walk = demands.walk()?;
     let failed = |source| AuditError::Read { path: path.to_owned(), source };
     let mut start = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
-    let summary = if start == MAGIC {
-        let database = Database::open_to_read(path).await?;
-        let outcome = verify_database(&database, verifier).await;
-        database.close().await;
-        outcome?
-    } else {
-        let file = File::open(path).map_err(failed)?;
-        verify_lines(path, BufReader::new(file), verifier)?
-    };
-    if summary.records == 0 {
-        return Err(AuditError::Empty { path: path.to_owned() });
+    if start == MAGIC {
+        return verify_database(Database::open_to_read(path).await?, walk).await;
     }
-    Ok(summary)
+    let file = File::open(path).map_err(failed)?;
+    let summary = verify_lines(path, BufReader::new(file), walk)?;
+    found_any(summary, &path.display().to_string())
 }
 
-async fn verify_database(database: &Database, verifier: Verifier) -> Result<Summary, AuditError> {
-    let mut work = database.read().await?;
-    let outcome = verify_tables(&mut work, verifier).await;
-    work.undo().await?;
-    outcome
+/// Verifies a journal where it lies on a server, as it stands at one moment, while others write to it; nothing is changed.
+///
+/// # Errors
+/// As [`verify_file`].
+pub async fn verify_server(server: &Server, demands: Demands<'_>) -> Result<Summary, AuditError> {
+    let walk = demands.walk()?;
+    verify_database(Database::connect_to_read(server).await?, walk).await
+}
+
+async fn verify_database(database: Database, walk: Walk) -> Result<Summary, AuditError> {
+    let outcome = async {
+        let mut work = database.read().await?;
+        let outcome = verify_tables(&mut work, walk).await;
+        work.undo().await?;
+        outcome
+    };
+    let outcome = outcome.await;
+    database.close().await;
+    found_any(outcome?, &database.place())
+}
+
+fn found_any(summary: Summary, place: &str) -> Result<Summary, AuditError> {
+    match summary.records {
+        0 => Err(AuditError::Empty { place: place.to_owned() }),
+        _ => Ok(summary),
+    }
 }
 
 /// Verifies everything that one piece of work sees.
-pub(super) async fn verify_tables(on: &mut Transaction<'_>, mut verifier: Verifier) -> Result<Summary, AuditError> {
+pub(super) async fn verify_tables(on: &mut Transaction<'_>, mut walk: Walk) -> Result<Summary, AuditError> {
     let mut last = i64::MIN;
     loop {
         let rows = on
@@ -190,20 +214,71 @@ pub(super) async fn verify_tables(on: &mut Transaction<'_>, mut verifier: Verifi
             )
             .await?;
         for row in &rows {
-            let (number, link) = leaf_of(row)?;
-            if row.is(2)? {
-                let (rotation, seq) = place(row, 3)?;
-                return Err(Broken::Record { rotation, seq, flaw: Flaw::Missing }.into());
-            }
-            let entry = entry(row, 5)??;
-            verifier.take(&entry)?;
-            verifier.take_leaf(number, &link, &entry.hash)?;
             last = row.number(0)?;
+            // None is below 1.
+            let number = u64::try_from(last).unwrap_or(0);
+            let (link, entry) = leaf_and_entry(row, number)?;
+            if let Err(stop) = walk.take(number, &link, entry) {
+                return Err(explain(on, &mut walk, stop).await?);
+            }
         }
         if rows.len() < PAGE {
             break;
         }
     }
+    if let Err(stop) = walk.end() {
+        return Err(explain(on, &mut walk, stop).await?);
+    }
+    nothing_beside(on, &walk).await?;
+    Ok(walk.finish())
+}
+
+/// What a row of the order says; one that is not as it was written is a broken chain, not a failure.
+fn leaf_and_entry(row: &Row, number: u64) -> Result<(Hash, Result<Entry, Broken>), DatabaseError> {
+    let read = || {
+        let (rotation, seq) = place(row, 3)?;
+        if row.is(2)? {
+            return Ok((Hash::nothing(), Err(Broken::Record { rotation, seq, flaw: Flaw::Missing })));
+        }
+        Ok((Hash::kept(row.text(1)?), entry(row, 5)?))
+    };
+    match read() {
+        Err(DatabaseError::Row(_)) => {
+            let flaw = Flaw::Unreadable;
+            let broken = match place(row, 3) {
+                Ok((rotation, seq)) => Broken::Record { rotation, seq, flaw },
+                Err(_) => Broken::Leaf { number, flaw },
+            };
+            Ok((Hash::nothing(), Err(broken)))
+        }
+        outcome => outcome,
+    }
+}
+
+/// What the end of a walk means.
+async fn explain(on: &mut Transaction<'_>, walk: &mut Walk, stop: Stop) -> Result<AuditError, AuditError> {
+    let difference = match stop {
+        Stop::Broken(broken) => return Ok(broken.into()),
+        Stop::Evidence(error) => return Ok(error.into()),
+        Stop::Differs(difference) => difference,
+    };
+    let Mark { rotation, seq, hash } = &difference.expected;
+    let statement = "SELECT hash FROM records WHERE rotation = $1 AND seq = $2";
+    let there = on.row(statement, &[rotation.as_str().into(), (*seq).into()]).await?;
+    let is_elsewhere = there.and_then(|row| row.text(0).ok()).as_deref() == Some(hash.as_str());
+    Ok(judge(walk, difference, is_elsewhere)?.into())
+}
+
+fn judge(walk: &mut Walk, difference: Difference, is_elsewhere: bool) -> Result<Broken, AuditError> {
+    let is_known = match (&mut walk.against, &difference.found) {
+        (Some(against), Some(found)) => against.names(found)?,
+        _ => false,
+    };
+    Ok(difference.judge(is_elsewhere, is_known))
+}
+
+/// That there are no records besides those of the order, and as many as was written down.
+async fn nothing_beside(on: &mut Transaction<'_>, walk: &Walk) -> Result<(), AuditError> {
     let inserted = on
         .row(
             "SELECT r.rotation, r.seq FROM records r LEFT JOIN leaves l ON l.rotation = r.rotation AND l.seq = r.seq \
@@ -217,13 +292,13 @@ pub(super) async fn verify_tables(on: &mut Transaction<'_>, mut verifier: Verifi
     }
     for row in on.rows("SELECT rotation, records FROM rotations ORDER BY number", &[]).await? {
         let (rotation, records) = place(&row, 0)?;
-        let found = verifier.records_of(&rotation);
+        let found = walk.verifier.records_of(&rotation);
         if found < records {
             let seq = found.saturating_add(1);
             return Err(Broken::Record { rotation, seq, flaw: Flaw::Missing }.into());
         }
     }
-    Ok(verifier.finish()?)
+    Ok(())
 }
 
 fn place(row: &Row, first: usize) -> Result<(RotationId, u64), DatabaseError> {
@@ -231,28 +306,70 @@ fn place(row: &Row, first: usize) -> Result<(RotationId, u64), DatabaseError> {
 }
 
 impl Line {
+    /// Its leaf and link, and the record.
+    fn parts(self) -> (u64, Hash, Entry) {
+        let Self { leaf, link, rotation, seq, epoch, monotonic, event, previous, hash } = self;
+        (leaf, link, Entry { rotation, seq, epoch, monotonic, event, previous, hash })
+    }
+
     fn text(&self) -> io::Result<String> {
         Ok(canonical(&serde_json::to_value(self)?))
     }
 }
 
 /// An export of everything is verified leaf by leaf. One that begins elsewhere than at the first leaf, or has gaps, can
-/// only be the export of one rotation, whose leaves rise.
-fn verify_lines(path: &Path, mut lines: impl BufRead, mut verifier: Verifier) -> Result<Summary, AuditError> {
+/// only be the export of one rotation, whose leaves rise; no checkpoint can be held against that.
+fn verify_lines(path: &Path, mut lines: impl BufRead, mut walk: Walk) -> Result<Summary, AuditError> {
     let mut order = Order::default();
-    let mut text = Vec::new();
     for number in 1_u64.. {
-        text.clear();
-        let read = lines.by_ref().take(LINE_BYTES).read_until(b'\n', &mut text);
-        if read.map_err(|source| AuditError::Read { path: path.to_owned(), source })? == 0 {
-            break;
+        let Some(text) = next_line(path, &mut lines)? else { break };
+        let due = walk.due();
+        let outcome = match parse(&text) {
+            Some(line) => {
+                let (leaf, link, entry) = line.parts();
+                if walk.against.is_some() {
+                    walk.take(leaf, &link, Ok(entry))
+                } else {
+                    order.take(&mut walk, entry, leaf, &link)
+                }
+            }
+            None if walk.against.is_some() => {
+                let broken = Broken::Leaf { number: due, flaw: Flaw::Unreadable };
+                walk.take(due, &Hash::nothing(), Err(broken))
+            }
+            None => return Err(AuditError::Line { path: path.to_owned(), line: number }),
+        };
+        if let Err(stop) = outcome {
+            return Err(explain_lines(path, &mut lines, &mut walk, stop)?);
         }
-        let line = parse(&text).ok_or_else(|| AuditError::Line { path: path.to_owned(), line: number })?;
-        let Line { leaf, link, rotation, seq, epoch, monotonic, event, previous, hash } = line;
-        let entry = Entry { rotation, seq, epoch, monotonic, event, previous, hash };
-        order.take(&mut verifier, &entry, leaf, &link)?;
     }
-    Ok(verifier.finish()?)
+    if let Err(stop) = walk.end() {
+        return Err(explain_lines(path, &mut lines, &mut walk, stop)?);
+    }
+    Ok(walk.finish())
+}
+
+fn next_line(path: &Path, lines: &mut impl BufRead) -> Result<Option<Vec<u8>>, AuditError> {
+    let mut text = Vec::new();
+    let read = lines.by_ref().take(LINE_BYTES).read_until(b'\n', &mut text);
+    match read.map_err(|source| AuditError::Read { path: path.to_owned(), source })? {
+        0 => Ok(None),
+        _ => Ok(Some(text)),
+    }
+}
+
+/// What the end of a walk means: whether what is expected stands on one of the lines that follow.
+fn explain_lines(path: &Path, lines: &mut impl BufRead, walk: &mut Walk, stop: Stop) -> Result<AuditError, AuditError> {
+    let difference = match stop {
+        Stop::Broken(broken) => return Ok(broken.into()),
+        Stop::Evidence(error) => return Ok(error.into()),
+        Stop::Differs(difference) => difference,
+    };
+    let mut is_elsewhere = false;
+    while let (false, Some(text)) = (is_elsewhere, next_line(path, lines)?) {
+        is_elsewhere = parse(&text).is_some_and(|line| Mark::of(&line.parts().2) == difference.expected);
+    }
+    Ok(judge(walk, difference, is_elsewhere)?.into())
 }
 
 /// A line that is byte for byte as it was exported.
@@ -272,7 +389,7 @@ struct Order {
 }
 
 impl Order {
-    fn take(&mut self, verifier: &mut Verifier, entry: &Entry, leaf: u64, link: &Hash) -> Result<(), Broken> {
+    fn take(&mut self, walk: &mut Walk, entry: Entry, leaf: u64, link: &Hash) -> Result<(), Stop> {
         match &self.only {
             Some(only) => self.several |= *only != entry.rotation,
             None => self.only = Some(entry.rotation.clone()),
@@ -282,20 +399,19 @@ impl Order {
             self.gap.get_or_insert(due);
         }
         if leaf < due {
-            return Err(Broken::Leaf { number: leaf, flaw: Flaw::Misplaced });
+            return Err(Broken::Leaf { number: leaf, flaw: Flaw::Misplaced }.into());
         }
         self.last = leaf;
         match self.gap {
-            Some(number) if self.several => return Err(Broken::Leaf { number, flaw: Flaw::Missing }),
-            Some(_) => verifier.take(entry)?,
-            None => {
-                verifier.take(entry)?;
-                verifier.take_leaf(leaf, link, &entry.hash)?;
-            }
+            Some(number) if self.several => Err(Broken::Leaf { number, flaw: Flaw::Missing }.into()),
+            Some(_) => walk.verifier.take(&entry).map_err(|broken| broken.at(leaf).into()),
+            None => walk.take(leaf, link, Ok(entry)),
         }
-        Ok(())
     }
 }
+
+#[cfg(test)]
+mod attacks;
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@
 //! The last link stands for everything that was ever written.
 
 use super::Record;
-use super::checkpoint::{Checkpoint, Summary};
 use super::signatures::Signatures;
+use super::summary::Summary;
 use crate::model::RotationId;
 use crate::rotation::Event;
 use serde::{Deserialize, Serialize};
@@ -70,14 +70,47 @@ pub enum Broken {
         /// What is wrong.
         flaw: Flaw,
     },
+    /// In a rotation, at a place of the order of all records.
+    #[error("record {seq} of {rotation}, at entry {number} of the whole journal, {flaw}")]
+    Entry {
+        /// Its number among all records.
+        number: u64,
+        /// Which rotation.
+        rotation: RotationId,
+        /// Which record.
+        seq: u64,
+        /// What is wrong.
+        flaw: Flaw,
+    },
     /// In the order of all records.
-    #[error("leaf {number} of the whole journal {flaw}")]
+    #[error("entry {number} of the whole journal {flaw}")]
     Leaf {
         /// Which.
         number: u64,
         /// What is wrong.
         flaw: Flaw,
     },
+    /// Among records whose own places are not known.
+    #[error(
+        "among the entries {from} to {to} of the whole journal at least one is not what the checkpoint stands for, and their \
+         chain was written anew: the index beside the checkpoint would name it"
+    )]
+    Range {
+        /// The first that may be it.
+        from: u64,
+        /// The last that may be it.
+        to: u64,
+    },
+}
+
+impl Broken {
+    /// The same, with its place among all records.
+    pub(super) fn at(self, number: u64) -> Self {
+        match self {
+            Self::Record { rotation, seq, flaw } => Self::Entry { number, rotation, seq, flaw },
+            other => other,
+        }
+    }
 }
 
 /// What is wrong with a record or a leaf.
@@ -103,7 +136,7 @@ pub enum Flaw {
     #[error("was written by a newer version, which says more in it than this one understands: run the newer stanch")]
     Newer,
     /// It is consistent, but not what the checkpoint stands for.
-    #[error("or one before it is not what the checkpoint stands for: the journal was written anew")]
+    #[error("is not what the checkpoint stands for: it was exchanged, and the chain after it written anew")]
     Rewritten,
     /// It stands beside the order of all records.
     #[error("was inserted: the order of all records does not know it")]
@@ -158,7 +191,7 @@ pub fn verify(records: &[Record]) -> Result<Summary, Broken> {
             hash: record.hash.clone(),
         })?;
     }
-    verifier.finish()
+    Ok(verifier.finish())
 }
 
 /// The event as it is hashed and kept: JSON without spaces, keys sorted.
@@ -227,6 +260,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// What its hash must be.
+    pub(super) fn content_hash(&self) -> Hash {
+        let content = canonical(&self.event);
+        hash(&self.previous, &self.rotation, self.seq, self.epoch, self.monotonic, &content)
+    }
+
     /// The record, if this version knows its event.
     pub(super) fn understand(self) -> Result<Record, Broken> {
         let Self { rotation, seq, epoch, monotonic, event, previous, hash } = self;
@@ -270,31 +309,16 @@ pub(super) struct Verifier {
     records: u64,
     leaf: u64,
     link: Hash,
-    against: Option<Checkpoint>,
-    met: bool,
     pub(super) signatures: Option<Signatures>,
 }
 
 impl Default for Verifier {
     fn default() -> Self {
-        Self::against(None)
+        Self { heads: BTreeMap::new(), records: 0, leaf: 0, link: Hash::nothing(), signatures: None }
     }
 }
 
 impl Verifier {
-    /// One that also demands to meet a checkpoint.
-    pub(super) fn against(checkpoint: Option<&Checkpoint>) -> Self {
-        Self {
-            heads: BTreeMap::new(),
-            records: 0,
-            leaf: 0,
-            link: Hash::nothing(),
-            against: checkpoint.cloned(),
-            met: checkpoint.is_none(),
-            signatures: None,
-        }
-    }
-
     /// The next entry; entries of several rotations may alternate.
     pub(super) fn take(&mut self, entry: &Entry) -> Result<(), Broken> {
         let broken = |seq, flaw| Err(Broken::Record { rotation: entry.rotation.clone(), seq, flaw });
@@ -309,8 +333,7 @@ impl Verifier {
         if entry.seq < due {
             return broken(entry.seq, Flaw::Misplaced);
         }
-        let content = canonical(&entry.event);
-        if hash(&entry.previous, &entry.rotation, entry.seq, entry.epoch, entry.monotonic, &content) != entry.hash {
+        if entry.content_hash() != entry.hash {
             return broken(entry.seq, Flaw::Altered);
         }
         if entry.previous != previous {
@@ -336,12 +359,6 @@ impl Verifier {
         if link(&self.link, number, record) != *found {
             return Err(Broken::Leaf { number, flaw: Flaw::Altered });
         }
-        if let Some(checkpoint) = self.against.as_ref().filter(|checkpoint| checkpoint.records == number) {
-            if checkpoint.head != *found {
-                return Err(Broken::Leaf { number, flaw: Flaw::Rewritten });
-            }
-            self.met = true;
-        }
         self.leaf = number;
         self.link = found.clone();
         Ok(())
@@ -353,20 +370,13 @@ impl Verifier {
     }
 
     /// What was verified.
-    ///
-    /// # Errors
-    /// When what the checkpoint stands for is not there.
-    pub(super) fn finish(self) -> Result<Summary, Broken> {
-        if !self.met {
-            return Err(Broken::Leaf { number: self.leaf.saturating_add(1), flaw: Flaw::Missing });
-        }
-        Ok(Summary {
+    pub(super) fn finish(self) -> Summary {
+        Summary {
             rotations: self.heads.len() as u64,
             records: self.records,
-            head: (self.leaf == self.records).then_some(self.link),
-            against: self.against,
             words: self.signatures.map(|signatures| signatures.words).unwrap_or_default(),
-        })
+            ..Summary::default()
+        }
     }
 }
 

@@ -1,88 +1,98 @@
-//! What a verification found, and what to note of it for the next one.
+//! Checkpoints: who keeps one elsewhere can show later that everything up to it is still there, unchanged. They have the
+//! form of the C2SP text `tlog-checkpoint`, so that tools and witnesses of others read and sign them too.
 
-use super::{Hash, SignedWord};
-use serde::Serialize;
-use std::fmt;
+use super::tree::Root;
+use crate::seal::{Note, NoteError, NoteKey, Signer};
 
-/// What was verified.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Rotations.
-    pub rotations: u64,
-    /// Records.
-    pub records: u64,
-    /// The last link of the chain over everything, where the whole order was there to be verified. Noted elsewhere (with
-    /// the number of records), it shows later whether anything up to here was changed or cut.
-    pub head: Option<Hash>,
-    /// The checkpoint that was met on the way, if one was given.
-    #[serde(skip)]
-    pub against: Option<Checkpoint>,
-    /// The signed words that were held against people's keys.
-    #[serde(skip)]
-    pub words: Vec<SignedWord>,
-}
-
-/// A head noted earlier, written `RECORDS:HEAD`: proves later that everything up to it is still there, unchanged.
+/// The records up to one moment, in one hash, signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
+    /// Which journal.
+    pub origin: String,
     /// How many records there were.
-    pub records: u64,
-    /// The last link.
-    pub head: Hash,
+    pub size: u64,
+    /// What stands for them.
+    pub root: Root,
+    note: Note,
+    text: String,
 }
 
-impl fmt::Display for Checkpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.records, self.head)
+impl Checkpoint {
+    /// Signs what stands for the first `size` records.
+    pub(super) fn sign(signer: &Signer, size: u64, root: Root) -> Result<Self, NoteError> {
+        Self::parse(&signer.sign(&format!("{}\n{size}\n{root}\n", signer.key().name())))
     }
-}
 
-/// The text is no checkpoint.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "not a checkpoint: write the number of records, a colon and the 64 hex digits that an earlier verification showed"
-)]
-pub struct NotACheckpoint;
-
-impl std::str::FromStr for Checkpoint {
-    type Err = NotACheckpoint;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (records, head) = text.trim().split_once(':').ok_or(NotACheckpoint)?;
-        let head = head.to_ascii_lowercase();
-        if head.len() != 64 || !head.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(NotACheckpoint);
+    /// Reads one; who signed it is what [`Checkpoint::verify`] says.
+    ///
+    /// # Errors
+    /// [`NoteError::Form`].
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        let form = |problem| NoteError::Form { problem };
+        let note = Note::parse(text)?;
+        let mut lines = note.text.trim_end_matches('\n').split('\n');
+        let origin = lines.next().filter(|line| !line.is_empty()).ok_or_else(|| form("it names no journal"))?;
+        let size = lines
+            .next()
+            .and_then(|line| line.parse::<u64>().ok().filter(|size| size.to_string() == line))
+            .ok_or_else(|| form("its second line is no number of records"))?;
+        let root = lines.next().and_then(Root::parse).ok_or_else(|| form("its third line is no root"))?;
+        if lines.any(str::is_empty) || note.text.ends_with("\n\n") {
+            return Err(form("it is longer than a checkpoint"));
         }
-        let records = records.parse().ok().filter(|records| *records > 0).ok_or(NotACheckpoint)?;
-        Ok(Self { records, head: Hash::kept(head) })
+        Ok(Self { origin: origin.to_owned(), size, root, text: text.to_owned(), note: note.clone() })
     }
-}
 
-impl Summary {
-    /// What to note elsewhere, where the whole order was verified.
+    /// The signed note, as it is kept elsewhere.
     #[must_use]
-    pub fn checkpoint(&self) -> Option<Checkpoint> {
-        self.head.clone().map(|head| Checkpoint { records: self.records, head })
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// That one of these keys signed it.
+    ///
+    /// # Errors
+    /// [`NoteError::Stranger`] and [`NoteError::Forged`].
+    pub fn verify<'k>(&self, keys: &'k [NoteKey]) -> Result<&'k NoteKey, NoteError> {
+        self.note.verify(keys)
     }
 }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} records of {} rotations are unchanged and in order", self.records, self.rotations)?;
-        match (self.checkpoint(), &self.against) {
-            (Some(now), Some(noted)) => write!(
-                f,
-                "; everything up to the checkpoint at record {} is there. Whether records were cut after it cannot be seen. \
-                 The checkpoint now is {now}",
-                noted.records
-            ),
-            (Some(now), None) => write!(
-                f,
-                ". Whether records were cut from the end cannot be seen without an earlier checkpoint; the one now is {now}"
-            ),
-            (None, _) => f.write_str(
-                ". Whether records were cut from the end, or other rotations left out, cannot be seen from this part alone",
-            ),
+#[cfg(test)]
+mod tests {
+    use super::super::tree::Tree;
+    use super::*;
+
+    #[test]
+    fn it_has_the_form_of_the_book_and_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = Signer::load_or_create(&folder.path().join("key"), Some("example.com/log")).unwrap();
+        let made = Checkpoint::sign(&signer, 7, Tree::default().root()).unwrap();
+        let begin = "example.com/log\n7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n\u{2014} example.com/log ";
+        assert!(made.text().starts_with(begin) && made.text().ends_with("=\n"), "{}", made.text());
+        let read = Checkpoint::parse(made.text()).unwrap();
+        assert_eq!(read, made);
+        read.verify(std::slice::from_ref(signer.key())).unwrap();
+        let more = signer.sign("example.com/log\n7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nmore\n");
+        assert_eq!(Checkpoint::parse(&more).unwrap().size, 7, "lines of others may follow");
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = Signer::load_or_create(&folder.path().join("key"), None).unwrap();
+        let root = Tree::default().root().to_string();
+        for text in [
+            "o\n".to_owned(),
+            format!("\n7\n{root}\n"),
+            format!("o\n07\n{root}\n"),
+            format!("o\n-7\n{root}\n"),
+            format!("o\n+7\n{root}\n"),
+            format!("o\n7\n{}\n", root.trim_end_matches('=')),
+            format!("o\n7\n{root}\n\n"),
+            format!("o\n7\n{root}\n\nx\n"),
+        ] {
+            assert!(Checkpoint::parse(&signer.sign(&text)).is_err(), "{text:?}");
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod leases;
 mod rows;
+mod wiping;
 
 pub(super) use rows::{entry, entry_columns, leaf_of, listed_of};
 
@@ -13,7 +14,7 @@ use super::chain::{Verifier, canonical, link};
 use super::inbox::{APPLIED, TOO_LATE};
 use super::{
     Broken, FORMAT, Flaw, Hash, Journal, JournalError, Lease, Listed, Position, Record, Waiting, chain, id_after,
-    number_of, plan_of, reopens,
+    number_of, plan_of, reopens, unwritable,
 };
 use crate::database::{Database, DatabaseError, Reserve, Transaction};
 use crate::model::{Digest, Person, RotationId, Timestamp};
@@ -22,6 +23,7 @@ use crate::seal::Sealed;
 use async_trait::async_trait;
 use rows::{Head, insert_leaf, insert_record, sealed_of};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Kept in a file of its own, to be given up when an outcome must be recorded on a full disk.
@@ -40,6 +42,8 @@ pub struct DurableJournal {
     /// What is given up when the disk is full; a server's disk is none of ours.
     reserve: Option<Reserve>,
     room_bytes: u64,
+    /// Erased bytes are in the log still.
+    unwiped: Arc<AtomicBool>,
 }
 
 impl DurableJournal {
@@ -49,8 +53,9 @@ impl DurableJournal {
     /// When the database fails.
     pub async fn open(database: Arc<Database>) -> Result<Self, JournalError> {
         let reserve = database.path().map(|path| Reserve::beside(path, RESERVE_BYTES));
-        let journal = Self { database, reserve, room_bytes: ROOM_BYTES };
-        journal.database.flush().await.map_err(journal.failed("open"))?;
+        let journal = Self { database, reserve, room_bytes: ROOM_BYTES, unwiped: Arc::default() };
+        let is_wiped = journal.database.flush().await.map_err(journal.failed("open"))?;
+        journal.note_wiped(is_wiped);
         if let Some(Err(error)) = journal.reserve.as_ref().map(Reserve::keep) {
             // Whoever begins something is refused with words of its own.
             tracing::info!(%error, "the journal's disk has no room for a reserve: no rotation starts");
@@ -131,11 +136,10 @@ impl DurableJournal {
             }
             outcome => outcome?,
         };
-        if addition.closes
-            && let Err(error) = self.database.flush().await
-        {
-            tracing::warn!(%error, "erased values stay in the journal's log until it is opened next");
+        if addition.closes {
+            self.note_wiped(false);
         }
+        self.wipe().await;
         Ok(next)
     }
 
@@ -237,6 +241,9 @@ impl DurableJournal {
         sealed: &[Sealed],
     ) -> Result<(), JournalError> {
         for value in sealed {
+            // Whoever forgets a key takes this turn too.
+            on.take_turn().await.map_err(self.failed("write"))?;
+            self.demand_key(on, value).await?;
             on.run(
                 "INSERT INTO sealed (rotation, digest, key, wrapped, ciphertext) VALUES ($1, $2, $3, $4, $5)",
                 &[
@@ -310,13 +317,18 @@ impl DurableJournal {
     async fn leave_in(&self, on: &mut Transaction<'_>, letter: &Letter<'_>) -> Result<i64, JournalError> {
         let failed = self.failed("write");
         let head = self.lock_head(on, letter.rotation).await?;
+        if let Some(sealed) = letter.sealed {
+            on.take_turn().await.map_err(&failed)?;
+            self.demand_key(on, sealed).await?;
+        }
+        let sealed = letter.sealed.map(serde_json::to_string).transpose().map_err(unwritable)?;
         let row = on
             .row(
                 "INSERT INTO inbox (rotation, fact, sealed, who, at, outcome) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
                 &[
                     letter.rotation.as_str().into(),
                     (&letter.fact).into(),
-                    letter.sealed.as_deref().filter(|_| head.open).into(),
+                    sealed.as_deref().filter(|_| head.open).into(),
                     letter.who.as_str().into(),
                     letter.at.into(),
                     (!head.open).then_some(TOO_LATE).into(),
@@ -390,10 +402,6 @@ fn was_put_off(error: &(dyn std::error::Error + 'static)) -> bool {
 
 fn full(reserve: &Reserve, needed_bytes: u64) -> JournalError {
     JournalError::Full { free_bytes: reserve.free().unwrap_or(0), needed_bytes }
-}
-
-fn unwritable(error: serde_json::Error) -> JournalError {
-    JournalError::Database { act: "write", source: Box::new(error) }
 }
 
 #[async_trait]
@@ -497,7 +505,6 @@ impl Journal for DurableJournal {
         at: Timestamp,
     ) -> Result<i64, JournalError> {
         let fact = serde_json::to_string(fact).map_err(unwritable)?;
-        let sealed = sealed.map(serde_json::to_string).transpose().map_err(unwritable)?;
         let letter = Letter { rotation, fact, sealed, who, at };
         patiently(|| self.leave_once(&letter)).await
     }
@@ -560,7 +567,7 @@ struct Opening<'a> {
 struct Letter<'a> {
     rotation: &'a RotationId,
     fact: String,
-    sealed: Option<String>,
+    sealed: Option<&'a Sealed>,
     who: &'a Person,
     at: Timestamp,
 }

@@ -5,9 +5,9 @@
 //! nothing more, whatever process still has it open.
 
 use super::audit::{AuditError, verify_tables};
-use super::chain::Verifier;
 use super::durable::DurableJournal;
-use super::{Broken, Checkpoint, JournalError, Summary};
+use super::walk::{Against, Walk};
+use super::{Broken, JournalError, Summary};
 use crate::database::{DatabaseError, Row, Transaction, Value};
 use crate::model::{RotationId, Timestamp};
 
@@ -100,15 +100,14 @@ pub async fn migrate(
     let read = from.failed("read");
     let mut left = from.begin().await?;
     still(from, &mut left, now, has_ended).await?;
-    let summary = verified(&mut left, &source.place(), Verifier::default(), from).await?;
-    let checkpoint = summary.checkpoint().filter(|checkpoint| checkpoint.records > 0);
+    let summary = verified(&mut left, &source.place(), Walk::default(), from).await?;
 
     let mut arrived = to.begin().await?;
     arrived.take_turn().await.map_err(to.failed("write"))?;
     alone(to, &mut arrived, has_ended).await?;
     let there = arrived.row("SELECT number FROM leaves LIMIT 1", &[]).await.map_err(to.failed("read"))?;
     let before = there.is_some();
-    if before && checkpoint.is_none() {
+    if before && summary.root.is_none() {
         return Err(MigrateError::Occupied { place: target.place() });
     }
     let mut rows = Vec::new();
@@ -120,7 +119,7 @@ pub async fn migrate(
             arrived.number_on(statement).await.map_err(to.failed("write"))?;
         }
     }
-    let summary = match compare(&mut arrived, &target.place(), checkpoint.as_ref(), to).await {
+    let summary = match compare(&mut arrived, &target.place(), &summary, to).await {
         Err(MigrateError::Broken { .. }) if before => {
             return Err(MigrateError::Occupied { place: target.place() });
         }
@@ -138,23 +137,24 @@ pub async fn migrate(
     Ok(Moved { from: source.place(), to: target.place(), rows, summary, before })
 }
 
-/// The chain, and with a checkpoint that everything up to it is as it was.
+/// The chain, and that everything is there which left.
 async fn compare(
     on: &mut Transaction<'_>,
     place: &str,
-    checkpoint: Option<&Checkpoint>,
+    left: &Summary,
     journal: &DurableJournal,
 ) -> Result<Summary, MigrateError> {
-    verified(on, place, Verifier::against(checkpoint), journal).await
+    let against = left.root.map(|root| Against::head(left.records, root));
+    verified(on, place, Walk::new(Default::default(), against), journal).await
 }
 
 async fn verified(
     on: &mut Transaction<'_>,
     place: &str,
-    verifier: Verifier,
+    walk: Walk,
     journal: &DurableJournal,
 ) -> Result<Summary, MigrateError> {
-    verify_tables(on, verifier).await.map_err(|error| match error {
+    verify_tables(on, walk).await.map_err(|error| match error {
         AuditError::Broken(source) => MigrateError::Broken { place: place.to_owned(), source },
         AuditError::Database(error) => journal.failed("read")(error).into(),
         error => JournalError::Database { act: "verify", source: Box::new(error) }.into(),
@@ -231,7 +231,7 @@ macro_rules! table {
 }
 
 /// In the order in which they refer to each other. Who attends and who holds a lease stays behind; epochs do not.
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 13] = [
     table!(
         "rotations",
         "number, rotation, credential, identity, opened, open, records, head, format",
@@ -253,6 +253,8 @@ const TABLES: [Table; 11] = [
     },
     table!("sealed", "rotation, digest, key, wrapped, ciphertext", "$1, $2, $3, $4, $5", "tttbb"),
     table!("inbox", "id, rotation, fact, sealed, who, at, outcome", "$1, $2, $3, $4, $5, $6, $7", "nttTtnT"),
+    table!("checkpoints", "size, peaks, note, at", "$1, $2, $3, $4", "nttn"),
+    table!("forgotten_keys", "key, at", "$1, $2", "tn"),
     table!("troubles", "rotation, what, at", "$1, $2, $3", "ttn"),
     table!(
         "leaks",

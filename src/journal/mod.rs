@@ -5,21 +5,34 @@ mod attendant;
 mod audit;
 mod chain;
 mod checkpoint;
+mod clocks;
 #[cfg(test)]
 mod contract;
 pub mod durable;
+mod evidence;
 mod inbox;
+mod marking;
 pub mod memory;
 mod migrate;
+mod resealing;
 mod signatures;
+mod summary;
+mod tree;
+mod walk;
 
 pub use attendant::{Ask, Attendant};
-pub use audit::{AuditError, export, verify_file, verify_signed};
+pub use audit::{AuditError, Demands, export, verify_file, verify_server};
 pub use chain::{Broken, Flaw, Hash, chain, verify};
-pub use checkpoint::{Checkpoint, NotACheckpoint, Summary};
+pub use checkpoint::Checkpoint;
+pub use clocks::Jump;
+pub use evidence::{Evidence, EvidenceError, EvidenceFolder};
 pub use inbox::{APPLIED, Standing, Waiting};
+pub use marking::{MarkError, Marked};
 pub use migrate::{MigrateError, Moved, migrate};
+pub use resealing::Resealed;
 pub use signatures::SignedWord;
+pub use summary::{Met, Summary};
+pub use tree::Root;
 
 use crate::model::{Digest, Person, RotationId, Timestamp};
 use crate::rotation::{Event, Fact, Plan};
@@ -259,6 +272,24 @@ pub enum JournalError {
         /// The public name of the one that is here.
         found: String,
     },
+    /// Values are sealed under a key that was to be forgotten.
+    #[error(
+        "{values} values are still sealed under the envelope key {key}: stanch key rotate puts them under the new one"
+    )]
+    KeyInUse {
+        /// Its id.
+        key: String,
+        /// How many.
+        values: u64,
+    },
+    /// A value was sealed under a key that was forgotten.
+    #[error(
+        "nothing is kept under the envelope key {key} any more: this process holds a key that was forgotten, start it again"
+    )]
+    KeyForgotten {
+        /// Its id.
+        key: String,
+    },
     /// The chain is broken.
     #[error("the journal is damaged: nothing of this case is done until it is restored from a backup")]
     Damaged(#[from] Broken),
@@ -280,6 +311,10 @@ fn id_after(last: u64) -> RotationId {
 /// The number in an id; 0 where there is none.
 fn number_of(rotation: &RotationId) -> u64 {
     rotation.as_str().strip_prefix("C-").and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+fn unwritable(error: serde_json::Error) -> JournalError {
+    JournalError::Database { act: "write", source: Box::new(error) }
 }
 
 /// The plan of a first event.

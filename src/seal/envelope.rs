@@ -1,7 +1,12 @@
 //! Sealing and opening: AES-256-GCM under a fresh data key, which is wrapped under the envelope key.
+//!
+//! The digest of the ciphertext is the name of a sealed value: records refer to it, and the wrapped data key is bound to
+//! it. To be sealed under another envelope key means that the data key is wrapped anew; the ciphertext and its name stay,
+//! so that what refers to it holds, and whoever has the ciphertext can see that it is the one that is meant.
 
-use super::keys::{FileKey, KEY_BYTES};
+use super::keys::{FileKey, KEY_BYTES, KeyError};
 use super::random;
+use super::ring::Ring;
 use crate::model::{Digest, Secret};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
@@ -11,7 +16,7 @@ use zeroize::Zeroizing;
 /// Ciphertext and its wrapped data key, bound to a context. Nothing in it is secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
-    /// SHA-256 over the sealed form; what records refer to.
+    /// SHA-256 over the ciphertext; what records refer to.
     pub digest: Digest,
     /// The id of the envelope key that wraps the data key.
     pub key: String,
@@ -30,6 +35,9 @@ pub enum SealError {
     /// The operating system gave no random bytes.
     #[error("could not draw a data key from the operating system")]
     Random(#[source] getrandom::Error),
+    /// The key that seals cannot be read any more.
+    #[error("nothing can be sealed")]
+    Key(#[from] KeyError),
     /// The cipher refused; values beyond 64 GiB are the only known reason.
     #[error("could not encrypt the value")]
     Encrypt,
@@ -55,30 +63,43 @@ pub enum SealError {
     },
 }
 
-/// Seals and opens under one envelope key.
+/// Seals under the envelope key of an installation, and opens with the ones it had before too.
 #[derive(Debug)]
 pub struct Sealer {
-    key: FileKey,
+    ring: Ring,
 }
 
 impl Sealer {
-    /// With a key.
+    /// With a key. Others that lie beside its file open as well, and the file is followed when it changes.
     #[must_use]
     pub fn new(key: FileKey) -> Self {
-        Self { key }
+        Self { ring: Ring::of(key) }
     }
 
     /// Seals under a fresh data key, bound to `context` (rotation and step, or store path).
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// When there is no randomness, or the key's file is gone.
     pub fn seal(&self, context: &str, secret: &Secret) -> Result<Sealed, SealError> {
         let data_key = Zeroizing::new(random::<KEY_BYTES>().map_err(SealError::Random)?);
         #[expect(clippy::disallowed_methods, reason = "sealing encrypts the bytes")]
         let ciphertext = encrypt(&data_key, &value_label(context), secret.expose())?;
-        let wrapped = encrypt(self.key.bytes(), &key_label(self.key.id()), &*data_key)?;
-        let key = self.key.id().to_owned();
-        Ok(Sealed { digest: digest(&key, &wrapped, &ciphertext), key, wrapped, ciphertext })
+        let key = self.ring.current()?;
+        wrap(&key, &data_key, ciphertext)
+    }
+
+    /// The same value under the key that seals now; none if it is already. What it was sealed for stays as it is.
+    ///
+    /// # Errors
+    /// When the key it is under is not at hand, or any byte differs.
+    pub fn reseal(&self, sealed: &Sealed) -> Result<Option<Sealed>, SealError> {
+        let current = self.ring.current()?;
+        if sealed.key == current.id() {
+            return Ok(None);
+        }
+        let refused = || SealError::Refused { digest: sealed.digest.clone() };
+        let data_key = self.unwrap(sealed)?.ok_or_else(refused)?;
+        wrap(&current, &data_key, sealed.ciphertext.clone()).map(Some)
     }
 
     /// Opens what was sealed under the same context.
@@ -86,29 +107,43 @@ impl Sealer {
     /// # Errors
     /// When another envelope key is needed, or when the context or any byte differs.
     pub fn open(&self, context: &str, sealed: &Sealed) -> Result<Secret, SealError> {
-        if digest(&sealed.key, &sealed.wrapped, &sealed.ciphertext) != sealed.digest {
-            return Err(SealError::Damaged { digest: sealed.digest.clone() });
-        }
-        if sealed.key != self.key.id() {
-            return Err(SealError::OtherKey { needed: sealed.key.clone(), held: self.key.id().to_owned() });
-        }
-        self.decipher(context, sealed).ok_or_else(|| SealError::Refused { digest: sealed.digest.clone() })
+        let data_key = self.unwrap(sealed)?;
+        let opened = data_key.and_then(|data_key| decrypt(&data_key, &value_label(context), &sealed.ciphertext));
+        opened.ok_or_else(|| SealError::Refused { digest: sealed.digest.clone() })
     }
 
-    fn decipher(&self, context: &str, sealed: &Sealed) -> Option<Secret> {
-        let unwrapped = decrypt(self.key.bytes(), &key_label(&sealed.key), &sealed.wrapped)?;
-        #[expect(clippy::disallowed_methods, reason = "the data key opens the value")]
-        let data_key = unwrapped.expose().first_chunk::<KEY_BYTES>()?;
-        decrypt(data_key, &value_label(context), &sealed.ciphertext)
+    /// Whether the key of this id is at hand.
+    #[must_use]
+    pub fn holds(&self, id: &str) -> bool {
+        self.ring.find(id).is_some()
     }
+
+    fn unwrap(&self, sealed: &Sealed) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, SealError> {
+        if digest(&sealed.ciphertext) != sealed.digest {
+            return Err(SealError::Damaged { digest: sealed.digest.clone() });
+        }
+        let missing = || SealError::OtherKey { needed: sealed.key.clone(), held: self.ring.last_id() };
+        let key = self.ring.find(&sealed.key).ok_or_else(missing)?;
+        let Some(unwrapped) = decrypt(key.bytes(), &key_label(&sealed.key, &sealed.digest), &sealed.wrapped) else {
+            return Ok(None);
+        };
+        #[expect(clippy::disallowed_methods, reason = "the data key opens the value")]
+        Ok(unwrapped.expose().first_chunk::<KEY_BYTES>().map(|key| Zeroizing::new(*key)))
+    }
+}
+
+fn wrap(key: &FileKey, data_key: &[u8; KEY_BYTES], ciphertext: Vec<u8>) -> Result<Sealed, SealError> {
+    let digest = digest(&ciphertext);
+    let wrapped = encrypt(key.bytes(), &key_label(key.id(), &digest), data_key)?;
+    Ok(Sealed { digest, key: key.id().to_owned(), wrapped, ciphertext })
 }
 
 fn value_label(context: &str) -> Vec<u8> {
     [b"stanch value 1\0", context.as_bytes()].concat()
 }
 
-fn key_label(id: &str) -> Vec<u8> {
-    [b"stanch key 1\0", id.as_bytes()].concat()
+fn key_label(id: &str, digest: &Digest) -> Vec<u8> {
+    [b"stanch key 2\0", id.as_bytes(), b"\0", digest.as_str().as_bytes()].concat()
 }
 
 /// Nonce and ciphertext. The plaintext's only copy is the buffer that becomes the ciphertext; it never grows.
@@ -134,14 +169,8 @@ fn cipher(key: &[u8; KEY_BYTES]) -> Option<LessSafeKey> {
     UnboundKey::new(&AES_256_GCM, key).ok().map(LessSafeKey::new)
 }
 
-/// SHA-256 over the parts, each with its length first.
-fn digest(key: &str, wrapped: &[u8], ciphertext: &[u8]) -> Digest {
-    let mut hash = Sha256::new();
-    for part in [key.as_bytes(), wrapped, ciphertext] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    Digest::new(data_encoding::HEXLOWER.encode(&hash.finalize()))
+fn digest(ciphertext: &[u8]) -> Digest {
+    Digest::new(data_encoding::HEXLOWER.encode(&Sha256::digest(ciphertext)))
 }
 
 mod base64 {
@@ -203,7 +232,7 @@ mod tests {
         assert!(matches!(mine.open("C-0001/new", &sealed), Err(SealError::Refused { .. })));
         match other.open("C-0001/old", &sealed) {
             Err(SealError::OtherKey { needed, held }) => {
-                assert_eq!((needed, held), (sealed.key, other.key.id().into()))
+                assert_eq!((needed, held), (sealed.key, other.ring.last_id()));
             }
             outcome => panic!("{outcome:?}"),
         }
@@ -216,7 +245,7 @@ mod tests {
         let (a, b) = (sealer.seal("c", &secret("a")).unwrap(), sealer.seal("c", &secret("b")).unwrap());
         let mut mixed = Sealed { ciphertext: b.ciphertext, ..a };
         assert!(matches!(sealer.open("c", &mixed), Err(SealError::Damaged { .. })));
-        mixed.digest = digest(&mixed.key, &mixed.wrapped, &mixed.ciphertext);
+        mixed.digest = digest(&mixed.ciphertext);
         assert!(matches!(sealer.open("c", &mixed), Err(SealError::Refused { .. })));
     }
 
@@ -237,9 +266,9 @@ mod tests {
             let part = if wrapped { &mut sealed.wrapped } else { &mut sealed.ciphertext };
             let at = at.index(part.len());
             if cut { part.truncate(at) } else { part[at] ^= flip }
-            if mend { sealed.digest = digest(&sealed.key, &sealed.wrapped, &sealed.ciphertext) }
+            if mend { sealed.digest = digest(&sealed.ciphertext) }
             let refused = sealer.open("c", &sealed).unwrap_err();
-            prop_assert_eq!(matches!(refused, SealError::Refused { .. }), mend, "{:?}", refused);
+            prop_assert_eq!(matches!(refused, SealError::Refused { .. }), mend || wrapped, "{:?}", refused);
         }
     }
 }

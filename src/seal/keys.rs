@@ -1,4 +1,4 @@
-//! The envelope key: 32 random bytes in a file that only its owner can read.
+//! Keys: 32 random bytes each, in a file that only its owner can read.
 
 use super::random;
 use sha2::{Digest as _, Sha256};
@@ -11,11 +11,15 @@ use zeroize::Zeroizing;
 /// Bytes of a key: AES-256.
 pub(super) const KEY_BYTES: usize = 32;
 
+/// What the key is called that seals.
+const ENVELOPE: &str = "envelope key";
+
 /// Bytes of the hash that name a key.
 const ID_BYTES: usize = 8;
 
 /// The envelope key in a 0600 file. It is wiped when dropped and never shown.
 pub struct FileKey {
+    path: PathBuf,
     id: String,
     bytes: Zeroizing<[u8; KEY_BYTES]>,
 }
@@ -25,36 +29,50 @@ pub struct FileKey {
 #[non_exhaustive]
 pub enum KeyError {
     /// The file could not be read.
-    #[error("could not read the envelope key {}", path.display())]
+    #[error("could not read the {what} {}", path.display())]
     Read {
+        /// Which key.
+        what: &'static str,
         /// Where.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
     /// The file could not be made.
-    #[error("could not make the envelope key {}", path.display())]
+    #[error("could not make the {what} {}", path.display())]
     Make {
+        /// Which key.
+        what: &'static str,
         /// Where.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
     /// Others may read or write the file.
-    #[error("the envelope key {} is open to other users (mode {mode:04o}): run chmod 600 on it", path.display())]
+    #[error("the {what} {} is open to other users (mode {mode:04o}): run chmod 600 on it", path.display())]
     Exposed {
+        /// Which key.
+        what: &'static str,
         /// Where.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
+    /// It is the one that seals.
+    #[error("the envelope key {id} is the one that seals: stanch key rotate makes another one first")]
+    Seals {
+        /// Its id.
+        id: String,
+    },
     /// The file is no key.
     #[error(
-        "{} is not an envelope key: it must be a file of exactly {KEY_BYTES} bytes; restore it from a backup, as what it \
-         sealed opens with no other key",
+        "{} is no {what}: it must be a file of exactly {KEY_BYTES} bytes; restore it from a backup, as no other key does \
+         what it did",
         path.display()
     )]
     Malformed {
+        /// Which key.
+        what: &'static str,
         /// Where.
         path: PathBuf,
     },
@@ -67,15 +85,21 @@ impl FileKey {
     /// # Errors
     /// When the file cannot be read or made, is open to other users, or is not a key.
     pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
-        match File::open(path) {
-            Ok(file) => Self::read(path, file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(path).map_err(|source| KeyError::Make { path: path.to_owned(), source })?;
-                let file = File::open(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })?;
-                Self::read(path, file)
-            }
-            Err(source) => Err(KeyError::Read { path: path.to_owned(), source }),
-        }
+        Ok(Self::named(load_or_create(path, ENVELOPE)?, path))
+    }
+
+    /// Reads the key that lies there.
+    ///
+    /// # Errors
+    /// When there is none, or as [`FileKey::load_or_create`].
+    pub(super) fn load(path: &Path) -> Result<Self, KeyError> {
+        Ok(Self::named(load(path, ENVELOPE)?, path))
+    }
+
+    fn named(bytes: Zeroizing<[u8; KEY_BYTES]>, path: &Path) -> Self {
+        let hash = Sha256::new().chain_update(b"stanch envelope key").chain_update(*bytes).finalize();
+        let id = data_encoding::HEXLOWER.encode(hash.get(..ID_BYTES).unwrap_or(&hash));
+        Self { id, bytes, path: path.to_owned() }
     }
 
     /// The public name of the key: the beginning of its hash, in hex.
@@ -88,35 +112,9 @@ impl FileKey {
         &self.bytes
     }
 
-    fn read(path: &Path, file: File) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::Read { path: path.to_owned(), source };
-        let about = file.metadata().map_err(failed)?;
-        if !about.is_file() {
-            return Err(KeyError::Malformed { path: path.to_owned() });
-        }
-        if let Some(mode) = exposed(&about) {
-            return Err(KeyError::Exposed { path: path.to_owned(), mode });
-        }
-        // One byte more than a key, so that a longer file is told apart; the buffer never grows and leaves no copy.
-        let mut content = Zeroizing::new([0; KEY_BYTES + 1]);
-        let mut filled = 0;
-        let mut file = file.take(KEY_BYTES as u64 + 1);
-        while let Some(rest) = content.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match file.read(rest) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-        match content.get(..KEY_BYTES) {
-            Some(key) if filled == KEY_BYTES => bytes.copy_from_slice(key),
-            _ => return Err(KeyError::Malformed { path: path.to_owned() }),
-        }
-        let hash = Sha256::new().chain_update(b"stanch envelope key").chain_update(*bytes).finalize();
-        let id = data_encoding::HEXLOWER.encode(hash.get(..ID_BYTES).unwrap_or(&hash));
-        Ok(Self { id, bytes })
+    /// The file that it was read from.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -126,9 +124,68 @@ impl fmt::Debug for FileKey {
     }
 }
 
+pub(super) fn unread(path: &Path, source: io::Error) -> KeyError {
+    KeyError::Read { what: ENVELOPE, path: path.to_owned(), source }
+}
+
+pub(super) fn unmade(path: &Path, source: io::Error) -> KeyError {
+    KeyError::Make { what: ENVELOPE, path: path.to_owned(), source }
+}
+
+pub(super) fn malformed(path: &Path) -> KeyError {
+    KeyError::Malformed { what: ENVELOPE, path: path.to_owned() }
+}
+
+/// The bytes of a key, which is made where there is none.
+pub(super) fn load_or_create(path: &Path, what: &'static str) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
+    match load(path, what) {
+        Err(KeyError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            make(path).map_err(|source| KeyError::Make { what, path: path.to_owned(), source })?;
+            load(path, what)
+        }
+        outcome => outcome,
+    }
+}
+
+/// The bytes of a key.
+fn load(path: &Path, what: &'static str) -> Result<Zeroizing<[u8; KEY_BYTES]>, KeyError> {
+    let failed = |source| KeyError::Read { what, path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let about = file.metadata().map_err(failed)?;
+    if !about.is_file() {
+        return Err(KeyError::Malformed { what, path: path.to_owned() });
+    }
+    if let Some(mode) = exposed(&about) {
+        return Err(KeyError::Exposed { what, path: path.to_owned(), mode });
+    }
+    // One byte more than a key, so that a longer file is told apart; the buffer never grows and leaves no copy.
+    let mut content = Zeroizing::new([0; KEY_BYTES + 1]);
+    let mut filled = 0;
+    let mut file = file.take(KEY_BYTES as u64 + 1);
+    while let Some(rest) = content.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+    match content.get(..KEY_BYTES) {
+        Some(key) if filled == KEY_BYTES => bytes.copy_from_slice(key),
+        _ => return Err(KeyError::Malformed { what, path: path.to_owned() }),
+    }
+    Ok(bytes)
+}
+
+/// Makes a new key there.
+pub(super) fn create(path: &Path) -> Result<(), KeyError> {
+    make(path).map_err(|source| unmade(path, source))
+}
+
 /// Writes a new key beside `path` and links it there once it is durable: nobody ever sees half a key, and whoever comes
 /// second keeps the first one's.
-fn create(path: &Path) -> io::Result<()> {
+fn make(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     private_folder(folder)?;
     let tag = data_encoding::HEXLOWER.encode(&random::<8>().map_err(io::Error::other)?);

@@ -7,8 +7,9 @@ use crate::config::installation;
 use crate::config::operator::{JournalPlace, SecretSource};
 use crate::database::{Database, Server};
 use crate::journal::durable::DurableJournal;
-use crate::journal::{JournalError, MigrateError, Moved, migrate};
+use crate::journal::{EvidenceFolder, JournalError, MarkError, Marked, MigrateError, Moved, migrate};
 use crate::runner;
+use crate::seal::{KeyError, Signer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,6 +38,14 @@ pub(super) async fn open(place: Option<&JournalPlace>) -> Result<(DurableJournal
     Ok((DurableJournal::open(Arc::new(database)).await?, key))
 }
 
+/// A server by its address; `password` is the file that holds the password of its user.
+///
+/// # Errors
+/// When the address is none, or the file cannot be read.
+pub fn server_at(address: &str, password: Option<&Path>) -> Result<Server, MendingError> {
+    server(address, password.map(|path| SecretSource::File(path.to_owned())).as_ref())
+}
+
 fn server(address: &str, password: Option<&SecretSource>) -> Result<Server, MendingError> {
     let server = Server::parse(address)?;
     Ok(match password {
@@ -52,12 +61,33 @@ impl Mending {
     /// # Errors
     /// When the server cannot be used, the envelope key is not that of its journal, or what is there cannot be moved.
     pub async fn move_journal(&self, address: &str, password: Option<&Path>) -> Result<Moved, MigrateError> {
-        let password = password.map(|path| SecretSource::File(path.to_owned()));
-        let server = server(address, password.as_ref()).map_err(|error| MigrateError::Server(Box::new(error)))?;
+        let server = server_at(address, password).map_err(|error| MigrateError::Server(Box::new(error)))?;
         let database = Database::connect(&server).await.map_err(|error| MigrateError::Server(Box::new(error)))?;
         let to = DurableJournal::open(Arc::new(database)).await?;
         to.recognise(ENVELOPE, &self.envelope).await?;
         migrate(&self.journal, &to, self.clock.now(), &runner::has_ended).await
+    }
+
+    /// Who signs checkpoints of this journal; its key is made the first time.
+    ///
+    /// # Errors
+    /// When the key cannot be used.
+    pub fn signer(&self) -> Result<Signer, KeyError> {
+        let name = self.operator.checkpoints.as_ref().and_then(|checkpoints| checkpoints.value.name.as_deref());
+        Signer::load_or_create(&self.state().join(SIGNING_KEY), name)
+    }
+
+    /// Signs what the journal holds now, and publishes it in a folder. Nothing where nothing is recorded yet.
+    ///
+    /// # Errors
+    /// [`MarkError`].
+    pub async fn mark(
+        &self,
+        signer: &Signer,
+        folder: Option<&mut EvidenceFolder>,
+    ) -> Result<Option<Marked>, MarkError> {
+        self.journal.recognise(CHECKPOINT, &signer.key().to_string()).await?;
+        self.journal.mark(signer, folder, self.clock.now()).await
     }
 
     /// The journal cannot be used when it lies elsewhere now, or this machine lacks its key.
@@ -65,9 +95,19 @@ impl Mending {
         if let Some(place) = self.journal.moved().await? {
             return Err(JournalError::Moved { place });
         }
-        self.journal.recognise(ENVELOPE, &self.envelope).await
+        match self.journal.recognise(ENVELOPE, &self.envelope).await {
+            // The key was changed on this machine, and the change was interrupted.
+            Err(JournalError::Key { wanted, .. }) if self.sealer.holds(&wanted) => Ok(()),
+            outcome => outcome,
+        }
     }
 }
 
 /// What the key is called that seals what the journal keeps.
 const ENVELOPE: &str = "envelope key";
+
+/// The file that holds the key which signs checkpoints.
+const SIGNING_KEY: &str = "checkpoint.key";
+
+/// What that key is called.
+const CHECKPOINT: &str = "checkpoint key";

@@ -13,7 +13,9 @@ pub mod filling;
 pub mod images;
 pub mod imports;
 #[cfg(feature = "rotate")]
-mod journal;
+pub mod journal;
+#[cfg(feature = "rotate")]
+pub mod keys;
 pub mod kinds;
 #[cfg(feature = "rotate")]
 pub mod mending;

@@ -47,6 +47,8 @@ mod hooks_set;
 mod images;
 mod import;
 #[cfg(feature = "rotate")]
+mod keys;
+#[cfg(feature = "rotate")]
 mod kill;
 mod kinds;
 #[cfg(feature = "rotate")]

@@ -203,9 +203,18 @@ fn a_copy_of_the_journal_is_verified_and_a_forged_one_is_found_with_its_place() 
         |path: &Path, more: &[&str]| shop.stanch(&[&["audit", "verify", path.to_str().unwrap()], more].concat());
     let copy = away.path().join("copy.db");
     std::fs::copy(shop.at("journal.db"), &copy).unwrap();
-    let said = verify(&copy, &[]).expect(0).says("are unchanged and in order").stdout;
-    let checkpoint = said.trim().rsplit(' ').next().unwrap().to_owned();
-    verify(&copy, &["--checkpoint", &checkpoint]).expect(0);
+    verify(&copy, &[]).expect(0).says("are unchanged and in order");
+    let folder = away.path().join("evidence");
+    let checkpoint = folder.to_str().unwrap();
+    let signed = shop.stanch(&["audit", "checkpoint", "--to", checkpoint]).expect(0).stdout;
+    let key = shop.stanch(&["key", "list"]).expect(0).stdout.trim().rsplit(' ').next().unwrap().to_owned();
+    let alone = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let alone = alone.into_iter().find(|path| path.to_str().unwrap().contains("checkpoint-")).unwrap();
+    assert_eq!(std::fs::read_to_string(&alone).unwrap(), signed);
+    verify(&copy, &["--checkpoint", checkpoint, "--key", &key]).expect(0).says("signed it");
+    verify(&copy, &["--checkpoint", checkpoint]).expect(0).says("was not verified: give --key");
+    let stranger = key.replacen("journal/", "journal/x", 1);
+    told(&verify(&copy, &["--checkpoint", checkpoint, "--key", &stranger]), 2, "no verifier key");
 
     let bytes = std::fs::read(&copy).unwrap();
     std::fs::write(&copy, replaced(&bytes, "\"token\":\"tok_0002\"", "\"token\":\"tok_0003\"")).unwrap();
@@ -215,7 +224,7 @@ fn a_copy_of_the_journal_is_verified_and_a_forged_one_is_found_with_its_place() 
     let export = away.path().join("export.jsonl");
     let to = export.to_str().unwrap();
     shop.stanch(&["audit", "export", "--output", to]).expect(0);
-    verify(&export, &["--checkpoint", &checkpoint]).expect(0);
+    verify(&export, &["--checkpoint", checkpoint]).expect(0);
     told(&shop.stanch(&["audit", "export", "--output", to]), 4, "could not write");
     let lines = shop.stanch(&["audit", "export", "--case", "1"]).expect(0).stdout;
     assert_eq!(std::fs::read_to_string(&export).unwrap(), lines, "the only case is everything");
@@ -226,8 +235,15 @@ fn a_copy_of_the_journal_is_verified_and_a_forged_one_is_found_with_its_place() 
     let cut: Vec<_> = lines.lines().take(10).collect();
     std::fs::write(&export, cut.join("\n") + "\n").unwrap();
     verify(&export, &[]).expect(0);
-    told(&verify(&export, &["--checkpoint", &checkpoint]), 4, "tampered with");
-    told(&verify(&export, &["--checkpoint", "7"]), 2, "not a checkpoint");
+    told(
+        &verify(&export, &["--checkpoint", checkpoint]),
+        4,
+        "record 11 of C-0001, at entry 11 of the whole journal, is missing",
+    );
+    std::fs::copy(&alone, away.path().join("note")).unwrap();
+    told(&verify(&export, &["--checkpoint", away.path().join("note").to_str().unwrap()]), 4, "entry 11");
+    told(&verify(&export, &["--checkpoint", "/nowhere/at/all"]), 4, "could not read /nowhere/at/all");
+    told(&verify(&export, &["--checkpoint", export.to_str().unwrap()]), 4, "is not to be believed");
     std::fs::write(&export, "").unwrap();
     told(&verify(&export, &[]), 4, "holds no record");
     told(&verify(Path::new("/nowhere/at/all"), &[]), 4, "could not read /nowhere/at/all");

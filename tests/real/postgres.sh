@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# PostgreSQL: a fresh cluster with SCRAM passwords on a loopback port, and a frail one beside it, which a test crashes and
-# starts again with the program that is named to it. `start DIR` or `stop DIR`.
+# PostgreSQL: a fresh cluster with SCRAM passwords on a loopback port, with TLS for whoever asks for it, and a frail one
+# beside it without TLS, which a test crashes and starts again with the program that is named to it. `start DIR` or `stop DIR`.
 NAME=postgres
 # shellcheck source=tests/real/server.sh
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"
@@ -51,6 +51,24 @@ crash_program() {
     chmod 755 "$RUN_DIR/postgres-crash"
 }
 
+# An authority and a certificate for the name localhost alone, and another authority that signed nothing.
+certificates() {
+    local at="$RUN_DIR/postgres-tls" name
+    rm -rf "$at"
+    mkdir -m 711 "$at"
+    command -v openssl >/dev/null || install_packages openssl
+    for name in authority stranger; do
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=the $name of a test" \
+            -addext basicConstraints=critical,CA:TRUE -keyout "$at/$name.key" -out "$at/$name.pem"
+    done
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -keyout "$at/server.key" -out "$at/server.csr"
+    printf 'subjectAltName=DNS:localhost\n' >"$at/names"
+    openssl x509 -req -in "$at/server.csr" -CA "$at/authority.pem" -CAkey "$at/authority.key" -CAcreateserial -days 2 \
+        -extfile "$at/names" -out "$at/server.pem"
+    chmod 600 "$at"/*.key
+    [ "$(id -u)" -ne 0 ] || chown postgres "$at/server.key"
+}
+
 start() {
     local port
     if ! BIN="$(programs)"; then
@@ -66,7 +84,9 @@ start() {
     chmod 711 "$RUN_DIR"
     secret_file "$RUN_DIR/postgres.password"
     : >"$RUN_DIR/postgres.log"
-    cluster postgres -c fsync=off -c max_connections=300
+    certificates >>"$RUN_DIR/postgres.log" 2>&1 || fail "no certificates could be made, see $RUN_DIR/postgres.log"
+    cluster postgres -c fsync=off -c max_connections=300 -c ssl=on -c "ssl_cert_file=$RUN_DIR/postgres-tls/server.pem" \
+        -c "ssl_key_file=$RUN_DIR/postgres-tls/server.key"
     port="$PORT"
     echo "$PID" >"$RUN_DIR/postgres.pid"
     cluster postgres-frail
@@ -75,6 +95,8 @@ start() {
     remember STANCH_TEST_PG_HOST=127.0.0.1 STANCH_TEST_PG_PORT="$port" STANCH_TEST_PG_ADMIN=admin \
         STANCH_TEST_PG_DATABASE=postgres STANCH_TEST_PG_PASSWORD_FILE="$RUN_DIR/postgres.password" \
         STANCH_TEST_PG_LOG="$RUN_DIR/postgres/server.log" \
+        STANCH_TEST_PG_AUTHORITY="$RUN_DIR/postgres-tls/authority.pem" \
+        STANCH_TEST_PG_STRANGER="$RUN_DIR/postgres-tls/stranger.pem" \
         STANCH_TEST_PG_FRAIL_PORT="$PORT" STANCH_TEST_PG_FRAIL_RESTART="$RUN_DIR/postgres-crash"
     describe real "$("$BIN/postgres" --version | sed 's/^postgres (PostgreSQL) //; s/ .*//')" "127.0.0.1:$port"
 }
@@ -84,7 +106,7 @@ stop() {
     stop_server INT
     # It has another number each time that it was crashed.
     [ ! -s "$frail" ] || end_pid "$(head -n 1 "$frail")" INT
-    rm -rf "$RUN_DIR/postgres" "$RUN_DIR/postgres-frail" "$RUN_DIR/postgres-crash"
+    rm -rf "$RUN_DIR/postgres" "$RUN_DIR/postgres-frail" "$RUN_DIR/postgres-crash" "$RUN_DIR/postgres-tls"
 }
 
 main "$@"

@@ -1,11 +1,42 @@
 //! Where the journal lies: a file on this machine, or a server that several machines share.
 
 use crate::config::operator::SecretSource;
+use crate::config::policy::Span;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where signed checkpoints of the journal go.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoints {
+    /// The folder: best one where this machine can add, but not change.
+    pub to: PathBuf,
+    /// How often, besides after each case that closes.
+    pub every: Option<Span>,
+    /// The name that they are signed under, best an address without its scheme; one made of the key where it is not given.
+    pub name: Option<String>,
+}
+
+impl Checkpoints {
+    /// How often.
+    #[must_use]
+    pub fn every(&self) -> Duration {
+        self.every.map_or(Duration::from_secs(600), |Span(span)| span)
+    }
+
+    /// What is wrong with it.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        let bad = |c: char| c.is_whitespace() || c.is_control() || c == '+';
+        if self.name.as_ref().is_some_and(|name| name.is_empty() || name.contains(bad)) {
+            return Some("the name of checkpoints has no spaces and no '+': write one like stanch.example.com/journal");
+        }
+        self.every().is_zero().then_some("checkpoints are made every so often: write for instance 10m")
+    }
+}
 
 /// Where the journal lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +98,19 @@ mod tests {
 
     fn place(text: &str) -> JournalPlace {
         Operator::parse("c.yaml", text).unwrap().journal.unwrap()
+    }
+
+    #[test]
+    fn checkpoints_go_to_a_folder_under_a_name_that_others_can_read() {
+        let text = "checkpoints: { to: away, every: 5m, name: example.com/log }\n";
+        let read = Operator::parse("c.yaml", text).unwrap().checkpoints.unwrap().value;
+        assert_eq!((read.to.as_path(), read.every()), (std::path::Path::new("away"), Duration::from_secs(300)));
+        for (wrong, wanted) in [("name: a b", "no spaces"), ("name: a+b", "no spaces"), ("every: 0s", "every so often")]
+        {
+            let text = format!("checkpoints: {{ to: away, {wrong} }}\n");
+            let said = Operator::parse("c.yaml", &text).unwrap_err().to_string();
+            assert!(said.starts_with("c.yaml:1:") && said.contains(wanted), "{said}");
+        }
     }
 
     #[test]

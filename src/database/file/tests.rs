@@ -40,7 +40,7 @@ async fn it_is_made_private_durable_and_with_its_schema() {
         ("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys", "1"),
         ("SELECT CAST(secure_delete AS TEXT) FROM pragma_secure_delete", "1"),
         ("SELECT CAST(timeout AS TEXT) FROM pragma_busy_timeout", "5000"),
-        ("SELECT CAST(user_version AS TEXT) FROM pragma_user_version", "5"),
+        ("SELECT CAST(user_version AS TEXT) FROM pragma_user_version", "6"),
     ] {
         let found: String = sqlx::query_scalar(pragma).fetch_one(work.connection()).await.unwrap();
         assert_eq!(found, wanted, "{pragma}");
@@ -95,7 +95,7 @@ async fn what_is_not_ours_is_refused_and_left_as_it_was() {
     for (path, wanted) in [
         (&text, "is not a database: move it away"),
         (&foreign, "is the database of another program"),
-        (&newer, "has the schema 9, this version knows 5: run the newer stanch"),
+        (&newer, "has the schema 9, this version knows 6: run the newer stanch"),
     ] {
         let before = fs::read(path).unwrap();
         for outcome in [Database::open(path).await, Database::open_to_read(path).await] {
@@ -174,4 +174,45 @@ async fn several_that_open_at_once_get_one_schema() {
         worker.await.unwrap();
     }
     assert_eq!(count(&Database::open(&path).await.unwrap()).await, 6);
+}
+
+/// Wherever a crash cuts the log: every whole write is there, nothing of the cut one, and it is seen.
+#[tokio::test]
+async fn a_log_that_was_cut_ends_with_its_last_whole_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let database = Database::open(&path).await.unwrap();
+    let mut ends = Vec::new();
+    for _ in 0..4 {
+        let mut work = database.write().await.unwrap();
+        insert(&mut work).await;
+        work.commit().await.unwrap();
+        ends.push(fs::metadata(folder.path().join("journal.db-wal")).unwrap().len());
+    }
+    let (file, log) = (fs::read(&path).unwrap(), fs::read(folder.path().join("journal.db-wal")).unwrap());
+    assert_eq!(torn::cut_bytes(&folder.path().join("journal.db-wal")).unwrap(), 0);
+    assert_eq!(torn::cut_bytes(&folder.path().join("none")).unwrap(), 0);
+    for (cut, flipped) in [(1, 0), (24, 0), (4_096, 0), (0, 1), (0, 2_000)] {
+        let copy = tempfile::tempdir().unwrap();
+        let path = copy.path().join("journal.db");
+        fs::write(&path, &file).unwrap();
+        let mut bytes = log.clone();
+        if flipped > 0 {
+            let at = bytes.len() - flipped;
+            bytes[at] ^= 1;
+        }
+        bytes.truncate(bytes.len() - cut);
+        fs::write(copy.path().join("journal.db-wal"), &bytes).unwrap();
+        assert_eq!(
+            torn::cut_bytes(&copy.path().join("journal.db-wal")).unwrap(),
+            bytes.len() as u64 - ends[2],
+            "{cut} {flipped}"
+        );
+        let opened = Database::open(&path).await.unwrap();
+        assert_eq!(count(&opened).await, 3, "{cut} {flipped}");
+        let mut work = opened.write().await.unwrap();
+        insert(&mut work).await;
+        work.commit().await.unwrap();
+        assert_eq!(count(&opened).await, 4);
+    }
 }

@@ -94,7 +94,7 @@ async fn what_is_not_ours_or_is_newer_is_refused_even_while_it_is_open() {
     assert!(matches!(refused, DatabaseError::Newer { found: 99, .. }), "{refused:?}");
     drop(work);
     let said = Database::connect(&server).await.unwrap_err().to_string();
-    assert!(said.contains("has the schema 99, this version knows 1: run the newer stanch"), "{said}");
+    assert!(said.contains("has the schema 99, this version knows 2: run the newer stanch"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,4 +125,41 @@ async fn sessions_that_the_server_ends_come_back() {
     run(&server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").await;
     let cut = work.take_turn().await.unwrap_err();
     assert!(matches!(cut, DatabaseError::Unreachable { .. }), "{cut:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real PostgreSQL: ./tests/run"]
+async fn a_server_is_believed_by_its_authority_and_under_its_name_alone() {
+    let database = scratch().await.database;
+    let (port, frail) = (setting("STANCH_TEST_PG_PORT"), setting("STANCH_TEST_PG_FRAIL_PORT"));
+    let (authority, stranger) = (setting("STANCH_TEST_PG_AUTHORITY"), setting("STANCH_TEST_PG_STRANGER"));
+    let password = std::fs::read(setting("STANCH_TEST_PG_PASSWORD_FILE")).unwrap();
+    let at = |host: &str, port: &str, more: &str| {
+        let user = setting("STANCH_TEST_PG_ADMIN");
+        let server = Server::parse(&format!("postgres://{user}@{host}:{port}/{database}{more}")).unwrap();
+        server.with_password(Secret::new(password.trim_ascii().to_vec()))
+    };
+    let by = |file: &str| format!("?sslrootcert={file}");
+    let connected = Database::connect(&at("localhost", &port, &by(&authority))).await.unwrap();
+    let mut work = connected.read().await.unwrap();
+    let row = work.row("SELECT CAST(ssl AS TEXT) FROM pg_stat_ssl WHERE pid = pg_backend_pid()", &[]).await.unwrap();
+    assert_eq!(row.unwrap().text(0).unwrap(), "true");
+    drop(work);
+    for (server, wanted) in [
+        (at("localhost", &port, &by(&stranger)), "authority"),
+        (at("localhost", &port, ""), "authority"),
+        (at("127.0.0.1", &port, &by(&authority)), "authority"),
+        (at("localhost", &frail, &by(&authority)), "does not support TLS"),
+        (at("localhost", &port, &by("/nowhere/authority.pem")), "/nowhere/authority.pem"),
+    ] {
+        let refused = Database::connect(&server).await.unwrap_err();
+        let mut said = refused.to_string();
+        let mut cause = std::error::Error::source(&refused);
+        while let Some(error) = cause {
+            said = format!("{said}: {error}");
+            cause = error.source();
+        }
+        assert!(matches!(refused, DatabaseError::Untrusted { .. }), "{refused:?}");
+        assert!(said.contains(wanted) && said.contains("sslrootcert"), "{said}");
+    }
 }

@@ -6,8 +6,11 @@ use proptest::prelude::*;
 use std::fs;
 use std::sync::Arc;
 
+/// Nothing but a chain that is whole.
+const NOTHING: Demands<'static> = Demands { evidence: None, people: None };
+
 /// Three rotations whose records alternate, 9 leaves: 1 2 3 · 1 2 3 · 1 2 3.
-async fn written(folder: &Path) -> DurableJournal {
+pub(super) async fn written(folder: &Path) -> DurableJournal {
     let database = Arc::new(Database::open(&folder.join("journal.db")).await.unwrap());
     let journal = DurableJournal::open(database).await.unwrap();
     let mut places: Vec<Position> = Vec::new();
@@ -23,17 +26,17 @@ async fn written(folder: &Path) -> DurableJournal {
     journal
 }
 
-async fn exported(journal: &DurableJournal, rotation: Option<&RotationId>) -> String {
+pub(super) async fn exported(journal: &DurableJournal, rotation: Option<&RotationId>) -> String {
     let mut bytes = Vec::new();
     export(journal, rotation, &mut bytes).await.unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
 fn check(text: &str) -> Result<Summary, AuditError> {
-    verify_lines(Path::new("export.jsonl"), text.as_bytes(), Verifier::default())
+    verify_lines(Path::new("export.jsonl"), text.as_bytes(), Walk::default())
 }
 
-fn broken(outcome: Result<Summary, AuditError>) -> Broken {
+pub(super) fn broken(outcome: Result<Summary, AuditError>) -> Broken {
     match outcome {
         Err(AuditError::Broken(broken)) => broken,
         outcome => panic!("{outcome:?}"),
@@ -42,6 +45,11 @@ fn broken(outcome: Result<Summary, AuditError>) -> Broken {
 
 fn record(number: u64, seq: u64, flaw: Flaw) -> Broken {
     Broken::Record { rotation: rotation(number), seq, flaw }
+}
+
+/// The record at its place among all: the rotations alternate.
+fn entry(of: u64, seq: u64, flaw: Flaw) -> Broken {
+    record(of, seq, flaw).at(3 * (seq - 1) + of)
 }
 
 #[tokio::test]
@@ -55,16 +63,16 @@ async fn an_export_and_a_copy_verify_to_the_same_head_without_secrets() {
     assert_eq!((&first["seq"], &first["leaf"], &first["rotation"]), (&1.into(), &1.into(), &"C-0001".into()));
     let export = folder.path().join("export.jsonl");
     fs::write(&export, &text).unwrap();
-    let by_export = verify_file(&export, None).await.unwrap();
+    let by_export = verify_file(&export, NOTHING).await.unwrap();
     assert_eq!((by_export.rotations, by_export.records), (3, 9));
-    assert!(by_export.to_string().contains("cannot be seen without an earlier checkpoint"), "{by_export}");
+    assert!(by_export.to_string().contains("cannot be seen without a checkpoint"), "{by_export}");
     let path = folder.path().join("journal.db");
-    assert_eq!(verify_file(&path, None).await.unwrap(), by_export, "beside the living writer");
+    assert_eq!(verify_file(&path, NOTHING).await.unwrap(), by_export, "beside the living writer");
     journal.database().close().await;
     let copy = folder.path().join("copy.db");
     fs::copy(&path, &copy).unwrap();
-    assert_eq!(verify_file(&copy, None).await.unwrap(), by_export);
-    assert!(by_export.head.is_some());
+    assert_eq!(verify_file(&copy, NOTHING).await.unwrap(), by_export);
+    assert!(by_export.root.is_some());
 }
 
 #[tokio::test]
@@ -74,11 +82,15 @@ async fn one_rotation_verifies_alone_and_says_what_it_cannot_know() {
     for number in 1..=3 {
         let text = exported(&journal, Some(&rotation(number))).await;
         let summary = check(&text).unwrap();
-        assert_eq!((summary.rotations, summary.records, summary.head.clone()), (1, 3, None));
+        assert_eq!((summary.rotations, summary.records, summary.root), (1, 3, None));
         assert!(summary.to_string().contains("other rotations left out"), "{summary}");
         let without_middle: String =
             text.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, line)| format!("{line}\n")).collect();
-        assert_eq!(broken(check(&without_middle)), record(number, 2, Flaw::Missing));
+        assert_eq!(
+            broken(check(&without_middle)),
+            record(number, 2, Flaw::Missing).at(6 + number),
+            "where it is noticed"
+        );
     }
     let outcome = export(&journal, Some(&rotation(9)), &mut Vec::new()).await;
     assert!(matches!(outcome, Err(AuditError::Journal(JournalError::Missing { .. }))), "{outcome:?}");
@@ -105,16 +117,16 @@ async fn tampering_with_the_database_is_found() {
     let whole = fs::read(folder.path().join("journal.db")).unwrap();
     let leaf = |number, flaw| Broken::Leaf { number, flaw };
     for (index, (statement, expected)) in [
-        ("UPDATE records SET epoch = 2 WHERE rotation = 'C-0002' AND seq = 2", record(2, 2, Flaw::Altered)),
-        ("UPDATE records SET event = replace(event, '1002', '1003') WHERE rotation = 'C-0002'", record(2, 1, Flaw::Altered)),
-        ("DELETE FROM records WHERE rotation = 'C-0003' AND seq = 3", record(3, 3, Flaw::Missing)),
-        ("DELETE FROM records WHERE rotation = 'C-0002'", record(2, 1, Flaw::Missing)),
+        ("UPDATE records SET epoch = 2 WHERE rotation = 'C-0002' AND seq = 2", entry(2, 2, Flaw::Altered)),
+        ("UPDATE records SET event = replace(event, '1002', '1003') WHERE rotation = 'C-0002'", entry(2, 1, Flaw::Altered)),
+        ("DELETE FROM records WHERE rotation = 'C-0003' AND seq = 3", entry(3, 3, Flaw::Missing)),
+        ("DELETE FROM records WHERE rotation = 'C-0002'", entry(2, 1, Flaw::Missing)),
         ("DELETE FROM records WHERE rotation = 'C-0002'; DELETE FROM leaves WHERE rotation = 'C-0002'", leaf(2, Flaw::Missing)),
         ("DELETE FROM leaves WHERE number = 9", record(3, 3, Flaw::Inserted)),
         ("DELETE FROM records WHERE rotation = 'C-0003' AND seq = 3; DELETE FROM leaves WHERE number = 9", record(3, 3, Flaw::Missing)),
-        ("UPDATE leaves SET link = 'x' WHERE number = 4", leaf(4, Flaw::Altered)),
+        ("UPDATE leaves SET link = 'x' WHERE number = 4", entry(1, 2, Flaw::Altered)),
         ("UPDATE leaves SET number = 99 WHERE number = 4; UPDATE leaves SET number = 4 WHERE number = 5; \
-          UPDATE leaves SET number = 5 WHERE number = 99", leaf(4, Flaw::Altered)),
+          UPDATE leaves SET number = 5 WHERE number = 99", record(2, 2, Flaw::Altered).at(4)),
         ("INSERT INTO records SELECT 'C-0001', 4, epoch, monotonic, event, previous, hash FROM records WHERE rotation = 'C-0001' AND seq = 3",
          record(1, 4, Flaw::Inserted)),
     ]
@@ -130,42 +142,7 @@ async fn tampering_with_the_database_is_found() {
         sqlx::raw_sql(statement).execute(work.connection()).await.unwrap();
         work.commit().await.unwrap();
         database.close().await;
-        assert_eq!(broken(verify_file(&path, None).await), expected, "{statement}");
-    }
-}
-
-#[tokio::test]
-async fn a_checkpoint_shows_a_cut_end_and_a_journal_written_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = written(folder.path()).await;
-    let path = folder.path().join("export.jsonl");
-    let lines = exported(&journal, None).await;
-    let first_seven: String = lines.lines().take(7).map(|line| format!("{line}\n")).collect();
-    fs::write(&path, &first_seven).unwrap();
-    let noted = verify_file(&path, None).await.unwrap().checkpoint().unwrap().to_string();
-    assert!(noted.starts_with("7:"), "{noted}");
-    let noted: Checkpoint = noted.parse().unwrap();
-
-    let grown = verify_file(&folder.path().join("journal.db"), Some(&noted)).await.unwrap();
-    assert!(grown.to_string().contains("everything up to the checkpoint at record 7 is there"), "{grown}");
-
-    let cut: String = lines.lines().take(6).map(|line| format!("{line}\n")).collect();
-    fs::write(&path, &cut).unwrap();
-    assert!(verify_file(&path, None).await.is_ok(), "nothing shows without it");
-    let missing = broken(verify_file(&path, Some(&noted)).await);
-    assert_eq!(missing, Broken::Leaf { number: 7, flaw: Flaw::Missing });
-
-    let anew = tempfile::tempdir().unwrap();
-    let other = written(anew.path()).await;
-    let at = other.acquire(&rotation(1), &lease("a", 0)).await.unwrap();
-    other.append(&at, &[event(8, Fact::Healthy)], &[], false, 0).await.unwrap();
-    let ten = verify_file(&anew.path().join("journal.db"), None).await.unwrap().checkpoint().unwrap();
-    let forged = Checkpoint { records: 9, head: ten.head };
-    let rewritten = broken(verify_file(&anew.path().join("journal.db"), Some(&forged)).await);
-    assert_eq!(rewritten, Broken::Leaf { number: 9, flaw: Flaw::Rewritten });
-    let nothing = format!("0:{}", Hash::nothing());
-    for text in ["", "7", "7:", "x:00", "7:zz", &nothing] {
-        assert!(text.parse::<Checkpoint>().is_err(), "{text}");
+        assert_eq!(broken(verify_file(&path, NOTHING).await), expected, "{statement}");
     }
 }
 
@@ -177,11 +154,11 @@ async fn what_holds_no_record_is_not_called_good() {
     let empty = folder.path().join("empty");
     fs::write(&empty, "").unwrap();
     for path in [&path, &empty] {
-        assert!(matches!(verify_file(path, None).await, Err(AuditError::Empty { .. })), "{}", path.display());
+        assert!(matches!(verify_file(path, NOTHING).await, Err(AuditError::Empty { .. })), "{}", path.display());
     }
     fs::write(&empty, "not a record\n").unwrap();
-    assert!(matches!(verify_file(&empty, None).await, Err(AuditError::Line { line: 1, .. })));
-    assert!(matches!(verify_file(&folder.path().join("none"), None).await, Err(AuditError::Read { .. })));
+    assert!(matches!(verify_file(&empty, NOTHING).await, Err(AuditError::Line { line: 1, .. })));
+    assert!(matches!(verify_file(&folder.path().join("none"), NOTHING).await, Err(AuditError::Read { .. })));
 }
 
 proptest! {
@@ -215,7 +192,7 @@ proptest! {
         if what > 0 {
             bytes = lines.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
         }
-        let outcome = verify_lines(Path::new("export.jsonl"), bytes.as_slice(), Verifier::default());
+        let outcome = verify_lines(Path::new("export.jsonl"), bytes.as_slice(), Walk::default());
         prop_assert!(matches!(outcome, Err(AuditError::Broken(_) | AuditError::Line { .. })), "{:?}", outcome);
     }
 }

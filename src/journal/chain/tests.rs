@@ -46,7 +46,7 @@ fn records_of_several_rotations_may_alternate() {
     let (a, b) = (records(1, 3), records(2, 3));
     let mixed: Vec<_> = a.into_iter().zip(b).flat_map(|(a, b)| [a, b]).collect();
     let summary = verify(&mixed).unwrap();
-    assert_eq!((summary.rotations, summary.records, summary.head.clone()), (2, 6, None));
+    assert_eq!((summary.rotations, summary.records, summary.root), (2, 6, None));
     assert!(summary.to_string().contains("6 records of 2 rotations") && summary.to_string().contains("cannot be seen"));
 }
 

@@ -1,7 +1,8 @@
 //! The journal on a real server: what only there can happen.
 
 use super::super::contract::{began, event, held, opened, rotation, run_out, sealed};
-use super::super::{Attendant, export, verify_file};
+use super::super::walk::Walk;
+use super::super::{Attendant, AuditError, Demands, Evidence, EvidenceFolder, export, verify_file, verify_server};
 use super::*;
 use crate::database::{Server, scratch};
 use crate::rotation::Step;
@@ -75,7 +76,7 @@ async fn records_are_not_changed_by_mistake_and_an_export_of_them_verifies() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("export.jsonl");
     let written = export(&journal, None, &mut std::fs::File::create(&path).unwrap()).await.unwrap();
-    assert_eq!((written, verify_file(&path, None).await.unwrap().records), (2, 2));
+    assert_eq!((written, verify_file(&path, Demands::default()).await.unwrap().records), (2, 2));
     let mut work = journal.database.read().await.unwrap();
     let row = work.row("SELECT last_fact, opened, holder FROM v_open_rotations", &[]).await.unwrap().unwrap();
     assert_eq!(row.text(0).unwrap(), "began");
@@ -265,6 +266,42 @@ async fn sessions_that_are_cut_again_and_again_lose_and_double_nothing() {
         assert_eq!(records[usize::try_from(seq).unwrap() - 1].event, event(seq, Fact::Healthy));
     }
     let mut work = journal.database.read().await.unwrap();
-    let whole = super::super::audit::verify_tables(&mut work, Verifier::default()).await.unwrap();
+    let whole = super::super::audit::verify_tables(&mut work, Walk::default()).await.unwrap();
     assert_eq!(whole.records, records.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real PostgreSQL: ./tests/run"]
+async fn a_journal_is_verified_as_it_stands_at_one_moment_while_others_write() {
+    let server = scratch().await;
+    let name = server.place().rsplit_once('/').unwrap().1.to_owned();
+    let journal = keep(&server).await;
+    start(&journal, 1, &run_out("opener")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let signer = crate::seal::Signer::load_or_create(&folder.path().join("key"), None).unwrap();
+    let mut to = EvidenceFolder::open(&folder.path().join("away")).unwrap();
+    let mut worker = Appending::start(&name);
+    worker.until("acknowledged 3");
+    let mut seen = 0;
+    for _ in 0..10 {
+        worker.until("acknowledged");
+        let marked = journal.mark(&signer, Some(&mut to), Timestamp(1)).await.unwrap().unwrap();
+        let evidence = Evidence::read(&folder.path().join("away"), std::slice::from_ref(signer.key())).unwrap();
+        let demands = Demands { evidence: Some(&evidence), people: None };
+        let summary = verify_server(&server, demands).await.unwrap();
+        assert!(summary.records >= marked.checkpoint.size && summary.records > seen, "{summary}");
+        assert_eq!(summary.met.unwrap().size, marked.checkpoint.size);
+        seen = summary.records;
+    }
+    drop(worker);
+    run(&journal, "ALTER TABLE records DISABLE TRIGGER ALL").await.unwrap();
+    run(&journal, "UPDATE records SET epoch = 99 WHERE seq = 2").await.unwrap();
+    let refused = verify_server(&server, Demands::default()).await.unwrap_err();
+    assert!(matches!(&refused, AuditError::Broken(Broken::Entry { number: 2, seq: 2, .. })), "{refused:?}");
+
+    // What is no journal is left as it is.
+    let empty = scratch().await;
+    let refused = verify_server(&empty, Demands::default()).await.unwrap_err();
+    assert!(matches!(refused, AuditError::Database(DatabaseError::Foreign { .. })), "{refused:?}");
+    Database::connect_to_read(&empty).await.unwrap_err();
 }

@@ -55,7 +55,7 @@ async fn everything_arrives_and_goes_on_there_and_never_here() {
     let rows: Vec<_> = moved.rows.iter().map(|(name, count)| format!("{name} {count}")).collect();
     assert_eq!(
         rows.join(", "),
-        "rotations 2, records 4, leaves 4, leases 2, sealed 2, inbox 1, troubles 1, leaks 1, tips 1, deliveries 1, outbox 1"
+        "rotations 2, records 4, leaves 4, leases 2, sealed 2, inbox 1, checkpoints 0, forgotten_keys 0, troubles 1, leaks 1, tips 1, deliveries 1, outbox 1"
     );
     assert_eq!(moved.summary.records, 4);
     for number in [1, 2] {

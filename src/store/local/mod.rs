@@ -69,6 +69,67 @@ impl LocalStore {
         .await
     }
 
+    /// How many values are kept under which envelope key.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub async fn values_by_key(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let counts = self.each(|_, shelf, counts: &mut BTreeMap<String, u64>| {
+            shelf.sealed().for_each(|sealed| *counts.entry(sealed.key.clone()).or_insert(0) += 1);
+            Ok(false)
+        });
+        counts.await
+    }
+
+    /// Puts every value under the envelope key that seals now, path by path; how many were under another one, and how many
+    /// still are, as they do not open.
+    ///
+    /// # Errors
+    /// A file cannot be read or written; those before it are done.
+    pub async fn reseal(&self) -> Result<(u64, u64), StoreError> {
+        let done = self.each(|inner, shelf, (changed, left): &mut (u64, u64)| {
+            let before = *changed;
+            for sealed in shelf.sealed() {
+                match inner.sealer.reseal(sealed) {
+                    Ok(Some(resealed)) => {
+                        *sealed = resealed;
+                        *changed += 1;
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "a value of the local store stays under its key");
+                        *left += 1;
+                    }
+                }
+            }
+            Ok(*changed > before)
+        });
+        done.await
+    }
+
+    /// Runs `work` on what every path holds, alone among its writers; what it changes is kept.
+    async fn each<T: Default + Send + 'static>(
+        &self,
+        work: impl Fn(&Inner, &mut Shelf, &mut T) -> io::Result<bool> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let everything = StorePath::new(self.inner.directory.shown());
+        let at = everything.clone();
+        self.aside(&at, "seal", move || {
+            let mut total = T::default();
+            for file in inner.directory.shelves().map_err(|source| local("read", &everything, source))? {
+                let of = StorePath::new(file.display().to_string());
+                let outcome = inner.directory.change(&file, |bytes| {
+                    let mut shelf: Shelf = serde_json::from_slice(bytes)?;
+                    Ok(if work(&inner, &mut shelf, &mut total)? { Some(serde_json::to_vec(&shelf)?) } else { None })
+                });
+                outcome.map_err(|source| local("seal", &of, source))?;
+            }
+            Ok(total)
+        })
+        .await
+    }
+
     /// Runs `work` on what the path holds, alone among all writers of the path.
     async fn change<T: Send + 'static>(
         &self,

@@ -44,6 +44,11 @@ impl Shelf {
         self.versions.iter().find(|kept| kept.number == number)
     }
 
+    /// Every value, in its sealed form.
+    pub(super) fn sealed(&mut self) -> impl Iterator<Item = &mut Sealed> {
+        self.versions.iter_mut().map(|kept| &mut kept.sealed)
+    }
+
     pub(super) fn labelled(&self, label: &Label) -> Option<u64> {
         self.versions.iter().find(|kept| kept.label.as_ref() == Some(label)).map(|kept| kept.number)
     }
@@ -105,30 +110,45 @@ impl Directory {
 
     /// Waits until no other writer of the path is at work, in this process or another; the lock ends with the file.
     pub(super) fn lock(&self, at: &StorePath) -> io::Result<File> {
-        let file =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.file(at, "lock"))?;
-        for _ in 0..LOCK_TRIES {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
+        lock(&self.file(at, "lock"))
+    }
+
+    /// In words.
+    pub(super) fn shown(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    /// The files of all paths.
+    pub(super) fn shelves(&self) -> io::Result<Vec<PathBuf>> {
+        let files = match std::fs::read_dir(&self.0) {
+            // Nothing was put there yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            files => files?,
+        };
+        let mut paths = files.map(|file| file.map(|file| file.path())).collect::<io::Result<Vec<_>>>()?;
+        paths.retain(|path| path.extension().is_some_and(|end| end == "json"));
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Changes one of them, alone among its writers; with nothing to change it stays as it is.
+    pub(super) fn change(
+        &self,
+        file: &Path,
+        work: impl FnOnce(&[u8]) -> io::Result<Option<Vec<u8>>>,
+    ) -> io::Result<()> {
+        let _held = lock(&file.with_extension("lock"))?;
+        match work(&read(file)?)? {
+            Some(bytes) => replace(file, &bytes),
+            None => Ok(()),
         }
-        Err(io::Error::new(io::ErrorKind::WouldBlock, "another writer holds the lock"))
     }
 
     pub(super) fn load(&self, at: &StorePath) -> io::Result<Option<Vec<u8>>> {
-        let file = match File::open(self.file(at, "json")) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is no file of this store"));
+        match read(&self.file(at, "json")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            outcome => outcome.map(Some),
         }
-        Ok(Some(bytes))
     }
 
     pub(super) fn save(&self, at: &StorePath, bytes: &[u8]) -> io::Result<()> {
@@ -149,6 +169,28 @@ impl Directory {
         let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(at.as_str().as_bytes()));
         self.0.join(format!("{readable}.{}.{extension}", digest.get(..16).unwrap_or_default()))
     }
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is no file of this store"));
+    }
+    Ok(bytes)
+}
+
+/// Waits until nobody else has the file; the lock ends with what is given back.
+fn lock(file: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file)?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "another writer holds the lock"))
 }
 
 /// Replaces a file (0600) in one piece: whoever reads it, and whatever fails, finds the old or the new content whole.
