@@ -5,8 +5,8 @@ use super::stretches::LEAST;
 use crate::runs::{Block, Sorts, is_token_byte};
 use std::ops::Range;
 
-/// So much text is marked before it is looked at.
-const CHUNK: usize = 256 << 10;
+/// So much text is marked before it is looked at: it stays close to the processor until all have done so.
+const CHUNK: usize = 128 << 10;
 
 /// So many bytes are sorted in one go.
 const GROUP: usize = 2 << 10;
@@ -91,7 +91,7 @@ pub(super) struct Marks {
     pub(super) lists: Vec<(usize, u64)>,
     /// Whether a line may be one of a dump.
     pub(super) dumps: bool,
-    /// Whether there is a zero or an escape character, and whether there is a byte beyond ASCII.
+    /// Whether there is a zero or an escape character in the last chunk, and whether there is a byte beyond ASCII.
     pub(super) hidden: bool,
     pub(super) beyond: bool,
 }
@@ -135,27 +135,34 @@ impl Marks {
         }
     }
 
-    /// Marks the next chunk; false where there is none.
-    pub(super) fn advance(&mut self, text: &[u8]) -> bool {
+    /// What is marked next, or a little more.
+    pub(super) fn next(&self) -> Range<usize> {
+        let start = self.at.min(self.window.end);
+        start..start.saturating_add(CHUNK).min(self.window.end)
+    }
+
+    /// Marks the next chunk; none where nothing is left.
+    pub(super) fn advance(&mut self, text: &[u8]) -> Option<Range<usize>> {
         for list in [&mut self.equals, &mut self.behind, &mut self.escapes, &mut self.quotes] {
             list.clear();
         }
         self.runs.clear();
         self.lists.clear();
-        if self.at >= self.window.end {
-            return false;
+        (self.hidden, self.beyond) = (false, false);
+        let next = self.next();
+        if next.is_empty() {
+            return None;
         }
         if self.at == self.window.start {
             self.equals.extend(soft_end(text, self.window.start));
         }
-        let chunk = self.at.saturating_add(CHUNK).min(self.window.end);
-        while self.at < chunk {
+        while self.at < next.end {
             self.mark_group(text);
         }
         if self.at >= self.window.end {
             self.end(text);
         }
-        true
+        Some(next.start..self.at.min(self.window.end))
     }
 
     fn mark_group(&mut self, text: &[u8]) {

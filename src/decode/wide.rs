@@ -14,23 +14,43 @@ fn is_character(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t')
 }
 
-pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
-    let Some(zero) = memchr::memchr(0, text.get(window.clone()).unwrap_or_default()) else { return };
-    let mut at = (window.start + zero).saturating_sub(STEP).max(window.start);
-    let mut done = window.start;
-    while at + 8 <= window.end && !sink.is_spent() {
-        let Some(string) = phase(text, at).and_then(|first| string(text, first, done, window.end)) else {
-            at += STEP;
-            continue;
+/// A window in which such strings are looked for.
+pub(super) struct Search {
+    window: Range<usize>,
+    /// Where it is looked next, once there was a zero, and where the last string ends.
+    at: Option<usize>,
+    done: usize,
+}
+
+impl Search {
+    pub(super) fn new(window: &Range<usize>) -> Self {
+        Self { window: window.clone(), at: None, done: window.start }
+    }
+
+    /// Looks at strings that begin in a part of the window. Parts without a zero may be left out.
+    pub(super) fn look(&mut self, text: &[u8], part: &Range<usize>, sink: &mut Sink<'_>) {
+        let near = part.start.saturating_sub(STEP).max(self.window.start);
+        let at = match self.at {
+            Some(at) => Some(at + near.saturating_sub(at).next_multiple_of(STEP)),
+            None => memchr::memchr(0, text.get(part.clone()).unwrap_or_default())
+                .map(|zero| (part.start + zero).saturating_sub(STEP).max(self.window.start)),
         };
-        done = string.end;
-        if string.len() >= LEAST * 2
-            && let Some(view) = sink.stretch(Encoding::Utf16, true)
-        {
-            let narrow: Vec<u8> = text.get(string.clone()).unwrap_or_default().iter().step_by(2).copied().collect();
-            view.decoded(&narrow, string.clone());
+        let Some(mut at) = at else { return };
+        while at < part.end && at + 8 <= self.window.end && !sink.is_spent() {
+            let Some(string) = phase(text, at).and_then(|first| string(text, first, self.done, self.window.end)) else {
+                at += STEP;
+                continue;
+            };
+            self.done = string.end;
+            if string.len() >= LEAST * 2
+                && let Some(view) = sink.stretch(Encoding::Utf16, true)
+            {
+                let narrow: Vec<u8> = text.get(string.clone()).unwrap_or_default().iter().step_by(2).copied().collect();
+                view.decoded(&narrow, string.clone());
+            }
+            at = string.end.max(at) + 1;
         }
-        at = string.end.max(at) + 1;
+        self.at = Some(at);
     }
 }
 
