@@ -88,7 +88,7 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, ahead: &mut dyn FnMut(usize
         ahead(marks.next().end);
         while let Some(chunk) = marks.advance(text) {
             words.look(text, &chunk, &mut sink);
-            stretches.look(text, &marks, &mut sink);
+            stretches.look(text, &chunk, &marks, &mut sink);
             strings.look(text, &marks.escapes, &mut sink);
             joints.look(text, &marks.quotes, &mut sink);
             arrays.look(text, &marks.lists, &mut sink);

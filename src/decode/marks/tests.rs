@@ -5,6 +5,7 @@ use proptest::prelude::*;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct All {
     runs: Vec<Range<usize>>,
+    begins: Vec<usize>,
     equals: Vec<usize>,
     behind: Vec<usize>,
     escapes: Vec<usize>,
@@ -24,6 +25,7 @@ fn marked(text: &[u8], window: Range<usize>) -> All {
         all.hidden |= marks.hidden;
         all.beyond |= marks.beyond;
         all.runs.append(&mut marks.runs);
+        all.begins.append(&mut marks.begins);
         all.equals.append(&mut marks.equals);
         all.behind.append(&mut marks.behind);
         all.escapes.append(&mut marks.escapes);
@@ -53,6 +55,10 @@ fn plainly(text: &[u8], window: Range<usize>) -> All {
         } else if !is(at + 1, DIGIT) && at + 1 - run >= LEAST {
             all.runs.push(run..at + 1);
         }
+        let within = at > run && text[at - 1].is_ascii_alphanumeric();
+        if (at..at + LEAST).all(|at| is(at, DIGIT)) && !within {
+            all.begins.push(at);
+        }
         if is(at, QUOTE) && beside(at) && (is(at + 1, QUOTE) || is(at + 1, GAP)) {
             all.quotes.push(at);
         }
@@ -68,7 +74,7 @@ fn plainly(text: &[u8], window: Range<usize>) -> All {
             all.equals.push(at);
         }
         let foreign = at.checked_sub(1).is_some_and(|before| byte(before) >= 0x80);
-        if is(at, BESIDE) && foreign {
+        if foreign && (at..at + LEAST).all(|at| is(at, BESIDE)) {
             all.behind.push(at);
         }
         if (at..at + GLANCE).all(|at| is(at, LISTED)) {
