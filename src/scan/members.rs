@@ -9,6 +9,7 @@ use crate::decode;
 use crate::engine::Scratch;
 use crate::model::{Encoding, Fingerprint, Place, Span};
 use crate::source::Blob;
+use crate::source::git::is_pointer;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -134,6 +135,10 @@ impl<'s> Unfolding<'s> {
 
     /// What is no archive. What stood in such a one before, and was no find there, is not looked through again.
     fn member_text(&mut self, place: &Place, name: &str, bytes: &[u8]) {
+        if self.depth > 0 && !self.guessed && is_pointer(bytes) {
+            self.seen.loud = true;
+            self.seen.pointers.push(place.to_string());
+        }
         let cut = self.chunks().and_then(|chunks| Some((chunks, chunks.cut(bytes)?)));
         // A first look knows no names; what was compressed is called after what it was in.
         let copied = cut.as_ref().is_some_and(|(_, cut)| cut.is_copy());
