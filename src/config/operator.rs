@@ -124,7 +124,7 @@ pub struct StoreEntry {
     pub store: String,
     /// The path in it.
     pub path: String,
-    /// What is written: `{{secret}}` and `{{token}}` stand for the parts.
+    /// What is written: `{{secret}}` and `{{token}}` stand for the parts, and `{{user}}` for that of a login.
     #[serde(default = "secret_alone")]
     pub value: String,
     /// With the local store: a plain file (0600) that always holds the current value, for a local process to read.
@@ -195,7 +195,7 @@ pub struct HttpExpect {
     /// Statuses; 200 where none is given.
     #[serde(default)]
     pub status: Vec<u16>,
-    /// JSON pointers and what they must hold; `{{token}}`, `{{version}}` and `{{digest}}` tell versions apart.
+    /// JSON pointers and what they must hold; `{{token}}`, `{{user}}`, `{{version}}` and `{{digest}}` tell versions apart.
     #[serde(default)]
     pub body: BTreeMap<String, String>,
 }
@@ -206,7 +206,7 @@ pub struct HttpExpect {
 pub struct CommandProbe {
     /// Program and arguments.
     pub run: Vec<String>,
-    /// What its standard output must hold; `{{token}}`, `{{version}}` and `{{digest}}` tell versions apart.
+    /// What its standard output must hold; `{{token}}`, `{{user}}`, `{{version}}` and `{{digest}}` tell versions apart.
     pub stdout: Option<String>,
     /// How long it may take.
     #[serde(default)]
@@ -370,6 +370,14 @@ impl Operator {
                     let message = "the value must hold '{{token}}' beside '{{secret}}': both change with a rotation";
                     return Err(mistake(entry.defined, message.to_owned()));
                 }
+                if entry.value.value.contains("{{user}}") != managed.value.provider.has_user() {
+                    let message = if managed.value.provider.has_user() {
+                        "the value must hold '{{user}}' beside '{{secret}}': both change with a rotation"
+                    } else {
+                        "'{{user}}' is for logins that are made anew: write the user itself, or '{{token}}'"
+                    };
+                    return Err(mistake(entry.defined, message.to_owned()));
+                }
                 if let Some(other) = places.insert((&entry.value.store, &entry.value.path), name) {
                     let (store, path) = (&entry.value.store, &entry.value.path);
                     let message = format!("{store} {path} is a store of '{other}' already: one place holds one token");
@@ -519,6 +527,12 @@ credentials:
                 "already",
             ),
             ("[shop_a, shop_b]", "[shop_a, shop_a]", "two different roles"),
+            ("\"user\":\"{{token}}\"", "\"user\":\"{{user}}\",\"id\":\"{{token}}\"", "write the user itself"),
+            (
+                "driver: postgres\n      host: 127.0.0.1\n      database: shop\n      roles: [shop_a, shop_b]\n      authority: { user: admin, password: { file: admin } }",
+                "driver: vault-database\n      address: 'http://127.0.0.1:8200'\n      token: { file: token }\n      role: shop\n      host: 127.0.0.1\n      database: shop",
+                "must hold '{{user}}'",
+            ),
             (
                 "driver: postgres\n      host: 127.0.0.1\n      database: shop\n      roles: [shop_a, shop_b]",
                 "driver: redis\n      host: 127.0.0.1\n      user: admin",

@@ -64,7 +64,7 @@ pub(super) fn began(step: Step) -> Event {
 }
 
 pub(super) fn minted(sealed: &Sealed) -> Event {
-    event(3_000, Fact::Minted { token: TokenId::new("t-1"), sealed: sealed.digest.clone() })
+    event(3_000, Fact::Minted { token: TokenId::new("t-1"), sealed: sealed.digest.clone(), ends: None })
 }
 
 pub(super) fn sealed(name: &str) -> Sealed {

@@ -334,7 +334,7 @@ impl Provider for HttpProvider {
             None => taken.secret,
         };
         match (taken.token, secret) {
-            (Some(token), Some(secret)) => Ok(Minted { token, secret }),
+            (Some(token), Some(secret)) => Ok(Minted { token, secret, ends: None }),
             _ => Err(unreadable(act)),
         }
     }

@@ -297,11 +297,19 @@ impl Inner {
         });
         let secret = || match chosen {
             Some(chosen) => chosen.duplicate(),
-            None => Secret::new(format!("value-{}-{}", self.minted, label.as_str()).into_bytes()),
+            None => {
+                let value = Secret::new(format!("value-{}-{}", self.minted, label.as_str()).into_bytes());
+                let was = self.tokens.get(like).and_then(|like| like.secret.user_and_password());
+                // Of a login the user changes too.
+                match was.filter(|_| abilities.class == Class::Ephemeral) {
+                    Some(_) => Secret::login(&format!("user-{}", self.minted), &value),
+                    None => value,
+                }
+            }
         };
         let mut fresh = Token::of(secret(), Some(label.clone()), None);
         fresh.scopes = self.tokens.get(like).map(|like| like.scopes.clone()).unwrap_or_default();
-        let minted = Minted { token: token.clone(), secret: secret() };
+        let minted = Minted { token: token.clone(), secret: secret(), ends: None };
         if abilities.class == Class::Replace {
             self.tokens.remove(like);
             self.replaced.insert(like.clone(), token.clone());
@@ -354,7 +362,7 @@ impl Provider for MemoryProvider {
 
     async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
         let (abilities, like) = (self.abilities, liked(Act::Mint.word(), like)?);
-        let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing".to_vec()) };
+        let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing".to_vec()), ends: None };
         self.act(Act::Mint, abilities.mint, lie, |inner| match abilities.chooser {
             _ if inner.full(like, label, &abilities) => Err(ProviderError::Quota),
             Chooser::Server if abilities.class == Class::Replace && inner.is_reuse(like) => {

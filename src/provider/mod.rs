@@ -8,6 +8,7 @@ pub mod http;
 pub mod memory;
 pub mod postgres;
 pub mod redis;
+pub mod vault_database;
 
 pub use ask::ask;
 
@@ -23,6 +24,8 @@ pub struct Minted {
     pub token: TokenId,
     /// Its value.
     pub secret: Secret,
+    /// When it ends by itself, where it does; renewing it is left to who uses it.
+    pub ends: Option<Timestamp>,
 }
 
 /// A token in a provider's list.
@@ -68,6 +71,12 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// For how long it asked to be left alone, counted from now: what a [`Verdict::Unknown`] cannot tell.
     fn asks_to_wait(&self) -> Option<Duration> {
         None
+    }
+
+    /// Says beforehand what would keep a token like this one from being minted, or from living so long. Changes nothing;
+    /// silent where nothing can be known beforehand.
+    async fn ready(&self, _like: &TokenId, _lives: Duration) -> Result<(), ProviderError> {
+        Ok(())
     }
 
     /// Makes a token with the powers of `like`, whose handle is known; its secret may be missing. With a client-chosen

@@ -60,7 +60,10 @@ fn said(state: &State, fact: &Fact, at: Timestamp) -> Option<Line> {
             say("Preflight", format!("stores ready; {seen} of {} dependents attest the old version", saw_old.len()))
         }
         Fact::Counted(ids) => say("Counted", plural(ids.len(), "token")),
-        Fact::Minted { token, .. } => say("Minted", format!("{token}, sealed before any other use")),
+        Fact::Minted { token, ends, .. } => {
+            let ends = ends.map(|at| format!("; ends by itself at {at} unless somebody renews it")).unwrap_or_default();
+            say("Minted", format!("{token}, sealed before any other use{ends}"))
+        }
         Fact::Provided { who, .. } => say("Handed over", format!("a token by {who}, sealed before any other use")),
         Fact::Tried(verdict) => say("New asked", verdict_words(verdict)),
         Fact::Sought(ids) => say("Sought", format!("{} found", plural(ids.len(), "token"))),

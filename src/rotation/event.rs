@@ -117,6 +117,9 @@ pub enum Fact {
         token: TokenId,
         /// Digest of its sealed form.
         sealed: Digest,
+        /// When it ends by itself, if it does and nobody renews it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends: Option<Timestamp>,
     },
     /// A person made a token and handed its value over; it is sealed in the same transaction.
     Provided {

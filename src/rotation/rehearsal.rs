@@ -88,7 +88,7 @@ fn success(plan: &Plan, effect: &Effect, now: Timestamp) -> Fact {
         Effect::Verify => Fact::Verified(Verdict::Live(TokenId::new("old"))),
         Effect::Preflight => Fact::Preflighted { saw_old: vec![true; plan.dependents.len()] },
         Effect::Count => Fact::Counted(Vec::new()),
-        Effect::Mint { .. } => Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("sealed") },
+        Effect::Mint { .. } => Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("sealed"), ends: None },
         Effect::Try => Fact::Tried(Verdict::Live(TokenId::new("new"))),
         Effect::AskOld => Fact::Verified(Verdict::Dead),
         Effect::Seek { .. } | Effect::SeekTwin { .. } => Fact::Sought(Vec::new()),

@@ -290,11 +290,11 @@ impl Runner<'_> {
 
         match done {
             hands::Done::Fact(fact) => self.record(held, fact, &[]).await,
-            hands::Done::Minted { token, secret } => {
+            hands::Done::Minted { token, secret, ends } => {
                 let sealed =
                     custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
                 held.custody.take(sealed.digest.clone(), secret);
-                let fact = Fact::Minted { token, sealed: sealed.digest.clone() };
+                let fact = Fact::Minted { token, sealed: sealed.digest.clone(), ends };
                 self.record_minted(held, &fact, &sealed).await
             }
         }

@@ -147,6 +147,7 @@ impl Fold {
             Effect::Mint { attempt, .. } => Fact::Minted {
                 token: TokenId::new(format!("new-{attempt}")),
                 sealed: Digest::new(format!("sealed-{attempt}")),
+                ends: None,
             },
             Effect::Try => Fact::Tried(Verdict::Live(TokenId::new(format!("new-{}", self.state.mints)))),
             Effect::AskOld => Fact::Verified(Verdict::Dead),

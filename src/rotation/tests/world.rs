@@ -362,7 +362,7 @@ impl World {
         if !made.contains(&token) {
             made.push(token.clone());
         }
-        Ok(Fact::Minted { token: TokenId::new(token), sealed: Digest::new(sealed) })
+        Ok(Fact::Minted { token: TokenId::new(token), sealed: Digest::new(sealed), ends: None })
     }
 
     fn find(&self, state: &State, label: &Label) -> Vec<TokenId> {

@@ -177,7 +177,8 @@ impl Provider for Issuer {
 
     async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
         let (like, label, chosen) = (copied(like), label.clone(), chosen.map(Secret::duplicate));
-        let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing at all".to_vec()) };
+        let lie =
+            || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing at all".to_vec()), ends: None };
         self.asked(Call::Mint, lie, move |inner| at_once(inner.mint(&like, &label, chosen.as_ref()))).await
     }
 
