@@ -264,7 +264,10 @@ impl Unfolding<'_> {
         let scanner = self.scanner;
         scanner.engine.scan(piece.bytes(), self.scratch, &mut |hit: Hit<'_>| {
             let counts = layer.sure || hit.kind.confidence == Confidence::High;
-            if !counts || !piece.shows(hit.whole) {
+            // Of what belongs together a part may be what was encoded, and the secret may stand beside what told of it.
+            let mut parts = [hit.whole, hit.span].into_iter().chain(hit.companions.iter().map(|(_, span)| *span));
+            let shown = parts.any(|part| piece.shows(part));
+            if !counts || !shown {
                 return;
             }
             let mut stretches = Vec::new();
