@@ -183,6 +183,9 @@ pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
         text.push_str(&format!("  {:>2}  {}{change}\n", number + 1, effect_words(plan, effect)));
         live = after;
     }
+    if plan.abilities.class == Class::Ephemeral {
+        text.push_str("      the new one ends by itself and is renewed by who uses it, not here; its end is said when it is made\n");
+    }
     if plan.abilities.class == Class::Replace && plan.abilities.sessions {
         text.push_str("      sessions that the old token opened are NOT ended: close them by hand\n");
     }

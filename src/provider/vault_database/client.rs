@@ -196,6 +196,9 @@ fn failure(act: &'static str, reply: &Response) -> ProviderError {
         429 => ProviderError::Throttled { act, after: reply.retry_after.unwrap_or(WAIT) },
         // The server is behind, or not the one that acts: refused before anything was done.
         412 | 472 | 473 => lost(Happened::No, Reason::Unreachable),
+        status @ 300..=399 => {
+            refused(act, format!("status {status}: name the node that acts, or what stands before it"))
+        }
         status @ 400..=499 => refused(act, format!("status {status}")),
         // Sealed, or down for maintenance; or what stands before it is.
         502..=504 => lost(Happened::Perhaps, Reason::Unreachable),

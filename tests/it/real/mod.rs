@@ -7,6 +7,7 @@
 mod aws;
 mod images;
 mod kill;
+mod leases;
 mod postgres;
 mod proxy;
 mod redis;
