@@ -277,7 +277,7 @@ async fn rehearse(
 pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &Stopping) -> Code {
     screen.end(state, rest);
     match rest {
-        Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead) => Code::Clean,
+        Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead | Outcome::Swept) => Code::Clean,
         Rest::Closed(Outcome::RolledBack(_)) => Code::RolledBack,
         Rest::Closed(Outcome::Abandoned) => Code::Held,
         Rest::Stopped => stopping.code(),

@@ -11,7 +11,7 @@ pub use journal::{JournalPlace, JournalServer};
 pub use people::{Environment, Honeytoken, PersonEntry};
 pub use provider::{AwsAuthority, PostgresAuthority, Provider, RedisAuthority, Tls};
 
-use super::policy::{PolicyEntry, Span};
+use super::policy::{PolicyEntry, Schedule, Span};
 pub use super::secret::SecretSource;
 use super::service::{Alert, Service, Watched};
 use crate::model::{Fingerprint, KindId};
@@ -106,6 +106,8 @@ pub struct Managed {
     /// How careful.
     #[serde(default)]
     pub policy: PolicyEntry,
+    /// When it is rotated though nothing has happened; only after a leak where it is not given.
+    pub rotate: Option<Schedule>,
     /// Persons who have its value, or had it.
     #[serde(default)]
     pub held_by: Vec<String>,
@@ -404,6 +406,10 @@ impl Operator {
             if let Some(problem) = self.unfulfillable(&managed.value, &people) {
                 return Err(mistake(at, format!("credential '{name}': {problem}")));
             }
+            let (when, bait) = (managed.value.policy.when, managed.value.honeytoken);
+            if let Some(problem) = managed.value.rotate.and_then(|schedule| schedule.problem(when, bait)) {
+                return Err(mistake(at, format!("credential '{name}': {problem}")));
+            }
             if let Some(problem) = managed.value.provider.problem() {
                 return Err(mistake(at, format!("credential '{name}' {problem}")));
             }
@@ -538,6 +544,13 @@ credentials:
                 "driver: redis\n      host: 127.0.0.1\n      user: admin",
                 "needs another authority than 'admin' itself",
             ),
+            ("    policy:", "    rotate: { every: 30m }\n    policy:", "shorter than an hour"),
+            (
+                "    policy: { when: automatic,",
+                "    rotate: { every: 30d }\n    policy: { when: report,",
+                "opens no case by itself",
+            ),
+            ("    policy:", "    rotate: { every: 30d }\n    honeytoken: true\n    policy:", "never touched"),
             ("http: {", "htp: {", "unknown field"),
             (
                 "{ name: billing, http: { url: 'http://127.0.0.1:1/health', expect: { body: { /token: '{{token}}' } } } }",

@@ -3,7 +3,7 @@
 use crate::dependent::Dependent;
 use crate::model::{KindId, RotationId, Secret, StorePath, Timestamp, TokenId, Usage, Use};
 use crate::provider::Provider;
-use crate::rotation::{Consent, DependentPlan, Plan, Policy, StorePlan};
+use crate::rotation::{Consent, DependentPlan, Plan, Policy, Purpose, StorePlan};
 use crate::rules::template::{Shape, TemplateError};
 use crate::store::{SecretStore, StoreError, Which};
 use std::net::IpAddr;
@@ -112,6 +112,7 @@ impl Managed {
             emergency,
             sealed: None,
             consent: Consent::default(),
+            purpose: Purpose::Leak,
         }
     }
 

@@ -50,6 +50,7 @@ pub(super) fn opened(number: u64) -> Event {
         emergency: false,
         sealed: None,
         consent: crate::rotation::Consent::default(),
+        purpose: crate::rotation::Purpose::Leak,
     };
     Event { at: Timestamp(1_000 + number), fact: Fact::Opened(Box::new(plan)) }
 }

@@ -208,9 +208,15 @@ impl MemoryProvider {
         held.find(|(_, token)| token.secret.same_as(secret)).map(|(token, _)| token.clone())
     }
 
+    /// Puts a live token into it that another's mint made.
+    #[cfg(test)]
+    pub(crate) fn put_labelled(&self, token: &TokenId, secret: Secret, label: &Label) {
+        self.inner().tokens.insert(token.clone(), Token::of(secret, Some(label.clone()), None));
+    }
+
     /// The tokens that a mint made, by their labels.
     #[cfg(test)]
-    pub(crate) fn labelled(&self) -> Vec<TokenId> {
+    pub(crate) fn of_mints(&self) -> Vec<TokenId> {
         let inner = self.inner();
         let labelled =
             inner.tokens.iter().filter(|(_, held)| held.label.as_ref().is_some_and(|label| !label.as_str().is_empty()));
@@ -407,6 +413,17 @@ impl Provider for MemoryProvider {
         self.act(Act::Find, self.abilities.find, Vec::new, |inner| {
             let found = inner.tokens.iter().filter(|(_, held)| held.label.as_ref() == Some(label));
             Ok(found.map(|(token, _)| token.clone()).collect())
+        })
+    }
+
+    fn labels(&self) -> bool {
+        self.abilities.list
+    }
+
+    async fn labelled(&self, _like: &TokenId) -> Result<Vec<(TokenId, Option<Label>)>, ProviderError> {
+        self.act(Act::List, self.abilities.list, Vec::new, |inner| {
+            let named = |held: &Token| held.label.clone().filter(|label| !label.as_str().is_empty());
+            Ok(inner.tokens.iter().map(|(token, held)| (token.clone(), named(held))).collect())
         })
     }
 

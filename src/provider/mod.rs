@@ -93,6 +93,16 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// The tokens that carry a label: what an interrupted mint left behind.
     async fn find(&self, label: &Label) -> Result<Vec<TokenId>, ProviderError>;
 
+    /// Whether it lists tokens with the labels of their mints: what nobody claims can be swept then.
+    fn labels(&self) -> bool {
+        false
+    }
+
+    /// The tokens of [`Provider::list`], each with its label where it has one.
+    async fn labelled(&self, _like: &TokenId) -> Result<Vec<(TokenId, Option<Label>)>, ProviderError> {
+        Err(ProviderError::Unsupported { act: "list tokens with their labels" })
+    }
+
     /// Makes a token useless in a way that deletes nothing. Disabling a disabled one succeeds.
     async fn disable(&self, warrant: &Warrant, credential: &Credential) -> Result<(), ProviderError>;
 

@@ -108,6 +108,11 @@ fn success(plan: &Plan, effect: &Effect, now: Timestamp) -> Fact {
         Effect::Watch => Fact::Healthy,
         Effect::Demote { store, .. } => Fact::Demoted { store: *store, version: old },
         Effect::Discard(_) => Fact::Discarded,
+        Effect::Survey => {
+            let there = super::sweep::of(plan).map(|sweep| sweep.strays.clone()).unwrap_or_default();
+            Fact::Surveyed { in_use: Vec::new(), there }
+        }
+        Effect::Quarantine(_) => Fact::Quarantined,
         Effect::Unstage { store, .. } => Fact::Unstaged { store: *store },
     }
 }

@@ -43,6 +43,16 @@ pub(super) struct Failed {
     after: Option<Duration>,
 }
 
+impl Failed {
+    /// What is wrong, in public words.
+    pub(super) fn note(&self) -> &str {
+        match &self.fact {
+            Fact::Failed { note, .. } => note,
+            _ => "it did not work",
+        }
+    }
+}
+
 impl Hands<'_> {
     /// Performs one effect. Beside what happened: how long whoever was asked wants to be left alone.
     pub(super) async fn perform(
@@ -136,6 +146,8 @@ impl Hands<'_> {
             Effect::Demote { store, staged, current } => self.demote(*store, staged, current.as_ref(), custody).await,
             Effect::Discard(warrant) => self.discard(warrant, custody).await,
             Effect::ConfirmDiscard(token) => self.confirm_discard(token, custody).await,
+            Effect::Survey => self.survey().await,
+            Effect::Quarantine(warrant) => self.quarantine(warrant, custody).await,
             Effect::Unstage { store, label } => {
                 let copy = self.copy(*store)?;
                 let done = copy.store.discard(&copy.path, label).await;
@@ -512,7 +524,7 @@ impl Hands<'_> {
 }
 
 /// What a store gives out now.
-async fn given_out(copy: &StoredCopy) -> Result<(Version, Secret), Failed> {
+pub(super) async fn given_out(copy: &StoredCopy) -> Result<(Version, Secret), Failed> {
     copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))
 }
 
@@ -553,7 +565,7 @@ pub(super) fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
     told(happened, false, why, note.to_owned())
 }
 
-fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
+pub(super) fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
     told(happened, true, why, note.to_owned())
 }
 
