@@ -10,7 +10,7 @@ use super::{Run, Scanner, members, quiet};
 use crate::archive;
 use crate::decode::{self, Budget, Piece};
 use crate::engine::{Hit, Scratch};
-use crate::model::{Confidence, Encoding, Fingerprint, Place, Span};
+use crate::model::{Confidence, Encoding, Fingerprint, Masked, Place, Span};
 use crate::source::{Blob, Notes};
 use std::ops::Range;
 
@@ -87,15 +87,17 @@ impl Layer<'_> {
     }
 }
 
-/// What is being gathered from one text.
+/// What decoding gives of one text.
+#[derive(Default)]
 struct Gathered<'g> {
     /// How the text itself was encoded.
     before: &'g [Encoding],
-    all: Collected,
-    /// What decoding gave.
     decoded: Vec<Taken>,
     /// What is noted of that.
     noted: Vec<Noted>,
+    /// What must be masked for it, and what is beyond the limit.
+    stretches: Vec<(Span, Masked)>,
+    beyond: u64,
     /// What decoding gave that is a file which holds others.
     files: Vec<(Span, Vec<u8>, Vec<Encoding>)>,
     /// Encodings lie in each other deeper than they are followed.
@@ -129,19 +131,20 @@ impl Unfolding<'_> {
         if fresh.is_some_and(<[_]>::is_empty) {
             return;
         }
-        let all = self.scanner.collect_in(text, fresh, self.scratch);
-        let mut gathered =
-            Gathered { before, all, decoded: Vec::new(), noted: Vec::new(), files: Vec::new(), too_deep: false };
-        gathered.all.taken.iter_mut().for_each(|taken| taken.decoded = before.to_vec());
-        if decodes {
-            let mut budget = self.decoding;
-            decode::pieces(text, fresh, &mut budget, &mut |piece, budget| {
-                self.layer(&Layer { piece, below: None, depth: 1, sure: piece.sure }, budget, &mut gathered);
-            });
-            self.decoding = budget;
-            self.doubtful |= !self.spared.is_within(&self.decoding);
+        let mut gathered = Gathered { before, ..Gathered::default() };
+        let mut all = match fresh {
+            None if decodes => self.searched_and_decoded(text, &mut gathered),
+            _ => self.scanner.collect_in(text, fresh, self.scratch),
+        };
+        if decodes && fresh.is_some() {
+            self.decode(&mut gathered, |budget, visit| decode::pieces(text, fresh, budget, visit));
         }
-        let Gathered { mut all, decoded, noted, files, too_deep, .. } = gathered;
+        all.taken.iter_mut().for_each(|taken| taken.decoded = before.to_vec());
+        let Gathered { mut decoded, noted, stretches, beyond, files, too_deep, .. } = gathered;
+        let room = HITS_PER_BLOB.saturating_sub(all.taken.len());
+        all.beyond += beyond + decoded.len().saturating_sub(room) as u64;
+        decoded.truncate(room);
+        all.stretches.extend(stretches);
         let whole = decodes && before.is_empty() && all.beyond == 0;
         let noted = whole.then(|| [std::mem::take(&mut all.noted), noted].concat());
         let hidden = self.prints(&decoded);
@@ -188,6 +191,34 @@ impl Unfolding<'_> {
         });
         self.cover = known;
         found.into_iter().for_each(|(print, length, span)| self.cover.find(print, length, span));
+    }
+
+    /// Searches a text and decodes what is encoded in it, side by side: each part is read twice while it is close to the
+    /// processor.
+    fn searched_and_decoded(&mut self, text: &[u8], gathered: &mut Gathered<'_>) -> Collected {
+        let scanner = self.scanner;
+        let mut all = Collected::default();
+        let mut found = |hit: Hit<'_>| scanner.keep(text, &hit, &mut all);
+        let mut inner = self.scratch.part();
+        std::mem::swap(self.scratch, &mut inner);
+        let mut search = scanner.engine.in_parts(text, &mut inner);
+        self.decode(gathered, |budget, visit| {
+            decode::pieces_beside(text, &mut |end| search.advance(end, &mut found), budget, visit);
+        });
+        search.finish(&mut found);
+        std::mem::swap(self.scratch, &mut inner);
+        self.scratch.rejoin(inner);
+        all
+    }
+
+    /// Looks through all pieces of a text.
+    fn decode(&mut self, gathered: &mut Gathered<'_>, pieces: impl FnOnce(&mut Budget, &mut decode::Visit<'_>)) {
+        let mut budget = self.decoding;
+        pieces(&mut budget, &mut |piece, budget| {
+            self.layer(&Layer { piece, below: None, depth: 1, sure: piece.sure }, budget, gathered);
+        });
+        self.decoding = budget;
+        self.doubtful |= !self.spared.is_within(&self.decoding);
     }
 
     /// Looks through the outermost text. Where its hits are noted from an earlier look, it is not searched for them.
@@ -276,11 +307,11 @@ impl Unfolding<'_> {
             taken.decoded = layer.encodings(gathered.before);
             let origin = Origin { encodings: &taken.decoded, bytes: piece.bytes() };
             gathered.noted.extend(scanner.noted_in(&hit, &origin, taken.span));
-            gathered.all.stretches.extend(stretches.into_iter().map(|(span, shown)| (layer.outer(span), shown)));
-            if gathered.all.taken.len() + gathered.decoded.len() < HITS_PER_BLOB {
+            gathered.stretches.extend(stretches.into_iter().map(|(span, shown)| (layer.outer(span), shown)));
+            if gathered.decoded.len() < HITS_PER_BLOB {
                 gathered.decoded.push(taken);
             } else {
-                gathered.all.beyond += 1;
+                gathered.beyond += 1;
             }
         });
     }
