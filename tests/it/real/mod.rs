@@ -5,8 +5,10 @@
 //! own.
 
 mod aws;
+mod crash;
 mod images;
 mod kill;
+mod mishaps;
 mod postgres;
 mod proxy;
 mod redis;
