@@ -2,6 +2,7 @@
 //! is durable before the world is touched, and what happened is durable before anything follows.
 
 mod custody;
+mod failpoint;
 mod hands;
 mod holder;
 mod orphans;
@@ -21,6 +22,7 @@ use crate::people::People;
 use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Outcome, Pace, Plan, Stage, State};
 use crate::seal::{SealError, Sealed, Sealer};
 use custody::Custody;
+use failpoint::{Side, boundary};
 use hands::Hands;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -202,11 +204,13 @@ impl Runner<'_> {
         let event = Event { at: self.clock.now(), fact: Fact::Opened(Box::new(plan)) };
         let state = rotation::open(&event).map_err(RunError::Illegal)?;
         let (lease, monotonic) = (self.lease(None), self.clock.monotonic());
+        boundary(Side::Before, None, &event);
         let at = self
             .journal
             .open(&identity, &event, sealed.as_slice(), &lease, monotonic)
             .await
             .map_err(RunError::Journal)?;
+        boundary(Side::After, None, &event);
         (self.told)(&state, &event);
         self.journal.release(&at).await.map_err(RunError::Journal)?;
         Ok(rotation)
@@ -452,11 +456,13 @@ impl Runner<'_> {
         let next = rotation::apply(&held.state, &event).map_err(RunError::Illegal)?;
         let closes = matches!(next.stage, Stage::Closed(_));
         let monotonic = self.clock.monotonic();
+        boundary(Side::Before, Some(&held.state), &event);
         let written = match word {
             Some(word) => self.journal.take_word(word, &held.at, &event, sealed, closes, monotonic).await,
             None => self.journal.append(&held.at, std::slice::from_ref(&event), sealed, closes, monotonic).await,
         };
         held.at = written.map_err(RunError::Journal)?;
+        boundary(Side::After, Some(&held.state), &event);
         held.state = next;
         (self.told)(&held.state, &event);
         Ok(())
