@@ -38,6 +38,8 @@ pub(super) struct Seen {
     pub(super) members: Amount,
     /// What of that could not be read.
     pub(super) undecodable: Vec<Gap>,
+    /// What of that are pointers to files in Git LFS.
+    pub(super) pointers: Vec<String>,
     /// Whether it, or a part of it, is in a character set of its own.
     pub(super) recoded: bool,
     /// Whether what is copied from it must be looked at again.
