@@ -15,7 +15,7 @@ use crate::triage::Decision;
 use crate::wiring::mending::Mending;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// A leak that is news.
 pub(super) struct News<'a> {
@@ -46,6 +46,8 @@ pub(super) struct House {
     pub(super) refused: Mutex<Option<String>>,
     /// Set when everything is to come to a record.
     pub(super) stopping: AtomicBool,
+    /// Rung when a case was opened here: it is not left to the next turn.
+    pub(super) opened: Notify,
 }
 
 impl std::fmt::Debug for House {
@@ -68,6 +70,7 @@ impl House {
             clock: mending.clock,
             holder: mending.holder().to_owned(),
             stopping: AtomicBool::new(false),
+            opened: Notify::new(),
             config: RwLock::new(Arc::new(mending)),
         };
         (house, told)

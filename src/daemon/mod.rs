@@ -59,6 +59,8 @@ const RENEWAL: Duration = Duration::from_secs(20);
 const TURNS: Duration = Duration::from_secs(30);
 /// How often it is looked for something to do.
 const TICK: Duration = Duration::from_millis(500);
+/// The least time between two looks: many cases that are opened one after the other are taken up together.
+const GAP: Duration = Duration::from_millis(50);
 
 /// What the daemon is told by its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,9 +258,15 @@ impl Daemon {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.renewed = self.house.clock.monotonic();
+        let house = Arc::clone(&self.house);
         loop {
+            let opened = async {
+                tokio::time::sleep(GAP).await;
+                house.opened.notified().await;
+            };
             let command = tokio::select! {
                 _ = ticks.tick() => None,
+                () = opened => None,
                 Some(command) = commands.recv() => Some(command),
             };
             self.health.turned();

@@ -222,6 +222,20 @@ impl Runner<'_> {
     /// # Errors
     /// [`RunError`]; the rotation stays open.
     pub async fn run(&self, rotation: &RotationId, first: Option<Word>) -> Result<(State, Rest), RunError> {
+        self.run_with(Duration::MAX, rotation, first).await
+    }
+
+    /// The same for whoever carries many: a rotation in which nothing is due for longer than `patience` is left as if a
+    /// signal had come, and nobody holds it meanwhile. [`rotation::due`] says when it goes on.
+    ///
+    /// # Errors
+    /// [`RunError`]; the rotation stays open.
+    pub async fn run_with(
+        &self,
+        patience: Duration,
+        rotation: &RotationId,
+        first: Option<Word>,
+    ) -> Result<(State, Rest), RunError> {
         let renewed = self.moment();
         let at = self.take(rotation).await?;
         let state = replay(self.journal, rotation).await?;
@@ -234,7 +248,7 @@ impl Runner<'_> {
             }
         };
         let mut held = Held { at, state, custody, not_before: Timestamp(0), renewed };
-        let end = self.carry(&mut held, first).await;
+        let end = self.carry(&mut held, first, patience).await;
         self.give_back(&held.at).await;
         end.map(|rest| (held.state, rest))
     }
@@ -246,7 +260,7 @@ impl Runner<'_> {
         }
     }
 
-    async fn carry(&self, held: &mut Held, first: Option<Word>) -> Result<Rest, RunError> {
+    async fn carry(&self, held: &mut Held, first: Option<Word>, patience: Duration) -> Result<Rest, RunError> {
         let was_held = matches!(held.state.stage, Stage::Held { .. });
         if matches!(held.state.pace, Pace::Running { .. }) || held.state.relies_on_the_instant() {
             self.record(held, Fact::Restarted, &[]).await?;
@@ -278,6 +292,10 @@ impl Runner<'_> {
                     }
                     _ => return Ok(Rest::Asks(why)),
                 },
+                // What was looked at just before an act is not looked at again for the sake of a wait.
+                Due::Wait(until) if until.since(self.clock.now()) > patience && !held.state.relies_on_the_instant() => {
+                    return Ok(Rest::Stopped);
+                }
                 Due::Wait(until) => self.wait(held, until).await?,
                 Due::Act(..) if held.not_before > self.clock.now() => {
                     let until = held.not_before;

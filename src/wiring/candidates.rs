@@ -83,12 +83,23 @@ impl Mending {
     pub async fn candidates(&self, kind: &KindId, but: Option<&str>) -> Candidates {
         let mut found = Candidates::default();
         for name in self.names_of(kind).into_iter().filter(|name| Some(name.as_str()) != but) {
-            match self.candidate(&name).await {
-                Ok(one) => found.ones.push(one),
-                Err(error) => found.unread.push((name, error)),
-            }
+            self.look_at(name, &mut found).await;
         }
         found
+    }
+
+    /// Looks again at one of these, and at no other.
+    pub async fn look_again(&self, name: &str, among: &mut Candidates) {
+        among.ones.retain(|one| one.managed.name != name);
+        among.unread.retain(|(other, _)| other != name);
+        self.look_at(name.to_owned(), among).await;
+    }
+
+    async fn look_at(&self, name: String, found: &mut Candidates) {
+        match self.candidate(&name).await {
+            Ok(one) => found.ones.push(one),
+            Err(error) => found.unread.push((name, error)),
+        }
     }
 
     async fn candidate(&self, name: &str) -> Result<Candidate, CandidateError> {
