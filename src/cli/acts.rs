@@ -123,6 +123,10 @@ pub struct Signing {
     /// How long it holds, at most 1d [default: 15m]
     #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "signature")]
     pub valid: Option<Span>,
+    /// The last record that you saw of the case, as case show prints it: the word is refused if it does not mean any more
+    /// what it meant then [default: the last there is]
+    #[arg(long, value_name = "RECORD")]
+    pub seen: Option<u64>,
 }
 
 impl Signing {
@@ -198,6 +202,9 @@ pub enum CaseVerb {
         /// The SSH key that signs it, where the operator's file names people
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// The last record that you saw of the case
+        #[arg(long, value_name = "RECORD")]
+        seen: Option<u64>,
     },
     /// Prints what happens in a case until it is over; Ctrl-C stops the looking alone
     Watch {

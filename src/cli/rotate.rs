@@ -13,7 +13,7 @@ use crate::journal::Journal as _;
 use crate::model::{Companions, Credential, Finding, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::people::NOBODY;
 use crate::report::timeline;
-use crate::rotation::{self, Approve, Consent, Fact, Old, Outcome, Plan, State};
+use crate::rotation::{self, Approve, Consent, Fact, Old, Outcome, Plan, Purpose, State};
 use crate::runner::{Beforehand, Rest, Runner};
 use crate::wiring::mending::Mending;
 use crate::wiring::rehearsal;
@@ -28,11 +28,11 @@ const LONGEST: u64 = 1 << 20;
 
 /// Runs the command on a runtime of its own.
 pub(super) fn run(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
-    signals::runtime()?.block_on(rotate(given, verbose))
+    signals::runtime()?.block_on(rotate(given, verbose, Purpose::Leak))
 }
 
 /// What `stanch rotate` does.
-pub(super) async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
+pub(super) async fn rotate(given: &acts::Rotate, verbose: bool, purpose: Purpose) -> Result<Code, Failure> {
     let mending = Mending::open(given.config.config.as_deref()).await.map_err(Failure::from)?;
     let (managed, old) = target(&mending, given).await?;
     if !given.emergency {
@@ -45,6 +45,7 @@ pub(super) async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, 
     };
     let mut plan = managed.plan(rotation, mending.clock.now(), given.emergency);
     plan.consent = consent(&mending, &managed, given)?;
+    plan.purpose = purpose;
     let screen = Screen::new(verbose);
     if let Some(what) = own(&mending, &old, given).await? {
         plan.policy.approve = match plan.policy.approve {

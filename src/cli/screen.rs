@@ -74,7 +74,8 @@ impl Screen {
     }
 
     /// What is live, what happens next, and what may be done.
-    pub(super) fn standing(&self, state: &State) {
+    /// With `seen`, a word that is copied from here is for what is seen here.
+    pub(super) fn standing(&self, state: &State, seen: Option<u64>) {
         let now = SystemClock::new().now();
         if let Stage::AwaitingApproval(_) = &state.stage {
             self.text(&format!("\n{}", timeline::plan(&state.plan, &rotation::effects(&state.plan))));
@@ -83,7 +84,11 @@ impl Screen {
         if let Some(next) = case::next(state, now) {
             self.text(&format!("> {next}\n"));
         }
-        let choices = case::choices(state);
+        let mut choices = case::choices(state);
+        let seen = seen.map(|record| format!(" --seen {record}")).unwrap_or_default();
+        // A pause stops whatever goes on, and needs no sight of it.
+        let bound = choices.iter_mut().filter(|choice| !choice.command.starts_with("stanch case pause"));
+        bound.for_each(|choice| choice.command.push_str(&seen));
         let width = choices.iter().map(|choice| choice.command.chars().count()).max().unwrap_or(0);
         for (number, choice) in choices.iter().enumerate() {
             let lead = if number == 0 { "you can:" } else { "" };
@@ -118,9 +123,9 @@ impl Screen {
             Rest::Closed(Outcome::Abandoned) => {
                 self.text(&format!("\n{id} abandoned: the leak is STILL OPEN and stays on the exposure list\n"));
             }
-            Rest::Asks(_) => self.standing(state),
+            Rest::Asks(_) => self.standing(state, None),
             Rest::Stopped => {
-                self.standing(state);
+                self.standing(state, None);
                 self.text(&format!("stopped by a signal; stanch case resume {id} goes on from here\n"));
             }
         }

@@ -39,7 +39,7 @@ fn said(state: &State, fact: &Fact, at: Timestamp) -> Option<Line> {
     let plan = &state.plan;
     match fact {
         // What is signed is told as what it says.
-        Fact::Signed(_) => None,
+        Fact::Signed(_) | Fact::Said(_) => None,
         Fact::Opened(plan) => {
             let purpose = match &plan.purpose {
                 Purpose::Leak => String::new(),

@@ -216,15 +216,37 @@ pub enum Fact {
     Ordered(Order, Person, String),
     /// A person's word, signed: what it says is inside.
     Signed(Box<Signed>),
+    /// A person's word, and what that person saw: both are inside.
+    Said(Box<Said>),
+}
+
+/// A person's word for what that person saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The record that was the last one then.
+    pub seen: u64,
+    /// [`Fact::Approved`], [`Fact::Ordered`] or [`Fact::Provided`].
+    pub word: Fact,
 }
 
 impl Fact {
-    /// What was said, where it is a signed word; else the fact itself.
+    /// What was said, where it is a word with a signature or a record around it; else the fact itself.
     #[must_use]
     pub fn said(&self) -> &Self {
         match self {
             Self::Signed(signed) => signed.word.said(),
+            Self::Said(said) => said.word.said(),
             fact => fact,
+        }
+    }
+
+    /// The record that was the last one for whoever said it, where that is known.
+    #[must_use]
+    pub fn seen(&self) -> Option<u64> {
+        match self {
+            Self::Signed(signed) => signed.word.seen(),
+            Self::Said(said) => Some(said.seen),
+            _ => None,
         }
     }
 }

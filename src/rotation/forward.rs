@@ -204,8 +204,22 @@ fn preflighted(state: &mut State, saw_old: &[bool], at: Timestamp) -> Option<()>
     Some(())
 }
 
+/// Where nothing can be labelled, what was not counted before a mint counts as that mint's: a list that lacks the old token,
+/// which lives, lacks others too.
+fn is_whole(state: &State, tokens: &[TokenId]) -> bool {
+    let decides = !state.plan.abilities.find && !replace::replaces(&state.plan);
+    match &state.old {
+        Old::Live(old) if decides => tokens.contains(old),
+        _ => true,
+    }
+}
+
 /// Counting is the first half of a mint, so it does not end the count of its tries.
 fn counted(state: &mut State, tokens: &[TokenId], tried: u32, at: Timestamp) {
+    if !(guard!(WholeList: is_whole(state, tokens))) {
+        state.counted = None;
+        return retry_or_hold(state, Reason::Unexpected, tried, at);
+    }
     let room = match state.plan.abilities.quota {
         Quota::Unlimited => true,
         // What replaces another needs no room.

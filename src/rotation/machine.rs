@@ -121,6 +121,10 @@ fn fold(state: &mut State, fact: &Fact, at: Timestamp) -> Option<()> {
         }
         (Fact::Ordered(order, who, _), Pace::Ready { .. }) => orders::take(state, *order, who, None, at)?,
         (Fact::Signed(signed), Pace::Ready { .. }) => consent::take(state, signed, at)?,
+        (Fact::Said(said), Pace::Ready { .. }) => {
+            let is_word = matches!(said.word, Fact::Approved { .. } | Fact::Ordered(..) | Fact::Provided { .. });
+            return if is_word { fold(state, &said.word, at) } else { None };
+        }
         (Fact::Failed { happened, again, why, .. }, Pace::Running { step, tried }) => {
             let again = *again && tried < tries(&state.plan.policy);
             failures::failed(state, step, failures::Failure { happened: *happened, again, why: *why, tried }, at)?;

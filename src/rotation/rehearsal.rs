@@ -87,6 +87,8 @@ fn success(plan: &Plan, effect: &Effect, now: Timestamp) -> Fact {
         Effect::ReadUsage | Effect::Soak => Fact::Used { usage: Usage::NoneSeen(now), explained: Vec::new() },
         Effect::Verify => Fact::Verified(Verdict::Live(TokenId::new("old"))),
         Effect::Preflight => Fact::Preflighted { saw_old: vec![true; plan.dependents.len()] },
+        // A list is believed where the old token is in it.
+        Effect::Count if !plan.abilities.find => Fact::Counted(vec![TokenId::new("old")]),
         Effect::Count => Fact::Counted(Vec::new()),
         Effect::Mint { .. } => Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("sealed"), ends: None },
         Effect::Try => Fact::Tried(Verdict::Live(TokenId::new("new"))),

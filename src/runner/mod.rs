@@ -268,7 +268,8 @@ impl Runner<'_> {
         if let Some(word) = first {
             // Nobody has seen what it is held for only now, so nobody has answered it.
             let is_new = !was_held && matches!(held.state.stage, Stage::Held { .. });
-            if is_new && matches!(word.fact, Fact::Ordered(rotation::Order::Resume, ..)) {
+            let blind = word.fact.seen().is_none();
+            if is_new && blind && matches!(word.fact.said(), Fact::Ordered(rotation::Order::Resume, ..)) {
                 return Err(word::refused(word.verb(), &held.state));
             }
             self.told_by_a_person(held, word, None).await?;
@@ -442,6 +443,7 @@ impl Runner<'_> {
     /// What a person says is recorded if the state can take it, with the value that was handed over in the same
     /// transaction. `waiting` is its number in the inbox, if it comes from there.
     async fn told_by_a_person(&self, held: &mut Held, mut word: Word, waiting: Option<i64>) -> Result<(), RunError> {
+        word::fresh(self.journal, &held.state, &word.fact).await?;
         word::vouch(self.people, &held.state, &word.fact, self.clock.now())?;
         let provided = word::examine(self.sealer, &held.state, &held.custody, &mut word)?;
         let verb = word.verb();

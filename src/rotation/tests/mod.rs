@@ -9,6 +9,7 @@ mod mints;
 mod model;
 mod rows;
 mod searches;
+mod stale;
 mod strays;
 mod table;
 mod walk;

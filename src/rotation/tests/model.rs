@@ -135,6 +135,8 @@ pub(super) enum Act {
     Unintended,
     /// Somebody uses a stray after all.
     Adopt,
+    /// A list is empty, and nobody is told why.
+    Hide,
 }
 
 pub(super) struct Small {
@@ -271,6 +273,7 @@ impl Node {
                 self.record(Fact::Restarted);
             }
             Act::Wake => self.wake(),
+            Act::Hide => self.record(Fact::Counted(Vec::new())),
             Act::Adopt => {
                 if let Some(stray) = sweep::of(&self.state.plan).and_then(|sweep| sweep.strays.first()) {
                     self.world.adopt(&stray.token);
@@ -541,6 +544,9 @@ impl Small {
         if self.lies && node.faults > 0 && ends {
             acts.push(Act::Lie);
         }
+        if self.lies && node.faults > 0 && matches!(effect, Some(Effect::Count)) {
+            acts.push(Act::Hide);
+        }
         let asks =
             matches!(effect, Some(Effect::Verify | Effect::Confirm | Effect::AskOld | Effect::ConfirmDiscard(_)));
         if self.misjudges && !node.misjudged && asks {
@@ -563,6 +569,7 @@ impl Small {
             | Act::Doubt
             | Act::Relapse
             | Act::Lie
+            | Act::Hide
             | Act::Spoil => {
                 node.faults -= 1;
             }

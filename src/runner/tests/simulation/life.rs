@@ -221,9 +221,10 @@ impl<'c> Life<'c> {
             case.truth.set_aside();
         }
         case.trouble.tell(|| format!("{:>9} a person says {order:?}", case.time.now()));
-        let fact = Fact::Ordered(order, dana(), "because".to_owned());
         let (journal, now) = (&case.truth.journal, Timestamp(case.time.now()));
-        at_once(journal.leave_word(&self.rotation, &fact, None, &dana(), now)).unwrap();
+        let seen = journal.records(&self.rotation).len() as u64;
+        let word = Word::from(Fact::Ordered(order, dana(), "because".to_owned())).seeing(seen);
+        at_once(journal.leave_word(&self.rotation, &word.fact, None, &dana(), now)).unwrap();
     }
 
     /// A machine goes on with its process, or starts one.
@@ -271,9 +272,8 @@ impl<'c> Life<'c> {
         machine.dead = Arc::new(AtomicBool::new(false));
         let desk = case.desk(Arc::clone(&machine.dead));
         let watch = Watch { time: Arc::clone(&case.time), ahead: Arc::clone(&machine.ahead) };
-        // Nobody says what they were about to when they see that the case stands elsewhere by now.
-        let stands = fold(&case.truth.journal.records(&rotation)).unwrap();
-        let word = machine.word.take().filter(|_| stands.stage == self.last.stage);
+        // Where the case stands elsewhere by now, it is the runner that must see that the word is stale.
+        let word = machine.word.take();
         let holder = format!("machine-{number}-{}", case.time.now());
         case.trouble.tell(|| format!("{:>9} machine {number} starts with {word:?}", case.time.now()));
         let trouble = Arc::clone(&case.trouble);
@@ -307,8 +307,12 @@ impl<'c> Life<'c> {
         match ran {
             Ok((_, Rest::Closed(outcome))) => return Some(outcome),
             Ok((state, Rest::Asks(why))) => {
+                let records = case.truth.journal.records(&self.rotation);
+                let is_newest = fold(&records).is_ok_and(|now| now == state);
                 self.last = state;
-                self.machines[number].word = self.answer(why);
+                // Who sees something else than was asked looks again.
+                let answer = if is_newest { self.answer(why) } else { None };
+                self.machines[number].word = answer.map(|word| word.seeing(records.len() as u64));
             }
             Ok((state, Rest::Stopped)) => self.last = state,
             Err(RunError::Journal(JournalError::Held { .. })) => {
@@ -440,7 +444,8 @@ impl<'c> Life<'c> {
     fn clear_up(&self) {
         let Some((made, _)) = &self.made else { return };
         let records = self.case.truth.journal.records(&self.rotation);
-        let is_ours = |fact: &Fact| matches!(fact, Fact::Provided { sealed, .. } if self.sealed.contains(sealed));
+        let is_ours =
+            |fact: &Fact| matches!(fact.said(), Fact::Provided { sealed, .. } if self.sealed.contains(sealed));
         if !records.iter().any(|record| is_ours(&record.event.fact)) {
             self.case.truth.provider.end_by_hand(made);
         }
