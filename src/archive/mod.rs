@@ -189,6 +189,18 @@ pub fn name_matters(bytes: &[u8]) -> bool {
     Format::name_matters(bytes)
 }
 
+/// True for a name that promises something that holds others.
+#[must_use]
+pub fn promises(name: &[u8]) -> bool {
+    promise::is_made(name)
+}
+
+/// True for what such a promise may be about, by a few of its bytes: a text is never held to it.
+#[must_use]
+pub fn is_odd(bytes: &[u8]) -> bool {
+    promise::is_odd(bytes)
+}
+
 /// Hands over everything that it holds, one level deep, within the budget. The name is its own: what is compressed alone
 /// is called after it. Members' names are safe to show. Of a member that cannot be read to its end, what could be read is
 /// handed over, and then the member is handed over as missed.

@@ -89,6 +89,7 @@ impl Scanner {
             return unfolding.finish(place);
         }
         unfolding.seen.loud |= blob.is_probe() && archive::name_matters(blob.bytes);
+        unfolding.seen.odd = blob.is_probe() && archive::is_odd(blob.bytes);
         match (blob.file, sniffed(blob.bytes, name)) {
             (Some(file), Some(format)) => {
                 let _all = unfolding.open(place, name, format, Input::File(file));
@@ -151,6 +152,14 @@ impl<'s> Unfolding<'s> {
         let Some((chunks, cut)) = cut.filter(|_| !unnamed && decode::charset(bytes).is_none()) else {
             return self.bytes(place, bytes, None, &[]);
         };
+        if let Some(known) = cut.known {
+            // All of the same text was looked through: it costs what it cost, where there is enough left for that.
+            if !known.take(&mut self.decoding) {
+                self.bytes(place, bytes, None, &[]);
+            }
+            self.doubtful |= !self.spared.is_within(&self.decoding);
+            return;
+        }
         let (left, opened, troubles) = (self.decoding, self.expanding.members, self.troubles);
         let told = self.seen.leaks.len() + self.seen.excused.len();
         let loud = std::mem::take(&mut self.seen.loud);
@@ -180,6 +189,9 @@ impl<'s> Unfolding<'s> {
     /// than it hands over. What was found in a member is not found once more in what holds it.
     fn container(&mut self, place: &Place, name: &str, format: Format, bytes: &[u8]) {
         let all = self.open(place, name, format, Input::Bytes(bytes));
+        if self.doubtful {
+            return; // it begins anew
+        }
         let gaps = self.cover.gaps(bytes.len());
         if all && format.hands_over_all() {
             self.text(place, bytes, gaps.as_deref(), &[], false);
@@ -206,7 +218,7 @@ impl<'s> Unfolding<'s> {
         let mut budget = self.expanding.clone();
         let mut complete = true;
         let mut visit = |item: Item<'_>| {
-            if self.run.stop.asked().is_some() {
+            if self.doubtful || self.run.stop.asked().is_some() {
                 return ControlFlow::Break(());
             }
             match item {

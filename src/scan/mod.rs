@@ -200,6 +200,9 @@ impl Scanner {
             if seen.recoded || seen.members != Amount::default() {
                 heard.set_opened();
             }
+            if seen.odd {
+                heard.set_odd();
+            }
             heard.hold(Held { items: seen.members.items, bytes: seen.members.bytes });
         }
         match (blob.is_probe(), blob.again) {

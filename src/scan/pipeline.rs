@@ -44,6 +44,8 @@ pub(super) struct Seen {
     pub(super) recoded: bool,
     /// Whether what is copied from it must be looked at again.
     pub(super) loud: bool,
+    /// Whether a name might say that it is something else.
+    pub(super) odd: bool,
 }
 
 impl Seen {

@@ -314,6 +314,29 @@ fn what_other_programs_encode_is_decoded() {
 }
 
 #[test]
+fn a_name_that_promises_is_held_to_it_in_a_history_too() {
+    let world = World::new();
+    world.run_ok("sh", &["-c", "echo some text that is packed | bzip2 >whole.bz2"]);
+    let packed = fs::read(world.top().join("whole.bz2")).unwrap();
+    fs::remove_file(world.top().join("whole.bz2")).unwrap();
+    let damaged = [&[0, 7], &packed[2..]].concat();
+    // A blob by itself is odd, and so it stays until something calls it by a name that promises.
+    world.commit("data/noise.bin", &damaged, "noise");
+    world.commit("notes.zip", "text is text\n", "text");
+    world.stanch(&["scan", "--history"]).expect(0);
+    world.commit("deep/a.bz2", &damaged, "damaged");
+    for _ in 0..2 {
+        let ran =
+            world.stanch(&["scan", "--history"]).expect(3).says("cannot read deep/a.bz2").says("damaged or cut off");
+        assert!(!ran.stdout.contains("noise.bin") && !ran.stdout.contains("notes.zip"), "{}", ran.stdout);
+    }
+    world.commit("cut.bz2", &packed[..3], "cut off");
+    let ran = world.stanch(&["scan", "--history"]).expect(3).says("cannot read deep/a.bz2").says("cannot read cut.bz2");
+    assert_eq!(ran.stdout, world.stanch(&["scan", "--history", "--no-cache"]).expect(3).stdout);
+    world.stanch(&["scan", "--history", "--exclude", "*.bz2"]).expect(0);
+}
+
+#[test]
 fn compiled_python_in_a_history_is_known_by_the_name_it_has_there() {
     let world = World::new();
     let secret = crate::world::token(943);

@@ -194,3 +194,27 @@ fn what_stands_between_members_or_half_in_one_is_found() {
     assert_eq!(outcome.sightings[0].length, token.len());
     assert!(!outcome.coverage.is_complete());
 }
+
+#[test]
+fn the_same_text_over_and_over_is_looked_through_once() {
+    let place = Place::File { path: "x.tar".to_owned() };
+    let encoded = BASE64.encode("nothing of any worth, only words".as_bytes());
+    let lines: String = (0..100).map(|line| format!("{line}: {encoded}\n")).collect();
+    let members: Vec<(String, &[u8])> = (0..20).map(|number| (format!("{number}.txt"), lines.as_bytes())).collect();
+    let members: Vec<(&str, &[u8])> = members.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let tar = tarred(&members);
+    let blob = Blob::new(place.clone(), &tar);
+    for most_expanded in [None, Some(50_000)] {
+        let scanner = Scanner { most_expanded, ..scanner() };
+        let (stop, chunks) = (Stop::default(), OnceLock::new());
+        let run = Run { stop: &stop, chunks: &chunks };
+        let mut scratch = Scratch::default();
+        let first = scanner.unfolded(&blob, &place, &run, true, &mut scratch).expect("it is sure");
+        let again = scanner.unfolded(&blob, &place, &run, true, &mut scratch).expect("it is sure as well");
+        let without = scanner.unfolded(&blob, &place, &run, false, &mut scratch).unwrap();
+        for seen in [&first, &again] {
+            assert_eq!(seen.members, without.members);
+            assert_eq!(seen.undecodable, without.undecodable);
+        }
+    }
+}
