@@ -6,10 +6,12 @@ mod failpoint;
 mod hands;
 mod holder;
 mod orphans;
+mod sweep;
 mod word;
 
 pub use custody::CustodyError;
 pub use holder::{has_ended, holder, is_of_this_machine, process_of};
+pub use sweep::{Seen, SweepError, look, sweep_plan, unable};
 pub use word::{Word, may, seal_provided, vouch};
 
 use crate::clock::Clock;
@@ -168,7 +170,19 @@ impl Runner<'_> {
     ///
     /// # Errors
     /// [`RunError::Journal`] with [`JournalError::Active`] when the credential is being rotated already.
-    pub async fn open(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
+    pub async fn open(&self, plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
+        self.open_with(plan, Some(old)).await
+    }
+
+    /// Opens a sweep ([`sweep_plan`]), which has no old credential.
+    ///
+    /// # Errors
+    /// [`RunError::Journal`] with [`JournalError::Active`] when the credential is being swept already.
+    pub async fn open_sweep(&self, plan: Plan) -> Result<RotationId, RunError> {
+        self.open_with(plan, None).await
+    }
+
+    async fn open_with(&self, mut plan: Plan, old: Option<&Credential>) -> Result<RotationId, RunError> {
         let mut draws = 0;
         loop {
             match self.open_under(plan.clone(), old).await {
@@ -182,17 +196,18 @@ impl Runner<'_> {
     }
 
     /// The same, under the number of the plan and no other.
-    async fn open_under(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
-        let rotation = plan.rotation.clone();
-        let sealed = custody::seal_old(self.sealer, &rotation, old).map_err(RunError::Custody)?;
-        plan.sealed = Some(sealed.digest.clone());
+    async fn open_under(&self, mut plan: Plan, old: Option<&Credential>) -> Result<RotationId, RunError> {
+        let (rotation, identity) = (plan.rotation.clone(), sweep::identity(&plan, &self.managed.name));
+        let sealed = old.map(|old| custody::seal_old(self.sealer, &rotation, old)).transpose();
+        let sealed = sealed.map_err(RunError::Custody)?;
+        plan.sealed = sealed.as_ref().map(|sealed| sealed.digest.clone());
         let event = Event { at: self.clock.now(), fact: Fact::Opened(Box::new(plan)) };
         let state = rotation::open(&event).map_err(RunError::Illegal)?;
         let (lease, monotonic) = (self.lease(None), self.clock.monotonic());
         boundary(Side::Before, None, &event);
         let at = self
             .journal
-            .open(&self.managed.name, &event, &[sealed], &lease, monotonic)
+            .open(&identity, &event, sealed.as_slice(), &lease, monotonic)
             .await
             .map_err(RunError::Journal)?;
         boundary(Side::After, None, &event);
@@ -294,11 +309,11 @@ impl Runner<'_> {
 
         match done {
             hands::Done::Fact(fact) => self.record(held, fact, &[]).await,
-            hands::Done::Minted { token, secret } => {
+            hands::Done::Minted { token, secret, ends } => {
                 let sealed =
                     custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
                 held.custody.take(sealed.digest.clone(), secret);
-                let fact = Fact::Minted { token, sealed: sealed.digest.clone() };
+                let fact = Fact::Minted { token, sealed: sealed.digest.clone(), ends };
                 self.record_minted(held, &fact, &sealed).await
             }
         }
@@ -463,10 +478,11 @@ impl Runner<'_> {
                 what: what.to_owned(),
             })
         };
-        if today.stores != plan.stores {
+        let touches = !matches!(plan.purpose, rotation::Purpose::Sweep(_));
+        if touches && today.stores != plan.stores {
             return differs("its stores are others");
         }
-        if today.dependents != plan.dependents {
+        if touches && today.dependents != plan.dependents {
             return differs("its dependents are others");
         }
         if today.abilities != plan.abilities || today.kind != plan.kind {
@@ -558,11 +574,14 @@ pub fn stage_word(stage: &Stage) -> &'static str {
         Stage::Confirming => "Confirming",
         Stage::Watching { .. } => "Watching",
         Stage::RollingBack(_) => "Rolling back",
+        Stage::Quarantined { .. } => "Quarantined",
+        Stage::Sweeping => "Sweeping",
         Stage::Held { .. } => "Held",
         Stage::Closed(Outcome::Rotated) => "Closed",
         Stage::Closed(Outcome::AlreadyDead) => "Closed, already dead",
         Stage::Closed(Outcome::RolledBack(_)) => "Rolled back",
         Stage::Closed(Outcome::Abandoned) => "Abandoned",
+        Stage::Closed(Outcome::Swept) => "Closed, swept",
         #[expect(unreachable_patterns, reason = "the core may grow a stage")]
         _ => "Unknown",
     }

@@ -3,6 +3,7 @@
 
 mod belongings;
 mod blobs;
+mod changed;
 mod commits;
 mod elsewhere;
 mod handing;
@@ -32,8 +33,9 @@ mod timeline;
 mod tracking;
 mod walk;
 
+pub use changed::changed_files;
 pub use commits::Range;
-pub use elsewhere::Elsewhere;
+pub use elsewhere::{Elsewhere, is_pointer};
 pub use history::History;
 pub use layout::{settings, work_tree};
 pub use memory::Memory;
@@ -42,7 +44,7 @@ pub use pack::{Kind, ObjectId, PackError};
 pub use place::{Kept, file_of_commit};
 pub use push::{Known, Push, RefUpdate};
 pub use repository::{Commit, FileAt, Repository};
-pub use since::{Since, Tips, changed_files, default_branch, tips};
+pub use since::{Since, Tips, default_branch, tips};
 pub use staged::{Staged, staged_blobs};
 
 use super::SourceError;

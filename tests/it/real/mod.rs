@@ -8,6 +8,7 @@ mod aws;
 mod crash;
 mod images;
 mod kill;
+mod leases;
 mod mishaps;
 mod postgres;
 mod proxy;

@@ -174,6 +174,10 @@ impl Shop {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANG", "C.UTF-8");
         command.env("HOME", self.root.path()).env("XDG_STATE_HOME", self.at("state"));
         command.env("STANCH_CONFIG", self.at("stanch.yaml"));
+        // So that all of this can be tried in repositories of other forms.
+        for name in ["GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT"] {
+            command.envs(std::env::var_os(name).map(|form| (name, form)));
+        }
         command
     }
 
