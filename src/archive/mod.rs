@@ -61,6 +61,17 @@ pub struct Budget {
     pub largest_bytes: u64,
 }
 
+/// A part of a member that stands as it is in what was opened, where that lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Where it begins in the member.
+    pub at: usize,
+    /// Where it stands in what was opened.
+    pub stands: usize,
+    /// Its bytes.
+    pub length: usize,
+}
+
 /// One thing out of an archive.
 #[derive(Debug)]
 pub enum Item<'a> {
@@ -70,6 +81,8 @@ pub enum Item<'a> {
         name: &'a str,
         /// What it holds.
         bytes: &'a [u8],
+        /// Which parts of that stand as they are in what was opened, in order; nothing where it was packed.
+        stretches: &'a [Stretch],
     },
     /// Not read.
     Missed {
@@ -202,7 +215,7 @@ pub fn open(
     {
         return walked;
     }
-    ended(format.walk(name, Feed::Region(whole), &mut Outlet::new(budget, visit)))
+    ended(format.walk(name, Feed::Region(whole), &mut Outlet::new(budget, visit).over(&whole)))
 }
 
 fn ended(walked: outlet::Walk) -> Result<(), ArchiveError> {

@@ -3,9 +3,9 @@
 //! it is called: there is nothing in it that was not read.
 
 use super::format::{Closed, Format};
-use super::names::ends_with;
 
-/// Suffixes that are used for nothing else, what they promise, and how that begins, where it begins like a text.
+/// Suffixes, of one dot each, that are used for nothing else, what they promise, and how that begins, where it begins
+/// like a text.
 const PROMISES: [(&[&str], Format, &[u8]); 22] = [
     (
         &[
@@ -41,8 +41,9 @@ const PROMISES: [(&[&str], Format, &[u8]); 22] = [
 
 /// What a name promises of bytes that are not known by themselves.
 pub(super) fn of(head: &[u8], name: &str) -> Option<Format> {
-    let (_, format, start) =
-        PROMISES.iter().find(|(suffixes, ..)| suffixes.iter().any(|suffix| ends_with(name, suffix)))?;
+    let ending = name.get(name.rfind('.')?..)?;
+    let is_ending = |suffix: &&str| suffix.eq_ignore_ascii_case(ending);
+    let (_, format, start) = PROMISES.iter().find(|(suffixes, ..)| suffixes.iter().any(is_ending))?;
     let begins = !start.is_empty() && (head.starts_with(start) || start.starts_with(head));
     (!head.is_empty() && (begins || !is_plain(head))).then_some(*format)
 }

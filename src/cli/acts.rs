@@ -77,6 +77,31 @@ pub struct Offboard {
     pub config: Configured,
 }
 
+/// Looks for tokens that carry a label of this installation and are nobody's, and ends them.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A stray is disabled first, where its provider can, and ended after a quarantine. Without a daemon this\n\
+    process waits for that; Ctrl-C stops the waiting, and stanch case resume goes on. What another installation made is\n\
+    told and left alone."
+)]
+pub struct Sweep {
+    /// One credential of the operator's file [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
+    /// Tells what there is and does nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long strays are disabled before they are ended [default: what the operator's file says, else 1d]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub quarantine: Option<Span>,
+    /// Approves their end beforehand
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Where the operator's file is
+    #[command(flatten)]
+    pub config: Configured,
+}
+
 /// Whose word it is, and how that is known; only where the operator's file names people.
 #[derive(Args, Debug, Default)]
 pub struct Signing {

@@ -155,8 +155,8 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
             Some(_) => {
                 let secret = from_standard_input()?;
                 // The known handle is that of the current value; with another one it would name the wrong token.
-                let current = managed.current().await.ok().filter(|(_, current)| current.same_as(&secret));
-                (current.and_then(|(token, _)| token), secret)
+                let current = managed.current().await.ok();
+                current.filter(|(_, current)| managed.is_current(&secret, current)).unwrap_or((None, secret))
             }
             None => managed.current().await.map_err(Failure::from)?,
         };
@@ -179,7 +179,7 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
     match candidates.take(&finding.secret) {
         Ok(Some(one)) => {
             spared(mending, &one.managed.name, None)?;
-            let old = credential(one.token, finding.secret, finding.companions);
+            let old = credential(one.token, one.current, finding.companions);
             return Ok((one.managed, old));
         }
         Ok(None) => {}
@@ -277,7 +277,7 @@ async fn rehearse(
 pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &Stopping) -> Code {
     screen.end(state, rest);
     match rest {
-        Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead) => Code::Clean,
+        Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead | Outcome::Swept) => Code::Clean,
         Rest::Closed(Outcome::RolledBack(_)) => Code::RolledBack,
         Rest::Closed(Outcome::Abandoned) => Code::Held,
         Rest::Stopped => stopping.code(),

@@ -3,7 +3,7 @@
 use crate::clock::{Clock as _, SystemClock};
 use crate::model::{Severity, Timestamp};
 use crate::report::{case, timeline};
-use crate::rotation::{self, Event, Outcome, Plan, Stage, State};
+use crate::rotation::{self, Event, Outcome, Plan, Purpose, Stage, State};
 use crate::runner::{self, Rest};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -37,6 +37,10 @@ impl Screen {
 
     /// The first lines of a case.
     pub(super) fn head(&self, plan: &Plan) {
+        if let Purpose::Sweep(_) = plan.purpose {
+            let what = plan.purpose.words();
+            return self.text(&format!("{}  {}  {what}  '{}'\n\n", plan.rotation, plan.kind, plan.credential));
+        }
         let dependents = match plan.dependents.len() {
             0 => "no dependent is named".to_owned(),
             _ => plan.dependents.iter().map(|dependent| dependent.name.as_str()).collect::<Vec<_>>().join(", "),
@@ -102,8 +106,15 @@ impl Screen {
                 self.text(&format!("\n{id} closed: the token was dead already, refused as documented\n"));
             }
             Rest::Closed(Outcome::RolledBack(why)) => self.text(&format!(
-                "\n{id} rolled back: old token in use, new one dead. The leak is STILL OPEN. Reason: {why}\n"
+                "\n{id} rolled back: old token in use, new one dead.{} Reason: {why}\n",
+                if state.plan.purpose.is_leak() { " The leak is STILL OPEN." } else { "" }
             )),
+            Rest::Closed(Outcome::Swept) => {
+                self.text(&format!("\n{id} closed: no token with our label is left that nobody uses\n"));
+            }
+            Rest::Closed(Outcome::Abandoned) if matches!(state.plan.purpose, Purpose::Sweep(_)) => {
+                self.text(&format!("\n{id} abandoned: the strays live on, and are not swept again\n"));
+            }
             Rest::Closed(Outcome::Abandoned) => {
                 self.text(&format!("\n{id} abandoned: the leak is STILL OPEN and stays on the exposure list\n"));
             }

@@ -269,7 +269,7 @@ async fn carry(house: &House, mending: &Mending, standing: &Standing, at: &Posit
 }
 
 /// A random part, so that what failed together is not tried together.
-fn jitter(below: u64) -> u64 {
+pub(super) fn jitter(below: u64) -> u64 {
     let mut bytes = [0_u8; 8];
     match getrandom::fill(&mut bytes) {
         Ok(()) => u64::from_le_bytes(bytes) % below.max(1),

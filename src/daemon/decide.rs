@@ -208,7 +208,7 @@ impl Judge {
             Some(why) => Decision::Report(why),
             None => triage::decide(earlier, candidates.holders(secret).len(), when),
         };
-        let leaked = holder.map(|one| triage::leaked(one.token.clone(), secret, &found.finding.companions));
+        let leaked = holder.map(|one| triage::leaked(one.token.clone(), &one.current, &found.finding.companions));
         match (&decision, holder, leaked) {
             (Decision::Open, Some(one), Some(leaked)) => {
                 let case = self.open(config, found, one, &leaked).await?;

@@ -12,6 +12,7 @@ mod manager;
 pub mod metrics;
 mod outline;
 mod queue;
+mod rounds;
 mod scan;
 mod silence;
 mod tell;
@@ -37,6 +38,7 @@ use hooks::{Bell, Desk, Hooks};
 use house::House;
 use outline::Outline;
 use queue::Queue;
+use rounds::Rounds;
 use scan::Scans;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -189,6 +191,8 @@ impl Daemon {
         daemon.speak().map_err(DaemonError::Alerts)?;
         daemon.workers = Arc::new(scans).begin();
         daemon.workers.spawn(Teller::begin(Arc::clone(&daemon.house), leaks, news));
+        let key = watched::key_of_installation(config.state()).map_err(DaemonError::Scan)?;
+        daemon.workers.spawn(Rounds::begin(Arc::clone(&daemon.house), key));
         daemon.watch();
         Ok(daemon)
     }

@@ -278,6 +278,7 @@ fn driver(operator: &Operator, credential: &str) -> &'static str {
         Some(Provider::AwsIam { .. }) => "aws-iam",
         Some(Provider::Postgres { .. }) => "postgres",
         Some(Provider::Redis { .. }) => "redis",
+        Some(Provider::VaultDatabase { .. }) => "vault-database",
         None => "unknown",
     }
 }

@@ -1,6 +1,6 @@
 //! What happened, in the past tense. The journal's records are these.
 
-use super::{Plan, Signed, Staged};
+use super::{Plan, Signed, Staged, Stray};
 use crate::model::{Digest, Happened, Health, Label, Person, Reason, Timestamp, TokenId, Usage, Verdict, Version};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,10 @@ pub enum Step {
     ConfirmDiscard,
     /// Drop what a store still holds of it.
     Unstage(usize),
+    /// See whose the strays are.
+    Survey,
+    /// Disable a stray.
+    Quarantine,
 }
 
 /// A fact.
@@ -117,6 +121,9 @@ pub enum Fact {
         token: TokenId,
         /// Digest of its sealed form.
         sealed: Digest,
+        /// When it ends by itself, if it does and nobody renews it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends: Option<Timestamp>,
     },
     /// A person made a token and handed its value over; it is sealed in the same transaction.
     Provided {
@@ -183,6 +190,15 @@ pub enum Fact {
         /// Which store.
         store: usize,
     },
+    /// Strays were looked at.
+    Surveyed {
+        /// The tokens that the stores give out.
+        in_use: Vec<TokenId>,
+        /// The strays of the plan that the provider lists, under their labels.
+        there: Vec<Stray>,
+    },
+    /// A stray is disabled, as far as the provider says.
+    Quarantined,
     /// The step did not work.
     Failed {
         /// Could it have happened?

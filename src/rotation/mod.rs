@@ -13,11 +13,13 @@ mod hand;
 mod machine;
 mod orders;
 mod plan;
+mod purpose;
 mod rehearsal;
 mod replace;
 mod revoke;
 mod state;
 mod steps;
+mod sweep;
 mod warrant;
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ pub use event::{Event, Fact, Order, Step};
 pub use hand::takes_value;
 pub use machine::{Illegal, allowed, apply, due, open};
 pub use plan::{Approve, DependentPlan, Plan, Policy, Staging, StorePlan};
+pub use purpose::{Purpose, Stray, Sweep};
 pub use rehearsal::{digest, effects};
 pub use state::{
     DependentState, Due, Effect, Ending, Offered, Old, Orphan, Outcome, Pace, Pending, Stage, Staged, State,

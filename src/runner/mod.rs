@@ -2,13 +2,18 @@
 //! is durable before the world is touched, and what happened is durable before anything follows.
 
 mod custody;
+mod failpoint;
 mod hands;
 mod holder;
 mod orphans;
+mod stage;
+mod sweep;
 mod word;
 
 pub use custody::CustodyError;
 pub use holder::{has_ended, holder, is_of_this_machine, process_of};
+pub use stage::stage_word;
+pub use sweep::{Seen, SweepError, look, sweep_plan, unable};
 pub use word::{Word, may, seal_provided, vouch};
 
 use crate::clock::Clock;
@@ -19,6 +24,7 @@ use crate::people::People;
 use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Outcome, Pace, Plan, Stage, State};
 use crate::seal::{SealError, Sealed, Sealer};
 use custody::Custody;
+use failpoint::{Side, boundary};
 use hands::Hands;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -166,7 +172,19 @@ impl Runner<'_> {
     ///
     /// # Errors
     /// [`RunError::Journal`] with [`JournalError::Active`] when the credential is being rotated already.
-    pub async fn open(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
+    pub async fn open(&self, plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
+        self.open_with(plan, Some(old)).await
+    }
+
+    /// Opens a sweep ([`sweep_plan`]), which has no old credential.
+    ///
+    /// # Errors
+    /// [`RunError::Journal`] with [`JournalError::Active`] when the credential is being swept already.
+    pub async fn open_sweep(&self, plan: Plan) -> Result<RotationId, RunError> {
+        self.open_with(plan, None).await
+    }
+
+    async fn open_with(&self, mut plan: Plan, old: Option<&Credential>) -> Result<RotationId, RunError> {
         let mut draws = 0;
         loop {
             match self.open_under(plan.clone(), old).await {
@@ -180,18 +198,21 @@ impl Runner<'_> {
     }
 
     /// The same, under the number of the plan and no other.
-    async fn open_under(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
-        let rotation = plan.rotation.clone();
-        let sealed = custody::seal_old(self.sealer, &rotation, old).map_err(RunError::Custody)?;
-        plan.sealed = Some(sealed.digest.clone());
+    async fn open_under(&self, mut plan: Plan, old: Option<&Credential>) -> Result<RotationId, RunError> {
+        let (rotation, identity) = (plan.rotation.clone(), sweep::identity(&plan, &self.managed.name));
+        let sealed = old.map(|old| custody::seal_old(self.sealer, &rotation, old)).transpose();
+        let sealed = sealed.map_err(RunError::Custody)?;
+        plan.sealed = sealed.as_ref().map(|sealed| sealed.digest.clone());
         let event = Event { at: self.clock.now(), fact: Fact::Opened(Box::new(plan)) };
         let state = rotation::open(&event).map_err(RunError::Illegal)?;
         let (lease, monotonic) = (self.lease(None), self.clock.monotonic());
+        boundary(Side::Before, None, &event);
         let at = self
             .journal
-            .open(&self.managed.name, &event, &[sealed], &lease, monotonic)
+            .open(&identity, &event, sealed.as_slice(), &lease, monotonic)
             .await
             .map_err(RunError::Journal)?;
+        boundary(Side::After, None, &event);
         (self.told)(&state, &event);
         self.journal.release(&at).await.map_err(RunError::Journal)?;
         Ok(rotation)
@@ -308,11 +329,11 @@ impl Runner<'_> {
 
         match done {
             hands::Done::Fact(fact) => self.record(held, fact, &[]).await,
-            hands::Done::Minted { token, secret } => {
+            hands::Done::Minted { token, secret, ends } => {
                 let sealed =
                     custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
                 held.custody.take(sealed.digest.clone(), secret);
-                let fact = Fact::Minted { token, sealed: sealed.digest.clone() };
+                let fact = Fact::Minted { token, sealed: sealed.digest.clone(), ends };
                 self.record_minted(held, &fact, &sealed).await
             }
         }
@@ -455,11 +476,13 @@ impl Runner<'_> {
         let next = rotation::apply(&held.state, &event).map_err(RunError::Illegal)?;
         let closes = matches!(next.stage, Stage::Closed(_));
         let monotonic = self.clock.monotonic();
+        boundary(Side::Before, Some(&held.state), &event);
         let written = match word {
             Some(word) => self.journal.take_word(word, &held.at, &event, sealed, closes, monotonic).await,
             None => self.journal.append(&held.at, std::slice::from_ref(&event), sealed, closes, monotonic).await,
         };
         held.at = written.map_err(RunError::Journal)?;
+        boundary(Side::After, Some(&held.state), &event);
         held.state = next;
         (self.told)(&held.state, &event);
         Ok(())
@@ -475,10 +498,11 @@ impl Runner<'_> {
                 what: what.to_owned(),
             })
         };
-        if today.stores != plan.stores {
+        let touches = !matches!(plan.purpose, rotation::Purpose::Sweep(_));
+        if touches && today.stores != plan.stores {
             return differs("its stores are others");
         }
-        if today.dependents != plan.dependents {
+        if touches && today.dependents != plan.dependents {
             return differs("its dependents are others");
         }
         if today.abilities != plan.abilities || today.kind != plan.kind {
@@ -548,36 +572,6 @@ fn random_text(length: usize) -> Result<String, RunError> {
         text.extend(drawn.take(length - text.len()).map(|byte| char::from(*byte)));
     }
     Ok(text)
-}
-
-/// A stage in the words of the contract.
-#[must_use]
-pub fn stage_word(stage: &Stage) -> &'static str {
-    match stage {
-        Stage::Assessing => "Assessing",
-        Stage::Planning => "Planning",
-        Stage::AwaitingApproval(_) => "Awaiting approval",
-        Stage::Preflighting => "Preflighting",
-        Stage::Minting => "Minting",
-        Stage::Seeking => "Seeking",
-        Stage::Proving => "Proving",
-        Stage::Staging => "Staging",
-        Stage::Promoting => "Promoting",
-        Stage::Checking => "Checking",
-        Stage::Soaking { .. } => "Soaking",
-        Stage::AwaitingRevokeApproval => "Awaiting revoke approval",
-        Stage::Revoking => "Revoking",
-        Stage::Confirming => "Confirming",
-        Stage::Watching { .. } => "Watching",
-        Stage::RollingBack(_) => "Rolling back",
-        Stage::Held { .. } => "Held",
-        Stage::Closed(Outcome::Rotated) => "Closed",
-        Stage::Closed(Outcome::AlreadyDead) => "Closed, already dead",
-        Stage::Closed(Outcome::RolledBack(_)) => "Rolled back",
-        Stage::Closed(Outcome::Abandoned) => "Abandoned",
-        #[expect(unreachable_patterns, reason = "the core may grow a stage")]
-        _ => "Unknown",
-    }
 }
 
 #[cfg(test)]

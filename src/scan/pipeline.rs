@@ -143,20 +143,23 @@ impl Scanner {
     /// Every secret that touches the stretches, if there are any given.
     pub(super) fn collect_in(&self, text: &[u8], fresh: Option<&[Range<usize>]>, scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
-        let mut found = |hit: Hit<'_>| {
-            all.noted.extend(self.noted(&hit));
-            let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
-            if all.taken.len() < HITS_PER_BLOB {
-                all.taken.push(hit);
-            } else {
-                all.beyond += 1;
-            }
-        };
+        let mut found = |hit: Hit<'_>| self.keep(text, &hit, &mut all);
         match fresh {
             None => self.engine.scan(text, scratch, &mut found),
             Some(fresh) => self.engine.scan_in(text, fresh, scratch, &mut found),
         }
         all
+    }
+
+    /// One more secret.
+    pub(super) fn keep(&self, text: &[u8], hit: &Hit<'_>, all: &mut Collected) {
+        all.noted.extend(self.noted(hit));
+        let Some(hit) = self.take(text, hit, &mut all.stretches) else { return };
+        if all.taken.len() < HITS_PER_BLOB {
+            all.taken.push(hit);
+        } else {
+            all.beyond += 1;
+        }
     }
 
     /// Judges what was collected, and says what is not excused.

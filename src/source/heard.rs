@@ -35,10 +35,10 @@ impl Notes {
         Self { earlier, now: OnceLock::new() }
     }
 
-    /// What was written before.
+    /// What was written before, in an earlier scan or at another place of the same blob.
     #[must_use]
-    pub fn earlier(&self) -> Option<&[u8]> {
-        self.earlier.as_deref()
+    pub fn known(&self) -> Option<&[u8]> {
+        self.earlier.as_deref().or(self.now.get().map(Vec::as_slice))
     }
 
     /// Writes something down; the first time counts.

@@ -6,6 +6,7 @@ mod hand;
 mod holes;
 mod process;
 mod simulation;
+mod strays;
 mod world;
 
 use super::*;

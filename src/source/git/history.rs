@@ -143,7 +143,7 @@ impl<'a> Whole<'a> {
     }
 
     fn read(mut self, outer: bool, memory: Option<&Memory>, steps: &Steps) -> ControlFlow<()> {
-        belongings::read(&self.layout, &self.prefix, self.limits, self.visit)?;
+        belongings::read(&self.layout, &self.objects, &self.prefix, self.limits, self.visit)?;
         self.names()?;
         std::mem::take(&mut self.refs.gaps).into_iter().try_for_each(|error| self.gap(error))?;
         let troubles = self.objects.take_troubles();

@@ -105,6 +105,16 @@ impl Index {
     }
 }
 
+/// The paths that a file of an index names, one a line; none where it is damaged, or where `known` says that its tree is.
+pub(super) fn paths(bytes: &[u8], hash: HashKind, known: impl Fn(&ObjectId) -> bool) -> Option<Vec<u8>> {
+    let part = Part::read(bytes, hash).ok()?;
+    let whole = part.known.get(&Vec::new()).filter(|whole| whole.entries == part.entries.len());
+    if part.entries.is_empty() || whole.is_some_and(|whole| known(&whole.id)) {
+        return None;
+    }
+    Some(part.entries.iter().flat_map(|entry| [entry.path.as_slice(), b"\n"]).collect::<Vec<_>>().concat())
+}
+
 fn odd(why: &str) -> Error {
     Error::new(ErrorKind::InvalidData, why)
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What a file begins with: its form.
-const MAGIC: &[u8; 8] = b"stanchS2";
+const MAGIC: &[u8; 8] = b"stanchS3";
 
 /// Bytes of a seal.
 const SEAL: usize = 32;

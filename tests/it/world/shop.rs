@@ -428,9 +428,9 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// What the random moments of a test follow from; `STANCH_TEST_SEED` says another one.
+/// What the random moments of a test follow from; `STANCH_SEED` says another one.
 pub(crate) fn seed() -> u64 {
-    std::env::var("STANCH_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122)
+    std::env::var("STANCH_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122)
 }
 
 /// Draws numbers below a bound, always the same ones for a seed.
