@@ -79,13 +79,18 @@ impl Cells {
     }
 }
 
+/// Past the harness, which shows the output of failed tests alone.
+pub(crate) fn say(line: &str) {
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
 /// Says which boundary it was, where a trial fails, and ends the others.
 struct Trial<'a>(&'a str, &'a Mutex<Cells>);
 
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this was '{}'; STANCH_TEST_BOUNDARY='{}' tries it alone", self.0, self.0);
+            say(&format!("this was '{}'; STANCH_TEST_BOUNDARY='{}' tries it alone\n", self.0, self.0));
             self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner).over = true;
         }
     }
@@ -98,7 +103,7 @@ pub(crate) fn matrix(row: &str, steps: &[&str], lanes: usize, trial: impl Fn(&st
         return;
     }
     if let Ok(place) = std::env::var("STANCH_TEST_BOUNDARY") {
-        println!("{row}: killed at '{place}': {}, and it came to its end", trial(&place).killed);
+        say(&format!("{row}: killed at '{place}': {}, and it came to its end\n", trial(&place).killed));
         return;
     }
     let cells = Mutex::new(Cells::default());
@@ -147,8 +152,7 @@ fn tell(row: &str, steps: &[&str], cells: &Cells) {
         "{row:<46}{:>6}{total:>8}{before:>8}{begun:>8}{answered:>8}{done:>8}{words:>8}{total:>8}\n",
         steps.len()
     );
-    // Past the harness, which shows the output of failed tests alone.
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    say(&line);
     if let Some(table) = std::env::var_os("STANCH_TEST_TABLE") {
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(table).unwrap();
         file.write_all(line.as_bytes()).unwrap();

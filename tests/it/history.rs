@@ -253,7 +253,7 @@ fn what_lies_beside_objects_and_submodules_is_read() {
     let ran = found(&world, 1);
     for (number, place) in [(340, "objects/pack/words.keep"), (341, "objects/info/words"), (342, "modules/gone/words")]
     {
-        ran.stdout.contains(place).then_some(()).unwrap_or_else(|| panic!("{place}: {}", ran.stdout));
+        assert!(ran.stdout.contains(place), "{place}: {}", ran.stdout);
         crate::world::hides(&ran.stdout, &token(number));
     }
 }

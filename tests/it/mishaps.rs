@@ -4,6 +4,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the tests keep their own time")]
 
+use crate::crash::say;
 use crate::world::Ran;
 use crate::world::door::Act;
 use crate::world::mishap::{Mishap, Mishaps};
@@ -115,7 +116,7 @@ pub(crate) fn sweep(row: &str, lanes: usize, all: &[Wrong], trial: impl Fn(&Wron
         of(End::Unbegun),
         of(End::Killed)
     );
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    say(&line);
     if let Some(table) = std::env::var_os("STANCH_TEST_TABLE") {
         let name = format!("{}.mishaps", table.to_string_lossy());
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(name).unwrap();
@@ -132,7 +133,7 @@ struct Named<'a>(&'a Wrong, &'a AtomicUsize);
 impl Drop for Named<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("STANCH_TEST_MISHAP='{}' tries this alone", named(self.0));
+            say(&format!("STANCH_TEST_MISHAP='{}' tries this alone\n", named(self.0)));
             self.1.store(usize::MAX / 2, Ordering::SeqCst);
         }
     }
@@ -194,6 +195,6 @@ fn every_call_of_a_provider_goes_wrong_in_every_way() {
 
 #[test]
 fn two_calls_of_a_provider_go_wrong() {
-    println!("seed {}", seed());
+    say(&format!("two calls: seed {}\n", seed()));
     sweep("two calls of the local issuer, drawn", 2, &pairs(calls().len(), 120), tried);
 }

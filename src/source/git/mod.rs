@@ -37,7 +37,7 @@ pub use changed::changed_files;
 pub use commits::Range;
 pub use elsewhere::{Elsewhere, is_pointer};
 pub use history::History;
-pub use layout::{settings, work_tree};
+pub use layout::{directory, settings, work_tree};
 pub use memory::Memory;
 pub use message::Draft;
 pub use pack::{Kind, ObjectId, PackError};

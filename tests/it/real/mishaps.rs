@@ -6,6 +6,7 @@ use super::proxy::{Cut, Cutter};
 use super::site::Site;
 use super::vault::Vault;
 use super::{postgres, redis, setting, unique};
+use crate::crash::say;
 use crate::mishaps::{End, Wrong, end_of, named, run_to, sweep};
 use crate::world::mishap::{Mishap, Mishaps};
 use crate::world::shop::{dice, seed};
@@ -82,9 +83,13 @@ async fn key(door: usize, wrong: &Wrong) -> End {
         doors.0.iter().for_each(Mishaps::behave);
         carried_on(&leak.site, "ci-bot")
     };
-    match code {
-        0 => drop(leak.replaced().await),
-        _ => leak.as_before().await,
+    if code == 0 {
+        // A key is disabled first, so it is dead where the deletion is a lie; that it is still listed is not looked at.
+        let lied = wrong.iter().any(|(_, mishap)| *mishap == Mishap::Lie);
+        assert!(!leak.deletes_what_is_disabled().await || lied, "{what}: the old key is left");
+        leak.replaced().await;
+    } else {
+        leak.as_before().await;
     }
     end
 }
@@ -92,7 +97,7 @@ async fn key(door: usize, wrong: &Wrong) -> End {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs real servers: ./tests/run"]
 async fn every_call_of_a_key_and_its_stores_goes_wrong() {
-    println!("seed {}", seed());
+    say(&format!("calls of a key and its stores: seed {}\n", seed()));
     let doors = Doors::new();
     let leak = doors.leak().await;
     tokio::task::block_in_place(|| doors.rotate(&leak)).expect(0);
@@ -132,7 +137,7 @@ async fn a_connection_to_postgres_is_cut_anywhere() {
         cutter.said()
     };
     let said = one(None).await;
-    println!("seed {}, {said} things are said", seed());
+    say(&format!("cuts: seed {}, {said} things are said\n", seed()));
     assert!(said > 40, "{said}");
     for cut in cuts(said, 24) {
         one(Some(cut)).await;
@@ -151,6 +156,7 @@ async fn a_connection_to_redis_is_cut_anywhere() {
         let end = end_of(&ran, &format!("{cut:?}"));
         let code =
             if matches!(end, End::Rotated | End::Back) { ran.code } else { carried_on(&leak.site, "shop-cache") };
+        leak.forgives_ended_connections();
         match code {
             0 => drop(leak.replaced(&leak.old).await),
             _ => leak.as_before().await,
@@ -158,7 +164,7 @@ async fn a_connection_to_redis_is_cut_anywhere() {
         cutter.said()
     };
     let said = one(None).await;
-    println!("seed {}, {said} things are said", seed());
+    say(&format!("cuts: seed {}, {said} things are said\n", seed()));
     assert!(said > 30, "{said}");
     for cut in cuts(said, 24) {
         one(Some(cut)).await;

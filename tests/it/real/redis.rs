@@ -152,6 +152,12 @@ credentials:
         new
     }
 
+    /// The provider ends connections that were open when the old password went; on a busy machine one of them may be
+    /// between two words of a client that has the new one.
+    pub(super) fn forgives_ended_connections(&self) {
+        self.service.forgives_ended_connections();
+    }
+
     /// The same, and the case tells it in the right order.
     async fn rotated(&self, case: &str, from: &Pair) -> Pair {
         let new = self.replaced(from).await;
