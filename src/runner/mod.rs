@@ -6,11 +6,13 @@ mod failpoint;
 mod hands;
 mod holder;
 mod orphans;
+mod stage;
 mod sweep;
 mod word;
 
 pub use custody::CustodyError;
 pub use holder::{has_ended, holder, is_of_this_machine, process_of};
+pub use stage::stage_word;
 pub use sweep::{Seen, SweepError, look, sweep_plan, unable};
 pub use word::{Word, may, seal_provided, vouch};
 
@@ -572,39 +574,6 @@ fn random_text(length: usize) -> Result<String, RunError> {
         text.extend(drawn.take(length - text.len()).map(|byte| char::from(*byte)));
     }
     Ok(text)
-}
-
-/// A stage in the words of the contract.
-#[must_use]
-pub fn stage_word(stage: &Stage) -> &'static str {
-    match stage {
-        Stage::Assessing => "Assessing",
-        Stage::Planning => "Planning",
-        Stage::AwaitingApproval(_) => "Awaiting approval",
-        Stage::Preflighting => "Preflighting",
-        Stage::Minting => "Minting",
-        Stage::Seeking => "Seeking",
-        Stage::Proving => "Proving",
-        Stage::Staging => "Staging",
-        Stage::Promoting => "Promoting",
-        Stage::Checking => "Checking",
-        Stage::Soaking { .. } => "Soaking",
-        Stage::AwaitingRevokeApproval => "Awaiting revoke approval",
-        Stage::Revoking => "Revoking",
-        Stage::Confirming => "Confirming",
-        Stage::Watching { .. } => "Watching",
-        Stage::RollingBack(_) => "Rolling back",
-        Stage::Quarantined { .. } => "Quarantined",
-        Stage::Sweeping => "Sweeping",
-        Stage::Held { .. } => "Held",
-        Stage::Closed(Outcome::Rotated) => "Closed",
-        Stage::Closed(Outcome::AlreadyDead) => "Closed, already dead",
-        Stage::Closed(Outcome::RolledBack(_)) => "Rolled back",
-        Stage::Closed(Outcome::Abandoned) => "Abandoned",
-        Stage::Closed(Outcome::Swept) => "Closed, swept",
-        #[expect(unreachable_patterns, reason = "the core may grow a stage")]
-        _ => "Unknown",
-    }
 }
 
 #[cfg(test)]
