@@ -55,7 +55,7 @@ fn opened(format: Format, name: &str, packed: &[u8]) -> u64 {
     let mut budget = Budget { bytes: 1 << 30, members: 10_000, largest_bytes: 1 << 30 };
     let mut bytes = 0;
     let _read_to_its_end = archive::open(format, name, Input::Bytes(black_box(packed)), &mut budget, &mut |item| {
-        if let Item::Member { name, bytes: member } = item {
+        if let Item::Member { name, bytes: member, .. } = item {
             let inner = archive::sniff(member, name).map_or(0, |format| opened(format, name, member));
             bytes += inner.max(u64::try_from(member.len()).unwrap_or(0));
         }

@@ -26,7 +26,7 @@ fn open(bytes: &[u8], name: &str, budget: &mut Budget, depth: usize) {
     let _damage = archive::open(format, name, Input::Bytes(bytes), budget, &mut |item| {
         let (Item::Member { name, .. } | Item::Missed { name, .. }) = &item;
         assert!(!name.chars().any(char::is_control), "a name that is not safe to show");
-        if let Item::Member { name, bytes } = item {
+        if let Item::Member { name, bytes, .. } = item {
             expanded += bytes.len() as u64;
             if members.len() < 8 {
                 members.push((name.to_owned(), bytes.to_vec()));

@@ -5,12 +5,14 @@
 //! from the journal) tells nobody twice. What waits for a person is told again every [`REMINDER`], under a key of its own.
 
 mod sources;
+mod strays;
 
 pub use sources::{many, resumed, silence};
+pub use strays::strangers;
 
 use super::{Moment, Notice, Urgency};
 use crate::model::{Health, KindId, Place, Reason, RotationId, Timestamp, Verdict};
-use crate::rotation::{Approve, Event, Fact, Old, Order, Outcome, Stage, State, StoreState};
+use crate::rotation::{Approve, Event, Fact, Old, Order, Outcome, Purpose, Stage, State, StoreState};
 use std::time::Duration;
 
 /// What waits for a person is told again after this.
@@ -97,7 +99,7 @@ fn moment(state: &State) -> Option<Moment> {
         Stage::AwaitingApproval(_) | Stage::AwaitingRevokeApproval => Some(Moment::Approval),
         Stage::Held { why: Reason::Unhealthy, .. } if state.pivoted() => Some(Moment::Outage),
         Stage::Held { .. } => Some(Moment::Held),
-        Stage::Closed(Outcome::Rotated | Outcome::AlreadyDead) => Some(Moment::Done),
+        Stage::Closed(Outcome::Rotated | Outcome::AlreadyDead | Outcome::Swept) => Some(Moment::Done),
         Stage::Closed(Outcome::RolledBack(_) | Outcome::Abandoned) => Some(Moment::RolledBack),
         Stage::Checking if !failing(state).is_empty() => {
             Some(if state.pivoted() { Moment::Outage } else { Moment::Stuck })
@@ -136,6 +138,9 @@ fn headline(state: &State, moment: Moment, now: Timestamp) -> (Urgency, String) 
 
 fn approval(state: &State) -> String {
     let (case, plan) = (&state.plan.rotation, &state.plan);
+    if let Purpose::Sweep(sweep) = &plan.purpose {
+        return strays::asked(case, &plan.credential, sweep);
+    }
     if matches!(state.stage, Stage::AwaitingRevokeApproval) {
         return format!(
             "{case} needs a second yes, to revoke the old token of '{}'. {} After the revoke there is no way back.",
@@ -156,14 +161,19 @@ fn approval(state: &State) -> String {
     };
     let digest = state.planned.as_ref().map(|digest| short(digest.as_str())).unwrap_or_default();
     format!(
-        "{case} needs a yes: '{}' ({}) {} and is leaked. Plan {digest}: {steps}. Nothing has been changed yet, and the \
-         leak stays open until then.",
+        "{case} needs a yes: '{}' ({}) {} and {}. Plan {digest}: {steps}. Nothing has been changed yet{}.",
         plan.credential,
         plan.kind,
         match state.old {
             Old::Live(_) => "is live",
             Old::Unasked | Old::Ending(_) | Old::Dead(_) => "may be live",
-        }
+        },
+        match &plan.purpose {
+            Purpose::Schedule => "is due by its schedule".to_owned(),
+            Purpose::Offboarding(who) => format!("was held by {}, who leaves", clean(who.as_str(), 60)),
+            Purpose::Leak | Purpose::Sweep(_) => "is leaked".to_owned(),
+        },
+        still_open(plan, ", and the leak stays open until then")
     )
 }
 
@@ -230,6 +240,9 @@ fn held(state: &State) -> (Urgency, String) {
     let case = &state.plan.rotation;
     let Stage::Held { at, why } = &state.stage else { return (Urgency::Error, format!("{case} waits.")) };
     let live = live(state);
+    if matches!(state.plan.purpose, Purpose::Sweep(_)) {
+        return (Urgency::Warning, format!("{case}: ending tokens that nobody uses is held: {why}."));
+    }
     if *why == Reason::Ordered {
         return (Urgency::Warning, format!("{case} is paused: a person said so. {live}"));
     }
@@ -266,6 +279,9 @@ fn in_use(state: &State) -> String {
 
 fn done(state: &State) -> String {
     let (case, plan) = (&state.plan.rotation, &state.plan);
+    if let Purpose::Sweep(_) = plan.purpose {
+        return format!("{case} closed: no token with our label of '{}' is left that nobody uses.", plan.credential);
+    }
     if matches!(state.stage, Stage::Closed(Outcome::AlreadyDead)) {
         return format!(
             "{case} closed: the leaked token of '{}' was dead already. Nothing was changed.",
@@ -286,17 +302,26 @@ fn done(state: &State) -> String {
 
 fn rolled_back(state: &State) -> String {
     let case = &state.plan.rotation;
+    let open = still_open(&state.plan, " The leak is STILL OPEN.");
+    if matches!(state.plan.purpose, Purpose::Sweep(_)) {
+        return format!("{case} was given up: tokens of '{}' that nobody uses live on.", state.plan.credential);
+    }
     match &state.stage {
         Stage::Closed(Outcome::RolledBack(why)) => format!(
-            "{case} rolled back: old token of '{}' in use, new one dead. The leak is STILL OPEN. Reason: {why}.",
+            "{case} rolled back: old token of '{}' in use, new one dead.{open} Reason: {why}.",
             state.plan.credential
         ),
         _ => {
             let dead = matches!(state.old, Old::Dead(_));
-            let leak = if dead { "The old token is dead" } else { "The leak is STILL OPEN" };
-            format!("{case} was given up: '{}' is as it was left. {leak}; nobody works on it.", state.plan.credential)
+            let leak = if dead { " The old token is dead." } else { open };
+            format!("{case} was given up: '{}' is as it was left.{leak} Nobody works on it.", state.plan.credential)
         }
     }
+}
+
+/// What is said where a token has leaked, or was held by somebody who leaves; nothing of one that merely became old.
+fn still_open<'w>(plan: &crate::rotation::Plan, words: &'w str) -> &'w str {
+    if plan.purpose.is_leak() { words } else { "" }
 }
 
 /// A person's decision, which others want to know of; nothing where the event is none.

@@ -109,7 +109,7 @@ fn stream(name: &str, entry: &Entry, sectors: &Sectors<'_>, outlet: &mut Outlet<
     if is_closed(name, &bytes) {
         return Err(ArchiveError::Encrypted.into());
     }
-    outlet.bytes(name, &bytes)?;
+    outlet.joined(name, &bytes, &chain.stretches(outlet))?;
     if let Some(source) = macros::source(&bytes, outlet.largest()) {
         outlet.bytes(&format!("{name} (source)"), &source)?;
     }

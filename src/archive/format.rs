@@ -162,12 +162,6 @@ impl Format {
         )
     }
 
-    /// True where what is handed over is all there is, so that nothing is looked for across the seams.
-    #[must_use]
-    pub fn leaves_nothing(self) -> bool {
-        matches!(self, Self::Png)
-    }
-
     /// True where it is read from front to back, so that it need not be held in memory.
     #[must_use]
     pub fn streams(self) -> bool {

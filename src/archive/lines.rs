@@ -1,19 +1,24 @@
 //! Texts out of a document, one a line, handed over in portions.
 
+use super::Stretch;
 use super::outlet::{Outlet, Walk};
 
 /// So much is gathered before it is handed over.
 const PORTION_BYTES: usize = 1 << 20;
 
+/// Of shorter texts it is not kept where they stand.
+const LEAST_STRETCH: usize = 8;
+
 /// Gathers texts under one name.
 pub(super) struct Lines {
     name: String,
     text: Vec<u8>,
+    stretches: Vec<Stretch>,
 }
 
 impl Lines {
     pub(super) fn new(name: String) -> Self {
-        Self { name, text: Vec::new() }
+        Self { name, text: Vec::new(), stretches: Vec::new() }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -21,7 +26,10 @@ impl Lines {
     }
 
     /// A part of the line that is not finished yet.
-    pub(super) fn part(&mut self, text: &[u8]) {
+    pub(super) fn part(&mut self, text: &[u8], outlet: &Outlet<'_, '_>) {
+        if text.len() >= LEAST_STRETCH {
+            self.stretches.extend(outlet.standing(text).map(|stretch| Stretch { at: self.text.len(), ..stretch }));
+        }
         self.text.extend_from_slice(text);
     }
 
@@ -36,7 +44,7 @@ impl Lines {
         if text.is_empty() {
             return Ok(());
         }
-        self.part(text);
+        self.part(text, outlet);
         self.end(outlet)
     }
 
@@ -45,8 +53,9 @@ impl Lines {
         if self.text.is_empty() {
             return Ok(());
         }
-        let handed = outlet.bytes(&self.name, &self.text);
+        let handed = outlet.joined(&self.name, &self.text, &self.stretches);
         self.text.clear();
+        self.stretches.clear();
         handed
     }
 }

@@ -61,6 +61,17 @@ pub struct Budget {
     pub largest_bytes: u64,
 }
 
+/// A part of a member that stands as it is in what was opened, where that lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Where it begins in the member.
+    pub at: usize,
+    /// Where it stands in what was opened.
+    pub stands: usize,
+    /// Its bytes.
+    pub length: usize,
+}
+
 /// One thing out of an archive.
 #[derive(Debug)]
 pub enum Item<'a> {
@@ -70,6 +81,8 @@ pub enum Item<'a> {
         name: &'a str,
         /// What it holds.
         bytes: &'a [u8],
+        /// Which parts of that stand as they are in what was opened, in order; nothing where it was packed.
+        stretches: &'a [Stretch],
     },
     /// Not read.
     Missed {
@@ -176,6 +189,18 @@ pub fn name_matters(bytes: &[u8]) -> bool {
     Format::name_matters(bytes)
 }
 
+/// True for a name that promises something that holds others.
+#[must_use]
+pub fn promises(name: &[u8]) -> bool {
+    promise::is_made(name)
+}
+
+/// True for what such a promise may be about, by a few of its bytes: a text is never held to it.
+#[must_use]
+pub fn is_odd(bytes: &[u8]) -> bool {
+    promise::is_odd(bytes)
+}
+
 /// Hands over everything that it holds, one level deep, within the budget. The name is its own: what is compressed alone
 /// is called after it. Members' names are safe to show. Of a member that cannot be read to its end, what could be read is
 /// handed over, and then the member is handed over as missed.
@@ -202,7 +227,7 @@ pub fn open(
     {
         return walked;
     }
-    ended(format.walk(name, Feed::Region(whole), &mut Outlet::new(budget, visit)))
+    ended(format.walk(name, Feed::Region(whole), &mut Outlet::new(budget, visit).over(&whole)))
 }
 
 fn ended(walked: outlet::Walk) -> Result<(), ArchiveError> {

@@ -23,6 +23,8 @@ pub(super) fn looks_like(head: &[u8]) -> bool {
             b"purl.oclc.org/ooxml",
             b"urn:oasis:names:tc:opendocument",
             b"schemas.microsoft.com/office/",
+            // As those write it who do without.
+            b"<w:document",
         ]
         .iter()
         .any(|space| memmem::find(head, space).is_some())

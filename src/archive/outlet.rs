@@ -3,9 +3,10 @@
 use super::format::Format;
 use super::names;
 use super::region::{Feed, Region};
-use super::{ArchiveError, Budget, Item, Pipe, Visit};
+use super::{ArchiveError, Budget, Item, Pipe, Stretch, Visit};
 use std::borrow::Cow;
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// Streams within streams, each too large to be held, that are followed.
 const NESTED_STREAMS: usize = 4;
@@ -44,14 +45,57 @@ pub(super) struct Outlet<'o, 'v> {
     visit: &'o mut Visit<'v>,
     /// Where what is read comes from, if what may be taken out grows with that, and what was counted of it.
     pipe: Option<(&'o Pipe<'o>, u64)>,
+    /// Where in memory what was opened lies: what is handed over from there stands there.
+    ground: Range<usize>,
+    /// Where what is read next stands there, if it is read as it is.
+    next: Option<u64>,
     buffer: Vec<u8>,
     prefix: String,
     depth: usize,
 }
 
+/// Where bytes lie in memory.
+fn lying(bytes: &[u8]) -> Range<usize> {
+    let start = bytes.as_ptr().addr();
+    start..start + bytes.len()
+}
+
 impl<'o, 'v> Outlet<'o, 'v> {
     pub(super) fn new(budget: &'o mut Budget, visit: &'o mut Visit<'v>) -> Self {
-        Self { budget, visit, pipe: None, buffer: Vec::new(), prefix: String::new(), depth: 0 }
+        Self {
+            budget,
+            visit,
+            pipe: None,
+            ground: 0..0,
+            next: None,
+            buffer: Vec::new(),
+            prefix: String::new(),
+            depth: 0,
+        }
+    }
+
+    /// The same for what lies in memory, if it does.
+    pub(super) fn over(self, whole: &Region<'_>) -> Self {
+        Self { ground: whole.in_memory().map_or(0..0, lying), ..self }
+    }
+
+    /// Says where the stream that is handed over next stands in what was opened, as it is.
+    pub(super) fn reads_from(&mut self, stands: Option<u64>) {
+        self.next = stands;
+    }
+
+    /// Where the first bytes of a stream stand that is about to be handed over.
+    fn stretch(&mut self, read: &[u8]) -> Option<Stretch> {
+        let stands = usize::try_from(self.next.take()?).ok()?;
+        let fits = stands.checked_add(read.len()).is_some_and(|end| end <= self.ground.len());
+        fits.then_some(Stretch { at: 0, stands, length: read.len() })
+    }
+
+    /// Where bytes stand in what was opened; none where they are no part of that but were made or copied.
+    pub(super) fn standing(&self, bytes: &[u8]) -> Option<Stretch> {
+        let lies = lying(bytes);
+        let inside = !bytes.is_empty() && self.ground.start <= lies.start && lies.end <= self.ground.end;
+        inside.then(|| Stretch { at: 0, stands: lies.start - self.ground.start, length: bytes.len() })
     }
 
     /// The same for what comes from a pipe.
@@ -83,9 +127,9 @@ impl<'o, 'v> Outlet<'o, 'v> {
         Ok(())
     }
 
-    fn hand(&mut self, name: &str, bytes: &[u8]) -> Walk {
+    fn hand(&mut self, name: &str, bytes: &[u8], stretches: &[Stretch]) -> Walk {
         let name = self.full_name(name);
-        match (self.visit)(Item::Member { name: &name, bytes }) {
+        match (self.visit)(Item::Member { name: &name, bytes, stretches }) {
             std::ops::ControlFlow::Continue(()) => Ok(()),
             std::ops::ControlFlow::Break(()) => Err(Halt::Stopped),
         }
@@ -106,10 +150,16 @@ impl<'o, 'v> Outlet<'o, 'v> {
 
     /// Hands over what lies in memory.
     pub(super) fn bytes(&mut self, name: &str, bytes: &[u8]) -> Walk {
+        let stretch = self.standing(bytes);
+        self.joined(name, bytes, stretch.as_slice())
+    }
+
+    /// The same for what was put together out of parts that stand in what was opened.
+    pub(super) fn joined(&mut self, name: &str, bytes: &[u8], stretches: &[Stretch]) -> Walk {
         self.count()?;
         let allowed = usize::try_from(self.budget.bytes).unwrap_or(usize::MAX).min(bytes.len());
         if let Some(bytes) = bytes.get(..allowed).filter(|bytes| !bytes.is_empty()) {
-            self.hand(name, bytes)?;
+            self.hand(name, bytes, stretches)?;
         }
         self.spend(bytes.len() as u64)
     }
@@ -123,13 +173,14 @@ impl<'o, 'v> Outlet<'o, 'v> {
         buffer.clear();
         let limit = self.largest();
         let mut broken = input.take(limit).read_to_end(&mut buffer).err();
+        let stretch = self.stretch(&buffer);
         self.spend(buffer.len() as u64)?;
         let mut more = [0];
         let longer = broken.is_none() && buffer.len() as u64 == limit && matches!(input.read(&mut more), Ok(1));
         if longer {
             broken = self.large(name, &mut buffer, &mut more.as_slice().chain(input))?;
         } else if !buffer.is_empty() {
-            self.hand(name, &buffer)?;
+            self.hand(name, &buffer, stretch.as_slice())?;
         }
         if buffer.capacity() <= KEPT_BUFFER_BYTES {
             self.buffer = buffer;
@@ -154,7 +205,7 @@ impl<'o, 'v> Outlet<'o, 'v> {
         let mut start = 0_u64;
         loop {
             let end = start.saturating_add(piece.len() as u64);
-            self.hand(&format!("{name} (bytes {start} to {end})"), piece)?;
+            self.hand(&format!("{name} (bytes {start} to {end})"), piece, &[])?;
             let passed = piece.len().saturating_sub(SHARED_BYTES.min(held / 2));
             piece.drain(..passed);
             start = start.saturating_add(passed as u64);
@@ -168,7 +219,7 @@ impl<'o, 'v> Outlet<'o, 'v> {
             self.spend(piece.len() as u64)?;
             if broken.is_some() {
                 let end = start.saturating_add(piece.len() as u64);
-                self.hand(&format!("{name} (bytes {start} to {end})"), piece)?;
+                self.hand(&format!("{name} (bytes {start} to {end})"), piece, &[])?;
                 return Ok(broken);
             }
         }

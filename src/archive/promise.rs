@@ -3,9 +3,10 @@
 //! it is called: there is nothing in it that was not read.
 
 use super::format::{Closed, Format};
-use super::names::ends_with;
+use std::sync::OnceLock;
 
-/// Suffixes that are used for nothing else, what they promise, and how that begins, where it begins like a text.
+/// Suffixes, of one dot each, that are used for nothing else, what they promise, and how that begins, where it begins
+/// like a text.
 const PROMISES: [(&[&str], Format, &[u8]); 22] = [
     (
         &[
@@ -39,10 +40,42 @@ const PROMISES: [(&[&str], Format, &[u8]); 22] = [
     (&[".squashfs"], Format::Closed(Closed::Squashfs), b"hsqs"),
 ];
 
+/// Bytes at either end by which it is seen that something is no plain text.
+const ENDS: usize = 64;
+
+/// The last part of a name in one word; none where that is too long to be a suffix that is known.
+fn suffix(name: &[u8]) -> Option<u64> {
+    let end = name.get(name.len().saturating_sub(9)..)?;
+    let at = memchr::memrchr(b'.', end)?;
+    Some(end.get(at + 1..)?.iter().fold(0, |word, byte| word << 8 | u64::from(byte.to_ascii_lowercase())))
+}
+
+/// True for a name that promises something. It is asked of every name in a history.
+pub(super) fn is_made(name: &[u8]) -> bool {
+    static SUFFIXES: OnceLock<Vec<u64>> = OnceLock::new();
+    let known = SUFFIXES.get_or_init(|| {
+        let all = PROMISES.iter().flat_map(|(suffixes, ..)| suffixes.iter());
+        let mut known: Vec<u64> = all.filter_map(|known| suffix(known.as_bytes())).collect();
+        known.sort_unstable();
+        known
+    });
+    suffix(name).is_some_and(|suffix| known.binary_search(&suffix).is_ok())
+}
+
+/// True for what may be something else than text by its name: it begins or ends with other bytes than text has, or begins
+/// as one of those that begin like a text.
+pub(super) fn is_odd(bytes: &[u8]) -> bool {
+    let (head, tail) = (bytes.get(..ENDS).unwrap_or(bytes), bytes.get(bytes.len().saturating_sub(ENDS)..));
+    let begins = |start: &[u8]| !start.is_empty() && (head.starts_with(start) || start.starts_with(head));
+    let starts = || PROMISES.iter().any(|(.., start)| begins(start));
+    !bytes.is_empty() && (!is_plain(head) || tail.is_some_and(|tail| !is_plain(tail)) || starts())
+}
+
 /// What a name promises of bytes that are not known by themselves.
 pub(super) fn of(head: &[u8], name: &str) -> Option<Format> {
-    let (_, format, start) =
-        PROMISES.iter().find(|(suffixes, ..)| suffixes.iter().any(|suffix| ends_with(name, suffix)))?;
+    let ending = name.get(name.rfind('.')?..)?;
+    let is_ending = |suffix: &&str| suffix.eq_ignore_ascii_case(ending);
+    let (_, format, start) = PROMISES.iter().find(|(suffixes, ..)| suffixes.iter().any(is_ending))?;
     let begins = !start.is_empty() && (head.starts_with(start) || start.starts_with(head));
     (!head.is_empty() && (begins || !is_plain(head))).then_some(*format)
 }
@@ -71,6 +104,24 @@ mod tests {
         assert_eq!(of(b"070701000", "a.cpio"), Some(Format::Cpio));
         assert_eq!(of(b"notes.txt\0\0", "a.tar"), Some(Format::Tar));
         assert_eq!(of(b"#!/bin/sh\nexec java -jar $0\n\x13\x37", "run.jar"), Some(Format::Zip));
+    }
+
+    #[test]
+    fn names_that_promise_are_known_and_so_are_odd_bytes() {
+        for name in ["a.bz2", "deep/A.TAR", ".gz", "x.squashfs", "lib.sqlite3", "a.tar.gz", "b.7z"] {
+            assert!(is_made(name.as_bytes()), "{name}");
+        }
+        for name in ["a.rs", "gz", "a.gzz", "", ".", "a.", "a.squashfss", "bz2.txt", "a.xsquashfs"] {
+            assert!(!is_made(name.as_bytes()), "{name}");
+        }
+        for (suffixes, ..) in &PROMISES {
+            assert!(suffixes.iter().all(|suffix| is_made(format!("a{suffix}").as_bytes())));
+        }
+        let long = "a text ".repeat(100);
+        for odd in [&b"\0Zh91AY&SY"[..], b"BZ", b"070701000", format!("{long}\0").as_bytes()] {
+            assert!(is_odd(odd), "{odd:?}");
+        }
+        assert!(!is_odd(b"") && !is_odd(long.as_bytes()) && !is_odd(b"<plist/>\n"));
     }
 
     #[test]

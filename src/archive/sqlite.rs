@@ -180,10 +180,10 @@ impl<'a> Database<'a> {
                 continue;
             }
             if !first {
-                lines.part(b"\t");
+                lines.part(b"\t", outlet);
             }
             first = false;
-            lines.part(&text);
+            lines.part(&text, outlet);
         }
         if first { Ok(()) } else { lines.end(outlet) }
     }

@@ -55,7 +55,7 @@ pub(super) fn opened_within(format: Format, name: &str, input: Input<'_>, budget
     let (mut members, mut missed) = (Vec::new(), Vec::new());
     let end = open(format, name, input, &mut left, &mut |item| {
         match item {
-            Item::Member { name, bytes } => members.push((name.to_owned(), bytes.to_vec())),
+            Item::Member { name, bytes, .. } => members.push((name.to_owned(), bytes.to_vec())),
             Item::Missed { name, error } => missed.push((name.to_owned(), error)),
         }
         ControlFlow::Continue(())
@@ -83,7 +83,7 @@ pub(super) fn opened_deep(name: &str, bytes: &[u8], budget: &mut Budget, depth: 
     let mut members = Vec::new();
     let end = open(format, name, Input::Bytes(bytes), budget, &mut |item| {
         match item {
-            Item::Member { name, bytes } => members.push((name.to_owned(), bytes.to_vec())),
+            Item::Member { name, bytes, .. } => members.push((name.to_owned(), bytes.to_vec())),
             Item::Missed { .. } => gaps += 1,
         }
         ControlFlow::Continue(())

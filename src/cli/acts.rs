@@ -78,6 +78,31 @@ pub struct Offboard {
     pub config: Configured,
 }
 
+/// Looks for tokens that carry a label of this installation and are nobody's, and ends them.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A stray is disabled first, where its provider can, and ended after a quarantine. Without a daemon this\n\
+    process waits for that; Ctrl-C stops the waiting, and stanch case resume goes on. What another installation made is\n\
+    told and left alone."
+)]
+pub struct Sweep {
+    /// One credential of the operator's file [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub credential: Option<String>,
+    /// Tells what there is and does nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long strays are disabled before they are ended [default: what the operator's file says, else 1d]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub quarantine: Option<Span>,
+    /// Approves their end beforehand
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Where the operator's file is
+    #[command(flatten)]
+    pub config: Configured,
+}
+
 /// Whose word it is, and how that is known; only where the operator's file names people.
 #[derive(Args, Debug, Default)]
 pub struct Signing {
@@ -99,6 +124,10 @@ pub struct Signing {
     /// How long it holds, at most 1d [default: 15m]
     #[arg(long, value_name = "SPAN", value_parser = parse_span, conflicts_with = "signature")]
     pub valid: Option<Span>,
+    /// The last record that you saw of the case, as case show prints it: the word is refused if it does not mean any more
+    /// what it meant then [default: the last there is]
+    #[arg(long, value_name = "RECORD")]
+    pub seen: Option<u64>,
 }
 
 impl Signing {
@@ -174,6 +203,9 @@ pub enum CaseVerb {
         /// The SSH key that signs it, where the operator's file names people
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// The last record that you saw of the case
+        #[arg(long, value_name = "RECORD")]
+        seen: Option<u64>,
     },
     /// Prints what happens in a case until it is over; Ctrl-C stops the looking alone
     Watch {

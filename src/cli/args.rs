@@ -86,6 +86,9 @@ pub enum Command {
     /// A person leaves: replace every credential that this person held
     #[cfg(feature = "rotate")]
     Offboard(super::acts::Offboard),
+    /// End tokens that interrupted cases left behind and that nobody uses
+    #[cfg(feature = "rotate")]
+    Sweep(super::acts::Sweep),
     /// Open and closed cases, and what a person may do about them
     #[cfg(feature = "rotate")]
     Case(super::acts::Case),

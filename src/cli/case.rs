@@ -7,13 +7,13 @@ use super::follow::{Followed, follow, leave, told};
 use super::listing::list;
 use super::rotate::{conclude, from_standard_input};
 use super::screen::Screen;
-use super::signing::{expiry, speaker, vouched};
+use super::signing::{expiry, seen, speaker, vouched};
 use super::{acts, person, signals};
 use crate::clock::Clock as _;
 use crate::journal::{Journal as _, JournalError};
 use crate::model::{Class, Reason, RotationId, Severity, TokenId};
 use crate::report::timeline;
-use crate::rotation::{self, Due, Fact, Order, Stage, State};
+use crate::rotation::{self, Due, Fact, Order, Said, Stage, State};
 use crate::rules::exchange::Act;
 use crate::runner::{self, RunError, Word};
 use crate::wiring::mending::Mending;
@@ -44,8 +44,8 @@ async fn case(given: &acts::Case, verbose: bool) -> Result<Code, Failure> {
         acts::CaseVerb::Approve { id: of, plan, signing } => {
             approve(&mending, &screen, &id(of), plan.as_deref(), signing).await
         }
-        acts::CaseVerb::Provide { id: of, secret: acts::Stdin::Stdin, token, who, key } => {
-            let signing = acts::Signing { who: who.clone(), key: key.clone(), ..acts::Signing::default() };
+        acts::CaseVerb::Provide { id: of, secret: acts::Stdin::Stdin, token, who, key, seen } => {
+            let signing = acts::Signing { who: who.clone(), key: key.clone(), seen: *seen, ..acts::Signing::default() };
             provide(&mending, &screen, &id(of), token.as_deref(), &signing).await
         }
         acts::CaseVerb::Pause { id: of, reason } => {
@@ -97,7 +97,7 @@ async fn show(mending: &Mending, screen: &Screen, id: &RotationId, json: bool) -
     let now = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
     screen.head_now(&now, severity(mending, &now));
     told(screen, &records, None)?;
-    screen.standing(&now);
+    screen.standing(&now, Some(records.len() as u64));
     by_hand(mending, screen, &now);
     Ok(Code::Clean)
 }
@@ -126,7 +126,7 @@ async fn watch(mending: &Mending, screen: &Screen, id: &RotationId) -> Result<Co
         let rests = matches!(rotation::due(now, mending.clock.now()), Due::Ask(_) | Due::Rest(_));
         if rests && stood != shown {
             stood = shown;
-            screen.standing(now);
+            screen.standing(now, Some(shown as u64));
             by_hand(mending, screen, now);
         }
         if matches!(now.stage, Stage::Closed(_)) {
@@ -163,7 +163,7 @@ async fn approve(
     plan: Option<&str>,
     signing: &acts::Signing,
 ) -> Result<Code, Failure> {
-    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    let (state, seen) = stands(mending, id, signing).await?;
     let (who, expires) = (speaker(mending, signing)?, expiry(mending, signing)?);
     let fact = match (&state.stage, &state.planned) {
         (Stage::AwaitingApproval(digest), _) => {
@@ -188,7 +188,7 @@ async fn approve(
             );
         }
     };
-    match vouched(mending, screen, &state, fact, signing, expires)? {
+    match vouched(mending, screen, &state, seeing(fact, seen), signing, expires)? {
         Some(fact) => go_on(mending, screen, id, Some(fact.into())).await?.map_err(Failure::from),
         None => Ok(Code::Clean),
     }
@@ -202,7 +202,7 @@ async fn provide(
     token: Option<&str>,
     signing: &acts::Signing,
 ) -> Result<Code, Failure> {
-    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    let (state, seen) = stands(mending, id, signing).await?;
     if !rotation::takes_value(&state) {
         let message = match &state.stage {
             Stage::Held { why, .. } => format!("{id} does not wait for a token: it is held ({why})"),
@@ -221,7 +221,7 @@ async fn provide(
     let sealed = runner::seal_provided(&mending.sealer, id, &secret).map_err(Failure::from)?;
     drop(secret);
     let mut word = Word::provided(who, sealed, token.map(TokenId::new));
-    match vouched(mending, screen, &state, word.fact, signing, expires)? {
+    match vouched(mending, screen, &state, seeing(word.fact, seen), signing, expires)? {
         Some(fact) => word.fact = fact,
         None => return Ok(Code::Clean),
     }
@@ -302,9 +302,23 @@ fn hand_of(state: &State) -> Option<(Act, String)> {
     }
 }
 
+/// How a case stands, and the record that a word about it is for: the one that is named, else the last.
+async fn stands(mending: &Mending, id: &RotationId, signing: &acts::Signing) -> Result<(State, Option<u64>), Failure> {
+    let records = mending.journal.replay(id).await.map_err(Failure::from)?;
+    let state = runner::fold(&records).map_err(RunError::Illegal).map_err(Failure::from)?;
+    Ok((state, seen(signing, records.len() as u64)?))
+}
+
+fn seeing(word: Fact, seen: Option<u64>) -> Fact {
+    match seen {
+        Some(seen) => Fact::Said(Box::new(Said { seen, word })),
+        None => word,
+    }
+}
+
 /// Gives an order: to the process that runs the case if there is one, else carried out here.
 async fn order(mending: &Mending, screen: &Screen, id: &RotationId, word: &Spoken<'_>) -> Result<Code, Failure> {
-    let state = runner::replay(&mending.journal, id).await.map_err(Failure::from)?;
+    let (state, seen) = stands(mending, id, word.signing).await?;
     let order = word.order;
     // A case that was merely interrupted needs no order to go on; only one that is held or paused does.
     let waits = matches!(state.stage, Stage::Held { .. } | Stage::AwaitingRevokeApproval)
@@ -317,6 +331,7 @@ async fn order(mending: &Mending, screen: &Screen, id: &RotationId, word: &Spoke
         _ => (speaker(mending, word.signing)?, expiry(mending, word.signing)?),
     };
     let fact = Fact::Ordered(order, who, word.reason.to_owned());
+    let fact = seeing(fact, seen);
     let Some(fact) = vouched(mending, screen, &state, fact, word.signing, expires)? else { return Ok(Code::Clean) };
     let said = Word::from(fact);
     match go_on(mending, screen, id, Some(said.clone())).await? {

@@ -45,7 +45,7 @@ pub(super) async fn follow(mending: &Mending, screen: &Screen, mut this: Followe
     let mut present = began;
     loop {
         if stopping.asked.load(Ordering::SeqCst) {
-            screen.standing(&seen.state);
+            screen.standing(&seen.state, None);
             let id = this.rotation;
             screen.text(&format!("the daemon goes on with it; stanch case show {id} tells where it stands\n"));
             return Ok(stopping.code());

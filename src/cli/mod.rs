@@ -61,6 +61,8 @@ mod signing;
 mod stats;
 #[cfg(feature = "rotate")]
 mod store;
+#[cfg(feature = "rotate")]
+mod sweep;
 
 use crate::clock::SystemClock;
 use crate::telemetry::{self, LogFormat, Logging};
@@ -115,6 +117,8 @@ fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Command::Import(arguments) => import::run(arguments, common, &clock),
         #[cfg(feature = "rotate")]
         Command::Offboard(arguments) => offboard::run(arguments, common.verbose > 0),
+        #[cfg(feature = "rotate")]
+        Command::Sweep(arguments) => sweep::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]
         Command::Rotate(arguments) => rotate::run(arguments, common.verbose > 0),
         #[cfg(feature = "rotate")]

@@ -4,9 +4,17 @@ use super::exit::Code;
 use super::failure::Failure;
 use super::screen::Screen;
 use super::{acts, rotate, signals};
+use crate::clock::Clock as _;
 use crate::config::operator::Operator;
-use crate::model::Person;
-use crate::wiring::mending;
+use crate::journal::Journal as _;
+use crate::model::{Person, RotationId};
+use crate::rotation::{Outcome, Purpose, Stage};
+use crate::runner;
+use crate::wiring::mending::{self, Mending};
+use std::time::Duration;
+
+/// A credential that was replaced for the same leaving since then is not replaced again.
+const LATELY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Runs the command on a runtime of its own.
 pub(super) fn run(given: &acts::Offboard, verbose: bool) -> Result<Code, Failure> {
@@ -30,9 +38,23 @@ async fn offboard(given: &acts::Offboard, verbose: bool) -> Result<Code, Failure
         return Err(Failure::new(Code::Usage, format!("'{}' held no credential", given.person)).hint(hint));
     }
     let screen = Screen::new(verbose);
+    let mending = Mending::open(Some(&path)).await.map_err(Failure::from)?;
+    let (held, bait): (Vec<String>, Vec<String>) = held.into_iter().partition(|name| !is_honeytoken(&operator, name));
+    for name in bait {
+        screen.text(&format!("{name}: a honeytoken, which is never touched\n"));
+    }
+    let held = own_last(&mending, held).await;
+    let who = Person::new(&given.person);
     let mut worst = Code::Clean;
     for (number, name) in held.iter().enumerate() {
         screen.text(&format!("{} of {}: {name}\n", number + 1, held.len()));
+        if let Some(case) = replaced(&mending, name, &who).await? {
+            screen.text(&format!(
+                "replaced already by {case}: take '{who}' out of its held_by; stanch rotate --credential {name} does it once \
+                 more\n\n"
+            ));
+            continue;
+        }
         let one = acts::Rotate {
             fingerprint: None,
             credential: Some(name.clone()),
@@ -45,7 +67,7 @@ async fn offboard(given: &acts::Offboard, verbose: bool) -> Result<Code, Failure
             emergency: false,
             config: acts::Configured { config: Some(path.clone()) },
         };
-        let code = match rotate::rotate(&one, verbose).await {
+        let code = match rotate::rotate(&one, verbose, Purpose::Offboarding(who.clone())).await {
             Ok(code) => code,
             Err(failure) => {
                 failure.print();
@@ -67,6 +89,43 @@ async fn offboard(given: &acts::Offboard, verbose: bool) -> Result<Code, Failure
         ));
     }
     Ok(worst)
+}
+
+fn is_honeytoken(operator: &Operator, name: &str) -> bool {
+    operator.credentials.get(name).is_some_and(|entry| entry.value.honeytoken)
+}
+
+/// What stanch itself uses is replaced when everything that is replaced with it is.
+async fn own_last(mending: &Mending, held: Vec<String>) -> Vec<String> {
+    let own = mending.own();
+    let (mut others, mut last) = (Vec::new(), Vec::new());
+    for name in held {
+        let current = match mending.managed(&name).await {
+            Ok(managed) => managed.current().await.ok(),
+            Err(_) => None,
+        };
+        // What cannot be read is told when it is its turn.
+        let is_own = current.is_some_and(|(_, secret)| own.find(&secret).is_some());
+        if is_own { last.push(name) } else { others.push(name) }
+    }
+    others.append(&mut last);
+    others
+}
+
+/// The case that replaced a credential lately because the same person leaves: what is repeated does not begin anew.
+async fn replaced(mending: &Mending, name: &str, who: &Person) -> Result<Option<RotationId>, Failure> {
+    let all = mending.journal.list().await.map_err(Failure::from)?;
+    for listed in all.into_iter().rev().filter(|listed| listed.credential == *name && !listed.open) {
+        if mending.clock.now().since(listed.opened) > LATELY {
+            break;
+        }
+        let state = runner::replay(&mending.journal, &listed.rotation).await.map_err(Failure::from)?;
+        let same = matches!(&state.plan.purpose, Purpose::Offboarding(person) if person == who);
+        if same && matches!(state.stage, Stage::Closed(Outcome::Rotated)) {
+            return Ok(Some(listed.rotation));
+        }
+    }
+    Ok(None)
 }
 
 fn held_by(operator: &Operator, person: &str) -> Vec<String> {

@@ -13,7 +13,7 @@ use crate::journal::Journal as _;
 use crate::model::{Companions, Credential, Finding, FingerprintPrefix, Person, Reason, RotationId, Secret, TokenId};
 use crate::people::NOBODY;
 use crate::report::timeline;
-use crate::rotation::{self, Approve, Consent, Fact, Old, Outcome, Plan, State};
+use crate::rotation::{self, Approve, Consent, Fact, Old, Outcome, Plan, Purpose, State};
 use crate::runner::{Beforehand, Rest, Runner};
 use crate::wiring::mending::Mending;
 use crate::wiring::rehearsal;
@@ -28,11 +28,11 @@ const LONGEST: u64 = 1 << 20;
 
 /// Runs the command on a runtime of its own.
 pub(super) fn run(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
-    signals::runtime()?.block_on(rotate(given, verbose))
+    signals::runtime()?.block_on(rotate(given, verbose, Purpose::Leak))
 }
 
 /// What `stanch rotate` does.
-pub(super) async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> {
+pub(super) async fn rotate(given: &acts::Rotate, verbose: bool, purpose: Purpose) -> Result<Code, Failure> {
     let mending = Mending::open(given.config.config.as_deref()).await.map_err(Failure::from)?;
     let (managed, old) = target(&mending, given).await?;
     if !given.emergency {
@@ -45,6 +45,7 @@ pub(super) async fn rotate(given: &acts::Rotate, verbose: bool) -> Result<Code, 
     };
     let mut plan = managed.plan(rotation, mending.clock.now(), given.emergency);
     plan.consent = consent(&mending, &managed, given)?;
+    plan.purpose = purpose;
     let screen = Screen::new(verbose);
     if let Some(what) = own(&mending, &old, given).await? {
         plan.policy.approve = match plan.policy.approve {
@@ -155,8 +156,8 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
             Some(_) => {
                 let secret = from_standard_input()?;
                 // The known handle is that of the current value; with another one it would name the wrong token.
-                let current = managed.current().await.ok().filter(|(_, current)| current.same_as(&secret));
-                (current.and_then(|(token, _)| token), secret)
+                let current = managed.current().await.ok();
+                current.filter(|(_, current)| managed.is_current(&secret, current)).unwrap_or((None, secret))
             }
             None => managed.current().await.map_err(Failure::from)?,
         };
@@ -179,7 +180,7 @@ async fn target(mending: &Mending, given: &acts::Rotate) -> Result<(Managed, Cre
     match candidates.take(&finding.secret) {
         Ok(Some(one)) => {
             spared(mending, &one.managed.name, None)?;
-            let old = credential(one.token, finding.secret, finding.companions);
+            let old = credential(one.token, one.current, finding.companions);
             return Ok((one.managed, old));
         }
         Ok(None) => {}
@@ -277,7 +278,7 @@ async fn rehearse(
 pub(super) fn conclude(screen: &Screen, state: &State, rest: &Rest, stopping: &Stopping) -> Code {
     screen.end(state, rest);
     match rest {
-        Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead) => Code::Clean,
+        Rest::Closed(Outcome::Rotated | Outcome::AlreadyDead | Outcome::Swept) => Code::Clean,
         Rest::Closed(Outcome::RolledBack(_)) => Code::RolledBack,
         Rest::Closed(Outcome::Abandoned) => Code::Held,
         Rest::Stopped => stopping.code(),

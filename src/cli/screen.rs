@@ -3,7 +3,7 @@
 use crate::clock::{Clock as _, SystemClock};
 use crate::model::{Severity, Timestamp};
 use crate::report::{case, timeline};
-use crate::rotation::{self, Event, Outcome, Plan, Stage, State};
+use crate::rotation::{self, Event, Outcome, Plan, Purpose, Stage, State};
 use crate::runner::{self, Rest};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -37,6 +37,10 @@ impl Screen {
 
     /// The first lines of a case.
     pub(super) fn head(&self, plan: &Plan) {
+        if let Purpose::Sweep(_) = plan.purpose {
+            let what = plan.purpose.words();
+            return self.text(&format!("{}  {}  {what}  '{}'\n\n", plan.rotation, plan.kind, plan.credential));
+        }
         let dependents = match plan.dependents.len() {
             0 => "no dependent is named".to_owned(),
             _ => plan.dependents.iter().map(|dependent| dependent.name.as_str()).collect::<Vec<_>>().join(", "),
@@ -70,7 +74,8 @@ impl Screen {
     }
 
     /// What is live, what happens next, and what may be done.
-    pub(super) fn standing(&self, state: &State) {
+    /// With `seen`, a word that is copied from here is for what is seen here.
+    pub(super) fn standing(&self, state: &State, seen: Option<u64>) {
         let now = SystemClock::new().now();
         if let Stage::AwaitingApproval(_) = &state.stage {
             self.text(&format!("\n{}", timeline::plan(&state.plan, &rotation::effects(&state.plan))));
@@ -79,7 +84,11 @@ impl Screen {
         if let Some(next) = case::next(state, now) {
             self.text(&format!("> {next}\n"));
         }
-        let choices = case::choices(state);
+        let mut choices = case::choices(state);
+        let seen = seen.map(|record| format!(" --seen {record}")).unwrap_or_default();
+        // A pause stops whatever goes on, and needs no sight of it.
+        let bound = choices.iter_mut().filter(|choice| !choice.command.starts_with("stanch case pause"));
+        bound.for_each(|choice| choice.command.push_str(&seen));
         let width = choices.iter().map(|choice| choice.command.chars().count()).max().unwrap_or(0);
         for (number, choice) in choices.iter().enumerate() {
             let lead = if number == 0 { "you can:" } else { "" };
@@ -102,14 +111,21 @@ impl Screen {
                 self.text(&format!("\n{id} closed: the token was dead already, refused as documented\n"));
             }
             Rest::Closed(Outcome::RolledBack(why)) => self.text(&format!(
-                "\n{id} rolled back: old token in use, new one dead. The leak is STILL OPEN. Reason: {why}\n"
+                "\n{id} rolled back: old token in use, new one dead.{} Reason: {why}\n",
+                if state.plan.purpose.is_leak() { " The leak is STILL OPEN." } else { "" }
             )),
+            Rest::Closed(Outcome::Swept) => {
+                self.text(&format!("\n{id} closed: no token with our label is left that nobody uses\n"));
+            }
+            Rest::Closed(Outcome::Abandoned) if matches!(state.plan.purpose, Purpose::Sweep(_)) => {
+                self.text(&format!("\n{id} abandoned: the strays live on, and are not swept again\n"));
+            }
             Rest::Closed(Outcome::Abandoned) => {
                 self.text(&format!("\n{id} abandoned: the leak is STILL OPEN and stays on the exposure list\n"));
             }
-            Rest::Asks(_) => self.standing(state),
+            Rest::Asks(_) => self.standing(state, None),
             Rest::Stopped => {
-                self.standing(state);
+                self.standing(state, None);
                 self.text(&format!("stopped by a signal; stanch case resume {id} goes on from here\n"));
             }
         }

@@ -75,6 +75,15 @@ pub(super) fn expiry(mending: &Mending, given: &Signing) -> Result<Timestamp, Fa
     })
 }
 
+/// The record that the word is for: the one that is named, else what the statement says that was signed, else the last.
+pub(super) fn seen(given: &Signing, last: u64) -> Result<Option<u64>, Failure> {
+    if given.seen.is_some() || given.signature.is_none() {
+        return Ok(Some(given.seen.unwrap_or(last)));
+    }
+    let text = statement_given(given)?;
+    Ok(text.lines().find_map(|line| line.strip_prefix("seen: record ")?.parse().ok()))
+}
+
 fn statement_given(given: &Signing) -> Result<String, Failure> {
     let (Some(signature), statement) = (&given.signature, &given.statement) else {
         return Err(Failure::new(Code::Usage, "no signature was given"));

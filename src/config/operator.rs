@@ -11,7 +11,7 @@ pub use journal::{Checkpoints, JournalPlace, JournalServer};
 pub use people::{Environment, Honeytoken, PersonEntry};
 pub use provider::{AwsAuthority, PostgresAuthority, Provider, RedisAuthority, Tls};
 
-use super::policy::{PolicyEntry, Span};
+use super::policy::{PolicyEntry, Schedule, Span};
 pub use super::secret::SecretSource;
 use super::service::{Alert, Service, Watched};
 use crate::model::{Fingerprint, KindId};
@@ -108,6 +108,8 @@ pub struct Managed {
     /// How careful.
     #[serde(default)]
     pub policy: PolicyEntry,
+    /// When it is rotated though nothing has happened; only after a leak where it is not given.
+    pub rotate: Option<Schedule>,
     /// Persons who have its value, or had it.
     #[serde(default)]
     pub held_by: Vec<String>,
@@ -126,7 +128,7 @@ pub struct StoreEntry {
     pub store: String,
     /// The path in it.
     pub path: String,
-    /// What is written: `{{secret}}` and `{{token}}` stand for the parts.
+    /// What is written: `{{secret}}` and `{{token}}` stand for the parts, and `{{user}}` for that of a login.
     #[serde(default = "secret_alone")]
     pub value: String,
     /// With the local store: a plain file (0600) that always holds the current value, for a local process to read.
@@ -197,7 +199,7 @@ pub struct HttpExpect {
     /// Statuses; 200 where none is given.
     #[serde(default)]
     pub status: Vec<u16>,
-    /// JSON pointers and what they must hold; `{{token}}`, `{{version}}` and `{{digest}}` tell versions apart.
+    /// JSON pointers and what they must hold; `{{token}}`, `{{user}}`, `{{version}}` and `{{digest}}` tell versions apart.
     #[serde(default)]
     pub body: BTreeMap<String, String>,
 }
@@ -208,7 +210,7 @@ pub struct HttpExpect {
 pub struct CommandProbe {
     /// Program and arguments.
     pub run: Vec<String>,
-    /// What its standard output must hold; `{{token}}`, `{{version}}` and `{{digest}}` tell versions apart.
+    /// What its standard output must hold; `{{token}}`, `{{user}}`, `{{version}}` and `{{digest}}` tell versions apart.
     pub stdout: Option<String>,
     /// How long it may take.
     #[serde(default)]
@@ -377,6 +379,14 @@ impl Operator {
                     let message = "the value must hold '{{token}}' beside '{{secret}}': both change with a rotation";
                     return Err(mistake(entry.defined, message.to_owned()));
                 }
+                if entry.value.value.contains("{{user}}") != managed.value.provider.has_user() {
+                    let message = if managed.value.provider.has_user() {
+                        "the value must hold '{{user}}' beside '{{secret}}': both change with a rotation"
+                    } else {
+                        "'{{user}}' is for logins that are made anew: write the user itself, or '{{token}}'"
+                    };
+                    return Err(mistake(entry.defined, message.to_owned()));
+                }
                 if let Some(other) = places.insert((&entry.value.store, &entry.value.path), name) {
                     let (store, path) = (&entry.value.store, &entry.value.path);
                     let message = format!("{store} {path} is a store of '{other}' already: one place holds one token");
@@ -401,6 +411,10 @@ impl Operator {
                 }
             }
             if let Some(problem) = self.unfulfillable(&managed.value, &people) {
+                return Err(mistake(at, format!("credential '{name}': {problem}")));
+            }
+            let (when, bait) = (managed.value.policy.when, managed.value.honeytoken);
+            if let Some(problem) = managed.value.rotate.and_then(|schedule| schedule.problem(when, bait)) {
                 return Err(mistake(at, format!("credential '{name}': {problem}")));
             }
             if let Some(problem) = managed.value.provider.problem() {
@@ -527,11 +541,24 @@ credentials:
                 "already",
             ),
             ("[shop_a, shop_b]", "[shop_a, shop_a]", "two different roles"),
+            ("\"user\":\"{{token}}\"", "\"user\":\"{{user}}\",\"id\":\"{{token}}\"", "write the user itself"),
+            (
+                "driver: postgres\n      host: 127.0.0.1\n      database: shop\n      roles: [shop_a, shop_b]\n      authority: { user: admin, password: { file: admin } }",
+                "driver: vault-database\n      address: 'http://127.0.0.1:8200'\n      token: { file: token }\n      role: shop\n      host: 127.0.0.1\n      database: shop",
+                "must hold '{{user}}'",
+            ),
             (
                 "driver: postgres\n      host: 127.0.0.1\n      database: shop\n      roles: [shop_a, shop_b]",
                 "driver: redis\n      host: 127.0.0.1\n      user: admin",
                 "needs another authority than 'admin' itself",
             ),
+            ("    policy:", "    rotate: { every: 30m }\n    policy:", "shorter than an hour"),
+            (
+                "    policy: { when: automatic,",
+                "    rotate: { every: 30d }\n    policy: { when: report,",
+                "opens no case by itself",
+            ),
+            ("    policy:", "    rotate: { every: 30d }\n    honeytoken: true\n    policy:", "never touched"),
             ("http: {", "htp: {", "unknown field"),
             (
                 "{ name: billing, http: { url: 'http://127.0.0.1:1/health', expect: { body: { /token: '{{token}}' } } } }",

@@ -45,6 +45,33 @@ impl TryFrom<String> for Span {
     }
 }
 
+/// When a credential is rotated though nothing has happened.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// So long after it was rotated last.
+    pub every: Span,
+}
+
+impl Schedule {
+    /// What is more often than this is an error of the unit, and a load for everybody.
+    const SHORTEST: Duration = Duration::from_secs(3600);
+
+    /// What is wrong with it; none where nothing is.
+    #[must_use]
+    pub fn problem(&self, when: When, honeytoken: bool) -> Option<&'static str> {
+        if honeytoken {
+            Some("a honeytoken is never touched, so it cannot be rotated by a schedule: remove 'rotate'")
+        } else if when == When::Report {
+            Some("'when: report' opens no case by itself, so 'rotate' means nothing: write 'ask' or 'automatic'")
+        } else if self.every.0 < Self::SHORTEST {
+            Some("'every' is shorter than an hour: write for instance 30d")
+        } else {
+            None
+        }
+    }
+}
+
 /// The policy as typed; what is left out keeps its default.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

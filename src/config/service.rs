@@ -20,6 +20,10 @@ pub struct Service {
     pub poll: Option<Span>,
     /// How long open rotations may take to come to a record after SIGTERM.
     pub drain: Option<Span>,
+    /// How often tokens with our label are looked for that are nobody's; never where it is `0s`.
+    pub sweep: Option<Span>,
+    /// How long such a token is disabled before it is ended, where its provider can disable.
+    pub quarantine: Option<Span>,
     /// The address of pages about cases, for links in alerts.
     pub link: Option<String>,
 }
@@ -29,6 +33,18 @@ impl Service {
     #[must_use]
     pub fn poll(&self) -> Duration {
         self.poll.map_or(Duration::from_secs(60), |Span(span)| span)
+    }
+
+    /// How often strays are looked for.
+    #[must_use]
+    pub fn sweep(&self) -> Duration {
+        self.sweep.map_or(Duration::from_secs(6 * 3600), |Span(span)| span)
+    }
+
+    /// How long a stray is out of use before it is ended.
+    #[must_use]
+    pub fn quarantine(&self) -> Duration {
+        self.quarantine.map_or(Duration::from_secs(24 * 3600), |Span(span)| span)
     }
 
     /// How long a drain may take.

@@ -6,7 +6,8 @@ use super::chain_of;
 use super::house::House;
 use crate::clock::Clock as _;
 use crate::journal::{FORMAT, Journal as _, JournalError, Lease, Position, Standing};
-use crate::model::RotationId;
+use crate::model::{RotationId, Timestamp};
+use crate::rotation::{self, Due};
 use crate::runner::{self, Rest, RunError};
 use crate::wiring::mending::Mending;
 use std::collections::BTreeMap;
@@ -16,8 +17,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-/// Rotations that are carried at the same time; one that waits for its time costs a task and a look at its inbox.
-const MOST: usize = 256;
+/// Rotations that are carried at the same time. One that waits for longer than this is none of them: it is let go, taken
+/// up again when its time has come, and stands in nobody's way.
+const MOST: usize = 1024;
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Of those, how many are taken up at once: after a failure of many, other daemons get their share.
 const TAKEN: usize = 32;
 /// How long one is held before it is run, which holds it anew.
@@ -36,6 +39,8 @@ enum Ran {
     Elsewhere,
     /// It goes on later.
     Unfinished,
+    /// Nothing is due before then.
+    Waits(Timestamp),
     /// It cannot be carried on.
     Failed(String),
 }
@@ -49,6 +54,8 @@ struct Known {
     failures: u32,
     /// By the monotonic clock.
     not_before: u64,
+    /// By the wall clock, which is what rotations go by.
+    waits: Option<Timestamp>,
     /// Words that waited when it was looked at last.
     words: u64,
 }
@@ -90,7 +97,7 @@ impl Carrier {
         self.known.retain(|rotation, known| {
             known.running || open.iter().any(|standing| standing.listed.rotation == *rotation)
         });
-        let now = self.house.clock.monotonic();
+        let now = (clock.monotonic(), clock.now());
         let (mut wanted, mut newer) = (Vec::new(), Vec::new());
         for standing in open {
             let held = standing.holder.as_ref().filter(|holder| **holder != self.house.holder);
@@ -180,11 +187,13 @@ impl Carrier {
         let now = self.house.clock.monotonic();
         let known = self.known.entry(rotation.clone()).or_default();
         known.running = false;
+        known.waits = None;
         match ran {
             Ran::Rested(records) => {
                 (known.rested, known.failures, known.not_before) = (Some(records), 0, 0);
             }
             Ran::Unfinished => (known.failures, known.not_before) = (0, 0),
+            Ran::Waits(until) => (known.failures, known.not_before, known.waits) = (0, 0, Some(until)),
             Ran::Elsewhere => known.not_before = now.saturating_add(SOON),
             Ran::Failed(why) => {
                 let wait = SOON.saturating_mul(1 << known.failures.min(16)).min(LATEST);
@@ -208,14 +217,16 @@ impl Carrier {
 }
 
 impl Known {
-    /// A word that came since makes a failure worth another try at once.
-    fn can_go_on(&mut self, standing: &Standing, now: u64) -> bool {
+    /// A word that came since makes a failure worth another try at once, and ends a wait. `now` is of the monotonic clock
+    /// and of the wall clock.
+    fn can_go_on(&mut self, standing: &Standing, now: (u64, Timestamp)) -> bool {
         let new_words = standing.words > std::mem::replace(&mut self.words, standing.words);
         if self.running {
             return false;
         }
         let rests = self.rested == Some(standing.listed.records) && standing.words == 0;
-        !rests && (new_words || now >= self.not_before)
+        let waits = self.waits.is_some_and(|until| now.1 < until) && standing.words == 0;
+        !rests && (new_words || (now.0 >= self.not_before && !waits))
     }
 }
 
@@ -236,8 +247,11 @@ async fn carry(house: &House, mending: &Mending, standing: &Standing, at: &Posit
     }
     let told = |state: &crate::rotation::State, event: &crate::rotation::Event| house.event(state, event);
     let runner = mending.runner(&managed, &told, None, &house.stopping);
-    match runner.run(rotation, None).await {
-        Ok((_, Rest::Stopped)) => Ran::Unfinished,
+    match runner.run_with(PATIENCE, rotation, None).await {
+        Ok((state, Rest::Stopped)) => match rotation::due(&state, house.clock.now()) {
+            Due::Wait(until) => Ran::Waits(until),
+            _ => Ran::Unfinished,
+        },
         Ok((state, rest)) => {
             tracing::info!(stage = runner::stage_word(&state.stage), ?rest, "the case rests");
             // Somebody else may have gone on since.
@@ -255,7 +269,7 @@ async fn carry(house: &House, mending: &Mending, standing: &Standing, at: &Posit
 }
 
 /// A random part, so that what failed together is not tried together.
-fn jitter(below: u64) -> u64 {
+pub(super) fn jitter(below: u64) -> u64 {
     let mut bytes = [0_u8; 8];
     match getrandom::fill(&mut bytes) {
         Ok(()) => u64::from_le_bytes(bytes) % below.max(1),
@@ -267,7 +281,8 @@ fn jitter(below: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::journal::Listed;
-    use crate::model::Timestamp;
+
+    const EARLY: Timestamp = Timestamp(0);
 
     fn standing(records: u64, words: u64) -> Standing {
         let listed = Listed {
@@ -283,18 +298,29 @@ mod tests {
     #[test]
     fn one_that_rests_is_left_alone_until_there_is_a_word_or_a_record() {
         let mut known = Known { rested: Some(4), ..Known::default() };
-        assert!(!known.can_go_on(&standing(4, 0), 0));
-        assert!(known.can_go_on(&standing(5, 0), 0));
-        assert!(known.can_go_on(&standing(4, 1), 0));
+        assert!(!known.can_go_on(&standing(4, 0), (0, EARLY)));
+        assert!(known.can_go_on(&standing(5, 0), (0, EARLY)));
+        assert!(known.can_go_on(&standing(4, 1), (0, EARLY)));
         known.running = true;
-        assert!(!known.can_go_on(&standing(4, 2), 0));
+        assert!(!known.can_go_on(&standing(4, 2), (0, EARLY)));
     }
 
     #[test]
     fn one_that_failed_is_tried_again_in_time_and_at_once_when_there_is_a_word() {
         let mut known = Known { failures: 3, not_before: 100, words: 1, ..Known::default() };
-        assert!(!known.can_go_on(&standing(4, 1), 99), "the word was there before it failed");
-        assert!(known.can_go_on(&standing(4, 1), 100));
-        assert!(known.can_go_on(&standing(4, 2), 50));
+        assert!(!known.can_go_on(&standing(4, 1), (99, EARLY)), "the word was there before it failed");
+        assert!(known.can_go_on(&standing(4, 1), (100, EARLY)));
+        assert!(known.can_go_on(&standing(4, 2), (50, EARLY)));
+    }
+
+    #[test]
+    fn one_that_waits_goes_on_when_its_time_has_come_or_when_there_is_a_word() {
+        let waiting = || Known { waits: Some(Timestamp(500)), words: 1, ..Known::default() };
+        assert!(!waiting().can_go_on(&standing(4, 0), (9, Timestamp(499))));
+        assert!(waiting().can_go_on(&standing(4, 0), (9, Timestamp(500))));
+        let mut known = waiting();
+        assert!(known.can_go_on(&standing(4, 1), (9, EARLY)), "it came while the rotation was let go");
+        known.not_before = 10;
+        assert!(!known.can_go_on(&standing(4, 1), (9, EARLY)), "it failed since");
     }
 }

@@ -161,15 +161,16 @@ impl Judge {
             let seen = self.seen(job, finding, &digest, &place);
             let bypass = sighted.bypasses.get(number).and_then(Option::as_deref);
             let found = Found { number, bypass, sighting, finding, seen };
-            if self.one(config, &own, &found, of_kind, settled).await? {
-                // What its store holds is about to change.
-                candidates.remove(&finding.kind);
+            let opened = self.one(config, &own, &found, of_kind, settled).await?;
+            if let (Some(name), Some(of_kind)) = (opened, candidates.get_mut(&finding.kind)) {
+                // What its store holds is about to change; what the others hold is not.
+                config.look_again(&name, of_kind).await;
             }
         }
         Ok(())
     }
 
-    /// Decides about one; true when a case was opened.
+    /// Decides about one; the credential of which a case was opened, if one was.
     async fn one(
         &self,
         config: &Mending,
@@ -177,12 +178,12 @@ impl Judge {
         found: &Found<'_>,
         candidates: &Candidates,
         settled: &mut Vec<Settled>,
-    ) -> Result<bool, DecideError> {
+    ) -> Result<Option<String>, DecideError> {
         let before = self.leaks.note(found.seen).await?;
         if config.operator.is_honeytoken(&found.finding.kind, &found.finding.fingerprint) {
             let decision = Decision::Report(Why::Honeytoken);
             settled.push(self.settle(found, &decision, None, None, before.as_deref()));
-            return Ok(false);
+            return Ok(None);
         }
         let earlier = self.earlier(config, &self.leaks.of(found.seen.digest).await?).await?;
         let secret = &found.finding.secret;
@@ -207,7 +208,7 @@ impl Judge {
             Some(why) => Decision::Report(why),
             None => triage::decide(earlier, candidates.holders(secret).len(), when),
         };
-        let leaked = holder.map(|one| triage::leaked(one.token.clone(), secret, &found.finding.companions));
+        let leaked = holder.map(|one| triage::leaked(one.token.clone(), &one.current, &found.finding.companions));
         match (&decision, holder, leaked) {
             (Decision::Open, Some(one), Some(leaked)) => {
                 let case = self.open(config, found, one, &leaked).await?;
@@ -216,7 +217,7 @@ impl Judge {
                 if let Some(notice) = self.news(found, &decision, None, Some(&one.managed.name), Some(&case)) {
                     self.house.voices.tell(&notice).await;
                 }
-                return Ok(true);
+                return Ok(Some(one.managed.name.clone()));
             }
             (Decision::Report(Why::Policy), Some(one), Some(leaked)) => {
                 let verdict = triage::verify(&one.managed, &leaked).await;
@@ -228,7 +229,7 @@ impl Judge {
                 settled.push(self.settle(found, &decision, None, name, before.as_deref()));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Notes a decision after which nothing is opened, and tells of it what is news.
@@ -322,7 +323,10 @@ impl Judge {
         let consent = config.operator.consent(&holder.managed.name, None);
         let plan = Plan { consent, ..holder.managed.plan(id, since, false) };
         match runner.open(plan, leaked).await {
-            Ok(case) | Err(RunError::Journal(JournalError::Active { rotation: case })) => Ok(case),
+            Ok(case) | Err(RunError::Journal(JournalError::Active { rotation: case })) => {
+                self.house.opened.notify_one();
+                Ok(case)
+            }
             Err(error) => Err(DecideError::Open(error)),
         }
     }

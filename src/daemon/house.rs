@@ -50,6 +50,8 @@ pub(super) struct House {
     pub(super) unmarked: Mutex<Option<String>>,
     /// Set when everything is to come to a record.
     pub(super) stopping: AtomicBool,
+    /// Rung when a case was opened here: it is not left to the next turn.
+    pub(super) opened: Notify,
 }
 
 impl std::fmt::Debug for House {
@@ -74,6 +76,7 @@ impl House {
             clock: mending.clock,
             holder: mending.holder().to_owned(),
             stopping: AtomicBool::new(false),
+            opened: Notify::new(),
             config: RwLock::new(Arc::new(mending)),
         };
         (house, told)

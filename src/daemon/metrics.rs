@@ -218,6 +218,7 @@ impl Metrics {
                 Outcome::AlreadyDead => "already-dead",
                 Outcome::RolledBack(_) => "rolled-back",
                 Outcome::Abandoned => "abandoned",
+                Outcome::Swept => "swept",
             };
             let labels = vec![("provider", provider.to_owned()), ("outcome", word.to_owned())];
             self.rotations.get_or_create(&labels).inc();

@@ -13,6 +13,7 @@ mod marks;
 pub mod metrics;
 mod outline;
 mod queue;
+mod rounds;
 mod scan;
 mod silence;
 mod tell;
@@ -38,6 +39,7 @@ use hooks::{Bell, Desk, Hooks};
 use house::House;
 use outline::Outline;
 use queue::Queue;
+use rounds::Rounds;
 use scan::Scans;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -58,6 +60,8 @@ const RENEWAL: Duration = Duration::from_secs(20);
 const TURNS: Duration = Duration::from_secs(30);
 /// How often it is looked for something to do.
 const TICK: Duration = Duration::from_millis(500);
+/// The least time between two looks: many cases that are opened one after the other are taken up together.
+const GAP: Duration = Duration::from_millis(50);
 
 /// What the daemon is told by its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +192,8 @@ impl Daemon {
         daemon.speak().map_err(DaemonError::Alerts)?;
         daemon.workers = Arc::new(scans).begin();
         daemon.workers.spawn(Teller::begin(Arc::clone(&daemon.house), leaks, news));
+        let key = watched::key_of_installation(config.state()).map_err(DaemonError::Scan)?;
+        daemon.workers.spawn(Rounds::begin(Arc::clone(&daemon.house), key));
         daemon.watch();
         daemon.workers.spawn(marks::keep(Arc::clone(&daemon.house)));
         Ok(daemon)
@@ -254,9 +260,15 @@ impl Daemon {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.renewed = self.house.clock.monotonic();
+        let house = Arc::clone(&self.house);
         loop {
+            let opened = async {
+                tokio::time::sleep(GAP).await;
+                house.opened.notified().await;
+            };
             let command = tokio::select! {
                 _ = ticks.tick() => None,
+                () = opened => None,
                 Some(command) = commands.recv() => Some(command),
             };
             self.health.turned();

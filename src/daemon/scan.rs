@@ -14,7 +14,7 @@ use crate::model::Sighting;
 use crate::scan::{Excuse, Outcome};
 use crate::source::git::skips::Skips;
 use crate::source::git::{self, Tips, Whereabouts};
-use crate::source::{Source, SourceError, Visit};
+use crate::source::{SkipReason, Source, SourceError, Visit};
 use crate::wiring::mending::Mending;
 use crate::wiring::scanner::ScannerError;
 use crate::wiring::watched::{self, Fresh, Watched};
@@ -230,6 +230,10 @@ impl Scans {
         let (items, bytes, gaps) = (coverage.scanned.items, coverage.scanned.bytes, coverage.gaps.count);
         let findings = outcome.findings.len();
         tracing::info!(items, bytes, gaps, findings, excused, took_ms = took, "scanned");
+        if let Some(left_out) = coverage.skipped.get(&SkipReason::Pointer) {
+            let (files, first) = (left_out.count, left_out.first.first());
+            tracing::warn!(files, first, "files in Git LFS that are not on this machine: they are NOT SCANNED");
+        }
         let reasons = BTreeMap::from([("unread", gaps)]);
         self.house.metrics.scanned(Duration::from_millis(took), bytes, &reasons, self.house.clock.now());
         let findings = std::mem::take(&mut outcome.findings);

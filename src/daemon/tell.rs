@@ -14,7 +14,7 @@ use crate::model::RotationId;
 use crate::rotation::{self, Old, State};
 use crate::triage::{Decision, Why};
 use crate::wiring::mending::Mending;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -23,6 +23,9 @@ use tokio::sync::{mpsc, watch};
 pub(super) const MOST: usize = 1024;
 /// How often it is looked for what waits for a person, who is reminded.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// What happens to a case within this time is told together: its journal is read once for all of it.
+const GATHERING: Duration = Duration::from_millis(100);
 
 /// How often it is looked for sources that are not scanned any more.
 const PULSE: Duration = Duration::from_secs(1);
@@ -141,12 +144,22 @@ impl Teller {
         loop {
             tokio::select! {
                 case = news.recv() => match case {
-                    Some(case) => this.story(&case, true).await,
+                    Some(case) => this.stories(case, &mut news).await,
                     None => return,
                 },
                 _ = looks.tick() => this.remind().await,
                 _ = pulse.tick() => this.silences().await,
             }
+        }
+    }
+
+    /// Tells of a case, and of all others of which there is news within a moment.
+    async fn stories(&mut self, case: RotationId, news: &mut mpsc::Receiver<RotationId>) {
+        tokio::time::sleep(GATHERING).await;
+        let more = std::iter::from_fn(|| news.try_recv().ok()).take(MOST);
+        let cases: BTreeSet<RotationId> = std::iter::once(case).chain(more).collect();
+        for case in &cases {
+            self.story(case, true).await;
         }
     }
 
@@ -222,9 +235,6 @@ impl Teller {
         self.told.insert(case.clone(), records.len());
         if let Some(state) = before {
             self.learn(case, &state).await;
-            if matches!(state.stage, rotation::Stage::Closed(_)) {
-                self.told.remove(case);
-            }
         }
     }
 
@@ -244,7 +254,10 @@ impl Teller {
     async fn remind(&mut self) {
         let (config, now) = (self.house.config(), self.house.clock.now());
         let mut states = Vec::new();
-        for case in self.open().await {
+        let open = self.open().await;
+        // The word of its last event may still be on its way when a case is seen closed: it is not forgotten at once.
+        self.told.retain(|case, _| open.contains(case));
+        for case in open {
             let records = self.records(&case).await;
             if records.len() > self.told.get(&case).copied().unwrap_or(0) {
                 self.story(&case, true).await;
@@ -265,6 +278,7 @@ fn driver(operator: &Operator, credential: &str) -> &'static str {
         Some(Provider::AwsIam { .. }) => "aws-iam",
         Some(Provider::Postgres { .. }) => "postgres",
         Some(Provider::Redis { .. }) => "redis",
+        Some(Provider::VaultDatabase { .. }) => "vault-database",
         None => "unknown",
     }
 }

@@ -10,6 +10,7 @@ use crate::clock::Clock as _;
 use crate::config::policy::Span;
 use crate::config::service;
 use crate::fetch::{FetchError, Remote};
+use crate::source::git::{self, Whereabouts};
 use crate::wiring::mending::MendingError;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -247,11 +248,11 @@ fn asked_to_wait(error: &MendingError) -> Option<Duration> {
 /// Where events come from: the path itself, and the repository of a work tree that has it elsewhere.
 fn places(path: &Path) -> Vec<PathBuf> {
     let mut places = vec![path.to_owned()];
-    if let Ok(repository) = git2::Repository::open(path) {
-        let common = repository.commondir().to_owned();
-        if !common.starts_with(path) {
-            places.push(common);
-        }
+    if let Ok(common) = git::directory(&Whereabouts::Holding(path.to_owned()))
+        && let (Ok(common), Ok(path)) = (common.canonicalize(), path.canonicalize())
+        && !common.starts_with(path)
+    {
+        places.push(common);
     }
     places
 }

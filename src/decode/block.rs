@@ -4,9 +4,11 @@ use super::sink::Sink;
 use super::view::View;
 use super::{base85, look, uuencode};
 use crate::model::Encoding;
+use crate::runs::Packed;
 use memchr::memmem;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// Decoded text up to this size stands with others of its sort.
 const SMALL: usize = 1_024;
@@ -16,6 +18,10 @@ pub(super) type Line = (Vec<u8>, Range<usize>);
 
 /// What blocks begin with, and how lines in the midst of them do, or what they end with.
 const MARKS: [(&[u8], &[u8]); 3] = [(b"begin ", b"\nM"), (b"GIT binary patch", b"\nz"), (b"<~", b"~>")];
+
+/// What stands in their midst, to be looked for in one go; none where that cannot be.
+static MIDSTS: LazyLock<Option<Packed>> =
+    LazyLock::new(|| Packed::new(MARKS.iter().map(|(_, midst)| *midst).collect()));
 
 /// Reads what begins at places in a text.
 pub(super) struct Search<'f> {
@@ -55,15 +61,28 @@ impl<'f> Search<'f> {
         if self.fresh.is_none() {
             return;
         }
-        for (mark, midst) in MARKS {
-            let holds =
-                |window: &Range<usize>| memmem::find(text.get(window.clone()).unwrap_or_default(), midst).is_some();
-            if windows.iter().any(holds) {
+        for ((mark, _), found) in MARKS.iter().zip(midst_of_any(text, windows)) {
+            if found {
                 self.done = 0;
                 memmem::find_iter(text, mark).for_each(|at| self.look(text, at, sink));
             }
         }
     }
+}
+
+/// Which blocks may have their midst in one of the windows, in the order of `MARKS`.
+fn midst_of_any(text: &[u8], windows: &[Range<usize>]) -> [bool; MARKS.len()] {
+    let mut found = [false; MARKS.len()];
+    for window in windows {
+        let bytes = text.get(window.clone()).unwrap_or_default();
+        let mut look = |at: usize| {
+            let rest = bytes.get(at..).unwrap_or_default();
+            found.iter_mut().zip(MARKS).for_each(|(found, (_, midst))| *found |= rest.starts_with(midst));
+        };
+        let rest = MIDSTS.as_ref().map_or(0, |midsts| midsts.find(bytes, 0..bytes.len(), &mut look));
+        (rest..bytes.len()).for_each(look);
+    }
+    found
 }
 
 fn lay(lines: &[Line], encoding: Encoding, sink: &mut Sink<'_>) {

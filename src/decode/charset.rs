@@ -52,6 +52,11 @@ fn unmarked(bytes: &[u8]) -> Option<(Encoding, Vec<u8>)> {
     if memchr::memchr(0, head).is_none() {
         return is_ebcdic(head).then(|| (Encoding::CodePage, bytes.iter().map(|byte| ebcdic(*byte)).collect()));
     }
+    // Of two bytes one is a zero, or of four three: most of what is no text at all has fewer.
+    let zeros = head.iter().filter(|byte| **byte == 0).count();
+    if zeros * 10 < head.len() / 2 * 8 {
+        return None;
+    }
     let plain = |byte: &u8| matches!(*byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
     // Of each unit, so many hold an ASCII character in one of their bytes and zeros in the others.
     let share = |unit: usize, low: usize| {

@@ -13,38 +13,54 @@ const RUN: usize = 16 << 10;
 /// A token is not shorter.
 const ENOUGH: usize = 16;
 
-pub(super) fn find(text: &[u8], window: Range<usize>, beyond: bool, sink: &mut Sink<'_>) {
-    let bytes = text.get(window.clone()).unwrap_or_default();
-    if memchr::memchr(0x1b, bytes).is_some() {
-        leave_out(text, &window, |rest| memchr::memchr(0x1b, rest), coloured, sink);
+/// A window in which both are looked for.
+pub(super) struct Search {
+    window: Range<usize>,
+    /// Where each of them was looked for up to now.
+    colours: usize,
+    unseen: usize,
+}
+
+impl Search {
+    pub(super) fn new(window: &Range<usize>) -> Self {
+        Self { window: window.clone(), colours: window.start, unseen: window.start }
     }
-    if beyond {
-        leave_out(text, &window, |rest| memchr::memchr3(0xe2, 0xef, 0xc2, rest), unseen, sink);
+
+    /// Looks at the colours that begin in a part of the window.
+    pub(super) fn look(&mut self, text: &[u8], part: &Range<usize>, sink: &mut Sink<'_>) {
+        let bytes = text.get(..self.window.end).unwrap_or_default();
+        leave_out(bytes, part, &mut self.colours, |rest| memchr::memchr(0x1b, rest), coloured, sink);
+    }
+
+    /// Looks at the characters without width that begin there.
+    pub(super) fn look_for_unseen(&mut self, text: &[u8], part: &Range<usize>, sink: &mut Sink<'_>) {
+        let bytes = text.get(..self.window.end).unwrap_or_default();
+        leave_out(bytes, part, &mut self.unseen, |rest| memchr::memchr3(0xe2, 0xef, 0xc2, rest), unseen, sink);
     }
 }
 
-/// Leaves out what `length` measures where it stands beside a token.
+/// Leaves out what `length` measures where it stands beside a token; what stands before `done` was looked at.
 fn leave_out(
-    text: &[u8],
-    window: &Range<usize>,
+    bytes: &[u8],
+    part: &Range<usize>,
+    done: &mut usize,
     next: impl Fn(&[u8]) -> Option<usize>,
     length: impl Fn(&[u8]) -> Option<usize>,
     sink: &mut Sink<'_>,
 ) {
-    let bytes = text.get(..window.end).unwrap_or_default();
-    let (mut at, mut done) = (window.start, window.start);
-    while let Some(found) = next(bytes.get(at..).unwrap_or_default()) {
+    let mut at = part.start.max(*done);
+    while let Some(found) = next(bytes.get(at..part.end).unwrap_or_default()) {
         let sign = at + found;
         at = sign + 1;
-        if !beside_token(bytes, sign, done, &length) {
+        if !beside_token(bytes, sign, *done, &length) {
             continue;
         }
         if sink.is_spent() {
             return;
         }
         let Some(view) = sink.stretch(Encoding::Joined, true) else { return };
-        let near = sign.saturating_sub(AROUND).max(done);
-        let mut from = run_start(bytes, near, near.saturating_sub(RUN).max(done));
+        let near = sign.saturating_sub(AROUND).max(*done);
+        let mut from = run_start(bytes, near, near.saturating_sub(RUN).max(*done));
         let mut sign = Some(sign);
         while let Some((here, skipped)) = sign.and_then(|at| Some((at, length(bytes.get(at..)?)?))) {
             view.keep(bytes, from..here);
@@ -60,7 +76,8 @@ fn leave_out(
                 break;
             }
         }
-        (at, done) = (from.max(at), from.max(at));
+        at = from.max(at);
+        *done = at;
     }
 }
 

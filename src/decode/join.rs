@@ -144,6 +144,8 @@ fn gap(text: &[u8], start: usize) -> Option<(Between, usize)> {
         let here = rest.get(at..)?;
         let (byte, after) = here.split_first()?;
         at += match byte {
+            // PowerShell goes on after a backtick.
+            b'`' if matches!(after, [b'\n', ..] | [b'\r', b'\n', ..]) => 1,
             b'"' | b'\'' | b'`' => return Some((between, start + at)),
             b' ' | b'\t' | b'\r' | b'\n' => {
                 1 + after.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count()
@@ -204,8 +206,8 @@ const BEFORE: [&[u8]; 13] = [
     b"!join[\"\",[",
 ];
 
-/// What may stand after the last one, without blanks.
-const AFTER: [&[u8]; 5] = [b"].join(", b").join(", b"]|join", b"]-join", b")-join"];
+/// What may stand after the last one, without blanks. Ruby's `join` needs no parentheses.
+const AFTER: [&[u8]; 5] = [b"].join", b").join(", b"]|join", b"]-join", b")-join"];
 
 /// A list whose strings are put together: by what stands before or after it, or because each is a single character.
 fn is_joined_list(text: &[u8], first: usize, end: usize, literals: &[Literal]) -> bool {
@@ -361,6 +363,8 @@ mod tests {
             " \\\n ",
             " _\n ",
             " & _\r\n",
+            " + `\n ",
+            " `\r\n + ",
             " // x\n",
             " /* x */ ",
             " # x\n + ",

@@ -5,8 +5,8 @@ use super::stretches::LEAST;
 use crate::runs::{Block, Sorts, is_token_byte};
 use std::ops::Range;
 
-/// So much text is marked before it is looked at.
-const CHUNK: usize = 256 << 10;
+/// So much text is marked before it is looked at: it stays close to the processor until all have done so.
+const CHUNK: usize = 128 << 10;
 
 /// So many bytes are sorted in one go.
 const GROUP: usize = 2 << 10;
@@ -33,7 +33,9 @@ const LEAD: usize = 4;
 const LISTED: usize = 5;
 /// What may follow an equals sign or a backslash that matters: the first digits of `=3D` and its like, ends of lines.
 const WRAP: usize = 6;
-const COUNT: usize = 7;
+/// Letters and digits: next to none of them something encoded may begin.
+const ALNUM: usize = 7;
+const COUNT: usize = 8;
 
 static SORTS: Sorts<COUNT> = Sorts::new({
     let mut table = [0; 256];
@@ -63,6 +65,7 @@ const fn sorts_of(byte: u8) -> u8 {
         | (lead as u8) << LEAD
         | (super::arrays::is_listed(byte) as u8) << LISTED
         | (wrap as u8) << WRAP
+        | (byte.is_ascii_alphanumeric() as u8) << ALNUM
 }
 
 /// What a text has, as far as it has been marked: each list in order, and of the last chunk alone.
@@ -79,9 +82,12 @@ pub(super) struct Marks {
     open: Option<usize>,
     /// Runs of the digits of base 64.
     pub(super) runs: Vec<Range<usize>>,
+    /// Places in them at which something encoded may begin: the first one, and those behind what is no letter and no
+    /// digit.
+    pub(super) begins: Vec<usize>,
     /// Equals signs before what may be of quoted-printable.
     pub(super) equals: Vec<usize>,
-    /// Token bytes behind a byte beyond ASCII.
+    /// Token bytes behind a byte beyond ASCII, where enough of them may follow.
     pub(super) behind: Vec<usize>,
     /// First bytes of escapes among bytes that could be of a token, and backslashes that end a line behind one.
     pub(super) escapes: Vec<usize>,
@@ -91,7 +97,7 @@ pub(super) struct Marks {
     pub(super) lists: Vec<(usize, u64)>,
     /// Whether a line may be one of a dump.
     pub(super) dumps: bool,
-    /// Whether there is a zero or an escape character, and whether there is a byte beyond ASCII.
+    /// Whether there is a zero or an escape character in the last chunk, and whether there is a byte beyond ASCII.
     pub(super) hidden: bool,
     pub(super) beyond: bool,
 }
@@ -99,6 +105,7 @@ pub(super) struct Marks {
 /// What is kept of the block before.
 #[derive(Clone, Copy, Debug, Default)]
 struct Before {
+    alnum: u64,
     beside: u64,
     /// The same, and what stands behind a lead.
     near: u64,
@@ -111,6 +118,7 @@ impl Marks {
         let byte = window.start.checked_sub(1).and_then(|at| text.get(at)).copied();
         let last = |is: bool| u64::from(is) << (BLOCK - 1);
         let before = Before {
+            alnum: 0,
             beside: last(byte.is_some_and(is_token_byte)),
             near: 0,
             lead: 0,
@@ -124,6 +132,7 @@ impl Marks {
             open: None,
             window,
             runs: Vec::new(),
+            begins: Vec::new(),
             equals: Vec::new(),
             behind: Vec::new(),
             escapes: Vec::new(),
@@ -135,27 +144,34 @@ impl Marks {
         }
     }
 
-    /// Marks the next chunk; false where there is none.
-    pub(super) fn advance(&mut self, text: &[u8]) -> bool {
-        for list in [&mut self.equals, &mut self.behind, &mut self.escapes, &mut self.quotes] {
+    /// What is marked next, or a little more.
+    pub(super) fn next(&self) -> Range<usize> {
+        let start = self.at.min(self.window.end);
+        start..start.saturating_add(CHUNK).min(self.window.end)
+    }
+
+    /// Marks the next chunk; none where nothing is left.
+    pub(super) fn advance(&mut self, text: &[u8]) -> Option<Range<usize>> {
+        for list in [&mut self.begins, &mut self.equals, &mut self.behind, &mut self.escapes, &mut self.quotes] {
             list.clear();
         }
         self.runs.clear();
         self.lists.clear();
-        if self.at >= self.window.end {
-            return false;
+        (self.hidden, self.beyond) = (false, false);
+        let next = self.next();
+        if next.is_empty() {
+            return None;
         }
         if self.at == self.window.start {
             self.equals.extend(soft_end(text, self.window.start));
         }
-        let chunk = self.at.saturating_add(CHUNK).min(self.window.end);
-        while self.at < chunk {
+        while self.at < next.end {
             self.mark_group(text);
         }
         if self.at >= self.window.end {
             self.end(text);
         }
-        true
+        Some(next.start..self.at.min(self.window.end))
     }
 
     fn mark_group(&mut self, text: &[u8]) {
@@ -191,9 +207,11 @@ impl Marks {
     #[inline]
     fn mark(&mut self, block: &Block<COUNT>, next: &Block<COUNT>) {
         let at = self.at;
-        let [digit, beside, quote, gap, lead, listed, wrap] = block.of;
+        let [digit, beside, quote, gap, lead, listed, wrap, alnum] = block.of;
         let before = self.before;
-        self.runs(digit, in_a_row::<LEAST>(digit, next.of[DIGIT]));
+        let rows = in_a_row::<LEAST>(digit, next.of[DIGIT]);
+        self.runs(digit, rows);
+        each(rows & !(alnum << 1 | before.alnum >> 63), at, &mut self.begins);
 
         let behind = beside << 1 | before.beside >> 63;
         let joints = quote & behind & (after(quote, next.of[QUOTE]) | after(gap, next.of[GAP]));
@@ -216,7 +234,10 @@ impl Marks {
             }
         }
         if block.beyond | before.beyond != 0 {
-            each(beside & (block.beyond << 1 | before.beyond >> 63), at, &mut self.behind);
+            let behind = beside & (block.beyond << 1 | before.beyond >> 63);
+            if behind != 0 {
+                each(behind & in_a_row::<LEAST>(beside, next.of[BESIDE]), at, &mut self.behind);
+            }
             self.beyond |= block.beyond != 0;
         }
         let lists = in_a_row::<GLANCE>(listed, next.of[LISTED]);
@@ -225,7 +246,7 @@ impl Marks {
             // The end of a line, an address and what stands there are all of it such bytes.
             self.dumps |= lists & wrap & gap & after(digit, next.of[DIGIT]) != 0;
         }
-        self.before = Before { beside, near: near_escape, lead, beyond: block.beyond };
+        self.before = Before { alnum, beside, near: near_escape, lead, beyond: block.beyond };
     }
 
     /// Adds the runs that end in a block; `starts` has all bits from which on enough digits stand in a row.

@@ -52,16 +52,22 @@ pub const DEPTH: usize = 12;
 /// Decodes what is encoded in a text, one level deep, and hands over the pieces. Where `fresh` is given, only what
 /// touches these stretches is looked at.
 pub fn pieces(text: &[u8], fresh: Option<&[Range<usize>]>, budget: &mut Budget, visit: &mut Visit<'_>) {
-    find(text, fresh, Sink::new(budget, visit, None));
+    find(text, fresh, &mut |_| {}, Sink::new(budget, visit, None));
+}
+
+/// The same for all of a text and for who reads it in another way too: `ahead` is told how far it is going to be read.
+pub fn pieces_beside(text: &[u8], ahead: &mut dyn FnMut(usize), budget: &mut Budget, visit: &mut Visit<'_>) {
+    find(text, None, ahead, Sink::new(budget, visit, None));
 }
 
 /// The same for a piece: only what decoding changed in it is looked at.
 pub fn deeper(piece: &Piece<'_>, budget: &mut Budget, visit: &mut Visit<'_>) {
     let changed = Some(piece.changed());
-    find(piece.bytes(), changed, Sink::new(budget, visit, changed));
+    find(piece.bytes(), changed, &mut |_| {}, Sink::new(budget, visit, changed));
 }
 
-fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
+/// Each way of looking goes through a chunk while that is close to the processor.
+fn find(text: &[u8], fresh: Option<&[Range<usize>]>, ahead: &mut dyn FnMut(usize), mut sink: Sink<'_>) {
     let whole = 0..text.len();
     let windows = match fresh {
         _ if text.len() < stretches::LEAST => Vec::new(),
@@ -69,27 +75,35 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, mut sink: Sink<'_>) {
         None => vec![whole],
     };
     let mut dumps = fresh.is_some();
-    words::find(text, &windows, fresh, &mut sink);
-    for window in windows {
+    let mut words = words::Search::new(fresh);
+    for window in &windows {
         let mut marks = Marks::new(text, window.clone());
-        let mut stretches = stretches::Search::new(&window);
-        let mut strings = strings::Search::new(&window);
-        let mut joints = join::Search::new(&window);
-        let mut arrays = arrays::Search::new(&window);
-        while marks.advance(text) {
-            stretches.look(text, &marks, &mut sink);
+        let mut stretches = stretches::Search::new(window);
+        let mut strings = strings::Search::new(window);
+        let mut joints = join::Search::new(window);
+        let mut arrays = arrays::Search::new(window);
+        let mut wide = wide::Search::new(window);
+        let mut colours = colour::Search::new(window);
+        words.begin(window);
+        ahead(marks.next().end);
+        while let Some(chunk) = marks.advance(text) {
+            words.look(text, &chunk, &mut sink);
+            stretches.look(text, &chunk, &marks, &mut sink);
             strings.look(text, &marks.escapes, &mut sink);
             joints.look(text, &marks.quotes, &mut sink);
             arrays.look(text, &marks.lists, &mut sink);
+            if marks.hidden {
+                wide.look(text, &chunk, &mut sink);
+                colours.look(text, &chunk, &mut sink);
+            }
+            if marks.beyond {
+                colours.look_for_unseen(text, &chunk, &mut sink);
+            }
+            ahead(marks.next().end);
         }
         dumps |= marks.dumps;
-        if marks.hidden {
-            wide::find(text, window.clone(), &mut sink);
-        }
-        if marks.hidden || marks.beyond {
-            colour::find(text, window, marks.beyond, &mut sink);
-        }
     }
+    words.look_around(text, &windows, &mut sink);
     if dumps {
         dump::find(text, fresh, &mut sink);
     }

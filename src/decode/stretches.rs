@@ -29,7 +29,7 @@ impl Search {
     }
 
     /// Looks at runs of digits, at equals signs and at what stands behind bytes beyond ASCII.
-    pub(super) fn look(&mut self, text: &[u8], marks: &Marks, sink: &mut Sink<'_>) {
+    pub(super) fn look(&mut self, text: &[u8], chunk: &Range<usize>, marks: &Marks, sink: &mut Sink<'_>) {
         self.mail(text, &marks.equals, sink);
         for start in marks.behind.iter().copied() {
             let run = start..run_end(text, start, self.window.end);
@@ -37,12 +37,23 @@ impl Search {
                 charset::behind(text, &run, sink);
             }
         }
+        let mut begins = marks.begins.iter().copied().peekable();
         for run in &marks.runs {
             if sink.is_spent() {
                 return;
             }
             if run.end > self.done && (sink.all_is_new() || sink.is_new(self.run_around(text, run))) {
-                self.done = encoded(text, run.start.max(self.done)..run.end, self.window.end, sink).max(self.done);
+                let left = run.start.max(self.done)..run.end;
+                let end = if run.start >= chunk.start {
+                    let next = |at| {
+                        while begins.next_if(|begin| *begin < at).is_some() {}
+                        begins.peek().copied()
+                    };
+                    encoded(text, &left, self.window.end, next, sink)
+                } else {
+                    encoded(text, &left, self.window.end, |at| behind_mark(text, at, left.end), sink)
+                };
+                self.done = end.max(self.done);
             }
         }
     }
@@ -93,20 +104,32 @@ fn begins(text: &[u8], run: Range<usize>, end: usize, sink: &mut Sink<'_>) -> Op
     if based.is_none() && base32::may_begin(first) { base32::stretch(text, run, end, sink) } else { based }
 }
 
-/// Tries every place in a run at which something encoded may begin; returns where the last one ends.
-fn encoded(text: &[u8], run: Range<usize>, end: usize, sink: &mut Sink<'_>) -> usize {
+/// Tries every place in a run at which something encoded may begin, which are its first one and those that follow by
+/// `next`; returns where the last one ends.
+fn encoded(
+    text: &[u8],
+    run: &Range<usize>,
+    end: usize,
+    mut next: impl FnMut(usize) -> Option<usize>,
+    sink: &mut Sink<'_>,
+) -> usize {
     let mut at = run.start;
     while at + LEAST <= run.end {
-        match begins(text, at..run.end, end, sink) {
-            Some(end) if end > at => at = end,
-            _ => at += 1,
-        }
-        // Next to a byte that is no letter and no digit, another one may begin.
-        let rest = text.get(at - 1..(run.end + 1).saturating_sub(LEAST)).unwrap_or_default();
-        match rest.iter().position(|byte| !byte.is_ascii_alphanumeric()) {
-            Some(found) => at += found,
-            None => return at.max(run.end),
+        at = match begins(text, at..run.end, end, sink) {
+            Some(end) if end > at => end,
+            _ => at + 1,
+        };
+        match next(at) {
+            Some(next) if next < run.end => at = next,
+            _ => return at.max(run.end),
         }
     }
     at
+}
+
+/// The place from `at` on that is behind a byte which is no letter and no digit. Of a run that began in an earlier chunk
+/// these are not marked any more.
+fn behind_mark(text: &[u8], at: usize, end: usize) -> Option<usize> {
+    let rest = text.get(at - 1..(end + 1).saturating_sub(LEAST)).unwrap_or_default();
+    rest.iter().position(|byte| !byte.is_ascii_alphanumeric()).map(|found| at + found)
 }

@@ -122,7 +122,9 @@ fn rewrite(text: &[u8], lead: usize, family: &Family, from: usize, sink: &mut Si
     let start = lead.saturating_sub(AROUND).max(from);
     let start = run_start(text, start, start.saturating_sub(RUN).max(from));
     let mut at = start;
-    let mut next = lead;
+    // Those that were not worth it by themselves stand in what is kept.
+    let before = text.get(start..lead).unwrap_or_default();
+    let mut next = memchr::memchr(family.lead, before).map_or(lead, |found| start + found);
     let stop = lead.saturating_add(LONGEST);
     loop {
         let rest = text.get(next..).unwrap_or_default();

@@ -96,6 +96,24 @@ proptest! {
     }
 
     #[test]
+    fn who_reads_beside_is_told_how_far_and_gets_the_same(
+        text in text(),
+        times in prop::sample::select(vec![1_usize, 1, 1, 1, 1, 50]),
+    ) {
+        let text = [text.as_slice(), &b"some words between\n".repeat(200)].concat().repeat(times);
+        let (mut plain, mut beside, mut ends) = (Vec::new(), Vec::new(), vec![0]);
+        let keep = |all: &mut Vec<(Encoding, Vec<u8>)>, piece: &Piece<'_>| {
+            all.push((piece.encoding, piece.bytes().to_vec()));
+        };
+        pieces(&text, None, &mut Budget::of(text.len()), &mut |piece, _| keep(&mut plain, piece));
+        let mut ahead = |end| ends.push(end);
+        pieces_beside(&text, &mut ahead, &mut Budget::of(text.len()), &mut |piece, _| keep(&mut beside, piece));
+        prop_assert_eq!(plain, beside);
+        prop_assert!(ends.is_sorted() && ends.last() == Some(&text.len()), "{:?} of {}", ends, text.len());
+        prop_assert!(ends.array_windows().all(|[before, end]| end - before <= 140 << 10), "{:?}", ends);
+    }
+
+    #[test]
     fn what_is_new_is_decoded_as_in_a_look_at_all(text in text(), at in 0_usize..3_000) {
         let lead = b"some words before it ".repeat(60);
         let text = [lead.as_slice(), &text].concat();

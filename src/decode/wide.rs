@@ -14,32 +14,54 @@ fn is_character(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t')
 }
 
-pub(super) fn find(text: &[u8], window: Range<usize>, sink: &mut Sink<'_>) {
-    let Some(zero) = memchr::memchr(0, text.get(window.clone()).unwrap_or_default()) else { return };
-    let mut at = (window.start + zero).saturating_sub(STEP).max(window.start);
-    let mut done = window.start;
-    while at + 8 <= window.end && !sink.is_spent() {
-        let Some(string) = phase(text, at).and_then(|first| string(text, first, done, window.end)) else {
-            at += STEP;
-            continue;
+/// A window in which such strings are looked for.
+pub(super) struct Search {
+    window: Range<usize>,
+    /// Where it is looked next, once there was a zero, and where the last string ends.
+    at: Option<usize>,
+    done: usize,
+}
+
+impl Search {
+    pub(super) fn new(window: &Range<usize>) -> Self {
+        Self { window: window.clone(), at: None, done: window.start }
+    }
+
+    /// Looks at strings that begin in a part of the window. Parts without a zero may be left out.
+    pub(super) fn look(&mut self, text: &[u8], part: &Range<usize>, sink: &mut Sink<'_>) {
+        let near = part.start.saturating_sub(STEP).max(self.window.start);
+        let at = match self.at {
+            Some(at) => Some(at + near.saturating_sub(at).next_multiple_of(STEP)),
+            None => memchr::memchr(0, text.get(part.clone()).unwrap_or_default())
+                .map(|zero| (part.start + zero).saturating_sub(STEP).max(self.window.start)),
         };
-        done = string.end;
-        if string.len() >= LEAST * 2
-            && let Some(view) = sink.stretch(Encoding::Utf16, true)
-        {
-            let narrow: Vec<u8> = text.get(string.clone()).unwrap_or_default().iter().step_by(2).copied().collect();
-            view.decoded(&narrow, string.clone());
+        let Some(mut at) = at else { return };
+        while at < part.end && at + 8 <= self.window.end && !sink.is_spent() {
+            let Some(string) = phase(text, at).and_then(|first| string(text, first, self.done, self.window.end)) else {
+                at += STEP;
+                continue;
+            };
+            self.done = string.end;
+            if string.len() >= LEAST * 2
+                && let Some(view) = sink.stretch(Encoding::Utf16, true)
+            {
+                let narrow: Vec<u8> = text.get(string.clone()).unwrap_or_default().iter().step_by(2).copied().collect();
+                view.decoded(&narrow, string.clone());
+            }
+            at = string.end.max(at) + 1;
         }
-        at = string.end.max(at) + 1;
+        self.at = Some(at);
     }
 }
 
 /// Where the first character at or after `at` stands, if four in a row do.
 fn phase(text: &[u8], at: usize) -> Option<usize> {
-    let eight = text.get(at..at + 8)?;
-    let zeros = |odd: usize| eight.iter().skip(odd).step_by(2).all(|byte| *byte == 0);
+    let eight = text.get(at..)?.first_chunk::<8>()?;
+    let word = u64::from_le_bytes(*eight);
+    // Nearly everywhere this is all that is asked.
+    let zeros = (word & 0x00ff_00ff_00ff_00ff == 0, word & 0xff00_ff00_ff00_ff00 == 0);
     let characters = |odd: usize| eight.iter().skip(odd).step_by(2).all(|byte| is_character(*byte));
-    match (zeros(0), zeros(1)) {
+    match zeros {
         (false, true) if characters(0) => Some(at),
         (true, false) if characters(1) => Some(at + 1),
         _ => None,

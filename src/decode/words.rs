@@ -14,31 +14,56 @@ static HEADS: LazyLock<Option<Packed>> = LazyLock::new(|| {
     Packed::new(blocks.into_iter().chain(tags).chain(appended).collect())
 });
 
-/// Goes through the windows of a text.
-pub(super) fn find(text: &[u8], windows: &[Range<usize>], fresh: Option<&[Range<usize>]>, sink: &mut Sink<'_>) {
-    let mut blocks = block::Search::new(fresh);
-    for window in windows {
-        let mut joined = window.start;
-        let mut appends = window.start;
-        let mut look = |at: usize| match text.get(at..).unwrap_or_default() {
+/// Goes through a text.
+pub(super) struct Search<'f> {
+    blocks: block::Search<'f>,
+    window: Range<usize>,
+    /// What was joined up to here is not read again, and the same for what is appended.
+    joined: usize,
+    appends: usize,
+}
+
+impl<'f> Search<'f> {
+    pub(super) fn new(fresh: Option<&'f [Range<usize>]>) -> Self {
+        Self { blocks: block::Search::new(fresh), window: 0..0, joined: 0, appends: 0 }
+    }
+
+    /// Begins a window of it.
+    pub(super) fn begin(&mut self, window: &Range<usize>) {
+        (self.window, self.joined, self.appends) = (window.clone(), window.start, window.start);
+    }
+
+    /// Looks at the words that begin in a part of the window.
+    pub(super) fn look(&mut self, text: &[u8], part: &Range<usize>, sink: &mut Sink<'_>) {
+        let mut look = |at: usize| self.word(text, at, sink);
+        let rest = HEADS.as_ref().map_or(part.start, |heads| heads.find(text, part.clone(), &mut look));
+        (rest..part.end).for_each(look);
+    }
+
+    #[inline]
+    fn word(&mut self, text: &[u8], at: usize, sink: &mut Sink<'_>) {
+        match text.get(at..).unwrap_or_default() {
             [b'b', b'e', b'g', b'i', b'n', b' ', ..] | [b'G', b'I', b'T', b' ', b'b', ..] => {
-                blocks.look(text, at, sink)
+                self.blocks.look(text, at, sink)
             }
-            [b'<', b'~', ..] => blocks.look(text, at, sink),
-            [b'n', b'>', b'<', b's', b'p', b'a', b'n', ..] if at >= joined => {
+            [b'<', b'~', ..] => self.blocks.look(text, at, sink),
+            [b'n', b'>', b'<', b's', b'p', b'a', b'n', ..] if at >= self.joined => {
                 let tag = at.checked_sub(5).filter(|tag| text.get(*tag..at) == Some(b"</spa"));
-                joined = tag.and_then(|tag| tags::word(text, tag, window, sink)).unwrap_or(joined);
+                let end = tag.and_then(|tag| tags::word(text, tag, &self.window, sink));
+                self.joined = end.unwrap_or(self.joined);
             }
-            [b'<', b'w', b'b', b'r', ..] if at >= joined => {
-                joined = tags::word(text, at, window, sink).unwrap_or(joined);
+            [b'<', b'w', b'b', b'r', ..] if at >= self.joined => {
+                self.joined = tags::word(text, at, &self.window, sink).unwrap_or(self.joined);
             }
-            [b'+' | b'.', b'=', ..] if at >= appends => {
-                appends = appended::chain(text, at, sink).unwrap_or(appends);
+            [b'+' | b'.', b'=', ..] if at >= self.appends => {
+                self.appends = appended::chain(text, at, sink).unwrap_or(self.appends);
             }
             _ => {}
-        };
-        let rest = HEADS.as_ref().map_or(window.start, |heads| heads.find(text, window.clone(), &mut look));
-        (rest..window.end).for_each(look);
+        }
     }
-    blocks.look_around(text, windows, sink);
+
+    /// Looks for blocks of which the midst alone lies in the windows.
+    pub(super) fn look_around(mut self, text: &[u8], windows: &[Range<usize>], sink: &mut Sink<'_>) {
+        self.blocks.look_around(text, windows, sink);
+    }
 }

@@ -194,7 +194,7 @@ mod tests {
     }
 
     async fn ask(probe: Program) -> Result<Health, DependentError> {
-        let expected = Expected { version: None, token: TokenId::new("key-1"), digest: None };
+        let expected = Expected { version: None, token: TokenId::new("key-1"), digest: None, user: None };
         dependent(probe, None).verify(&expected).await
     }
 
@@ -239,7 +239,7 @@ mod tests {
         let expect = Expectation { fields: BTreeMap::new(), contains: Some("{{token}}".into()) };
         let probe = program("echo key-1; head -c 1000000 /dev/zero");
         let settings = CommandSettings { name: "billing".into(), probe, code: 0, expect, reload: None };
-        let expected = Expected { version: None, token: TokenId::new("key-1"), digest: None };
+        let expected = Expected { version: None, token: TokenId::new("key-1"), digest: None, user: None };
         assert_eq!(CommandDependent::new(settings).unwrap().verify(&expected).await.unwrap(), Health::Good);
     }
 

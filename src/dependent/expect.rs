@@ -1,8 +1,8 @@
 //! What a probe's answer must say, and what it says of the version that the dependent holds.
 //!
 //! An expectation is a literal, or a text with placeholders: `{{token}}` (the token's handle), `{{version}}` (of its
-//! store), `{{digest}}` (SHA-256 of the secret in hex). Literals tell whether the dependent works; placeholders tell
-//! on which version it works.
+//! store), `{{digest}}` (SHA-256 of the secret in hex), `{{user}}` (of a login that is made anew). Literals tell whether
+//! the dependent works; placeholders tell on which version it works.
 
 use super::Expected;
 use crate::model::Health;
@@ -42,9 +42,11 @@ impl Expectation {
             return Some(format!("{pointer:?} is no JSON pointer: begin it with /"));
         }
         let texts = self.fields.values().filter_map(Value::as_str).chain(self.contains.as_deref());
-        let odd_name = texts.flat_map(names).find(|name| !matches!(*name, "token" | "version" | "digest"));
+        let odd_name = texts.flat_map(names).find(|name| !matches!(*name, "token" | "user" | "version" | "digest"));
         odd_name.map(|name| {
-            format!("{{{{{name}}}}} is no placeholder: use {{{{token}}}}, {{{{version}}}} or {{{{digest}}}}")
+            format!(
+                "{{{{{name}}}}} is no placeholder: use {{{{token}}}}, {{{{user}}}}, {{{{version}}}} or {{{{digest}}}}"
+            )
         })
     }
 
@@ -124,6 +126,7 @@ fn fill(template: &str, expected: &Expected) -> Option<String> {
             "token" => expected.token.as_str(),
             "version" => expected.version.as_ref()?.as_str(),
             "digest" => expected.digest.as_ref()?.as_str(),
+            "user" => expected.user.as_deref()?,
             _ => return None,
         });
         rest = after;
@@ -140,7 +143,7 @@ mod tests {
     use serde_json::json;
 
     fn expected() -> Expected {
-        Expected { version: Some(Version::new("3")), token: TokenId::new("key-1"), digest: None }
+        Expected { version: Some(Version::new("3")), token: TokenId::new("key-1"), digest: None, user: None }
     }
 
     fn fields(pairs: &[(&str, Value)]) -> Expectation {

@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn expected(version: &str) -> Expected {
-        Expected { version: Some(Version::new(version)), token: TokenId::new("key-1"), digest: None }
+        Expected { version: Some(Version::new(version)), token: TokenId::new("key-1"), digest: None, user: None }
     }
 
     #[tokio::test]

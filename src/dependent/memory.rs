@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     async fn ask(dependent: &MemoryDependent, token: &str) -> Health {
-        let expected = Expected { version: None, token: TokenId::new(token), digest: None };
+        let expected = Expected { version: None, token: TokenId::new(token), digest: None, user: None };
         dependent.verify(&expected).await.unwrap()
     }
 

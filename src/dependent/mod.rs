@@ -13,7 +13,7 @@ pub use reload::Reload;
 use crate::model::{Digest, Health, Reason, TokenId, Version};
 use async_trait::async_trait;
 
-/// What a dependent must attest: any of the three tells versions apart.
+/// What a dependent must attest: any of these tells versions apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// The version that its store holds.
@@ -22,6 +22,8 @@ pub struct Expected {
     pub token: TokenId,
     /// SHA-256 of the secret, lower-case hex; absent where the secret is not known.
     pub digest: Option<Digest>,
+    /// The user, where the secret is a login whose user changes with it.
+    pub user: Option<String>,
 }
 
 /// A service that uses the token.

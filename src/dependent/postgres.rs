@@ -1,7 +1,7 @@
 //! A dependent that holds sessions at a PostgreSQL server: its probe asks the server, with an authority of its own,
 //! under which roles the sessions with its application name are open.
 //!
-//! The token's handle is the role's name. All sessions under the expected role: good. One under another role: stale, for
+//! The token's handle is the role's name, or the user of a login that is made anew. All sessions under the expected role: good. One under another role: stale, for
 //! an open session outlives a changed password. No session at all: bad; a dependent that is not connected proves
 //! nothing, and one that connects on demand needs another probe.
 
@@ -104,7 +104,8 @@ impl Dependent for PostgresDependent {
 
     async fn verify(&self, expected: &Expected) -> Result<Health, DependentError> {
         let unreachable = || DependentError::Unreachable { name: self.name.clone() };
-        let asked = tokio::time::timeout(self.within, self.sessions(expected.token.as_str())).await;
+        let role = expected.user.as_deref().unwrap_or(expected.token.as_str());
+        let asked = tokio::time::timeout(self.within, self.sessions(role)).await;
         let (all, expected) = asked.map_err(|_| unreachable())?.map_err(|_| unreachable())?;
         Ok(match (all, expected) {
             (0, _) => Health::Bad,
@@ -142,7 +143,7 @@ mod tests {
         let authority = format!("postgres://a:b@{}/c", listener.local_addr().unwrap());
         drop(listener);
         let dependent = PostgresDependent::new(settings(&authority, "billing")).unwrap();
-        let expected = Expected { version: None, token: TokenId::new("a"), digest: None };
+        let expected = Expected { version: None, token: TokenId::new("a"), digest: None, user: None };
         assert!(matches!(dependent.verify(&expected).await, Err(DependentError::Unreachable { .. })));
     }
 
@@ -191,7 +192,7 @@ mod tests {
             }
             // An ordinary role sees enough.
             let dependent = PostgresDependent::new(settings(&server(&viewer, &run), &application)).unwrap();
-            let expected = |role: &str| Expected { version: None, token: TokenId::new(role), digest: None };
+            let expected = |role: &str| Expected { version: None, token: TokenId::new(role), digest: None, user: None };
             assert_eq!(dependent.verify(&expected(&old)).await.unwrap(), Health::Bad, "no session proves nothing");
             let first = session(&old, &run, &application).await;
             let _other = session(&admin, password, "another application").await;

@@ -37,6 +37,27 @@ pub struct Engine {
     lanes: Lanes,
 }
 
+/// A scan that goes on when it is told to.
+pub struct Parts<'e>(Pass<'e>);
+
+impl Parts<'_> {
+    /// Scans to `end`, and hands over the tokens that are certain by then, in order.
+    pub fn advance(&mut self, end: usize, found: &mut dyn FnMut(Hit<'_>)) {
+        self.0.advance(end, found);
+    }
+
+    /// Scans what is left, and hands over the other tokens.
+    pub fn finish(self, found: &mut dyn FnMut(Hit<'_>)) {
+        self.0.finish(found);
+    }
+}
+
+impl fmt::Debug for Parts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
 /// A token that was found.
 pub struct Hit<'h> {
     /// Its kind.
@@ -86,7 +107,13 @@ impl Engine {
     /// Finds every token in `bytes` and hands them over in order. No two of them overlap: where several kinds match,
     /// the most specific wins. The cost is linear in the length of `bytes`.
     pub fn scan(&self, bytes: &[u8], scratch: &mut Scratch, found: &mut dyn FnMut(Hit<'_>)) {
-        Pass::new(self, bytes, scratch).whole(found);
+        Pass::new(self, bytes, scratch).finish(found);
+    }
+
+    /// The same in parts, for who looks at the same bytes in another way too: then both look at a part while it is close
+    /// to the processor.
+    pub fn in_parts<'e>(&'e self, bytes: &'e [u8], scratch: &'e mut Scratch) -> Parts<'e> {
+        Parts(Pass::new(self, bytes, scratch))
     }
 
     /// Finds every token that touches one of the regions, or that has a part that does, and hands over what `scan`

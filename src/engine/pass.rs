@@ -19,6 +19,8 @@ pub(super) struct Pass<'p> {
     engine: &'p Engine,
     bytes: &'p [u8],
     scratch: &'p mut Scratch,
+    /// Where runs are due.
+    at: usize,
     /// Where literals that are looked for everywhere are due.
     text_at: usize,
 }
@@ -26,16 +28,20 @@ pub(super) struct Pass<'p> {
 impl<'p> Pass<'p> {
     pub(super) fn new(engine: &'p Engine, bytes: &'p [u8], scratch: &'p mut Scratch) -> Self {
         scratch.begin(engine.catalogue.kinds().len());
-        Self { engine, bytes, scratch, text_at: 0 }
+        Self { engine, bytes, scratch, at: 0, text_at: 0 }
     }
 
-    /// Looks at everything and hands over the hits, in order.
-    pub(super) fn whole(mut self, found: &mut dyn FnMut(Hit<'_>)) {
-        let mut at = 0;
-        while at < self.bytes.len() {
-            at = self.runs(at..at.saturating_add(STRIDE), found);
-            self.settle(at, found);
+    /// Looks at everything before `end`, and hands over the hits that are certain by then, in order.
+    pub(super) fn advance(&mut self, end: usize, found: &mut dyn FnMut(Hit<'_>)) {
+        while self.at < end.min(self.bytes.len()) {
+            self.at = self.runs(self.at..self.at.saturating_add(STRIDE), found);
+            self.settle(self.at, found);
         }
+    }
+
+    /// Looks at what is left, and hands over the other hits.
+    pub(super) fn finish(mut self, found: &mut dyn FnMut(Hit<'_>)) {
+        self.advance(usize::MAX, found);
         self.search_all();
         self.emit(usize::MAX, found);
         self.scratch.finish();

@@ -19,6 +19,8 @@ pub struct Scratch {
     searched: u64,
     /// What each kind's pattern was given in all scans so far.
     spent: Vec<u64>,
+    /// Working memory for texts that are scanned in between.
+    inner: Option<Box<Scratch>>,
 }
 
 impl Scratch {
@@ -34,10 +36,22 @@ impl Scratch {
         self.searched
     }
 
-    /// How many bytes each kind's pattern was given in all scans so far, in the order of the catalogue.
+    /// How many bytes the pattern of a kind was given in all scans so far, by its place in the catalogue.
     #[must_use]
-    pub fn spent(&self) -> &[u64] {
-        &self.spent
+    pub fn spent(&self, kind: usize) -> u64 {
+        let own = self.spent.get(kind).copied().unwrap_or(0);
+        self.inner.as_ref().map_or(own, |inner| own + inner.spent(kind))
+    }
+
+    /// Working memory for other texts, as long as a scan in parts has this one; it is given back by `rejoin`.
+    #[must_use]
+    pub fn part(&mut self) -> Box<Self> {
+        self.inner.take().unwrap_or_default()
+    }
+
+    /// Takes back what was parted with, and what it has learnt.
+    pub fn rejoin(&mut self, inner: Box<Self>) {
+        self.inner = Some(inner);
     }
 
     /// Makes room for this many kinds and forgets the last scan, at the cost of what that one touched.

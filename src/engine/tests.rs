@@ -279,6 +279,36 @@ fn embedded_rules_agree_with_whole_searches() {
     }
 }
 
+/// In parts of any size, with another text scanned between each two of them.
+#[test]
+fn a_scan_in_parts_finds_what_one_at_once_does() {
+    let engine = engine();
+    let line =
+        format!("{TOKEN} acmekey {} PAIR{} {}\n", concat!("q8xk2p", "zl0vr7"), "AB12CD34", "0123456789abcdef01234567");
+    let mut scratch = Scratch::new();
+    for text in [line.repeat(2000), line.replace(['\n', ' '], ".").repeat(2000), line.clone(), String::new()] {
+        for step in [1000, 64 << 10, 100_000, usize::MAX] {
+            let mut inner = scratch.part();
+            let (mut hits, mut others) = (Vec::new(), 0);
+            let mut parts = engine.in_parts(text.as_bytes(), &mut scratch);
+            let mut end = 0_usize;
+            while end < text.len() {
+                end = end.saturating_add(step);
+                parts.advance(end, &mut |hit| hits.push(seen(hit)));
+                engine.scan(TOKEN.as_bytes(), &mut inner, &mut |_| others += 1);
+            }
+            parts.finish(&mut |hit| hits.push(seen(hit)));
+            assert_eq!(hits, scan(&engine, text.as_bytes()), "{step} bytes at once");
+            assert_eq!(others, text.len().div_ceil(step), "one between each two");
+            let kinds = 0..engine.catalogue().kinds().len();
+            let spent = |of: &Scratch| kinds.clone().map(|kind| of.spent(kind)).sum::<u64>();
+            let both = spent(&scratch) + spent(&inner);
+            scratch.rejoin(inner);
+            assert_eq!(spent(&scratch), both, "what was spent in between counts too");
+        }
+    }
+}
+
 /// The hits of a scan of all that touch one of the regions.
 fn touching(hits: Vec<Seen>, regions: &[Range<usize>]) -> Vec<Seen> {
     let touches = |(_, span, whole, companions): &Seen| {

@@ -33,6 +33,9 @@ const WANTED: usize = 32;
 /// Work at home takes no longer.
 const AT_HOME: Duration = Duration::from_secs(600);
 
+/// By what most repositories name their objects, as git calls it.
+const USUAL: &str = "sha1";
+
 /// How long and how much.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -111,17 +114,18 @@ impl Mirrors {
         let existed = path.exists();
         let mut before = if existed { self.prepared(remote, &path).await? } else { None };
         if before.is_none() {
-            self.begin(remote, &path).await?;
+            self.begin(remote, &path, USUAL).await?;
         }
-        if let Some(said) = self.fetched(remote, &path, &all).await? {
-            if before.is_none() || self.is_sound(remote, &path).await? {
+        // One may turn out to be damaged, and then the new one to be of another form than the remote.
+        for again in 0..3 {
+            let Some(said) = self.fetched(remote, &path, &all).await? else { break };
+            let form = form_of(&said);
+            let gone = again == 2 || (form.is_none() && (before.is_none() || self.is_sound(remote, &path).await?));
+            if gone {
                 return Err(failed("fetch", remote, said));
             }
             before = None;
-            self.begin(remote, &path).await?;
-            if let Some(said) = self.fetched(remote, &path, &all).await? {
-                return Err(failed("fetch", remote, said));
-            }
+            self.begin(remote, &path, form.unwrap_or(USUAL)).await?;
         }
         let renewed = existed && before.is_none();
         if renewed {
@@ -183,15 +187,19 @@ impl Mirrors {
         }
     }
 
-    /// Makes an empty mirror, in place of what is there.
-    async fn begin(&self, remote: &Remote, path: &Path) -> Result<(), FetchError> {
+    /// Makes an empty mirror, in place of what is there, with names of this form.
+    async fn begin(&self, remote: &Remote, path: &Path, form: &str) -> Result<(), FetchError> {
         match std::fs::remove_dir_all(path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
                 return Err(FetchError::Directory { path: path.to_owned(), source });
             }
             _ => {}
         }
-        let run = Run::local(path, &["init", "--quiet", "--bare", "--template=", "--initial-branch=main"], AT_HOME);
+        let init = ["init", "--quiet", "--bare", "--template=", "--initial-branch=main"];
+        // A git that knows one form alone does not know how it is asked for.
+        let form = (form != USUAL).then(|| format!("--object-format={form}"));
+        let arguments: Vec<&str> = init.into_iter().chain(form.as_deref()).collect();
+        let run = Run::local(path, &arguments, AT_HOME);
         let said = self.ended(remote.name(), run).await?;
         if said.done { Ok(()) } else { Err(failed("make a mirror of", remote, said.why())) }
     }
@@ -366,6 +374,12 @@ struct Found {
     mirrored: BTreeMap<String, String>,
     /// Without names.
     kept: BTreeSet<String>,
+}
+
+/// The form of the names that a remote's objects have, where that is why git fetched nothing into a mirror.
+fn form_of(said: &str) -> Option<&'static str> {
+    let (_, server) = said.strip_prefix("mismatched algorithms: ")?.split_once("server ")?;
+    [USUAL, "sha256"].into_iter().find(|form| server.trim() == *form)
 }
 
 /// Is this the whole name of an object? That of none is all zeros.

@@ -3,7 +3,7 @@
 use crate::dependent::Dependent;
 use crate::model::{KindId, RotationId, Secret, StorePath, Timestamp, TokenId, Usage, Use};
 use crate::provider::Provider;
-use crate::rotation::{Consent, DependentPlan, Plan, Policy, StorePlan};
+use crate::rotation::{Consent, DependentPlan, Plan, Policy, Purpose, StorePlan};
 use crate::rules::template::{Shape, TemplateError};
 use crate::store::{SecretStore, StoreError, Which};
 use std::net::IpAddr;
@@ -112,6 +112,7 @@ impl Managed {
             emergency,
             sealed: None,
             consent: Consent::default(),
+            purpose: Purpose::Leak,
         }
     }
 
@@ -133,6 +134,15 @@ impl Managed {
             source,
         })?;
         Ok((token.or_else(|| self.token.clone()), secret))
+    }
+
+    /// Whether a value that was found is `current`, which [`Self::current`] gave. Of a login it may be the password alone:
+    /// the user stands beside it, or elsewhere.
+    #[must_use]
+    pub fn is_current(&self, found: &Secret, current: &Secret) -> bool {
+        let is_login = self.stores.first().is_some_and(|copy| copy.shape.holds_user());
+        let login = current.user_and_password().filter(|_| is_login);
+        current.same_as(found) || login.is_some_and(|(_, password)| password.same_as(found))
     }
 
     /// The dependents whose declared sources explain a use. Use without any origin explains nothing.

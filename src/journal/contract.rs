@@ -50,6 +50,7 @@ pub(super) fn opened(number: u64) -> Event {
         emergency: false,
         sealed: None,
         consent: crate::rotation::Consent::default(),
+        purpose: crate::rotation::Purpose::Leak,
     };
     Event { at: Timestamp(1_000 + number), fact: Fact::Opened(Box::new(plan)) }
 }
@@ -64,7 +65,7 @@ pub(super) fn began(step: Step) -> Event {
 }
 
 pub(super) fn minted(sealed: &Sealed) -> Event {
-    event(3_000, Fact::Minted { token: TokenId::new("t-1"), sealed: sealed.digest.clone() })
+    event(3_000, Fact::Minted { token: TokenId::new("t-1"), sealed: sealed.digest.clone(), ends: None })
 }
 
 pub(super) fn sealed(name: &str) -> Sealed {

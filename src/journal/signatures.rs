@@ -24,6 +24,7 @@ pub struct SignedWord {
 /// What a person says there without a signature, where one is needed: no runner takes that.
 fn unsigned(state: &State, fact: &Fact) -> Option<&'static str> {
     match fact {
+        Fact::Said(said) => unsigned(state, &said.word),
         Fact::Ordered(Order::Pause, ..) => None,
         _ if !state.plan.consent.signed => None,
         Fact::Ordered(order, ..) => Some(order.word()),

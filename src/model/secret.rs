@@ -43,6 +43,28 @@ impl Secret {
         Self(self.0.clone())
     }
 
+    /// A user and its password as one value, `user:password`: of a login that is made anew both change, and neither is
+    /// worth anything without the other. A colon in the user would be taken for the one between them.
+    #[must_use]
+    pub fn login(user: &str, password: &Self) -> Self {
+        let mut both = Vec::with_capacity(user.len() + 1 + password.len());
+        both.extend_from_slice(user.as_bytes());
+        both.push(b':');
+        both.extend_from_slice(&password.0);
+        Self::new(both)
+    }
+
+    /// The user and the password of a login; none where the value has no such form.
+    #[must_use]
+    pub fn user_and_password(&self) -> Option<(String, Self)> {
+        let at = self.0.iter().position(|byte| *byte == b':')?;
+        let (user, password) = (self.0.get(..at)?, self.0.get(at + 1..)?);
+        if user.is_empty() || password.is_empty() {
+            return None;
+        }
+        Some((std::str::from_utf8(user).ok()?.to_owned(), Self::new(password.to_vec())))
+    }
+
     /// Length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -65,5 +87,21 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_taken_apart_as_it_was_put_together() {
+        let password = Secret::new(b"a:b-\xff".to_vec());
+        let (user, back) = Secret::login("v-token-shop", &password).user_and_password().unwrap();
+        assert_eq!(user, "v-token-shop");
+        assert!(back.same_as(&password));
+        for none in [&b"alone"[..], b":x", b"x:", b"\xff:x", b""] {
+            assert!(Secret::new(none.to_vec()).user_and_password().is_none(), "{none:?}");
+        }
     }
 }

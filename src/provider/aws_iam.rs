@@ -288,7 +288,11 @@ impl Provider for AwsIamProvider {
         let made = self.iam.create_access_key().user_name(user).send().await.map_err(|error| failed(ACT, &error))?;
         let unreadable = ProviderError::NoAnswer { act: ACT, happened: Happened::Perhaps, why: Reason::Unexpected };
         let key = made.access_key.ok_or(unreadable)?;
-        Ok(Minted { token: TokenId::new(key.access_key_id), secret: Secret::new(key.secret_access_key.into_bytes()) })
+        Ok(Minted {
+            token: TokenId::new(key.access_key_id),
+            secret: Secret::new(key.secret_access_key.into_bytes()),
+            ends: None,
+        })
     }
 
     /// All keys of the user: a disabled one fills a slot too.

@@ -102,7 +102,7 @@ async fn mint(provider: &dyn Provider, old: &Credential) -> (TokenId, String) {
     let label = Label::new("stanch-contract-1-4f1d");
     let chosen = Secret::new(b"Chosen-here-0123456789".to_vec());
     let pushed = (abilities.chooser == Chooser::Client).then_some(&chosen);
-    let Minted { token, secret } = provider.mint(old, &label, pushed).await.unwrap();
+    let Minted { token, secret, .. } = provider.mint(old, &label, pushed).await.unwrap();
     assert_ne!(Some(&token), old.token.as_ref());
     assert!(!secret.is_empty());
     if let Some(chosen) = pushed {

@@ -134,6 +134,15 @@ impl HttpProvider {
         Err(unreadable(act))
     }
 
+    /// What the provider lists.
+    async fn items(&self, like: &TokenId) -> Result<Vec<Taken>, ProviderError> {
+        let known = Known { token: handle(like), ..Known::default() };
+        match self.speak(Act::List, self.abilities.list, known).await? {
+            (_, Meaning::Done(items)) => Ok(items),
+            (status, meaning) => Err(failure(Act::List, status, &meaning)),
+        }
+    }
+
     async fn page(
         &self,
         act: Act,
@@ -334,22 +343,28 @@ impl Provider for HttpProvider {
             None => taken.secret,
         };
         match (taken.token, secret) {
-            (Some(token), Some(secret)) => Ok(Minted { token, secret }),
+            (Some(token), Some(secret)) => Ok(Minted { token, secret, ends: None }),
             _ => Err(unreadable(act)),
         }
     }
 
     async fn list(&self, like: &TokenId) -> Result<Vec<Listed>, ProviderError> {
-        let known = Known { token: handle(like), ..Known::default() };
-        match self.speak(Act::List, self.abilities.list, known).await? {
-            (_, Meaning::Done(items)) => {
-                let listed = items.into_iter().filter_map(|item| {
-                    item.token.map(|token| Listed { token, created: item.created, used: item.used })
-                });
-                Ok(listed.collect())
-            }
-            (status, meaning) => Err(failure(Act::List, status, &meaning)),
-        }
+        let listed = self
+            .items(like)
+            .await?
+            .into_iter()
+            .filter_map(|item| item.token.map(|token| Listed { token, created: item.created, used: item.used }));
+        Ok(listed.collect())
+    }
+
+    fn labels(&self) -> bool {
+        let ways = self.exchanges.ways(Act::List);
+        self.abilities.list && !ways.is_empty() && ways.iter().all(Exchange::takes_label)
+    }
+
+    async fn labelled(&self, like: &TokenId) -> Result<Vec<(TokenId, Option<Label>)>, ProviderError> {
+        let items = self.items(like).await?;
+        Ok(items.into_iter().filter_map(|item| Some((item.token?, item.label.map(Label::new)))).collect())
     }
 
     async fn scopes(&self, of: &Credential) -> Result<Scopes, ProviderError> {

@@ -208,9 +208,15 @@ impl MemoryProvider {
         held.find(|(_, token)| token.secret.same_as(secret)).map(|(token, _)| token.clone())
     }
 
+    /// Puts a live token into it that another's mint made.
+    #[cfg(test)]
+    pub(crate) fn put_labelled(&self, token: &TokenId, secret: Secret, label: &Label) {
+        self.inner().tokens.insert(token.clone(), Token::of(secret, Some(label.clone()), None));
+    }
+
     /// The tokens that a mint made, by their labels.
     #[cfg(test)]
-    pub(crate) fn labelled(&self) -> Vec<TokenId> {
+    pub(crate) fn of_mints(&self) -> Vec<TokenId> {
         let inner = self.inner();
         let labelled =
             inner.tokens.iter().filter(|(_, held)| held.label.as_ref().is_some_and(|label| !label.as_str().is_empty()));
@@ -297,11 +303,19 @@ impl Inner {
         });
         let secret = || match chosen {
             Some(chosen) => chosen.duplicate(),
-            None => Secret::new(format!("value-{}-{}", self.minted, label.as_str()).into_bytes()),
+            None => {
+                let value = Secret::new(format!("value-{}-{}", self.minted, label.as_str()).into_bytes());
+                let was = self.tokens.get(like).and_then(|like| like.secret.user_and_password());
+                // Of a login the user changes too.
+                match was.filter(|_| abilities.class == Class::Ephemeral) {
+                    Some(_) => Secret::login(&format!("user-{}", self.minted), &value),
+                    None => value,
+                }
+            }
         };
         let mut fresh = Token::of(secret(), Some(label.clone()), None);
         fresh.scopes = self.tokens.get(like).map(|like| like.scopes.clone()).unwrap_or_default();
-        let minted = Minted { token: token.clone(), secret: secret() };
+        let minted = Minted { token: token.clone(), secret: secret(), ends: None };
         if abilities.class == Class::Replace {
             self.tokens.remove(like);
             self.replaced.insert(like.clone(), token.clone());
@@ -354,7 +368,7 @@ impl Provider for MemoryProvider {
 
     async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
         let (abilities, like) = (self.abilities, liked(Act::Mint.word(), like)?);
-        let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing".to_vec()) };
+        let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing".to_vec()), ends: None };
         self.act(Act::Mint, abilities.mint, lie, |inner| match abilities.chooser {
             _ if inner.full(like, label, &abilities) => Err(ProviderError::Quota),
             Chooser::Server if abilities.class == Class::Replace && inner.is_reuse(like) => {
@@ -399,6 +413,17 @@ impl Provider for MemoryProvider {
         self.act(Act::Find, self.abilities.find, Vec::new, |inner| {
             let found = inner.tokens.iter().filter(|(_, held)| held.label.as_ref() == Some(label));
             Ok(found.map(|(token, _)| token.clone()).collect())
+        })
+    }
+
+    fn labels(&self) -> bool {
+        self.abilities.list
+    }
+
+    async fn labelled(&self, _like: &TokenId) -> Result<Vec<(TokenId, Option<Label>)>, ProviderError> {
+        self.act(Act::List, self.abilities.list, Vec::new, |inner| {
+            let named = |held: &Token| held.label.clone().filter(|label| !label.as_str().is_empty());
+            Ok(inner.tokens.iter().map(|(token, held)| (token.clone(), named(held))).collect())
         })
     }
 

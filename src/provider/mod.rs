@@ -8,6 +8,7 @@ pub mod http;
 pub mod memory;
 pub mod postgres;
 pub mod redis;
+pub mod vault_database;
 
 pub use ask::ask;
 
@@ -23,6 +24,8 @@ pub struct Minted {
     pub token: TokenId,
     /// Its value.
     pub secret: Secret,
+    /// When it ends by itself, where it does; renewing it is left to who uses it.
+    pub ends: Option<Timestamp>,
 }
 
 /// A token in a provider's list.
@@ -70,6 +73,12 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// Says beforehand what would keep a token like this one from being minted, or from living so long. Changes nothing;
+    /// silent where nothing can be known beforehand.
+    async fn ready(&self, _like: &TokenId, _lives: Duration) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// Makes a token with the powers of `like`, whose handle is known; its secret may be missing. With a client-chosen
     /// value, `chosen` is pushed, and pushing it again under the same label is harmless. On return the token may not
     /// work yet (propagation). Of the class [`crate::model::Class::Replace`] the old token is dead on return.
@@ -83,6 +92,16 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
 
     /// The tokens that carry a label: what an interrupted mint left behind.
     async fn find(&self, label: &Label) -> Result<Vec<TokenId>, ProviderError>;
+
+    /// Whether it lists tokens with the labels of their mints: what nobody claims can be swept then.
+    fn labels(&self) -> bool {
+        false
+    }
+
+    /// The tokens of [`Provider::list`], each with its label where it has one.
+    async fn labelled(&self, _like: &TokenId) -> Result<Vec<(TokenId, Option<Label>)>, ProviderError> {
+        Err(ProviderError::Unsupported { act: "list tokens with their labels" })
+    }
 
     /// Makes a token useless in a way that deletes nothing. Disabling a disabled one succeeds.
     async fn disable(&self, warrant: &Warrant, credential: &Credential) -> Result<(), ProviderError>;

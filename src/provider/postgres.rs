@@ -5,43 +5,28 @@
 //! role shop_b nologin in role shop; alter role shop_a set role shop; alter role shop_b set role shop`. The authority
 //! needs `createrole` with admin rights on both, and `pg_signal_backend` to end sessions.
 
+mod login;
 mod scram;
+
+pub use login::{Server, Tls};
 
 use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, liked, warranted};
 use crate::model::{
-    Abilities, Chooser, Class, Credential, Happened, Label, Limit, Quota, Reason, Secret, Timestamp, TokenId, Usage,
-    Use, Verdict,
+    Abilities, Chooser, Class, Credential, Happened, Label, Quota, Reason, Secret, Timestamp, TokenId, Usage, Use,
+    Verdict,
 };
 use crate::rotation::Warrant;
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use login::{LIMIT, OURSELVES, close};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Row};
 use std::time::Duration;
-
-/// The name under which our own connections are known to the server; they do not count as use.
-const OURSELVES: &str = "stanch";
-
-/// For one whole act, connecting included.
-const LIMIT: Duration = Duration::from_secs(15);
-
-/// How the connection is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// Encrypted, and the server's name is checked against the system's authorities (or `PGSSLROOTCERT`).
-    Verified,
-    /// Not at all: for a server on this machine.
-    Off,
-}
 
 /// Where the server is, and what takes turns there. All of it comes from the configuration, none from scanned text.
 #[derive(Debug)]
 pub struct Setting {
-    /// Name or address.
-    pub host: String,
-    /// Usually 5432.
-    pub port: u16,
-    /// The database that the roles connect to.
-    pub database: String,
+    /// The server, and the database that the roles connect to.
+    pub server: Server,
     /// The two login roles.
     pub roles: [String; 2],
     /// The role that both must be members of, if that is to be checked before a mint.
@@ -50,8 +35,6 @@ pub struct Setting {
     pub authority: String,
     /// Its password.
     pub password: Secret,
-    /// How the connection is protected.
-    pub tls: Tls,
 }
 
 /// The two roles of one database.
@@ -67,29 +50,9 @@ impl PostgresProvider {
         Self { setting }
     }
 
-    fn options(&self, user: &str, password: &Secret) -> Option<PgConnectOptions> {
-        #[expect(clippy::disallowed_methods, reason = "the password is handed to the client of the database")]
-        let password = std::str::from_utf8(password.expose()).ok()?;
-        let tls = match self.setting.tls {
-            Tls::Verified => PgSslMode::VerifyFull,
-            Tls::Off => PgSslMode::Disable,
-        };
-        let options = PgConnectOptions::new_without_pgpass()
-            .host(&self.setting.host)
-            .port(self.setting.port)
-            .database(&self.setting.database)
-            .username(user)
-            .password(password)
-            .ssl_mode(tls)
-            .application_name(OURSELVES)
-            .statement_cache_capacity(0);
-        // A statement may hold a verifier, which is fit for guessing: none is logged.
-        Some(options.disable_statement_logging())
-    }
-
     /// Connects as the authority. Whatever fails here, nothing has happened yet.
     async fn connect(&self, act: &'static str) -> Result<PgConnection, ProviderError> {
-        let options = self.options(&self.setting.authority, &self.setting.password);
+        let options = self.setting.server.options(&self.setting.authority, &self.setting.password);
         let options = options
             .ok_or_else(|| ProviderError::Refused { act, code: "the authority's password is not text".to_owned() })?;
         match tokio::time::timeout(LIMIT, PgConnection::connect_with(&options)).await {
@@ -173,11 +136,6 @@ impl PostgresProvider {
     }
 }
 
-/// Says goodbye, so that the session is not left to a timeout. There is nothing to do if that fails.
-async fn close(connection: PgConnection) {
-    drop(tokio::time::timeout(Duration::from_secs(1), connection.close()).await);
-}
-
 /// A name as an SQL identifier.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\"").replace('\0', ""))
@@ -203,25 +161,6 @@ fn unchanged(error: ProviderError) -> ProviderError {
     match error {
         ProviderError::NoAnswer { act, why, .. } => ProviderError::NoAnswer { act, happened: Happened::No, why },
         other => other,
-    }
-}
-
-/// What a refused login says of the credential. Measured on PostgreSQL 15: a wrong password, an expired role and an
-/// unknown role are alike; that a role may not log in, or may not use a database, is said after the right password.
-fn refusal(role: &TokenId, error: &sqlx::Error) -> Verdict {
-    let Some(error) = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) else {
-        return Verdict::Unknown(Reason::Unreachable);
-    };
-    match (error.code(), error.routine()) {
-        ("28P01", _) => Verdict::Dead,
-        // The other cause of 28000 is the server's access file, which speaks before it has seen a password.
-        ("28000", Some("InitializeSessionUserId")) => Verdict::Restricted(role.clone(), Limit::Account),
-        ("42501", _) => Verdict::Restricted(role.clone(), Limit::Scope),
-        ("3D000", _) => Verdict::WrongPlace,
-        ("28000", _) => Verdict::Unknown(Reason::Rejected),
-        (code, _) if code.starts_with("53") => Verdict::Unknown(Reason::Throttled),
-        (code, _) if code.starts_with("57") => Verdict::Unknown(Reason::Unreachable),
-        _ => Verdict::Unknown(Reason::Unexpected),
     }
 }
 
@@ -258,22 +197,7 @@ impl Provider for PostgresProvider {
         let (Some(role), Some(secret)) = (role(credential), &credential.secret) else {
             return Verdict::Unknown(Reason::Missing);
         };
-        let Some(options) = self.options(role.as_str(), secret) else {
-            return Verdict::Unknown(Reason::Unreadable);
-        };
-        let options = options.options([("default_transaction_read_only", "on")]);
-        let trying = async {
-            let mut connection = PgConnection::connect_with(&options).await?;
-            let user = sqlx::query_scalar::<_, String>("select session_user::text").fetch_one(&mut connection).await;
-            close(connection).await;
-            user
-        };
-        match tokio::time::timeout(LIMIT, trying).await {
-            Ok(Ok(user)) if user == role.as_str() => Verdict::Live(role),
-            Ok(Ok(_)) => Verdict::Unknown(Reason::Unexpected),
-            Ok(Err(error)) => refusal(&role, &error),
-            Err(_) => Verdict::Unknown(Reason::Unreachable),
-        }
+        self.setting.server.verify(&role, secret).await
     }
 
     /// Gives the idle role the chosen password. It is refused while somebody else has sessions on that role: it is not
@@ -290,7 +214,7 @@ impl Provider for PostgresProvider {
             scram::verifier(chosen, &salt).ok_or_else(|| refuse("the value is not printable ASCII; choose another"))?;
         let change = format!("LOGIN PASSWORD '{verifier}' VALID UNTIL 'infinity'");
         self.alter(ACT, &role, &change).await?.ok_or_else(|| refuse("there is no such role; create it"))?;
-        Ok(Minted { token: role, secret: chosen.duplicate() })
+        Ok(Minted { token: role, secret: chosen.duplicate(), ends: None })
     }
 
     /// Those of the two roles that may log in.
@@ -312,16 +236,9 @@ impl Provider for PostgresProvider {
     /// The roles it is a member of, at any depth, and its attributes.
     async fn scopes(&self, of: &Credential) -> Result<Scopes, ProviderError> {
         const ACT: &str = "read a role's rights";
-        const RIGHTS: &str = "with recursive m(oid) as (select oid from pg_roles where rolname = $1 and $2 <> '' \
-             union select a.roleid from pg_auth_members a join m on a.member = m.oid) \
-             select 'member of ' || r.rolname::text from m join pg_roles r using (oid) where r.rolname <> $1 \
-             union select unnest(array_remove(array[case when rolsuper then 'superuser' end, \
-             case when rolcreaterole then 'createrole' end, case when rolcreatedb then 'createdb' end, \
-             case when rolreplication then 'replication' end, case when rolbypassrls then 'bypassrls' end], null)) \
-             from pg_roles where rolname = $1 order by 1";
         let Some(role) = role(of) else { return Ok(Scopes::CannotKnow) };
         let mut connection = self.connect(ACT).await?;
-        let rows = self.ask(ACT, &mut connection, RIGHTS, role.as_str()).await;
+        let rows = self.ask(ACT, &mut connection, login::RIGHTS, role.as_str()).await;
         close(connection).await;
         let rights = rows.map_err(unchanged)?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>();
         Ok(rights.map_or(Scopes::CannotKnow, Scopes::Known))

@@ -329,7 +329,7 @@ impl Provider for RedisProvider {
             let digest = digest(chosen);
             self.change(ACT, &mut connection, format!("#{digest}")).await?;
             self.save(ACT, &mut connection).await?;
-            Ok(Minted { token: handle(&digest), secret: chosen.duplicate() })
+            Ok(Minted { token: handle(&digest), secret: chosen.duplicate(), ends: None })
         })
         .await
     }

@@ -1,8 +1,8 @@
 //! A case at one moment: what is live, what happens next and when, what can be stopped and what that would do.
 
-use super::timeline::{short, standing, step_words, time_of_day};
+use super::timeline::{is_sweep, short, standing, step_words, time_of_day};
 use crate::model::{Class, Reason, Severity, Timestamp};
-use crate::rotation::{self, Act, Due, Old, Order, Outcome, Pace, Plan, Stage, State};
+use crate::rotation::{self, Act, Due, Old, Order, Outcome, Pace, Plan, Purpose, Stage, State};
 use std::time::Duration;
 
 /// Something a person may type now.
@@ -18,6 +18,10 @@ pub struct Choice {
 #[must_use]
 pub fn head(state: &State, severity: Option<Severity>, now: Timestamp) -> String {
     let plan = &state.plan;
+    if is_sweep(plan) {
+        let (id, kind, what) = (&plan.rotation, &plan.kind, plan.purpose.words());
+        return format!("{id}  {kind}  {what}  '{}'\n{}\n", plan.credential, standing(state));
+    }
     let severity = severity.map(|severity| format!("  {}", severity.to_string().to_uppercase())).unwrap_or_default();
     let old = match &state.old {
         Old::Unasked => "not asked",
@@ -29,9 +33,13 @@ pub fn head(state: &State, severity: Option<Severity>, now: Timestamp) -> String
         Stage::Closed(Outcome::Rotated | Outcome::AlreadyDead) => ("was exposed", state.entered),
         _ => ("exposed", now),
     };
-    let exposed = span(until.since(plan.leaked));
+    let exposed = match plan.purpose {
+        Purpose::Schedule => format!("scheduled, open for {}", span(until.since(state.opened))),
+        Purpose::Offboarding(_) => format!("{}, open for {}", plan.purpose.words(), span(until.since(state.opened))),
+        Purpose::Leak | Purpose::Sweep(_) => format!("{word} {}", span(until.since(plan.leaked))),
+    };
     format!(
-        "{}  {}{severity}  old token {old}   '{}'\n{word} {exposed}   plan {}   {}\n",
+        "{}  {}{severity}  old token {old}   '{}'\n{exposed}   plan {}   {}\n",
         plan.rotation,
         plan.kind,
         plan.credential,
@@ -94,6 +102,9 @@ pub fn next(state: &State, now: Timestamp) -> Option<String> {
             format!("the old token is dead; watching the new one until {}, then closed", time_of_day(*until))
         }
         Stage::RollingBack(why) => format!("going back to OLD ({why}), {again}"),
+        Stage::Quarantined { until } if matches!(due, Due::Wait(_)) => {
+            format!("the strays are disabled; unless somebody misses them they are ended at {}", moment(*until))
+        }
         stage => format!("{}, {again}", doing(state, stage)),
     };
     Some(format!("{next}{ordered}"))
@@ -114,6 +125,11 @@ fn voices(state: &State, act: Act, now: Timestamp) -> String {
         text.push_str(&format!("; {author} opened the case and cannot"));
     }
     text
+}
+
+/// With its date: a quarantine may last for days.
+fn moment(at: Timestamp) -> String {
+    at.to_string()
 }
 
 fn confirming(state: &State, again: &str) -> String {
@@ -174,6 +190,8 @@ fn doing(state: &State, stage: &Stage) -> &'static str {
         Stage::Confirming => "seeing that the old token is dead",
         Stage::Watching { .. } => "watching the new token",
         Stage::RollingBack(_) => "going back to the old token",
+        Stage::Quarantined { .. } => "putting strays out of use",
+        Stage::Sweeping => "ending strays",
         _ => "waiting for a person",
     }
 }
@@ -201,7 +219,11 @@ pub fn choices(state: &State) -> Vec<Choice> {
             Order::Pause => offer("pause", "", "stops before the next step; resume goes on".to_owned()),
             Order::Abort => offer("abort", "", aborted(state).to_owned()),
             Order::RevokeNow => offer("revoke-now", "", revoked(state)),
-            Order::Abandon => offer("abandon", " --reason …", "the leak stays open, on the exposure list".to_owned()),
+            Order::Abandon => {
+                let left =
+                    if is_sweep(&state.plan) { aborted(state) } else { "the leak stays open, on the exposure list" };
+                offer("abandon", " --reason …", left.to_owned());
+            }
         }
     }
     all
@@ -242,7 +264,9 @@ fn looked(state: &State, at: &Stage) -> bool {
 }
 
 fn aborted(state: &State) -> &'static str {
-    if state.pivoted() {
+    if is_sweep(&state.plan) {
+        "leaves the strays as they are, and to you: they are not swept again"
+    } else if state.pivoted() {
         "the old token is asked: if it lives it stays in use, if it is dead this leads nowhere"
     } else if state.successor.is_some() && (!state.plan.abilities.revoke || state.ends_by_hand()) {
         "you are asked to end the new token, the old one stays in use; the leak stays open"
@@ -290,8 +314,17 @@ pub fn line(plan: &Plan, state: &State, stage: &str, now: Timestamp) -> String {
         Due::Ask(why) => why.to_string(),
         _ => String::new(),
     };
-    let line =
-        format!("{}  {:<24} {:<28} {stage:<22} {open:>8}  {waits}", plan.rotation, plan.credential, plan.kind.as_str());
+    let purpose = match &plan.purpose {
+        Purpose::Leak => String::new(),
+        other if waits.is_empty() => format!("[{}]", other.words()),
+        other => format!("[{}] ", other.words()),
+    };
+    let line = format!(
+        "{}  {:<24} {:<28} {stage:<22} {open:>8}  {purpose}{waits}",
+        plan.rotation,
+        plan.credential,
+        plan.kind.as_str()
+    );
     line.trim_end().to_owned()
 }
 

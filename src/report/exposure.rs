@@ -1,7 +1,7 @@
 //! What is still exposed: leaks whose token is not known to be dead, whoever works on them or nobody.
 
 use crate::model::Timestamp;
-use crate::rotation::{Old, Outcome, Stage, State};
+use crate::rotation::{Old, Outcome, Purpose, Stage, State};
 use std::time::Duration;
 
 /// A leak that is open still.
@@ -31,6 +31,8 @@ impl Exposed<'_> {
 #[must_use]
 pub fn exposed<'a>(states: impl IntoIterator<Item = &'a State>, now: Timestamp) -> Vec<Exposed<'a>> {
     let states: Vec<&State> = states.into_iter().collect();
+    // A token that has merely become old, or that nobody ever had, has not leaked.
+    let is_leak = |state: &State| matches!(state.plan.purpose, Purpose::Leak | Purpose::Offboarding(_));
     let is_dead = |state: &State| matches!(state.old, Old::Dead(_));
     let died_elsewhere = |state: &State| {
         let (Old::Live(token) | Old::Ending(token)) = &state.old else { return false };
@@ -41,7 +43,7 @@ pub fn exposed<'a>(states: impl IntoIterator<Item = &'a State>, now: Timestamp) 
     };
     let mut open: Vec<_> = states
         .iter()
-        .filter(|state| !is_dead(state) && !died_elsewhere(state))
+        .filter(|state| is_leak(state) && !is_dead(state) && !died_elsewhere(state))
         .map(|state| Exposed { state, age: now.since(state.plan.leaked) })
         .collect();
     open.sort_by(|a, b| b.age.cmp(&a.age).then_with(|| a.state.plan.rotation.cmp(&b.state.plan.rotation)));

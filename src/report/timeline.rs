@@ -1,7 +1,7 @@
 //! A rotation in words: each durable event as a line of its timeline, each effect of a plan as a sentence.
 
 use crate::model::{Class, Health, Reason, Timestamp, Usage, Verdict};
-use crate::rotation::{self, Act, Effect, Event, Fact, Old, Outcome, Plan, Stage, State, Step, StoreState};
+use crate::rotation::{self, Act, Effect, Event, Fact, Old, Outcome, Plan, Purpose, Stage, State, Step, StoreState};
 
 /// What a replacement in place means.
 const OUTAGE: &str =
@@ -39,8 +39,14 @@ fn said(state: &State, fact: &Fact, at: Timestamp) -> Option<Line> {
     let plan = &state.plan;
     match fact {
         // What is signed is told as what it says.
-        Fact::Signed(_) => None,
-        Fact::Opened(plan) => say("Opened", format!("{} '{}', plan {}", plan.kind, plan.credential, class(plan))),
+        Fact::Signed(_) | Fact::Said(_) => None,
+        Fact::Opened(plan) => {
+            let purpose = match &plan.purpose {
+                Purpose::Leak => String::new(),
+                other => format!(", {}", other.words()),
+            };
+            say("Opened", format!("{} '{}', plan {}{purpose}", plan.kind, plan.credential, class(plan)))
+        }
         Fact::Began { .. } => None,
         Fact::Used { usage, explained } => say("Usage read", usage_words(usage, explained)),
         Fact::Verified(verdict) => {
@@ -60,7 +66,10 @@ fn said(state: &State, fact: &Fact, at: Timestamp) -> Option<Line> {
             say("Preflight", format!("stores ready; {seen} of {} dependents attest the old version", saw_old.len()))
         }
         Fact::Counted(ids) => say("Counted", plural(ids.len(), "token")),
-        Fact::Minted { token, .. } => say("Minted", format!("{token}, sealed before any other use")),
+        Fact::Minted { token, ends, .. } => {
+            let ends = ends.map(|at| format!("; ends by itself at {at} unless somebody renews it")).unwrap_or_default();
+            say("Minted", format!("{token}, sealed before any other use{ends}"))
+        }
         Fact::Provided { who, .. } => say("Handed over", format!("a token by {who}, sealed before any other use")),
         Fact::Tried(verdict) => say("New asked", verdict_words(verdict)),
         Fact::Sought(ids) => say("Sought", format!("{} found", plural(ids.len(), "token"))),
@@ -89,6 +98,11 @@ fn said(state: &State, fact: &Fact, at: Timestamp) -> Option<Line> {
             say("Put back", format!("{} holds the old value again, {version}", store_name(plan, *store)))
         }
         Fact::Discarded => say("Discarded", "revoke of the unused token sent".to_owned()),
+        Fact::Surveyed { in_use, there } => say(
+            "Looked",
+            format!("{} in use, {} with our label there", plural(in_use.len(), "token"), plural(there.len(), "stray")),
+        ),
+        Fact::Quarantined => say("Quarantined", "a stray is disabled, as the provider says".to_owned()),
         Fact::Unstaged { store } => say("Cleared", format!("{} holds nothing of it", store_name(plan, *store))),
         Fact::Failed { why, note, again, .. } => {
             let next = if *again { "will be tried again" } else { "is not tried again" };
@@ -124,6 +138,13 @@ pub fn time_of_day(at: Timestamp) -> String {
 /// What is live now and what the stores hold: the header of a case.
 #[must_use]
 pub fn standing(state: &State) -> String {
+    if is_sweep(&state.plan) {
+        let left: Vec<_> = state.orphans.iter().map(|orphan| orphan.token.as_str()).collect();
+        return match left.as_slice() {
+            [] => "no stray is known to live".to_owned(),
+            left => format!("strays: {}", left.join(", ")),
+        };
+    }
     let mut live = Vec::new();
     match &state.old {
         Old::Unasked => live.push("OLD (not asked)"),
@@ -176,9 +197,13 @@ pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
     let mut text = String::new();
     for (number, effect) in effects.iter().enumerate() {
         let after = live.after(plan, effect);
-        let change = if after == live { String::new() } else { format!("  [live then: {}]", after.words()) };
+        let change =
+            if after == live || is_sweep(plan) { String::new() } else { format!("  [live then: {}]", after.words()) };
         text.push_str(&format!("  {:>2}  {}{change}\n", number + 1, effect_words(plan, effect)));
         live = after;
+    }
+    if plan.abilities.class == Class::Ephemeral {
+        text.push_str("      the new one ends by itself and is renewed by who uses it, not here; its end is said when it is made\n");
     }
     if plan.abilities.class == Class::Replace && plan.abilities.sessions {
         text.push_str("      sessions that the old token opened are NOT ended: close them by hand\n");
@@ -242,6 +267,7 @@ fn verified(state: &State) -> &'static str {
         {
             "Old asked"
         }
+        Stage::Sweeping | Stage::Closed(Outcome::Swept) => "Stray asked",
         Stage::RollingBack(_) | Stage::Seeking | Stage::Minting | Stage::Closed(Outcome::RolledBack(_)) => "New asked",
         _ => "Old asked",
     }
@@ -325,6 +351,8 @@ pub(super) fn step_words(plan: &Plan, step: Step) -> String {
         Step::Discard => "revoke the unused token".to_owned(),
         Step::ConfirmDiscard => "ask whether the unused token is dead".to_owned(),
         Step::Unstage(store) => format!("clear {}", store_name(plan, store)),
+        Step::Survey => "see which strays are there, and which tokens are in use".to_owned(),
+        Step::Quarantine => "disable a stray".to_owned(),
     }
 }
 
@@ -377,10 +405,20 @@ fn effect_words(plan: &Plan, effect: &Effect) -> String {
         Effect::CheckBack { dependent, reload: yes } => {
             format!("{} {} for the old version", reload(yes), dependent_name(plan, *dependent))
         }
+        Effect::Discard(warrant) if is_sweep(plan) => format!("REVOKE {}, if nobody uses it still", warrant.token()),
         Effect::Discard(_) => "revoke the unused token".to_owned(),
         Effect::ConfirmDiscard(_) => "ask until the unused token is refused".to_owned(),
+        Effect::Survey => {
+            "list the tokens there are, and ask which ones the stores give out; nothing is changed".to_owned()
+        }
+        Effect::Quarantine(warrant) => format!("DISABLE {}, which nobody is known to use", warrant.token()),
         Effect::Unstage { store, .. } => format!("clear what {} holds of it", store_name(plan, *store)),
     }
+}
+
+/// True where strays are ended, and nothing is replaced.
+pub(super) fn is_sweep(plan: &Plan) -> bool {
+    matches!(plan.purpose, Purpose::Sweep(_))
 }
 
 fn store_name(plan: &Plan, store: usize) -> &str {

@@ -4,7 +4,7 @@ use super::machine::tries;
 use super::steps::{can_seek, checks_back, moved, next, pushable};
 use super::{
     DependentState, Orphan, Outcome, Pace, Pending, Stage, State, Step, StoreState, Successor, dependents, forward,
-    hand, replace,
+    hand, replace, sweep,
 };
 use crate::model::{Reason, Timestamp, TokenId};
 
@@ -43,7 +43,15 @@ pub(super) fn forsake(state: &mut State) {
             state.pending = Some(Pending { attempt, label, sealed: None, perhaps: true, lost: false });
         }
         state.stale = Some(label.clone());
-        state.orphans.push(Orphan { token, sealed: Some(sealed), label, revoked: false, by_hand, is_named: true });
+        state.orphans.push(Orphan {
+            token,
+            sealed: Some(sealed),
+            label,
+            disabled: false,
+            revoked: false,
+            by_hand,
+            is_named: true,
+        });
     }
     state.proved = false;
     state.exposed = false;
@@ -81,6 +89,7 @@ pub(super) fn sought(state: &mut State, found: &[TokenId], at: Timestamp) -> Opt
             token: token.clone(),
             sealed: None,
             label: label.clone(),
+            disabled: false,
             revoked: false,
             by_hand,
             is_named: true,
@@ -121,6 +130,7 @@ pub(super) fn settle(state: &mut State, at: Timestamp) {
     match state.stage.clone() {
         Stage::RollingBack(why) => settle_back(state, why, at),
         Stage::Seeking => settle_seeking(state, at),
+        Stage::Sweeping => sweep::settle(state, at),
         Stage::Revoking if state.pivoted() && next(state).is_none() => state.go(Stage::Confirming, at),
         Stage::Checking if next(state).is_none() => forward::advance(state, at),
         _ => {}

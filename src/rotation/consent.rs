@@ -83,7 +83,7 @@ pub struct Given {
 /// A person's word with the signature over its [`statement`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
-    /// [`Fact::Approved`], [`Fact::Ordered`] or [`Fact::Provided`].
+    /// [`Fact::Approved`], [`Fact::Ordered`] or [`Fact::Provided`], or one of them in a [`Fact::Said`].
     pub word: Fact,
     /// It is void from then on.
     pub expires: Timestamp,
@@ -130,6 +130,7 @@ pub fn speaker(fact: &Fact) -> Option<&Person> {
     match fact {
         Fact::Approved { who, .. } | Fact::Ordered(_, who, _) | Fact::Provided { who, .. } => Some(who),
         Fact::Signed(signed) => speaker(&signed.word),
+        Fact::Said(said) => speaker(&said.word),
         _ => None,
     }
 }
@@ -139,6 +140,10 @@ pub fn speaker(fact: &Fact) -> Option<&Person> {
 #[must_use]
 pub fn statement(state: &State, word: &Fact, expires: Timestamp) -> Option<String> {
     let plan = &state.plan;
+    let (seen, word) = match word {
+        Fact::Said(said) => (Some(said.seen), &said.word),
+        word => (None, word),
+    };
     let says = match word {
         // Another digest than the plan's is approved by nobody, so its words are nobody's either.
         Fact::Approved { digest, .. } if state.planned.as_ref() == Some(digest) => match act(state)? {
@@ -167,10 +172,14 @@ pub fn statement(state: &State, word: &Fact, expires: Timestamp) -> Option<Strin
         ("seal", digest(&plan.sealed)),
         ("plan", digest(&state.planned)),
         ("says", says),
+        // Named where it is known, so that texts that were signed before keep their words.
+        ("seen", seen.map(|record| format!("record {record}")).unwrap_or_default()),
         ("who", speaker(word)?.as_str().to_owned()),
         ("expires", format!("{} ({})", expires.0, expires)),
     ] {
-        text.push_str(&format!("{name}: {value}\n"));
+        if !value.is_empty() || name != "seen" {
+            text.push_str(&format!("{name}: {value}\n"));
+        }
     }
     Some(text)
 }
@@ -185,7 +194,7 @@ pub fn objection(state: &State, signed: &Signed, at: Timestamp) -> Option<Object
     if state.given.spent.contains(&mark) {
         return Some(Objection::Replayed);
     }
-    let counts = matches!(signed.word, Fact::Approved { .. } | Fact::Ordered(Order::RevokeNow, ..));
+    let counts = matches!(signed.word.said(), Fact::Approved { .. } | Fact::Ordered(Order::RevokeNow, ..));
     match speaker(&signed.word) {
         Some(who) if counts && is_author(state, who) => Some(Objection::Author { author: who.clone() }),
         _ => None,
@@ -244,7 +253,7 @@ pub(super) fn take(state: &mut State, signed: &Signed, at: Timestamp) -> Option<
     if objection(state, signed, at).is_some() {
         return None;
     }
-    match &signed.word {
+    match signed.word.said() {
         Fact::Approved { who, digest, expires } if *expires == signed.expires => {
             super::orders::approved(state, who, digest, *expires, at)?;
         }

@@ -1,6 +1,6 @@
 //! What happened, in the past tense. The journal's records are these.
 
-use super::{Plan, Signed, Staged};
+use super::{Plan, Signed, Staged, Stray};
 use crate::model::{Digest, Happened, Health, Label, Person, Reason, Timestamp, TokenId, Usage, Verdict, Version};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,10 @@ pub enum Step {
     ConfirmDiscard,
     /// Drop what a store still holds of it.
     Unstage(usize),
+    /// See whose the strays are.
+    Survey,
+    /// Disable a stray.
+    Quarantine,
 }
 
 /// A fact.
@@ -117,6 +121,9 @@ pub enum Fact {
         token: TokenId,
         /// Digest of its sealed form.
         sealed: Digest,
+        /// When it ends by itself, if it does and nobody renews it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends: Option<Timestamp>,
     },
     /// A person made a token and handed its value over; it is sealed in the same transaction.
     Provided {
@@ -183,6 +190,15 @@ pub enum Fact {
         /// Which store.
         store: usize,
     },
+    /// Strays were looked at.
+    Surveyed {
+        /// The tokens that the stores give out.
+        in_use: Vec<TokenId>,
+        /// The strays of the plan that the provider lists, under their labels.
+        there: Vec<Stray>,
+    },
+    /// A stray is disabled, as far as the provider says.
+    Quarantined,
     /// The step did not work.
     Failed {
         /// Could it have happened?
@@ -200,15 +216,37 @@ pub enum Fact {
     Ordered(Order, Person, String),
     /// A person's word, signed: what it says is inside.
     Signed(Box<Signed>),
+    /// A person's word, and what that person saw: both are inside.
+    Said(Box<Said>),
+}
+
+/// A person's word for what that person saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The record that was the last one then.
+    pub seen: u64,
+    /// [`Fact::Approved`], [`Fact::Ordered`] or [`Fact::Provided`].
+    pub word: Fact,
 }
 
 impl Fact {
-    /// What was said, where it is a signed word; else the fact itself.
+    /// What was said, where it is a word with a signature or a record around it; else the fact itself.
     #[must_use]
     pub fn said(&self) -> &Self {
         match self {
             Self::Signed(signed) => signed.word.said(),
+            Self::Said(said) => said.word.said(),
             fact => fact,
+        }
+    }
+
+    /// The record that was the last one for whoever said it, where that is known.
+    #[must_use]
+    pub fn seen(&self) -> Option<u64> {
+        match self {
+            Self::Signed(signed) => signed.word.seen(),
+            Self::Said(said) => Some(said.seen),
+            _ => None,
         }
     }
 }

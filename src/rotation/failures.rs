@@ -2,7 +2,7 @@
 
 use super::back::{mint_another, roll_back};
 use super::machine::tries;
-use super::{Stage, State, Step, StoreState, dependents, hand, replace, revoke};
+use super::{Stage, State, Step, StoreState, dependents, hand, replace, revoke, sweep};
 use crate::model::{Chooser, Class, Happened, Reason, Timestamp};
 
 /// A step that did not work.
@@ -39,6 +39,7 @@ pub(super) fn failed(state: &mut State, step: Step, failure: Failure, at: Timest
         Step::Try if why == Reason::Unreadable => hand::refuse(state, why, at),
         Step::AskOld => replace::unanswered(state, why, at),
         Step::Discard if why == Reason::Unsupported => discard_by_hand(state, at)?,
+        Step::Quarantine => sweep::not_disabled(state, why, failure.again, tried, at)?,
         Step::Disable => revoke::disable_failed(state, why, tried, at),
         Step::Revoke => revoke::revoke_failed(state, failure.happened, why, tried, at),
         Step::Confirm => revoke::unconfirmed(state, at),

@@ -4,7 +4,7 @@ use super::machine::{backoff, between_readings};
 use super::steps::unstaged;
 use super::{
     Act, Approve, Fact, Old, Outcome, Stage, Staged, State, Step, StoreState, Successor, back, consent, dependents,
-    hand, replace, revoke, steps,
+    hand, replace, revoke, steps, sweep,
 };
 use crate::model::{Chooser, Digest, Quota, Reason, Timestamp, TokenId, Verdict, Version};
 
@@ -26,7 +26,7 @@ pub(super) fn succeeded(state: &mut State, step: Step, tried: u32, fact: &Fact, 
         (Step::Verify, Fact::Verified(verdict)) => assessed(state, verdict, tried, at),
         (Step::Preflight, Fact::Preflighted { saw_old }) => preflighted(state, saw_old, at)?,
         (Step::Count, Fact::Counted(tokens)) => counted(state, tokens, tried, at),
-        (Step::Mint, Fact::Minted { token, sealed }) => minted(state, token, sealed, at)?,
+        (Step::Mint, Fact::Minted { token, sealed, .. }) => minted(state, token, sealed, at)?,
         (Step::Try, Fact::Tried(verdict)) => hand::tried(state, verdict, tried, at)?,
         (Step::Seek, Fact::Sought(found)) => back::sought(state, found, at)?,
         (Step::AskOld, Fact::Verified(verdict)) => replace::old_answered(state, verdict, at)?,
@@ -78,6 +78,8 @@ fn cleared(state: &mut State, step: Step, tried: u32, fact: &Fact, at: Timestamp
             state.ready(at, tried);
         }
         (Step::ConfirmDiscard, Fact::Verified(verdict)) => discard_confirmed(state, verdict, tried, at)?,
+        (Step::Survey, Fact::Surveyed { in_use, there }) => sweep::surveyed(state, in_use, there, at)?,
+        (Step::Quarantine, Fact::Quarantined) => sweep::disabled(state, at)?,
         (Step::Unstage(index), Fact::Unstaged { store }) if index == *store => {
             *state.stores.get_mut(index)? = StoreState::Untouched;
             state.ready(at, 0);
@@ -138,7 +140,9 @@ pub(super) fn planned(state: &mut State, digest: &Digest, at: Timestamp) -> Opti
 
 /// The plan may be carried out.
 pub(super) fn after_approval(state: &mut State, at: Timestamp) {
-    if state.plan.emergency {
+    if sweep::of(&state.plan).is_some() {
+        sweep::approved(state, at);
+    } else if state.plan.emergency {
         revoke::end_first(state, at);
     } else {
         state.go(Stage::Preflighting, at);
@@ -200,8 +204,22 @@ fn preflighted(state: &mut State, saw_old: &[bool], at: Timestamp) -> Option<()>
     Some(())
 }
 
+/// Where nothing can be labelled, what was not counted before a mint counts as that mint's: a list that lacks the old token,
+/// which lives, lacks others too.
+fn is_whole(state: &State, tokens: &[TokenId]) -> bool {
+    let decides = !state.plan.abilities.find && !replace::replaces(&state.plan);
+    match &state.old {
+        Old::Live(old) if decides => tokens.contains(old),
+        _ => true,
+    }
+}
+
 /// Counting is the first half of a mint, so it does not end the count of its tries.
 fn counted(state: &mut State, tokens: &[TokenId], tried: u32, at: Timestamp) {
+    if !(guard!(WholeList: is_whole(state, tokens))) {
+        state.counted = None;
+        return retry_or_hold(state, Reason::Unexpected, tried, at);
+    }
     let room = match state.plan.abilities.quota {
         Quota::Unlimited => true,
         // What replaces another needs no room.

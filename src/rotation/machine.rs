@@ -15,6 +15,8 @@
 //! | Revoking | recheck; then disable, revoke, end sessions | Confirming | recheck: Checking; after the pivot: ask, wait longer, again | recheck anew; revoke: ask first |
 //! | Confirming | verify until refused often enough | Watching, or what an early revoke left to do | at the deadline: Held | again |
 //! | Watching | see the new token healthy until the window ends | closed: rotated; Revoking if the old one is accepted again | Held | again |
+//! | Quarantined | disable strays, wait, look again | Sweeping | Held; a disabling is stepped over | again |
+//! | Sweeping | discard and confirm, stray by stray | closed: swept | Held | looked at again first |
 //! | RollingBack | demote, check dependents, discard, drop | closed: rolled back | Held | again |
 //!
 //! What was seen for one instant alone (tokens counted, dependents rechecked) is forgotten when a rotation is resumed or
@@ -29,7 +31,7 @@ use super::{
     Due, Effect, Ending, Event, Fact, Given, Old, Order, Pace, Pending, Plan, Policy, Stage, State, Step, StoreState,
     dependents, failures, forward, orders, revoke, steps,
 };
-use super::{consent, hand, replace};
+use super::{consent, hand, replace, sweep};
 use crate::model::{Chooser, Digest, Label, Person, Reason, Timestamp};
 use std::time::Duration;
 
@@ -46,10 +48,10 @@ pub struct Illegal {
 /// The first state, from the first event.
 ///
 /// # Errors
-/// [`Illegal`] unless the event is an [`Fact::Opened`] with at least one store.
+/// [`Illegal`] unless the event is an [`Fact::Opened`] with at least one store, or with strays and none.
 pub fn open(event: &Event) -> Result<State, Illegal> {
     match &event.fact {
-        Fact::Opened(plan) if !plan.stores.is_empty() => Ok(begin(plan.as_ref().clone(), event.at)),
+        Fact::Opened(plan) if sweep::has_work(plan) => Ok(begin(plan.as_ref().clone(), event.at)),
         fact => Err(Illegal { stage: Box::new(Stage::Assessing), fact: Box::new(fact.clone()) }),
     }
 }
@@ -119,6 +121,10 @@ fn fold(state: &mut State, fact: &Fact, at: Timestamp) -> Option<()> {
         }
         (Fact::Ordered(order, who, _), Pace::Ready { .. }) => orders::take(state, *order, who, None, at)?,
         (Fact::Signed(signed), Pace::Ready { .. }) => consent::take(state, signed, at)?,
+        (Fact::Said(said), Pace::Ready { .. }) => {
+            let is_word = matches!(said.word, Fact::Approved { .. } | Fact::Ordered(..) | Fact::Provided { .. });
+            return if is_word { fold(state, &said.word, at) } else { None };
+        }
         (Fact::Failed { happened, again, why, .. }, Pace::Running { step, tried }) => {
             let again = *again && tried < tries(&state.plan.policy);
             failures::failed(state, step, failures::Failure { happened: *happened, again, why: *why, tried }, at)?;
@@ -235,6 +241,7 @@ fn restarted(state: &mut State, pace: Pace, at: Timestamp) {
     if replace::relies_on_preflight(state) {
         state.go(Stage::Preflighting, at);
     }
+    sweep::look_again(state, at);
 }
 
 impl State {

@@ -1,7 +1,7 @@
 //! What people may decide, and when. Never while an effect is under way: its outcome comes first.
 
 use super::steps::{can_seek, pushable};
-use super::{Act, Order, Outcome, Stage, State, back, consent, dependents, forward, hand, replace, revoke};
+use super::{Act, Order, Outcome, Stage, State, back, consent, dependents, forward, hand, replace, revoke, sweep};
 use crate::model::{Digest, Person, Reason, Timestamp};
 
 /// A person approved a digest: it must be this plan's, and in time. Where others must approve as well it goes on with the
@@ -45,6 +45,9 @@ pub(super) fn take(
         Stage::Held { at, why } => (Some(*why), at.as_ref().clone()),
         stage => (None, stage.clone()),
     };
+    if sweep::of(&state.plan).is_some() {
+        return sweep::take(state, order, held, here, at);
+    }
     let going_back = matches!(here, Stage::RollingBack(_));
     match (order, held) {
         (Order::Resume, Some(why)) => resume(state, here, why, at),

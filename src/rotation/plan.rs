@@ -1,6 +1,6 @@
 //! The plan of a rotation: fixed when it is opened, the first thing its journal holds.
 
-use super::Consent;
+use super::{Consent, Purpose};
 use crate::model::{Abilities, Digest, KindId, RotationId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Plan {
     pub kind: KindId,
     /// What its provider can do.
     pub abilities: Abilities,
-    /// Where the good copy lives; at least one.
+    /// Where the good copy lives; at least one, and none where strays are swept.
     pub stores: Vec<StorePlan>,
     /// Who uses it.
     pub dependents: Vec<DependentPlan>,
@@ -32,6 +32,9 @@ pub struct Plan {
     /// Whose yes it needs.
     #[serde(default, skip_serializing_if = "Consent::is_plain")]
     pub consent: Consent,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Purpose::is_leak")]
+    pub purpose: Purpose,
 }
 
 /// One store.
@@ -140,15 +143,15 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-mod millis {
+pub(super) mod millis {
     use serde::{Deserialize as _, Deserializer, Serializer};
     use std::time::Duration;
 
-    pub(super) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
     }
 }

@@ -87,8 +87,10 @@ fn success(plan: &Plan, effect: &Effect, now: Timestamp) -> Fact {
         Effect::ReadUsage | Effect::Soak => Fact::Used { usage: Usage::NoneSeen(now), explained: Vec::new() },
         Effect::Verify => Fact::Verified(Verdict::Live(TokenId::new("old"))),
         Effect::Preflight => Fact::Preflighted { saw_old: vec![true; plan.dependents.len()] },
+        // A list is believed where the old token is in it.
+        Effect::Count if !plan.abilities.find => Fact::Counted(vec![TokenId::new("old")]),
         Effect::Count => Fact::Counted(Vec::new()),
-        Effect::Mint { .. } => Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("sealed") },
+        Effect::Mint { .. } => Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("sealed"), ends: None },
         Effect::Try => Fact::Tried(Verdict::Live(TokenId::new("new"))),
         Effect::AskOld => Fact::Verified(Verdict::Dead),
         Effect::Seek { .. } | Effect::SeekTwin { .. } => Fact::Sought(Vec::new()),
@@ -108,6 +110,11 @@ fn success(plan: &Plan, effect: &Effect, now: Timestamp) -> Fact {
         Effect::Watch => Fact::Healthy,
         Effect::Demote { store, .. } => Fact::Demoted { store: *store, version: old },
         Effect::Discard(_) => Fact::Discarded,
+        Effect::Survey => {
+            let there = super::sweep::of(plan).map(|sweep| sweep.strays.clone()).unwrap_or_default();
+            Fact::Surveyed { in_use: Vec::new(), there }
+        }
+        Effect::Quarantine(_) => Fact::Quarantined,
         Effect::Unstage { store, .. } => Fact::Unstaged { store: *store },
     }
 }

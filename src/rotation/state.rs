@@ -115,6 +115,13 @@ pub enum Stage {
     },
     /// Going back: stores, dependents, then the new token.
     RollingBack(Reason),
+    /// Strays are put out of use, and nothing is ended until then.
+    Quarantined {
+        /// The end of the quarantine.
+        until: Timestamp,
+    },
+    /// Strays are ended, one after the other.
+    Sweeping,
     /// A person must choose.
     Held {
         /// Where it goes on.
@@ -138,6 +145,8 @@ pub enum Outcome {
     RolledBack(Reason),
     /// Given up by a person; stays on the exposure list.
     Abandoned,
+    /// Strays are dead, or somebody's by now.
+    Swept,
 }
 
 /// How the current step goes.
@@ -239,7 +248,7 @@ impl State {
     pub fn relies_on_the_instant(&self) -> bool {
         let rechecked = !self.pivoted() && self.dependents.iter().any(|one| one.rechecked);
         let counted = self.pending.is_none() && self.counted.is_some();
-        let looked = replace::relies_on_preflight(self);
+        let looked = replace::relies_on_preflight(self) || matches!(self.stage, Stage::Sweeping);
         !matches!(self.stage, Stage::Closed(_)) && (rechecked || counted || looked)
     }
 
@@ -294,6 +303,8 @@ pub struct Orphan {
     pub sealed: Option<Digest>,
     /// The label of the mint that made it, by which it may be found.
     pub label: Label,
+    /// Disabled, as far as the provider says, or stepped over; of strays alone.
+    pub disabled: bool,
     /// The provider accepted its revocation, or a person is said to have ended it; its death is still to be observed.
     pub revoked: bool,
     /// Its end is a person's.
@@ -433,6 +444,10 @@ pub enum Effect {
     /// Ask whether that token is dead; [`State::orphans`] has the digest of its sealed value, where there is one. The
     /// answer is recorded as [`super::Fact::Verified`].
     ConfirmDiscard(TokenId),
+    /// See which tokens the stores give out, and which of the plan's strays are there.
+    Survey,
+    /// Disable a stray.
+    Quarantine(Warrant),
     /// Drop what a store holds of a mint.
     Unstage {
         /// Which store.

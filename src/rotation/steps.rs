@@ -1,12 +1,13 @@
 //! Which step comes next, and the exact effect it has: a function of the state alone.
 
 use super::{Effect, Grounds, Pending, Plan, Stage, State, Step, StoreState, Warrant};
-use super::{dependents, hand, replace, revoke};
+use super::{dependents, hand, replace, revoke, sweep};
 use crate::model::{Chooser, Class};
 
 /// The next effect, if the stage has one.
 pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
     match &state.stage {
+        Stage::Assessing if sweep::of(&state.plan).is_some() => Some((Step::Survey, Effect::Survey)),
         Stage::Assessing if !state.usage_read => Some((Step::ReadUsage, Effect::ReadUsage)),
         Stage::Assessing => Some((Step::Verify, Effect::Verify)),
         Stage::Preflighting => Some((Step::Preflight, Effect::Preflight)),
@@ -28,6 +29,8 @@ pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
         Stage::Confirming => Some((Step::Confirm, Effect::Confirm)),
         Stage::Watching { .. } => Some((Step::Watch, Effect::Watch)),
         Stage::RollingBack(_) => back(state),
+        Stage::Quarantined { .. } => sweep::quarantine(state),
+        Stage::Sweeping => leftovers(state),
         Stage::Planning
         | Stage::AwaitingApproval(_)
         | Stage::AwaitingRevokeApproval

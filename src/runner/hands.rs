@@ -4,7 +4,8 @@ use super::custody::Custody;
 use crate::dependent::{DependentError, Expected};
 use crate::inventory::{Dependency, Managed, StoredCopy};
 use crate::model::{
-    Chooser, Companions, Credential, Digest, Happened, Health, Label, Reason, Secret, TokenId, Verdict, Version,
+    Chooser, Companions, Credential, Digest, Happened, Health, Label, Reason, Secret, Timestamp, TokenId, Verdict,
+    Version,
 };
 use crate::provider::{self, ProviderError, Scopes};
 use crate::rotation::{Effect, Fact, Old, Staged, State, StoreState};
@@ -25,6 +26,8 @@ pub(super) enum Done {
         token: TokenId,
         /// Its value.
         secret: Secret,
+        /// When it ends by itself, if it does.
+        ends: Option<Timestamp>,
     },
 }
 
@@ -38,6 +41,16 @@ pub(super) struct Hands<'a> {
 pub(super) struct Failed {
     fact: Fact,
     after: Option<Duration>,
+}
+
+impl Failed {
+    /// What is wrong, in public words.
+    pub(super) fn note(&self) -> &str {
+        match &self.fact {
+            Fact::Failed { note, .. } => note,
+            _ => "it did not work",
+        }
+    }
 }
 
 impl Hands<'_> {
@@ -133,6 +146,8 @@ impl Hands<'_> {
             Effect::Demote { store, staged, current } => self.demote(*store, staged, current.as_ref(), custody).await,
             Effect::Discard(warrant) => self.discard(warrant, custody).await,
             Effect::ConfirmDiscard(token) => self.confirm_discard(token, custody).await,
+            Effect::Survey => self.survey().await,
+            Effect::Quarantine(warrant) => self.quarantine(warrant, custody).await,
             Effect::Unstage { store, label } => {
                 let copy = self.copy(*store)?;
                 let done = copy.store.discard(&copy.path, label).await;
@@ -160,7 +175,7 @@ impl Hands<'_> {
         };
         let old = self.old(custody);
         let minted = self.managed.provider.mint(&old, label, chosen).await.map_err(|error| provider_failed(&error))?;
-        Ok(Done::Minted { token: minted.token, secret: minted.secret })
+        Ok(Done::Minted { token: minted.token, secret: minted.secret, ends: minted.ends })
     }
 
     /// Asks, with a negative control, what a person handed over. Its handle is what the provider calls it.
@@ -180,7 +195,7 @@ impl Hands<'_> {
         }
     }
 
-    async fn usage(&self, custody: &Custody, since: crate::model::Timestamp) -> Result<Fact, Failed> {
+    async fn usage(&self, custody: &Custody, since: Timestamp) -> Result<Fact, Failed> {
         let token = self.old_token().or(custody.old.token.as_ref()).or(self.managed.token.as_ref());
         let usage = match token {
             Some(token) if self.state.plan.abilities.usage => {
@@ -203,6 +218,11 @@ impl Hands<'_> {
                 let note = format!("{} does not hold the token that is to be replaced", copy.name);
                 return Err(failed(Reason::Conflict, Happened::No, &note));
             }
+        }
+        if let Some(token) = self.old_token() {
+            let policy = &self.state.plan.policy;
+            let lives = policy.check_within.saturating_add(policy.soak).saturating_add(policy.watch);
+            self.managed.provider.ready(token, lives).await.map_err(|error| provider_failed(&error))?;
         }
         let expected = self.expect_old(custody).await?;
         let mut saw_old = Vec::with_capacity(self.managed.dependents.len());
@@ -479,7 +499,7 @@ impl Hands<'_> {
             Some(StoreState::Promoted(_, version)) => Some(version.clone()),
             _ => None,
         };
-        Ok(Expected { version, token: token.clone(), digest: Some(digest(secret)) })
+        Ok(Expected { version, token: token.clone(), digest: Some(digest(secret)), user: self.user(secret)? })
     }
 
     async fn expect_old(&self, custody: &Custody) -> Result<Expected, Failed> {
@@ -488,7 +508,14 @@ impl Hands<'_> {
             self.old_token().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old token has no handle"))?;
         let copy = self.copy(0)?;
         let (version, _) = given_out(copy).await?;
-        Ok(Expected { version: Some(version), token: token.clone(), digest: Some(digest(secret)) })
+        let user = self.user(secret)?;
+        Ok(Expected { version: Some(version), token: token.clone(), digest: Some(digest(secret)), user })
+    }
+
+    /// The user of a secret that is a login.
+    fn user(&self, secret: &Secret) -> Result<Option<String>, Failed> {
+        let is_login = self.copy(0)?.shape.holds_user();
+        Ok(secret.user_and_password().filter(|_| is_login).map(|(user, _)| user))
     }
 
     fn copy(&self, store: usize) -> Result<&StoredCopy, Failed> {
@@ -497,7 +524,7 @@ impl Hands<'_> {
 }
 
 /// What a store gives out now.
-async fn given_out(copy: &StoredCopy) -> Result<(Version, Secret), Failed> {
+pub(super) async fn given_out(copy: &StoredCopy) -> Result<(Version, Secret), Failed> {
     copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))
 }
 
@@ -538,7 +565,7 @@ pub(super) fn failed(why: Reason, happened: Happened, note: &str) -> Failed {
     told(happened, false, why, note.to_owned())
 }
 
-fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
+pub(super) fn retry(why: Reason, happened: Happened, note: &str) -> Failed {
     told(happened, true, why, note.to_owned())
 }
 

@@ -2,13 +2,18 @@
 //! is durable before the world is touched, and what happened is durable before anything follows.
 
 mod custody;
+mod failpoint;
 mod hands;
 mod holder;
 mod orphans;
+mod stage;
+mod sweep;
 mod word;
 
 pub use custody::CustodyError;
 pub use holder::{has_ended, holder, is_of_this_machine, process_of};
+pub use stage::stage_word;
+pub use sweep::{Seen, SweepError, look, sweep_plan, unable};
 pub use word::{Word, may, seal_provided, vouch};
 
 use crate::clock::Clock;
@@ -19,6 +24,7 @@ use crate::people::People;
 use crate::rotation::{self, Due, Effect, Event, Fact, Illegal, Outcome, Pace, Plan, Stage, State};
 use crate::seal::{SealError, Sealed, Sealer};
 use custody::Custody;
+use failpoint::{Side, boundary};
 use hands::Hands;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -166,7 +172,19 @@ impl Runner<'_> {
     ///
     /// # Errors
     /// [`RunError::Journal`] with [`JournalError::Active`] when the credential is being rotated already.
-    pub async fn open(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
+    pub async fn open(&self, plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
+        self.open_with(plan, Some(old)).await
+    }
+
+    /// Opens a sweep ([`sweep_plan`]), which has no old credential.
+    ///
+    /// # Errors
+    /// [`RunError::Journal`] with [`JournalError::Active`] when the credential is being swept already.
+    pub async fn open_sweep(&self, plan: Plan) -> Result<RotationId, RunError> {
+        self.open_with(plan, None).await
+    }
+
+    async fn open_with(&self, mut plan: Plan, old: Option<&Credential>) -> Result<RotationId, RunError> {
         let mut draws = 0;
         loop {
             match self.open_under(plan.clone(), old).await {
@@ -180,18 +198,21 @@ impl Runner<'_> {
     }
 
     /// The same, under the number of the plan and no other.
-    async fn open_under(&self, mut plan: Plan, old: &Credential) -> Result<RotationId, RunError> {
-        let rotation = plan.rotation.clone();
-        let sealed = custody::seal_old(self.sealer, &rotation, old).map_err(RunError::Custody)?;
-        plan.sealed = Some(sealed.digest.clone());
+    async fn open_under(&self, mut plan: Plan, old: Option<&Credential>) -> Result<RotationId, RunError> {
+        let (rotation, identity) = (plan.rotation.clone(), sweep::identity(&plan, &self.managed.name));
+        let sealed = old.map(|old| custody::seal_old(self.sealer, &rotation, old)).transpose();
+        let sealed = sealed.map_err(RunError::Custody)?;
+        plan.sealed = sealed.as_ref().map(|sealed| sealed.digest.clone());
         let event = Event { at: self.clock.now(), fact: Fact::Opened(Box::new(plan)) };
         let state = rotation::open(&event).map_err(RunError::Illegal)?;
         let (lease, monotonic) = (self.lease(None), self.clock.monotonic());
+        boundary(Side::Before, None, &event);
         let at = self
             .journal
-            .open(&self.managed.name, &event, &[sealed], &lease, monotonic)
+            .open(&identity, &event, sealed.as_slice(), &lease, monotonic)
             .await
             .map_err(RunError::Journal)?;
+        boundary(Side::After, None, &event);
         (self.told)(&state, &event);
         self.journal.release(&at).await.map_err(RunError::Journal)?;
         Ok(rotation)
@@ -203,6 +224,20 @@ impl Runner<'_> {
     /// # Errors
     /// [`RunError`]; the rotation stays open.
     pub async fn run(&self, rotation: &RotationId, first: Option<Word>) -> Result<(State, Rest), RunError> {
+        self.run_with(Duration::MAX, rotation, first).await
+    }
+
+    /// The same for whoever carries many: a rotation in which nothing is due for longer than `patience` is left as if a
+    /// signal had come, and nobody holds it meanwhile. [`rotation::due`] says when it goes on.
+    ///
+    /// # Errors
+    /// [`RunError`]; the rotation stays open.
+    pub async fn run_with(
+        &self,
+        patience: Duration,
+        rotation: &RotationId,
+        first: Option<Word>,
+    ) -> Result<(State, Rest), RunError> {
         let renewed = self.moment();
         let at = self.take(rotation).await?;
         let state = replay(self.journal, rotation).await?;
@@ -215,7 +250,7 @@ impl Runner<'_> {
             }
         };
         let mut held = Held { at, state, custody, not_before: Timestamp(0), renewed };
-        let end = self.carry(&mut held, first).await;
+        let end = self.carry(&mut held, first, patience).await;
         self.give_back(&held.at).await;
         end.map(|rest| (held.state, rest))
     }
@@ -227,7 +262,7 @@ impl Runner<'_> {
         }
     }
 
-    async fn carry(&self, held: &mut Held, first: Option<Word>) -> Result<Rest, RunError> {
+    async fn carry(&self, held: &mut Held, first: Option<Word>, patience: Duration) -> Result<Rest, RunError> {
         let was_held = matches!(held.state.stage, Stage::Held { .. });
         if matches!(held.state.pace, Pace::Running { .. }) || held.state.relies_on_the_instant() {
             self.record(held, Fact::Restarted, &[]).await?;
@@ -235,7 +270,8 @@ impl Runner<'_> {
         if let Some(word) = first {
             // Nobody has seen what it is held for only now, so nobody has answered it.
             let is_new = !was_held && matches!(held.state.stage, Stage::Held { .. });
-            if is_new && matches!(word.fact, Fact::Ordered(rotation::Order::Resume, ..)) {
+            let blind = word.fact.seen().is_none();
+            if is_new && blind && matches!(word.fact.said(), Fact::Ordered(rotation::Order::Resume, ..)) {
                 return Err(word::refused(word.verb(), &held.state));
             }
             self.told_by_a_person(held, word, None).await?;
@@ -259,6 +295,10 @@ impl Runner<'_> {
                     }
                     _ => return Ok(Rest::Asks(why)),
                 },
+                // What was looked at just before an act is not looked at again for the sake of a wait.
+                Due::Wait(until) if until.since(self.clock.now()) > patience && !held.state.relies_on_the_instant() => {
+                    return Ok(Rest::Stopped);
+                }
                 Due::Wait(until) => self.wait(held, until).await?,
                 Due::Act(..) if held.not_before > self.clock.now() => {
                     let until = held.not_before;
@@ -290,11 +330,11 @@ impl Runner<'_> {
 
         match done {
             hands::Done::Fact(fact) => self.record(held, fact, &[]).await,
-            hands::Done::Minted { token, secret } => {
+            hands::Done::Minted { token, secret, ends } => {
                 let sealed =
                     custody::seal_new(self.sealer, &held.state.plan.rotation, &secret).map_err(RunError::Seal)?;
                 held.custody.take(sealed.digest.clone(), secret);
-                let fact = Fact::Minted { token, sealed: sealed.digest.clone() };
+                let fact = Fact::Minted { token, sealed: sealed.digest.clone(), ends };
                 self.record_minted(held, &fact, &sealed).await
             }
         }
@@ -405,6 +445,7 @@ impl Runner<'_> {
     /// What a person says is recorded if the state can take it, with the value that was handed over in the same
     /// transaction. `waiting` is its number in the inbox, if it comes from there.
     async fn told_by_a_person(&self, held: &mut Held, mut word: Word, waiting: Option<i64>) -> Result<(), RunError> {
+        word::fresh(self.journal, &held.state, &word.fact).await?;
         word::vouch(self.people, &held.state, &word.fact, self.clock.now())?;
         let provided = word::examine(self.sealer, &held.state, &held.custody, &mut word)?;
         let verb = word.verb();
@@ -437,11 +478,13 @@ impl Runner<'_> {
         let next = rotation::apply(&held.state, &event).map_err(RunError::Illegal)?;
         let closes = matches!(next.stage, Stage::Closed(_));
         let monotonic = self.clock.monotonic();
+        boundary(Side::Before, Some(&held.state), &event);
         let written = match word {
             Some(word) => self.journal.take_word(word, &held.at, &event, sealed, closes, monotonic).await,
             None => self.journal.append(&held.at, std::slice::from_ref(&event), sealed, closes, monotonic).await,
         };
         held.at = written.map_err(RunError::Journal)?;
+        boundary(Side::After, Some(&held.state), &event);
         held.state = next;
         (self.told)(&held.state, &event);
         Ok(())
@@ -457,10 +500,11 @@ impl Runner<'_> {
                 what: what.to_owned(),
             })
         };
-        if today.stores != plan.stores {
+        let touches = !matches!(plan.purpose, rotation::Purpose::Sweep(_));
+        if touches && today.stores != plan.stores {
             return differs("its stores are others");
         }
-        if today.dependents != plan.dependents {
+        if touches && today.dependents != plan.dependents {
             return differs("its dependents are others");
         }
         if today.abilities != plan.abilities || today.kind != plan.kind {
@@ -530,36 +574,6 @@ fn random_text(length: usize) -> Result<String, RunError> {
         text.extend(drawn.take(length - text.len()).map(|byte| char::from(*byte)));
     }
     Ok(text)
-}
-
-/// A stage in the words of the contract.
-#[must_use]
-pub fn stage_word(stage: &Stage) -> &'static str {
-    match stage {
-        Stage::Assessing => "Assessing",
-        Stage::Planning => "Planning",
-        Stage::AwaitingApproval(_) => "Awaiting approval",
-        Stage::Preflighting => "Preflighting",
-        Stage::Minting => "Minting",
-        Stage::Seeking => "Seeking",
-        Stage::Proving => "Proving",
-        Stage::Staging => "Staging",
-        Stage::Promoting => "Promoting",
-        Stage::Checking => "Checking",
-        Stage::Soaking { .. } => "Soaking",
-        Stage::AwaitingRevokeApproval => "Awaiting revoke approval",
-        Stage::Revoking => "Revoking",
-        Stage::Confirming => "Confirming",
-        Stage::Watching { .. } => "Watching",
-        Stage::RollingBack(_) => "Rolling back",
-        Stage::Held { .. } => "Held",
-        Stage::Closed(Outcome::Rotated) => "Closed",
-        Stage::Closed(Outcome::AlreadyDead) => "Closed, already dead",
-        Stage::Closed(Outcome::RolledBack(_)) => "Rolled back",
-        Stage::Closed(Outcome::Abandoned) => "Abandoned",
-        #[expect(unreachable_patterns, reason = "the core may grow a stage")]
-        _ => "Unknown",
-    }
 }
 
 #[cfg(test)]

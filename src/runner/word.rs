@@ -2,9 +2,10 @@
 
 use super::custody::{self, Custody};
 use super::{RunError, stage_word};
+use crate::journal::Journal;
 use crate::model::{Digest, Person, RotationId, Secret, Timestamp, TokenId};
 use crate::people::{May, People};
-use crate::rotation::{self, Fact, Order, Stage, State};
+use crate::rotation::{self, Fact, Order, Said, Stage, State};
 use crate::seal::{Sealed, Sealer};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// What a person says, and the sealed value if one was handed over.
 #[derive(Clone, Debug)]
 pub struct Word {
-    /// [`Fact::Ordered`], [`Fact::Approved`] or [`Fact::Provided`], or one of them signed.
+    /// [`Fact::Ordered`], [`Fact::Approved`] or [`Fact::Provided`], or one of them signed, or said for what was seen.
     pub fact: Fact,
     /// With [`Fact::Provided`], and only with it: see [`seal_provided`].
     pub sealed: Option<Sealed>,
@@ -31,6 +32,13 @@ impl Word {
     #[must_use]
     pub fn provided(who: crate::model::Person, sealed: Sealed, token: Option<TokenId>) -> Self {
         Self { fact: Fact::Provided { who, sealed: sealed.digest.clone(), token, again: false }, sealed: Some(sealed) }
+    }
+
+    /// The same, for what its speaker saw: it is refused where that has changed in a way that matters.
+    #[must_use]
+    pub fn seeing(mut self, record: u64) -> Self {
+        self.fact = Fact::Said(Box::new(Said { seen: record, word: self.fact }));
+        self
     }
 
     pub(super) fn verb(&self) -> &'static str {
@@ -105,6 +113,34 @@ pub fn vouch(people: &People, state: &State, fact: &Fact, now: Timestamp) -> Res
     }
 }
 
+/// Sees that a word still means what it meant when its speaker looked.
+pub(super) async fn fresh(journal: &dyn Journal, state: &State, fact: &Fact) -> Result<(), RunError> {
+    let Some(seen) = fact.seen() else { return Ok(()) };
+    let records = journal.replay(&state.plan.rotation).await.map_err(RunError::Journal)?;
+    let refuse = |why: String| Err(RunError::Refused { order: verb(fact).to_owned(), why });
+    let before = usize::try_from(seen).ok().filter(|seen| *seen > 0).and_then(|seen| records.get(..seen));
+    let Some(before) = before else {
+        return refuse(format!("it is for record {seen}, and the case has {}", records.len()));
+    };
+    let then = super::fold(before).map_err(RunError::Illegal)?;
+    match rotation::stale(&then, state, fact) {
+        Some(stale) => refuse(format!(
+            "it was given for record {seen}, when the case was {}, and now it is {}: {stale}; look again",
+            place(&then),
+            place(state)
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Where a case stands, in a few words.
+fn place(state: &State) -> String {
+    match &state.stage {
+        Stage::Held { at, why } => format!("held at {} ({why})", stage_word(at)),
+        stage => stage_word(stage).to_lowercase(),
+    }
+}
+
 /// Seals a token that a person made, for one rotation alone: whoever carries it can be handed this.
 ///
 /// # Errors
@@ -157,14 +193,19 @@ pub(super) fn examine(
         return refuse("this value was given up before and is to be ended: make another one");
     }
     let sealed = sealed.clone();
-    let said = match &mut word.fact {
-        Fact::Signed(signed) => &mut signed.word,
-        fact => fact,
-    };
-    if let Fact::Provided { again, .. } = said {
+    if let Fact::Provided { again, .. } = inner(&mut word.fact) {
         *again = state.offered.as_ref().is_some_and(|offered| is(&offered.sealed));
     }
     Ok(Some((sealed, secret)))
+}
+
+/// What is said, without what stands around it.
+fn inner(fact: &mut Fact) -> &mut Fact {
+    match fact {
+        Fact::Signed(signed) => inner(&mut signed.word),
+        Fact::Said(said) => inner(&mut said.word),
+        fact => fact,
+    }
 }
 
 /// The bytes without white space around them, which many providers do not look at.

@@ -1,5 +1,7 @@
 //! Where text looks like tokens: runs of the bytes that tokens are written with.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod packed;
 mod scalar;
 mod sorts;
@@ -41,6 +43,9 @@ pub fn find_in(bytes: &[u8], region: Range<usize>, least: usize, found: &mut imp
     let search = sweep::Search::new(bytes, region, least);
     #[cfg(target_arch = "x86_64")]
     {
+        if avx512::is_here() {
+            return avx512::find(search, found);
+        }
         if x86::has_avx2() {
             return x86::find_with_avx2(search, found);
         }

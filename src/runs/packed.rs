@@ -124,6 +124,10 @@ impl<const N: usize, const TABLES: usize> Halves<N, TABLES> {
     #[inline]
     fn find(&self, bytes: &[u8], region: Range<usize>, found: &mut impl FnMut(usize)) -> usize {
         #[cfg(target_arch = "x86_64")]
+        if super::avx512::is_here() {
+            return super::avx512::places(self, bytes, region, found);
+        }
+        #[cfg(target_arch = "x86_64")]
         if super::x86::has_avx2() {
             return super::x86::places_with_avx2(self, bytes, region, found);
         }
@@ -171,21 +175,41 @@ mod tests {
         assert!(Packed::new(Vec::new()).is_some());
     }
 
+    /// What each implementation that this processor has lets through, and how far it goes.
+    fn everywhere<const N: usize, const TABLES: usize>(
+        halves: &Halves<N, TABLES>,
+        text: &[u8],
+        region: &Range<usize>,
+    ) -> Vec<(&'static str, Vec<usize>, usize)> {
+        let mut places = Vec::new();
+        let end = halves.find(text, region.clone(), &mut |place| places.push(place));
+        let mut all = vec![("chosen", std::mem::take(&mut places), end)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            use super::super::{avx512, x86};
+            let end = x86::places_with_avx2(halves, text, region.clone(), &mut |place| places.push(place));
+            all.push(("avx2", std::mem::take(&mut places), end));
+            let end = avx512::places(halves, text, region.clone(), &mut |place| places.push(place));
+            all.push(("avx512", std::mem::take(&mut places), end));
+        }
+        all
+    }
+
     fn check<const N: usize, const TABLES: usize>(
         heads: &[Vec<u8>],
         text: &[u8],
         region: Range<usize>,
     ) -> Result<(), TestCaseError> {
         let halves = Halves::<N, TABLES>::new(&heads.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let mut places = Vec::new();
-        let end = halves.find(text, region.clone(), &mut |place| places.push(place));
-        let there = |at: &usize| text.get(*at..at + N).is_some_and(|window| halves.lets_through(window));
-        let wanted: Vec<usize> = (region.start..end).filter(there).collect();
-        prop_assert_eq!(&places, &wanted);
-        prop_assert!(end <= region.end);
-        for head in heads {
-            for at in (region.start..end).filter(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(head))) {
-                prop_assert!(places.contains(&at));
+        for (name, places, end) in everywhere(&halves, text, &region) {
+            let there = |at: &usize| text.get(*at..at + N).is_some_and(|window| halves.lets_through(window));
+            let wanted: Vec<usize> = (region.start..end).filter(there).collect();
+            prop_assert_eq!(&places, &wanted, "{}", name);
+            prop_assert!(end <= region.end, "{}", name);
+            for head in heads {
+                for at in (region.start..end).filter(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(head))) {
+                    prop_assert!(places.contains(&at), "{}", name);
+                }
             }
         }
         Ok(())

@@ -68,8 +68,8 @@ impl<const N: usize> Sorts<N> {
     fn add_blocks(&self, blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
         #[cfg(target_arch = "x86_64")]
         {
-            if super::x86::has_avx512() {
-                return super::x86::sort_with_avx512(&self.low, blocks, into);
+            if super::avx512::is_here() {
+                return super::avx512::sort(&self.low, blocks, into);
             }
             if super::x86::has_avx2() {
                 return super::x86::sort_with_avx2(&self.low, blocks, into);
@@ -124,10 +124,12 @@ mod tests {
         sorts.add_blocks(blocks, &mut all[1].1);
         #[cfg(target_arch = "x86_64")]
         {
-            use super::super::x86;
-            let (mut with_avx2, mut with_ssse3) = (Vec::new(), Vec::new());
+            use super::super::{avx512, x86};
+            let (mut with_avx512, mut with_avx2, mut with_ssse3) = (Vec::new(), Vec::new(), Vec::new());
+            avx512::sort(&sorts.low, blocks, &mut with_avx512);
             x86::sort_with_avx2(&sorts.low, blocks, &mut with_avx2);
             x86::sort_with_ssse3(&sorts.low, blocks, &mut with_ssse3);
+            all.extend(avx512::is_here().then_some(("avx512", with_avx512)));
             all.extend(x86::has_avx2().then_some(("avx2", with_avx2)));
             all.extend(x86::has_ssse3().then_some(("ssse3", with_ssse3)));
         }

@@ -20,18 +20,21 @@ pub(super) struct Search<'b> {
     bytes: &'b [u8],
     region: Range<usize>,
     least: usize,
+    /// By how much bits are shifted over each other, one after the other, until those are left that so many follow.
+    shifts: [u32; 6],
 }
 
 impl<'b> Search<'b> {
     pub(super) fn new(bytes: &'b [u8], region: Range<usize>, least: usize) -> Self {
         let end = region.end.min(bytes.len());
-        Self { bytes, region: region.start.min(end)..end, least: least.max(1) }
+        let least = least.max(1);
+        Self { bytes, region: region.start.min(end)..end, least, shifts: shifts(least) }
     }
 
     /// Finds the runs; `classify` looks at one block.
     #[inline(always)]
     pub(super) fn sweep(self, classify: impl Fn(&[u8; BLOCK]) -> Bits, found: &mut impl FnMut(Run)) -> usize {
-        let Self { bytes, region, least } = self;
+        let Self { bytes, region, least, shifts } = self;
         let mut open = Open::at(bytes, region.start);
         let mut at = region.start;
         let mut next = region.end;
@@ -48,12 +51,12 @@ impl<'b> Search<'b> {
                 return next;
             }
             let bits = classify(block);
-            step(bits, at, least, &mut open, &mut report);
+            step(bits, at, (least, &shifts), &mut open, &mut report);
             at += BLOCK;
         }
         let mut last = [0; BLOCK];
         last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        step(classify(&last), at, least, &mut open, &mut report);
+        step(classify(&last), at, (least, &shifts), &mut open, &mut report);
         if open.start < bytes.len() {
             report(open.start..bytes.len(), open.digit);
         }
@@ -76,7 +79,13 @@ impl Open {
 }
 
 #[inline(always)]
-fn step(bits: Bits, at: usize, least: usize, open: &mut Open, report: &mut impl FnMut(Range<usize>, bool)) {
+fn step(
+    bits: Bits,
+    at: usize,
+    (least, shifts): (usize, &[u32; 6]),
+    open: &mut Open,
+    report: &mut impl FnMut(Range<usize>, bool),
+) {
     let Bits { token, digit } = bits;
     if token == u64::MAX {
         open.digit |= digit != 0;
@@ -89,7 +98,7 @@ fn step(bits: Bits, at: usize, least: usize, open: &mut Open, report: &mut impl 
     }
     let last = token.leading_ones();
     let inner = token & (u64::MAX << first) & (u64::MAX >> last);
-    let mut starts = starts_of(inner, least);
+    let mut starts = shifts.iter().fold(inner, |bits, shift| bits & (bits >> shift));
     while starts != 0 {
         let start = starts.trailing_zeros();
         let length = (inner >> start).trailing_ones();
@@ -100,18 +109,15 @@ fn step(bits: Bits, at: usize, least: usize, open: &mut Open, report: &mut impl 
     *open = Open { start: at + BLOCK - last as usize, digit: digit & !(u64::MAX >> last) != 0 };
 }
 
-/// The bits from which on so many are set.
-#[inline(always)]
-fn starts_of(mut bits: u64, least: usize) -> u64 {
-    if least >= BLOCK {
-        return 0;
-    }
+/// Each is at most as far as bits are known to follow by then. The last bit of a block that is full is not set, so that
+/// from 64 on there is nothing to be found within one.
+fn shifts(least: usize) -> [u32; 6] {
     let mut have = 1;
-    while have * 2 <= least {
-        bits &= bits >> have;
-        have *= 2;
-    }
-    bits & (bits >> (least - have))
+    [(); 6].map(|()| {
+        let shift = have.min(least.min(BLOCK) - have);
+        have += shift;
+        shift as u32
+    })
 }
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

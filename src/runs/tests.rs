@@ -25,6 +25,10 @@ fn found(bytes: &[u8], region: &Range<usize>, least: usize) -> Vec<(&'static str
     all.push(("scalar", std::mem::take(&mut runs), next));
     #[cfg(target_arch = "x86_64")]
     {
+        if avx512::is_here() {
+            let next = avx512::find(search(), &mut |run| runs.push(run));
+            all.push(("avx512", std::mem::take(&mut runs), next));
+        }
         if x86::has_avx2() {
             let next = x86::find_with_avx2(search(), &mut |run| runs.push(run));
             all.push(("avx2", std::mem::take(&mut runs), next));

@@ -5,22 +5,15 @@ use super::sorts::Block;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use super::{Run, scalar};
 use std::arch::x86_64::{
-    __m128i, __m256i, __m512i, _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8,
-    _mm_set1_epi8, _mm_setzero_si128, _mm_shuffle_epi8, _mm_srli_epi16, _mm_sub_epi8, _mm256_and_si256,
-    _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
-    _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_sub_epi8,
-    _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_loadu_si512, _mm512_movepi8_mask, _mm512_set1_epi8,
-    _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_test_epi8_mask,
+    __m128i, __m256i, _mm_and_si128, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_set1_epi8,
+    _mm_setzero_si128, _mm_shuffle_epi8, _mm_srli_epi16, _mm_sub_epi8, _mm256_and_si256, _mm256_broadcastsi128_si256,
+    _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_sub_epi8,
 };
 use std::ops::Range;
 
 pub(super) fn has_avx2() -> bool {
     is_x86_feature_detected!("avx2")
-}
-
-/// With its bytes and words.
-pub(super) fn has_avx512() -> bool {
-    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
 }
 
 pub(super) fn has_ssse3() -> bool {
@@ -93,7 +86,7 @@ fn ssse3(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
 
 #[inline(always)]
 #[expect(unsafe_code, reason = "vectors are loaded through pointers")]
-fn load_16(bytes: &[u8; 16]) -> __m128i {
+pub(super) fn load_16(bytes: &[u8; 16]) -> __m128i {
     // SAFETY: the pointer is to 16 readable bytes, any alignment will do, and every x86-64 processor has SSE2.
     unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
@@ -180,16 +173,6 @@ pub(super) fn sort_with_avx2<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8;
     }
 }
 
-/// The same with AVX-512.
-#[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn sort_with_avx512<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
-    if has_avx512() {
-        // SAFETY: the processor has AVX-512 with its bytes and words, which is all that the callee asks for; the line
-        // above saw to that.
-        unsafe { sort_64(low, blocks, into) }
-    }
-}
-
 /// The same with SSSE3.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
 pub(super) fn sort_with_ssse3<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
@@ -197,27 +180,6 @@ pub(super) fn sort_with_ssse3<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8
         // SAFETY: the processor has SSSE3, which is all that the callee asks for; the line above saw to that.
         unsafe { sort_16(low, blocks, into) }
     }
-}
-
-#[target_feature(enable = "avx512f,avx512bw")]
-fn sort_64<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
-    let high = _mm512_broadcast_i32x4(load_16(&HIGH));
-    let low = low.each_ref().map(|low| _mm512_broadcast_i32x4(load_16(low)));
-    into.extend(blocks.iter().map(|block| {
-        let bytes = load_64(block);
-        let half_byte = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), _mm512_set1_epi8(15));
-        let high = _mm512_shuffle_epi8(high, half_byte);
-        let of = low.map(|low| _mm512_test_epi8_mask(_mm512_shuffle_epi8(low, bytes), high));
-        Block { of, beyond: _mm512_movepi8_mask(bytes) }
-    }));
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-#[expect(unsafe_code, reason = "vectors are loaded through pointers")]
-fn load_64(bytes: &[u8; BLOCK]) -> __m512i {
-    // SAFETY: the pointer is to 64 readable bytes, and any alignment will do.
-    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx2")]

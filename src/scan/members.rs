@@ -1,15 +1,19 @@
 //! What archives, documents and images hold, however deep one lies in the other.
 
+mod cover;
+
+pub(super) use cover::Cover;
+
 use super::chunks::{Chunks, Cost};
 use super::pipeline::{Leak, Seen};
 use super::unfold::Unfolding;
 use super::{Amount, Gap, Run, Scanner};
-use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Pipe, Visit};
+use crate::archive::{self, ArchiveError, Budget, Format, Input, Item, Pipe, Stretch, Visit};
 use crate::decode;
 use crate::engine::Scratch;
-use crate::model::{Encoding, Fingerprint, Place, Span};
+use crate::model::{Encoding, Place, Span};
 use crate::source::Blob;
-use std::collections::BTreeSet;
+use crate::source::git::is_pointer;
 use std::ops::ControlFlow;
 
 /// How deep archives are followed into each other.
@@ -85,6 +89,7 @@ impl Scanner {
             return unfolding.finish(place);
         }
         unfolding.seen.loud |= blob.is_probe() && archive::name_matters(blob.bytes);
+        unfolding.seen.odd = blob.is_probe() && archive::is_odd(blob.bytes);
         match (blob.file, sniffed(blob.bytes, name)) {
             (Some(file), Some(format)) => {
                 let _all = unfolding.open(place, name, format, Input::File(file));
@@ -117,6 +122,7 @@ impl Scanner {
             troubles: 0,
             spared: Cost::default(),
             noted: None,
+            cover: Cover::default(),
             doubtful: false,
             seen: Seen { bytes: size, ..Seen::default() },
         }
@@ -134,6 +140,10 @@ impl<'s> Unfolding<'s> {
 
     /// What is no archive. What stood in such a one before, and was no find there, is not looked through again.
     fn member_text(&mut self, place: &Place, name: &str, bytes: &[u8]) {
+        if self.depth > 0 && !self.guessed && is_pointer(bytes) {
+            self.seen.loud = true;
+            self.seen.pointers.push(place.to_string());
+        }
         let cut = self.chunks().and_then(|chunks| Some((chunks, chunks.cut(bytes)?)));
         // A first look knows no names; what was compressed is called after what it was in.
         let copied = cut.as_ref().is_some_and(|(_, cut)| cut.is_copy());
@@ -142,6 +152,14 @@ impl<'s> Unfolding<'s> {
         let Some((chunks, cut)) = cut.filter(|_| !unnamed && decode::charset(bytes).is_none()) else {
             return self.bytes(place, bytes, None, &[]);
         };
+        if let Some(known) = cut.known {
+            // All of the same text was looked through: it costs what it cost, where there is enough left for that.
+            if !known.take(&mut self.decoding) {
+                self.bytes(place, bytes, None, &[]);
+            }
+            self.doubtful |= !self.spared.is_within(&self.decoding);
+            return;
+        }
         let (left, opened, troubles) = (self.decoding, self.expanding.members, self.troubles);
         let told = self.seen.leaks.len() + self.seen.excused.len();
         let loud = std::mem::take(&mut self.seen.loud);
@@ -167,30 +185,18 @@ impl<'s> Unfolding<'s> {
         self.run.chunks.get_or_init(Chunks::new).as_ref()
     }
 
-    /// What holds others: they are looked through, and then its own bytes, which may hold more than it hands over. What was
-    /// found in a member is not found once more in what holds it.
+    /// What holds others: they are looked through, and then what of its own bytes is no part of them, which may hold more
+    /// than it hands over. What was found in a member is not found once more in what holds it.
     fn container(&mut self, place: &Place, name: &str, format: Format, bytes: &[u8]) {
-        let (leaks, pardons) = (self.seen.leaks.len(), self.seen.excused.len());
         let all = self.open(place, name, format, Input::Bytes(bytes));
-        if all && format.leaves_nothing() {
-            return;
+        if self.doubtful {
+            return; // it begins anew
         }
-        let inner: BTreeSet<Fingerprint> =
-            self.seen.leaks.iter().skip(leaks).map(|leak| leak.sighting.fingerprint.clone()).collect();
-        let (own, own_pardons) = (self.seen.leaks.len(), self.seen.excused.len());
+        let gaps = self.cover.gaps(bytes.len());
         if all && format.hands_over_all() {
-            self.text(place, bytes, None, &[], false);
+            self.text(place, bytes, gaps.as_deref(), &[], false);
         } else {
-            self.bytes(place, bytes, None, &[]);
-        }
-        let mut at = 0;
-        self.seen.leaks.retain(|leak| {
-            at += 1;
-            at <= own || !inner.contains(&leak.sighting.fingerprint)
-        });
-        // Where a member was excused, so is the same text in what holds it.
-        if own_pardons > pardons {
-            self.seen.excused.truncate(own_pardons);
+            self.bytes(place, bytes, gaps.as_deref(), &[]);
         }
     }
 
@@ -212,11 +218,11 @@ impl<'s> Unfolding<'s> {
         let mut budget = self.expanding.clone();
         let mut complete = true;
         let mut visit = |item: Item<'_>| {
-            if self.run.stop.asked().is_some() {
+            if self.doubtful || self.run.stop.asked().is_some() {
                 return ControlFlow::Break(());
             }
             match item {
-                Item::Member { name, bytes } => complete &= self.member(place, name, bytes),
+                Item::Member { name, bytes, stretches } => complete &= self.member(place, name, bytes, stretches),
                 Item::Missed { name, error } => {
                     complete = false;
                     let member = self.named(place, name);
@@ -243,7 +249,7 @@ impl<'s> Unfolding<'s> {
     }
 
     /// One member; false when nothing more may be taken out.
-    fn member(&mut self, of: &Place, name: &str, bytes: &[u8]) -> bool {
+    fn member(&mut self, of: &Place, name: &str, bytes: &[u8], stretches: &[Stretch]) -> bool {
         let size = bytes.len() as u64;
         self.seen.members += Amount::one(size);
         if let Some((pipe, counted)) = &mut self.pipe {
@@ -253,7 +259,10 @@ impl<'s> Unfolding<'s> {
         self.expanding.members = self.expanding.members.saturating_sub(1);
         self.decoding.grow(bytes.len());
         let place = self.named(of, name);
+        let holder = std::mem::take(&mut self.cover);
         self.thing(&place, name, bytes);
+        let member = std::mem::replace(&mut self.cover, holder);
+        self.cover.hold(member, bytes.len(), stretches);
         self.expanding.bytes > 0
     }
 
@@ -265,6 +274,10 @@ impl<'s> Unfolding<'s> {
         if found {
             let mut named = Seen::default();
             let collected = self.scanner.collect(name.as_bytes(), self.scratch);
+            // A name stands in what holds the member as well.
+            for taken in &collected.taken {
+                self.cover.find_name(self.scanner.key.fingerprint(&taken.secret), taken.secret.len());
+            }
             self.scanner.report(name.as_bytes(), &place, self.path, collected, &mut named);
             self.seen.excused.extend(named.excused);
             self.seen.leaks.extend(named.leaks.into_iter().map(Leak::in_name));
@@ -280,8 +293,9 @@ impl<'s> Unfolding<'s> {
         let name = format!("{} in line {line}", how.join(" in "));
         let place = Place::Member { of: Box::new(of.clone()), name };
         let before = std::mem::replace(&mut self.guessed, true);
+        let holder = std::mem::take(&mut self.cover);
         self.thing(&place, "", bytes);
-        self.guessed = before;
+        (self.guessed, self.cover) = (before, holder);
     }
 
     fn unread(&mut self, place: &Place, error: &ArchiveError) {

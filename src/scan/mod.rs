@@ -181,7 +181,7 @@ impl Scanner {
 
     /// What the patterns were given on all threads.
     fn effort(&self, scratches: &[Scratch]) -> Vec<(KindId, u64)> {
-        let spent = |kind| scratches.iter().filter_map(|scratch| scratch.spent().get(kind)).sum();
+        let spent = |kind| scratches.iter().map(|scratch| scratch.spent(kind)).sum::<u64>();
         let kinds = self.engine.catalogue().kinds().iter().enumerate();
         let spent = kinds.map(|(index, kind)| (&kind.id, spent(index))).filter(|(_, bytes)| *bytes > 0);
         let mut effort: Vec<(KindId, u64)> = spent.map(|(kind, bytes)| (kind.clone(), bytes)).collect();
@@ -199,6 +199,9 @@ impl Scanner {
             }
             if seen.recoded || seen.members != Amount::default() {
                 heard.set_opened();
+            }
+            if seen.odd {
+                heard.set_odd();
             }
             heard.hold(Held { items: seen.members.items, bytes: seen.members.bytes });
         }

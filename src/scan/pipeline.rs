@@ -38,10 +38,14 @@ pub(super) struct Seen {
     pub(super) members: Amount,
     /// What of that could not be read.
     pub(super) undecodable: Vec<Gap>,
+    /// What of that are pointers to files in Git LFS.
+    pub(super) pointers: Vec<String>,
     /// Whether it, or a part of it, is in a character set of its own.
     pub(super) recoded: bool,
     /// Whether what is copied from it must be looked at again.
     pub(super) loud: bool,
+    /// Whether a name might say that it is something else.
+    pub(super) odd: bool,
 }
 
 impl Seen {
@@ -141,20 +145,23 @@ impl Scanner {
     /// Every secret that touches the stretches, if there are any given.
     pub(super) fn collect_in(&self, text: &[u8], fresh: Option<&[Range<usize>]>, scratch: &mut Scratch) -> Collected {
         let mut all = Collected::default();
-        let mut found = |hit: Hit<'_>| {
-            all.noted.extend(self.noted(&hit));
-            let Some(hit) = self.take(text, &hit, &mut all.stretches) else { return };
-            if all.taken.len() < HITS_PER_BLOB {
-                all.taken.push(hit);
-            } else {
-                all.beyond += 1;
-            }
-        };
+        let mut found = |hit: Hit<'_>| self.keep(text, &hit, &mut all);
         match fresh {
             None => self.engine.scan(text, scratch, &mut found),
             Some(fresh) => self.engine.scan_in(text, fresh, scratch, &mut found),
         }
         all
+    }
+
+    /// One more secret.
+    pub(super) fn keep(&self, text: &[u8], hit: &Hit<'_>, all: &mut Collected) {
+        all.noted.extend(self.noted(hit));
+        let Some(hit) = self.take(text, hit, &mut all.stretches) else { return };
+        if all.taken.len() < HITS_PER_BLOB {
+            all.taken.push(hit);
+        } else {
+            all.beyond += 1;
+        }
     }
 
     /// Judges what was collected, and says what is not excused.

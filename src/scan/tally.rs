@@ -5,6 +5,7 @@ use super::coverage::{Amount, Coverage, Gap, Listed, Unread};
 use super::pipeline::{Leak, Seen};
 use super::stop::Cut;
 use crate::model::{Confidence, Fingerprint, KindId, LineColumn, Place, Severity, Span};
+use crate::source::SkipReason;
 use crate::suppress::Excuse;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -134,7 +135,10 @@ impl Tally {
 
     fn add_seen(&mut self, seen: Seen) {
         self.coverage.add_read(seen.bytes, seen.members, seen.undecodable);
-        self.add_found(Seen { undecodable: Vec::new(), ..seen }, false);
+        for name in seen.pointers {
+            self.coverage.add(Unread::Skipped(SkipReason::Pointer, name, 0));
+        }
+        self.add_found(Seen { undecodable: Vec::new(), pointers: Vec::new(), ..seen }, false);
     }
 
     /// What was found, without what was read.

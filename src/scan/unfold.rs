@@ -1,14 +1,16 @@
 //! One blob and everything that hides in it: its bytes as they stand, its text in whatever character set, and what is
 //! encoded in that, one thing in the other.
 
+mod again;
+
 use super::chunks::Cost;
-use super::noted::{self, Noted};
+use super::noted::{self, Noted, Origin, Recalled};
 use super::pipeline::{Collected, HITS_PER_BLOB, Seen, Taken};
 use super::{Run, Scanner, members, quiet};
 use crate::archive;
 use crate::decode::{self, Budget, Piece};
 use crate::engine::{Hit, Scratch};
-use crate::model::{Confidence, Encoding, Place, Span};
+use crate::model::{Confidence, Encoding, Fingerprint, Masked, Place, Span};
 use crate::source::{Blob, Notes};
 use std::ops::Range;
 
@@ -43,11 +45,26 @@ pub(super) struct Unfolding<'s> {
     /// What decoding did not have to do because it was done before.
     pub(super) spared: Cost,
     /// The hits of the last text, where they are all that there is in it.
-    pub(super) noted: Option<Vec<Noted>>,
+    pub(super) noted: Option<Noting>,
+    /// What is known of the thing that is being looked through.
+    pub(super) cover: members::Cover,
     /// Whether it may have come to an end otherwise without that.
     pub(super) doubtful: bool,
     pub(super) seen: Seen,
 }
+
+/// Hits that are to be noted.
+pub(super) struct Noting {
+    hits: Vec<Noted>,
+    /// Those of them that decoding gave.
+    decoded: Vec<(Span, Fingerprint)>,
+    /// What there was to say of the text besides what encoded files in it held.
+    said: Said,
+}
+
+/// How much was said so far: leaks, excuses, and parts that could not be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Said(usize, usize, u64);
 
 /// A piece within pieces: how to get from its bytes back to those of the text that they all came from.
 struct Layer<'l> {
@@ -70,13 +87,17 @@ impl Layer<'_> {
     }
 }
 
-/// What is being gathered from one text.
+/// What decoding gives of one text.
+#[derive(Default)]
 struct Gathered<'g> {
     /// How the text itself was encoded.
     before: &'g [Encoding],
-    all: Collected,
-    /// What decoding gave.
     decoded: Vec<Taken>,
+    /// What is noted of that.
+    noted: Vec<Noted>,
+    /// What must be masked for it, and what is beyond the limit.
+    stretches: Vec<(Span, Masked)>,
+    beyond: u64,
     /// What decoding gave that is a file which holds others.
     files: Vec<(Span, Vec<u8>, Vec<Encoding>)>,
     /// Encodings lie in each other deeper than they are followed.
@@ -110,22 +131,26 @@ impl Unfolding<'_> {
         if fresh.is_some_and(<[_]>::is_empty) {
             return;
         }
-        let all = self.scanner.collect_in(text, fresh, self.scratch);
-        let mut gathered = Gathered { before, all, decoded: Vec::new(), files: Vec::new(), too_deep: false };
-        gathered.all.taken.iter_mut().for_each(|taken| taken.decoded = before.to_vec());
-        if decodes {
-            let mut budget = self.decoding;
-            decode::pieces(text, fresh, &mut budget, &mut |piece, budget| {
-                self.layer(&Layer { piece, below: None, depth: 1, sure: piece.sure }, budget, &mut gathered);
-            });
-            self.decoding = budget;
-            self.doubtful |= !self.spared.is_within(&self.decoding);
+        let mut gathered = Gathered { before, ..Gathered::default() };
+        let mut all = match fresh {
+            None if decodes => self.searched_and_decoded(text, &mut gathered),
+            _ => self.scanner.collect_in(text, fresh, self.scratch),
+        };
+        if decodes && fresh.is_some() {
+            self.decode(&mut gathered, |budget, visit| decode::pieces(text, fresh, budget, visit));
         }
-        let Gathered { mut all, decoded, files, too_deep, .. } = gathered;
-        let plain = decodes && before.is_empty() && decoded.is_empty() && files.is_empty() && all.beyond == 0;
-        let noted = plain.then(|| std::mem::take(&mut all.noted));
+        all.taken.iter_mut().for_each(|taken| taken.decoded = before.to_vec());
+        let Gathered { mut decoded, noted, stretches, beyond, files, too_deep, .. } = gathered;
+        let room = HITS_PER_BLOB.saturating_sub(all.taken.len());
+        all.beyond += beyond + decoded.len().saturating_sub(room) as u64;
+        decoded.truncate(room);
+        all.stretches.extend(stretches);
+        let whole = decodes && before.is_empty() && all.beyond == 0;
+        let noted = whole.then(|| [std::mem::take(&mut all.noted), noted].concat());
+        let hidden = self.prints(&decoded);
         self.seen.loud |= !all.stretches.is_empty();
         self.add_decoded(decoded, &mut all);
+        self.leave_known(text, before, &mut all);
         self.quieten(place, text, &mut all);
         self.scanner.report(text, place, self.path, all, &mut self.seen);
         if too_deep {
@@ -134,18 +159,76 @@ impl Unfolding<'_> {
         if std::mem::take(&mut self.decoding.exceeded) {
             self.miss(place, "holds more that is encoded than is decoded");
         }
+        let said = self.said();
         for (span, bytes, encodings) in files {
             self.encoded_file(place, text, span, &bytes, &encodings);
         }
-        self.noted = noted;
+        self.noted = noted.map(|hits| Noting { hits, decoded: hidden, said });
+    }
+
+    fn said(&self) -> Said {
+        Said(self.seen.leaks.len(), self.seen.excused.len(), self.troubles)
+    }
+
+    fn prints(&self, taken: &[Taken]) -> Vec<(Span, Fingerprint)> {
+        taken.iter().map(|taken| (taken.span, self.scanner.key.fingerprint(&taken.secret))).collect()
+    }
+
+    /// Leaves out what members were found to hold, and keeps in mind what else there is, for what holds this.
+    fn leave_known(&mut self, text: &[u8], before: &[Encoding], all: &mut Collected) {
+        if self.depth == 0 && self.cover.is_empty() {
+            return;
+        }
+        let (known, key) = (std::mem::take(&mut self.cover), &self.scanner.key);
+        let mut found = Vec::new();
+        all.taken.retain(|taken| {
+            let print = key.fingerprint(&taken.secret);
+            let is_new = known.is_empty() || !known.knows(taken, &print, text, key);
+            if is_new {
+                found.push((print, taken.secret.len(), before.is_empty().then_some(taken.span)));
+            }
+            is_new
+        });
+        self.cover = known;
+        found.into_iter().for_each(|(print, length, span)| self.cover.find(print, length, span));
+    }
+
+    /// Searches a text and decodes what is encoded in it, side by side: each part is read twice while it is close to the
+    /// processor.
+    fn searched_and_decoded(&mut self, text: &[u8], gathered: &mut Gathered<'_>) -> Collected {
+        let scanner = self.scanner;
+        let mut all = Collected::default();
+        let mut found = |hit: Hit<'_>| scanner.keep(text, &hit, &mut all);
+        let mut inner = self.scratch.part();
+        std::mem::swap(self.scratch, &mut inner);
+        let mut search = scanner.engine.in_parts(text, &mut inner);
+        self.decode(gathered, |budget, visit| {
+            decode::pieces_beside(text, &mut |end| search.advance(end, &mut found), budget, visit);
+        });
+        search.finish(&mut found);
+        std::mem::swap(self.scratch, &mut inner);
+        self.scratch.rejoin(inner);
+        all
+    }
+
+    /// Looks through all pieces of a text.
+    fn decode(&mut self, gathered: &mut Gathered<'_>, pieces: impl FnOnce(&mut Budget, &mut decode::Visit<'_>)) {
+        let mut budget = self.decoding;
+        pieces(&mut budget, &mut |piece, budget| {
+            self.layer(&Layer { piece, below: None, depth: 1, sure: piece.sure }, budget, gathered);
+        });
+        self.decoding = budget;
+        self.doubtful |= !self.spared.is_within(&self.decoding);
     }
 
     /// Looks through the outermost text. Where its hits are noted from an earlier look, it is not searched for them.
     pub(super) fn outermost(&mut self, place: &Place, blob: &Blob<'_>) {
         let text = blob.bytes;
-        if let Some(mut all) = blob.notes.and_then(Notes::earlier).and_then(|notes| self.scanner.recalled(text, notes))
-        {
+        if let Some(recalled) = blob.notes.and_then(Notes::known).and_then(|notes| self.scanner.recalled(text, notes)) {
+            let Recalled { mut all, decoded, held } = recalled;
             self.seen.loud |= !all.stretches.is_empty();
+            self.seen.members += held;
+            self.add_decoded(decoded, &mut all);
             self.quieten(place, text, &mut all);
             self.scanner.report(text, place, self.path, all, &mut self.seen);
             return;
@@ -153,8 +236,17 @@ impl Unfolding<'_> {
         self.bytes(place, text, blob.fresh, &[]);
         let noted = self.noted.take().filter(|_| blob.fresh.is_none() && self.troubles == 0 && !self.seen.recoded);
         if let Some((notes, noted)) = blob.notes.zip(noted).filter(|_| self.run.stop.asked().is_none()) {
-            notes.make(noted::written(&noted));
+            notes.make(self.written(text, noted));
         }
+    }
+
+    /// What is noted of a text; none where it would not be the same that comes of the notes.
+    fn written(&self, text: &[u8], noted: Noting) -> Option<Vec<u8>> {
+        let Noting { hits, decoded, said } = noted;
+        let held = self.seen.members;
+        let notes = noted::Notes { hits, held: (held.items, held.bytes) }.written().filter(|_| said == self.said())?;
+        let same = decoded.is_empty() || self.prints(&self.scanner.recalled(text, &notes)?.decoded) == decoded;
+        same.then_some(notes)
     }
 
     /// In quiet places only kinds that are sure of themselves count.
@@ -203,18 +295,23 @@ impl Unfolding<'_> {
         let scanner = self.scanner;
         scanner.engine.scan(piece.bytes(), self.scratch, &mut |hit: Hit<'_>| {
             let counts = layer.sure || hit.kind.confidence == Confidence::High;
-            if !counts || !piece.shows(hit.whole) {
+            // Of what belongs together a part may be what was encoded, and the secret may stand beside what told of it.
+            let mut parts = [hit.whole, hit.span].into_iter().chain(hit.companions.iter().map(|(_, span)| *span));
+            let shown = parts.any(|part| piece.shows(part));
+            if !counts || !shown {
                 return;
             }
             let mut stretches = Vec::new();
             let Some(mut taken) = scanner.take(piece.bytes(), &hit, &mut stretches) else { return };
             taken.span = layer.outer(hit.span);
             taken.decoded = layer.encodings(gathered.before);
-            gathered.all.stretches.extend(stretches.into_iter().map(|(span, shown)| (layer.outer(span), shown)));
-            if gathered.all.taken.len() + gathered.decoded.len() < HITS_PER_BLOB {
+            let origin = Origin { encodings: &taken.decoded, bytes: piece.bytes() };
+            gathered.noted.extend(scanner.noted_in(&hit, &origin, taken.span));
+            gathered.stretches.extend(stretches.into_iter().map(|(span, shown)| (layer.outer(span), shown)));
+            if gathered.decoded.len() < HITS_PER_BLOB {
                 gathered.decoded.push(taken);
             } else {
-                gathered.all.beyond += 1;
+                gathered.beyond += 1;
             }
         });
     }
@@ -248,7 +345,7 @@ impl Unfolding<'_> {
                 &b.kind,
             ))
         });
-        let mut kept: Vec<(crate::model::Fingerprint, Taken)> = Vec::new();
+        let mut kept: Vec<(Fingerprint, Taken)> = Vec::new();
         for (print, taken) in decoded {
             let same = kept.iter().rev().take_while(|(other, _)| *other == print);
             let again = same.into_iter().any(|(_, other)| overlap(other.span, taken.span));

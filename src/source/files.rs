@@ -321,6 +321,7 @@ mod tests {
             exclusions: crate::source::Exclusions::new(&["*.lock".to_owned()]).unwrap(),
             streamed: |_, name| name.ends_with(".zip"),
             piped: |_, _| false,
+            promises: |_| false,
         };
         std::fs::write(at("big.zip"), vec![b'z'; 300]).unwrap();
         let source = Files::new(vec![world.path().to_owned()], limits, 2).unwrap();

@@ -35,10 +35,10 @@ impl Notes {
         Self { earlier, now: OnceLock::new() }
     }
 
-    /// What was written before.
+    /// What was written before, in an earlier scan or at another place of the same blob.
     #[must_use]
-    pub fn earlier(&self) -> Option<&[u8]> {
-        self.earlier.as_deref()
+    pub fn known(&self) -> Option<&[u8]> {
+        self.earlier.as_deref().or(self.now.get().map(Vec::as_slice))
     }
 
     /// Writes something down; the first time counts.
@@ -60,6 +60,7 @@ impl Notes {
 pub struct Heard {
     loud: AtomicBool,
     opened: AtomicBool,
+    odd: AtomicBool,
     items: AtomicU64,
     bytes: AtomicU64,
 }
@@ -87,6 +88,18 @@ impl Heard {
     #[must_use]
     pub fn is_opened(&self) -> bool {
         self.opened.load(Ordering::Relaxed)
+    }
+
+    /// It is no text, and no other thing that is known: if one of its names promises what it should be, it is to be looked at
+    /// by that name.
+    pub fn set_odd(&self) {
+        self.odd.store(true, Ordering::Relaxed);
+    }
+
+    /// True when it is.
+    #[must_use]
+    pub fn is_odd(&self) -> bool {
+        self.odd.load(Ordering::Relaxed)
     }
 
     /// It held others, and all of them were looked through.

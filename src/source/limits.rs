@@ -15,6 +15,8 @@ pub struct Limits {
     pub streamed: fn(&[u8], &str) -> bool,
     /// The same for a pipe, which cannot be read from any place but where it is.
     pub piped: fn(&[u8], &str) -> bool,
+    /// True for a name that promises what something is, whatever its bytes are.
+    pub promises: fn(&[u8]) -> bool,
 }
 
 impl Limits {
@@ -57,6 +59,7 @@ impl Default for Limits {
             exclusions: Exclusions::none(),
             streamed: |_, _| false,
             piped: |_, _| false,
+            promises: |_| false,
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) const MASK: &str = "[redacted]";
 const MOST: usize = 4096;
 /// Bytes of a form that make its mark; nothing shorter is hidden, for it would be found in ordinary words.
 const MARK: usize = 6;
+/// What stands behind a colon and is shorter is more likely a part of an address than a password.
+const LONG: usize = 16;
 /// Bytes of a form that its digest covers: enough to know it by, and few enough that any text is searched in a time that
 /// grows with its length alone.
 const COVERED: usize = 256;
@@ -35,6 +37,11 @@ pub fn hush(secret: &Secret) {
         return;
     }
     KNOWN.write().unwrap_or_else(PoisonError::into_inner).learn(bytes);
+    // The password of a login is as much of a secret without its user.
+    if let Some((_, password)) = secret.user_and_password().filter(|(_, password)| password.len() >= LONG) {
+        #[expect(clippy::disallowed_methods, reason = "a digest is taken; no byte is kept")]
+        KNOWN.write().unwrap_or_else(PoisonError::into_inner).learn(password.expose());
+    }
     ANY.store(true, Ordering::Release);
 }
 

@@ -1,5 +1,7 @@
 //! From a finding to a decision: which credential it is, what is known of it, what the policy wants.
 
+pub mod schedule;
+
 use crate::config::policy::When;
 use crate::inventory::Managed;
 use crate::model::{Companions, Credential, RotationId, Secret, TokenId, Verdict};

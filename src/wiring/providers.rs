@@ -9,6 +9,7 @@ use crate::provider::aws_iam::{self, AwsIamProvider};
 use crate::provider::http::{Access, HttpProvider};
 use crate::provider::postgres::{self, PostgresProvider};
 use crate::provider::redis::{self, RedisProvider};
+use crate::provider::vault_database::{self, VaultDatabaseProvider};
 use crate::rules::Kind;
 use crate::rules::exchange::Exchanges;
 use std::collections::BTreeMap;
@@ -55,18 +56,38 @@ impl Mending {
             }
             operator::Provider::Postgres { host, port, database, roles, owner, authority, tls } => {
                 Arc::new(PostgresProvider::new(postgres::Setting {
-                    host: host.clone(),
-                    port: *port,
-                    database: database.clone(),
+                    server: server(host, *port, database, *tls),
                     roles: roles.clone(),
                     owner: owner.clone(),
                     authority: authority.user.clone(),
                     password: secret_for(name, &authority.password)?,
-                    tls: match tls {
-                        operator::Tls::Verify => postgres::Tls::Verified,
-                        operator::Tls::Disable => postgres::Tls::Off,
-                    },
                 }))
+            }
+            operator::Provider::VaultDatabase {
+                address: at,
+                namespace,
+                token,
+                mount,
+                role,
+                shared,
+                renewed,
+                host,
+                port,
+                database,
+                tls,
+            } => {
+                let setting = vault_database::Setting {
+                    address: address(name, at)?,
+                    namespace: namespace.clone(),
+                    token: secret_for(name, token)?,
+                    mount: mount.clone(),
+                    role: role.clone(),
+                    shared: *shared,
+                    renewed: *renewed,
+                    server: server(host, *port, database, *tls),
+                };
+                let (egress, clock) = (Arc::clone(&self.egress), Arc::new(self.clock));
+                Arc::new(VaultDatabaseProvider::new(setting, egress, clock).map_err(failed)?)
             }
             operator::Provider::Redis { host, port, user, authority, end_sessions } => {
                 let setting = redis::Setting {
@@ -81,6 +102,14 @@ impl Mending {
             }
         })
     }
+}
+
+fn server(host: &str, port: u16, database: &str, tls: operator::Tls) -> postgres::Server {
+    let tls = match tls {
+        operator::Tls::Verify => postgres::Tls::Verified,
+        operator::Tls::Disable => postgres::Tls::Off,
+    };
+    postgres::Server { host: host.to_owned(), port, database: database.to_owned(), tls }
 }
 
 /// The values that the operator's file gives, as calls take them.

@@ -57,7 +57,7 @@ impl Rehearsal {
 /// When a stored value cannot be written in the configured shape.
 pub fn double(managed: &Managed, old: &Credential) -> Result<Rehearsal, TemplateError> {
     let token = old.token.clone().or_else(|| managed.token.clone()).unwrap_or_else(|| TokenId::new(HANDLE));
-    let value = Secret::new(b"a value of the rehearsal alone".to_vec());
+    let value = Secret::new(b"rehearsed:a value of the rehearsal alone".to_vec());
     let secret = old.secret.as_ref().unwrap_or(&value);
     let provider = Arc::new(MemoryProvider::new(managed.provider.abilities()));
     provider.put_secret(&token, secret.duplicate());

@@ -151,7 +151,8 @@ pub fn prepare_by(
     let exclusions = Exclusions::new(&globs).map_err(ScannerError::Source)?;
     let streamed = |start: &[u8], name: &str| archive::sniff(start, name).is_some();
     let piped = |start: &[u8], name: &str| archive::sniff(start, name).is_some_and(archive::Format::streams);
-    let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed, piped };
+    let promises = archive::promises;
+    let limits = Limits { largest_bytes: request.largest_bytes, exclusions, streamed, piped, promises };
     let state = installation::state_directory();
     let memory = match &request.target {
         Target::History(_) if request.recall => memory_of(state.as_deref(), &kinds, &limits)?,

@@ -11,7 +11,7 @@ use crate::model::FingerprintKey;
 use crate::rules::Catalogue;
 use crate::scan::Scanner;
 use crate::source::files::Files;
-use crate::source::git::{self, Since, Tips, Whereabouts};
+use crate::source::git::{self, Elsewhere, Since, Tips, Whereabouts};
 use crate::source::{Exclusions, Limits, Source};
 use crate::suppress::{IgnoreFile, Suppressions};
 use std::path::{Path, PathBuf};
@@ -62,6 +62,7 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
     });
     let limits = Limits { exclusions, ..Limits::default() };
     let mut large = Vec::new();
+    let (place, bounds) = (whereabouts.clone(), limits.clone());
     let source: Arc<dyn Source> = match request.fresh {
         Fresh::Commits(tips) => Arc::new(Since::new(whereabouts, tips, request.known.clone(), limits, request.jobs)),
         Fresh::Files(files) => {
@@ -75,6 +76,8 @@ pub fn prepare(request: Watched<'_>, kinds: Arc<Catalogue>, clock: &dyn Clock) -
             })
         }
     };
+    // Of older commits `git lfs` has nothing on this machine until somebody asks for it, and a mirror never has anything.
+    let source: Arc<dyn Source> = Arc::new(Elsewhere::new(source, place, bounds).receiving());
     let (key, passing_key) = key(config.salt, request.state)?;
     let suppressions = Suppressions::new(exceptions, clock.now());
     let scanner = Arc::new(Scanner {

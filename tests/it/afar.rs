@@ -393,6 +393,35 @@ async fn a_damaged_mirror_is_fetched_anew_and_leftovers_do_no_harm() {
 }
 
 #[tokio::test]
+async fn a_remote_whose_objects_are_named_by_sha_256_is_mirrored_and_so_is_what_takes_its_place() {
+    let forge = Forge::open();
+    let mirrors = forge.mirrors(limits());
+    let (remote, root) = (forge.ours(), forge.world.outside("forge"));
+    let other = World::bare();
+    other.git(&["init", "-q", "-b", "main", "--object-format=sha256"]);
+    other.commit("a", "a\n", "first");
+    let (usual, place) = (root.join("usual.git"), root.join("shop.git"));
+    std::fs::rename(&place, &usual).unwrap();
+    other.git(&["clone", "-q", "--bare", ".", place.to_str().unwrap()]);
+    for renewed in [false, true] {
+        let mirror = mirrors.refresh(&remote, &[]).await.unwrap();
+        assert!(mirror.after["refs/heads/main"].len() == 64 && mirror.renewed == renewed, "{mirror:?}");
+        assert!(forge.reads(&mirror, &mirror.after["refs/heads/main"]));
+        other.commit("b", format!("{renewed}\n"), "second");
+        other.git(&["push", "-q", place.to_str().unwrap(), "main"]);
+        let next = mirrors.refresh(&remote, &[]).await.unwrap();
+        assert!(!next.renewed && next.before == mirror.after && next.after != mirror.after, "{next:?}");
+        // Damaged, it is made anew in the form that it had.
+        std::fs::remove_file(next.path.join("HEAD")).unwrap();
+    }
+    mirrors.refresh(&remote, &[]).await.unwrap();
+    std::fs::remove_dir_all(&place).unwrap();
+    std::fs::rename(&usual, &place).unwrap();
+    let mirror = mirrors.refresh(&remote, &[]).await.unwrap();
+    assert!(mirror.renewed && mirror.after["refs/heads/main"].len() == 40, "{mirror:?}");
+}
+
+#[tokio::test]
 async fn what_is_too_large_is_not_fetched() {
     let forge = Forge::open();
     let mut state = 1_u64;

@@ -314,6 +314,29 @@ fn what_other_programs_encode_is_decoded() {
 }
 
 #[test]
+fn a_name_that_promises_is_held_to_it_in_a_history_too() {
+    let world = World::new();
+    world.run_ok("sh", &["-c", "echo some text that is packed | bzip2 >whole.bz2"]);
+    let packed = fs::read(world.top().join("whole.bz2")).unwrap();
+    fs::remove_file(world.top().join("whole.bz2")).unwrap();
+    let damaged = [&[0, 7], &packed[2..]].concat();
+    // A blob by itself is odd, and so it stays until something calls it by a name that promises.
+    world.commit("data/noise.bin", &damaged, "noise");
+    world.commit("notes.zip", "text is text\n", "text");
+    world.stanch(&["scan", "--history"]).expect(0);
+    world.commit("deep/a.bz2", &damaged, "damaged");
+    for _ in 0..2 {
+        let ran =
+            world.stanch(&["scan", "--history"]).expect(3).says("cannot read deep/a.bz2").says("damaged or cut off");
+        assert!(!ran.stdout.contains("noise.bin") && !ran.stdout.contains("notes.zip"), "{}", ran.stdout);
+    }
+    world.commit("cut.bz2", &packed[..3], "cut off");
+    let ran = world.stanch(&["scan", "--history"]).expect(3).says("cannot read deep/a.bz2").says("cannot read cut.bz2");
+    assert_eq!(ran.stdout, world.stanch(&["scan", "--history", "--no-cache"]).expect(3).stdout);
+    world.stanch(&["scan", "--history", "--exclude", "*.bz2"]).expect(0);
+}
+
+#[test]
 fn compiled_python_in_a_history_is_known_by_the_name_it_has_there() {
     let world = World::new();
     let secret = crate::world::token(943);
@@ -326,4 +349,53 @@ fn compiled_python_in_a_history_is_known_by_the_name_it_has_there() {
     world.git_as_kim(&["commit", "-qam", "take it out"]);
     let ran = world.stanch(&["scan", "--history"]).expect(1).hides(&secret);
     ran.says("lib/pay.pyc").says("(constants)");
+}
+
+#[test]
+fn a_token_at_the_end_of_what_is_kept_as_it_is_has_one_length() {
+    let world = World::bare();
+    let secret = ["sk_", "live_", "51Jc7Xw2KdN4vQ", "r9StUbWx8YzA3gC", "d5EfH"].concat();
+    let filled = |size: usize| format!("{}{secret}", " ".repeat(size - secret.len()));
+    world.write("inner/a.txt", filled(1_024));
+    world.write("inner/b.txt", "noise ".repeat(500));
+    world.write("inner/c.txt", filled(300));
+    let python = "import struct, sys, zlib\n\
+        part = lambda kind, data: struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))\n\
+        text = open('inner/a.txt', 'rb').read()\n\
+        parts = part(b'IHDR', struct.pack('>IIBBBBB', 1, 1, 8, 0, 0, 0, 0)) + part(b'tEXt', b'Comment\\0' + text)\n\
+        parts += part(b'IDAT', zlib.compress(b'\\0\\0')) + part(b'IEND', b'')\n\
+        open('a.png', 'wb').write(b'\\x89PNG\\r\\n\\x1a\\n' + parts)";
+    world.run_ok("python3", &["-c", python]);
+    let table = format!(
+        "create table t (name text, key text, more text); create index i on t (key);\n\
+         insert into t values ('one', '{secret}', 'more'), ('two', '{secret}', 'AndMore');\n\
+         create table w (key text, more text, primary key (key, more)) without rowid;\n\
+         insert into w values ('{secret}', 'follows'), ('{}{secret}', 'it');",
+        "long ".repeat(2_000)
+    );
+    world.run_ok("sqlite3", &["a.sqlite", &table]);
+    for (name, writes) in [
+        ("a.zip", "zip -q0r a.zip inner"),
+        ("b.zip", "zip -qr b.zip inner"),
+        ("a.tar", "tar -cf a.tar inner"),
+        ("b.tar", "tar --format=pax -cf b.tar inner"),
+        ("c.tar", "tar -cf c.tar a.zip a.tar a.sqlite"),
+        ("a.a", "cd inner && ar r ../a.a a.txt b.txt c.txt 2>/dev/null"),
+        ("a.cpio", "find inner -type f | cpio -o --quiet -H newc >a.cpio"),
+        ("b.cpio", "find inner -type f | cpio -o --quiet -H odc >b.cpio"),
+        ("a.7z", "7z a -mx0 a.7z inner >/dev/null"),
+        ("a.lz4", "for f in a b c; do cat inner/$f.txt; echo; done | lz4 -q >a.lz4"),
+        ("a.zst", "for f in a b c; do cat inner/$f.txt; echo; done | zstd -q >a.zst"),
+        ("a.gz", "for f in a b c; do cat inner/$f.txt; echo; done | gzip >a.gz"),
+        ("a.png", "true"),
+        ("a.sqlite", "true"),
+    ] {
+        world.run_ok("sh", &["-c", writes]);
+        let ran = world.stanch(&["scan", name, "--json"]).expect(1);
+        assert!(!ran.stdout.contains(&secret[12..]), "{name}: shown");
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 1, "{name}: {findings:#?}");
+        assert_eq!(findings[0]["length"], secret.len(), "{name}");
+    }
 }

@@ -5,6 +5,7 @@ use crate::world::http::{Answer, Asked, Reply, Server};
 use crate::world::shop::{Running, Settings, Shop, dice, seed, until};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::process::{Pid, Signal, kill_process};
+use sha2::Digest as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -371,6 +372,60 @@ fn a_work_tree_is_watched_with_the_files_that_are_not_committed_yet_and_without_
     watched.until_stage("Closed");
     watched.shop.assert_rotated();
     watched.log();
+}
+
+#[test]
+fn work_trees_whose_objects_are_named_by_sha_256_are_watched() {
+    let shop = Settings::default().policy("when", "automatic").open();
+    let mut watched = Watched { shop, daemon: None };
+    watched.git(".", &["init", "-q", "-b", "main", "--object-format=sha256", "clone"]);
+    watched.commit(".gitignore", "local.env\n");
+    watched.commit("same", "as before\n");
+    watched.git("clone", &["worktree", "add", "-q", "-b", "side", "../linked"]);
+    watched.shop.configure(|text| {
+        format!("{text}sources:\n  shop: {{ driver: path, path: linked }}\ndaemon: {{ poll: 1h }}\n")
+    });
+    let token = |value: &str| format!("token = '{value}'\n");
+    std::fs::write(watched.shop.at("linked/local.env"), token(&watched.shop.leaked)).unwrap();
+    watched = watched.started();
+    until("the history was scanned", || watched.tips() > 0);
+    assert!(watched.leaks().is_empty(), "what git ignores leaks nowhere");
+    std::fs::write(watched.shop.at("linked/same"), token(&watched.shop.leaked)).unwrap();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    // What comes into the repository without a trace in this work tree: its directory is elsewhere.
+    let fresh = String::from_utf8(watched.shop.stored()).unwrap();
+    watched.commit("other.py", &token(&fresh));
+    until("the second leak has a case", || watched.cases().as_array().unwrap().len() == 2);
+    until("it is closed too", || watched.cases()[1]["stage"] == "Closed");
+    watched.shop.assert_rotated();
+    watched.log();
+}
+
+#[test]
+fn files_in_git_lfs_are_read_where_they_are_and_named_where_they_are_not() {
+    let watched = Watched::open(Settings::default().policy("when", "automatic"), "300ms");
+    let content = format!("token = '{}'\n", watched.shop.leaked);
+    let pointer = |content: &str| {
+        let id = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(content));
+        let text = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{id}\nsize {}\n", content.len());
+        (text, format!("pushed.git/lfs/objects/{}/{}/{id}", &id[..2], &id[2..4]))
+    };
+    let (text, kept) = pointer(&content);
+    watched.commit("far.bin", &pointer("far away").0);
+    watched.push();
+    let watched = watched.started();
+    until("it was scanned, without what is not here", || watched.tips() > 0);
+    assert!(watched.leaks().is_empty());
+    std::fs::create_dir_all(watched.shop.at(&kept).parent().unwrap()).unwrap();
+    std::fs::write(watched.shop.at(&kept), &content).unwrap();
+    watched.commit("big.bin", &text);
+    watched.push();
+    watched.until_stage("Closed");
+    watched.shop.assert_rotated();
+    let log = watched.log();
+    let said = log.lines().filter(|line| line.contains("NOT SCANNED")).collect::<Vec<_>>();
+    assert!(said.len() == 1 && said[0].contains("far.bin!Git LFS"), "{log}");
 }
 
 pub(crate) const SIGNED_WITH: &str = "what the forge signs with";

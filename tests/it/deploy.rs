@@ -226,6 +226,7 @@ fn case() -> (stanch::rotation::Event, stanch::rotation::State) {
         emergency: false,
         sealed: None,
         consent: stanch::rotation::Consent::default(),
+        purpose: stanch::rotation::Purpose::Leak,
     };
     let event = Event { at: Timestamp(0), fact: Fact::Opened(Box::new(plan)) };
     let state = open(&event).unwrap();

@@ -129,9 +129,13 @@ fn the_operators_files_on_the_pages_are_taken() {
     let readme = read(&root().join("README.md"));
     let alerts = read(&root().join("docs/alerts.md"));
     let approvals = read(&root().join("docs/approvals.md"));
-    for (page, least, text) in
-        [("README.md", 3, &readme), ("docs/alerts.md", 1, &alerts), ("docs/approvals.md", 3, &approvals)]
-    {
+    let leases = read(&root().join("docs/leases.md"));
+    for (page, least, text) in [
+        ("README.md", 3, &readme),
+        ("docs/alerts.md", 1, &alerts),
+        ("docs/approvals.md", 3, &approvals),
+        ("docs/leases.md", 1, &leases),
+    ] {
         let blocks = blocks(text, "yaml");
         assert!(blocks.len() >= least, "{page}");
         let world = crate::world::World::bare();

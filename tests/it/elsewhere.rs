@@ -77,6 +77,83 @@ fn what_a_pointer_leads_to_and_is_not_here_is_a_gap() {
 }
 
 #[test]
+fn contents_are_read_where_the_settings_and_borrowed_stores_have_them() {
+    let content = format!("key: {}\n", token(834));
+    let (text, file) = pointer(&content);
+    let file = file.strip_prefix(".git/lfs/").unwrap();
+    let put = |path: &std::path::Path| {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, &content).unwrap();
+    };
+    let gap = "is a pointer to a file in Git LFS that is not here";
+    let found = |world: &World| {
+        for arguments in [&["scan"][..], &["scan", "--history"], &["scan", "--range", "HEAD~1..HEAD"]] {
+            world.stanch(arguments).expect(1).says("big.bin!Git LFS").hides(&token(834));
+        }
+    };
+    // In a place that is named from the root, from the directory of git, and from home.
+    let world = World::new();
+    world.commit("a", "one\n", "one");
+    world.commit("big.bin", &text, "two");
+    for (place, path) in [
+        (world.outside("pool").display().to_string(), world.outside("pool")),
+        ("media".to_owned(), world.top().join(".git/media")),
+        ("~/store".to_owned(), world.outside("store")),
+    ] {
+        world.git(&["config", "lfs.storage", &place]);
+        world.stanch(&["scan"]).expect(3).says(gap);
+        put(&path.join(file));
+        found(&world);
+    }
+    // It is counted where nothing else counts it.
+    let counted = |storage: &str| {
+        world.git(&["config", "lfs.storage", storage]);
+        let ran = world.stanch(&["scan", "--history", "--json", "--no-cache"]).expect(1);
+        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        report["coverage"]["scanned"]["items"].as_u64().unwrap()
+    };
+    assert_eq!(counted(world.outside("pool").to_str().unwrap()), counted("media") + 1);
+    // What a file of the repository says of it counts for nothing.
+    world.git(&["config", "--unset", "lfs.storage"]);
+    world.write(".lfsconfig", format!("[lfs]\n\tstorage = {}\n", world.outside("pool").display()));
+    world.stanch(&["scan"]).expect(3).says(gap);
+    // A clone that borrows its objects borrows these too.
+    put(&world.top().join(".git/lfs").join(file));
+    let clone = World::bare();
+    clone.git(&["clone", "-q", "--shared", world.top().to_str().unwrap(), "."]);
+    found(&clone);
+    let loose = World::bare();
+    loose.git(&["clone", "-q", &format!("file://{}", world.top().display()), "."]);
+    loose.stanch(&["scan"]).expect(3).says(gap);
+    let mut scan = loose.command(env!("CARGO_BIN_EXE_stanch"));
+    scan.args(["scan", "--range", "HEAD~1..HEAD"]);
+    scan.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", world.top().join(".git/objects"));
+    loose.run(scan).expect(1).says("big.bin!Git LFS");
+}
+
+#[test]
+fn pointers_in_archives_are_named() {
+    let world = World::new();
+    world.write("part/big.bin", pointer("anything").0);
+    world.write("part/notes", "words\n");
+    world.run_ok("tar", &["-czf", "release.tar.gz", "part"]);
+    std::fs::remove_dir_all(world.top().join("part")).unwrap();
+    let said = "kept in Git LFS and not handed over (release.tar.gz";
+    let files = world.stanch(&["scan"]).expect(0).says(said).says("big.bin");
+    assert_eq!(files.stdout, world.stanch(&["scan", "-j", "1"]).stdout);
+    world.stanch(&["scan", "--strict"]).expect(0);
+    world.git(&["add", "-A"]);
+    world.git_as_kim(&["commit", "-qm", "one"]);
+    let first = world.stanch(&["scan", "--history"]).expect(0).says(said);
+    assert_eq!(first.stdout, world.stanch(&["scan", "--history"]).stdout, "what is remembered is said again");
+    // A text that is only decoded is no file that somebody keeps there.
+    let encoded = data_encoding::BASE64.encode(pointer("anything").0.as_bytes());
+    let bare = World::bare();
+    bare.write("a", encoded);
+    assert!(!bare.stanch(&["scan"]).expect(0).stdout.contains("Git LFS"));
+}
+
+#[test]
 fn a_token_in_a_pointer_is_found() {
     let world = World::new();
     let text = pointer("x").0.replace("size", &format!("ext-0-x {}\nsize", token(831)));

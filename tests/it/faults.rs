@@ -133,17 +133,21 @@ fn a_revocation_that_takes_its_time_is_waited_for() {
 
 #[test]
 fn a_revocation_that_never_works_is_never_called_done() {
-    let shop = Settings::default().policy("confirm_within", "200ms").open();
-    shop.door.always(Act::Revoke, Fault::Says(nothing(204)));
-    shop.rotate(&["--yes"]).expect(22).says("perhaps dead");
-    assert_eq!(shop.live(), ["tok_0001", "tok_0002"]);
-    shop.assert_unbroken();
-    shop.case("resume").expect(22);
-    shop.case("abort").expect(2).says("abort is not possible now");
-    shop.stanch(&["case", "list"]).expect(0).says("Held");
-    shop.door.behave();
-    shop.case("resume").expect(0);
-    shop.assert_rotated();
+    for status in [200, 202, 204, 404] {
+        let shop = Settings::default().policy("confirm_within", "200ms").open();
+        shop.door.always(Act::Revoke, Fault::Says(nothing(status)));
+        let held = shop.rotate(&["--yes", "-v"]).expect(22).says("perhaps dead");
+        assert!(!held.stdout.contains("observed dead"), "{status}:\n{}", held.stdout);
+        assert_eq!(shop.live(), ["tok_0001", "tok_0002"], "{status}");
+        shop.assert_unbroken();
+        shop.case("resume").expect(22);
+        shop.case("abort").expect(2).says("abort is not possible now");
+        shop.stanch(&["case", "list"]).expect(0).says("Held");
+        shop.stanch(&["case", "list", "--exposed"]).says("C-0001");
+        shop.door.behave();
+        shop.case("resume").expect(0).says("observed dead");
+        shop.assert_rotated();
+    }
 }
 
 #[test]

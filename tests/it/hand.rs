@@ -42,7 +42,7 @@ kinds:
       - { of: verify, status: 503, body: '', means: unknown }
 "#;
 
-fn shop() -> Shop {
+pub(crate) fn shop() -> Shop {
     let shop = Shop::open();
     std::fs::write(shop.at("acme.yaml"), KIND).unwrap();
     shop.configure(|text| {
@@ -53,20 +53,24 @@ fn shop() -> Shop {
 }
 
 /// What a person does in the console.
-fn made(shop: &Shop) -> String {
+pub(crate) fn made(shop: &Shop) -> String {
     let mut asked = Asked::new("POST", "/v1/tokens", shop.authority.as_bytes());
     asked.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
     asked.body = br#"{"copy_of":"tok_0001","name":"by hand"}"#.to_vec();
     asked.send(address(&shop.door.base())).unwrap().json()["secret"].as_str().unwrap().to_owned()
 }
 
-fn ended(shop: &Shop, id: &str) {
+pub(crate) fn ended(shop: &Shop, id: &str) {
     let asked = Asked::new("DELETE", &format!("/v1/tokens/{id}"), shop.authority.as_bytes());
     assert_eq!(asked.send(address(&shop.door.base())).unwrap().status, 204);
 }
 
-fn provide(shop: &Shop, value: &str) -> Ran {
-    run(given(shop, &["case", "provide", "C-0001", "--secret", "-", "-v"], value)).hides(value.trim())
+pub(crate) fn provide(shop: &Shop, value: &str) -> Ran {
+    run(providing(shop, value)).hides(value.trim())
+}
+
+pub(crate) fn providing(shop: &Shop, value: &str) -> Command {
+    given(shop, &["case", "provide", "C-0001", "--secret", "-", "-v"], value)
 }
 
 /// A value on the standard input of a command, and nowhere else.
@@ -127,7 +131,7 @@ fn a_case_killed_after_any_event_since_a_token_was_handed_over_comes_to_its_end(
         let shop = shop();
         shop.rotate(&["--yes"]).expect(20);
         let value = made(&shop);
-        let mut running = Running::start(given(&shop, &["case", "provide", "C-0001", "--secret", "-", "-v"], &value));
+        let mut running = Running::start(providing(&shop, &value));
         let killed = running.reads_events(step);
         if killed {
             running.kill();

@@ -244,6 +244,39 @@ fn files_of_gits_own_are_read() {
 }
 
 #[test]
+fn what_lies_beside_objects_and_submodules_is_read() {
+    let world = clean();
+    world.git(&["repack", "-qad"]);
+    world.write(".git/objects/pack/words.keep", format!("kept by {}\n", token(340)));
+    world.write(".git/objects/info/words", token(341));
+    world.write(".git/modules/gone/words", token(342));
+    let ran = found(&world, 1);
+    for (number, place) in [(340, "objects/pack/words.keep"), (341, "objects/info/words"), (342, "modules/gone/words")]
+    {
+        assert!(ran.stdout.contains(place), "{place}: {}", ran.stdout);
+        crate::world::hides(&ran.stdout, &token(number));
+    }
+}
+
+#[test]
+fn names_that_only_an_index_has_are_read() {
+    for version in ["2", "4"] {
+        let world = clean();
+        // The one before begins as it does, which version 4 does not write again.
+        let (secret, before) = (token(343), token(343).replace(&token(343)[40..], "+"));
+        for name in [&before, &secret] {
+            world.write(name, "x");
+        }
+        world.git(&["add", "-A"]);
+        world.git(&["update-index", "--index-version", version]);
+        for name in [&before, &secret] {
+            std::fs::remove_file(world.top().join(name)).unwrap();
+        }
+        found(&world, 1).says(".git/index").hides(&secret);
+    }
+}
+
+#[test]
 fn names_of_files_directories_and_links_are_read() {
     let secret = token(513);
     let world = clean();

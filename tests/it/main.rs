@@ -23,6 +23,8 @@ mod ci;
 mod containers;
 mod coverage;
 #[cfg(feature = "rotate")]
+mod crash;
+#[cfg(feature = "rotate")]
 mod daemon;
 #[cfg(feature = "rotate")]
 mod daemon_afar;
@@ -52,6 +54,8 @@ mod keys;
 mod kill;
 mod kinds;
 #[cfg(feature = "rotate")]
+mod mishaps;
+#[cfg(feature = "rotate")]
 mod oncall;
 mod pipes;
 #[cfg(feature = "rotate")]
@@ -61,5 +65,7 @@ mod repeated;
 mod robust;
 mod sarif;
 mod scan;
+#[cfg(feature = "rotate")]
+mod thief;
 mod world;
 mod wrong;

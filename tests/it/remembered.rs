@@ -222,3 +222,51 @@ fn nothing_is_kept_without_a_key_and_little_of_what_is_gone() {
     assert!(memories(&world).len() <= 201, "{}", memories(&world).len());
     assert_eq!(same(&world), 0);
 }
+
+/// Packed and wrapped in what only looks like a file of its own.
+fn gzip(text: &str) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut out, text.as_bytes()).unwrap();
+    out.finish().unwrap()
+}
+
+#[test]
+fn what_was_found_encoded_is_decoded_again_and_not_searched() {
+    let world = World::new();
+    let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
+    let secrets: Vec<String> = (660..667).map(token).collect();
+    let inner = base64(format!("key: {}\n", base64(secrets[1].as_bytes())).as_bytes());
+    let (one, two) = secrets[3].split_at(20);
+    let png = [&b"\x89PNG\r\n\x1a\n"[..], &[0, 0, 0, 0], b"IEND", &[0xae, 0x42, 0x60, 0x82]].concat();
+    for (name, text) in [
+        ("base64.yaml", format!("name: x\nkey: {}\nagain: {}\n", base64(secrets[0].as_bytes()), secrets[0])),
+        ("nested.yaml", format!("data: {inner}\nother: {}\n", secrets[2])),
+        (
+            "joined.py",
+            format!("key = '{one}' + '{two}'\nhex = '{}'\n", data_encoding::HEXLOWER.encode(secrets[4].as_bytes())),
+        ),
+        ("packed.json", format!("{{\"data\": \"{}\"}}\n", base64(&gzip(&format!("filler\nkey = {}\n", secrets[5]))))),
+        ("page.html", format!("<img src=\"data:image/png;base64,{}\">\n{}\n", base64(&png), secrets[6])),
+    ] {
+        world.commit(name, format!("{}{text}{}", "filler\n".repeat(50), "more filler\n".repeat(50)), name);
+        world.commit(
+            &format!("copy/of/{name}"),
+            format!("{}{text}{}", "filler\n".repeat(50), "more filler\n".repeat(50)),
+            "copy",
+        );
+    }
+    assert_eq!(same(&world), 1);
+    let again = history(&world, &["--stats"]);
+    assert!(again.stderr.contains("patterns: of 0 kinds"), "{}", again.stderr);
+    let [file] = &memories(&world)[..] else { panic!("one file is expected") };
+    let kept = std::fs::read(file).unwrap();
+    for secret in &secrets {
+        let bytes = secret.as_bytes();
+        for part in [&bytes[14..22], base64(bytes).get(16..28).unwrap().as_bytes()] {
+            assert!(memchr::memmem::find(&kept, part).is_none());
+        }
+    }
+    // One word more, and it is another text.
+    world.commit("base64.yaml", format!("name: y\nkey: {}\n", base64(secrets[0].as_bytes())), "changed");
+    assert_eq!(same(&world), 1);
+}

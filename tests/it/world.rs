@@ -5,6 +5,8 @@ pub(crate) mod door;
 #[cfg(feature = "rotate")]
 pub(crate) mod http;
 #[cfg(feature = "rotate")]
+pub(crate) mod mishap;
+#[cfg(feature = "rotate")]
 pub(crate) mod shop;
 
 use std::ffi::OsStr;

@@ -249,7 +249,7 @@ fn wrong_operators() -> Vec<Wrong> {
             "driver: http",
             "driver: gopher",
             "c.yaml:6:17: unknown variant `gopher`",
-            "http, aws-iam, postgres, redis",
+            "http, aws-iam, postgres, vault-database, redis",
         ),
         changed("authority: { file: authority }", "authority: x", "c.yaml:6:", "write where it is"),
         changed("authority: { file: authority }", "values: x", "c.yaml:6:", "write a map"),

@@ -21,3 +21,4 @@ esac
 cd "$ROOT"
 cargo test --locked --quiet --no-default-features --test it -- \
     hooks_run:: hooks_set:: hook:: ci:: import:: forms:: elsewhere:: remembered::
+cargo test --locked --quiet --test it -- daemon::a_work_tree daemon::a_leak daemon::files

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # HashiCorp Vault 1.14.1, the last line under MPL-2.0, built from its Go module by vault/main.go: real tokens, policies
-# and the versioned key-value engine at kv/. `start DIR`, `stop DIR`, or `build` alone.
+# the versioned key-value engine at kv/ and the database engine at database/. `start DIR`, `stop DIR`, or `build` alone.
 NAME=vault
 VERSION=1.14.1
 # shellcheck source=tests/real/server.sh
@@ -28,7 +28,7 @@ start() {
     secret_file "$RUN_DIR/vault.token"
     need_python
     # The server picks its own free port and says which.
-    "$program" -listen 127.0.0.1:0 -token-file "$RUN_DIR/vault.token" >"$RUN_DIR/vault.log" 2>&1 </dev/null &
+    "$program" -listen 127.0.0.1:0 -token-file "$RUN_DIR/vault.token" -key-file "$RUN_DIR/vault.key" >"$RUN_DIR/vault.log" 2>&1 </dev/null &
     pid=$!
     echo "$pid" >"$RUN_DIR/vault.pid"
     wait_for 60 "$pid" grep -q '^serving on ' "$RUN_DIR/vault.log" || { tail -n 20 "$RUN_DIR/vault.log" >&2; fail "the server did not start"; }

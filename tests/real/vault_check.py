@@ -1,4 +1,5 @@
-"""Asks a fresh Vault for what the tests rely on: versions, check-and-set, the 404 of a missing path, the 403 of a bad token."""
+"""Asks a fresh Vault for what the tests rely on: versions, check-and-set, the 404 of a missing path, the 403 of a bad token;
+and of the database engine what it says of leases that are not there."""
 
 import json
 import sys
@@ -47,6 +48,12 @@ def check(token):
     expect("read of a destroyed version", (status, reply["data"]["metadata"]["destroyed"]), (404, True))
     expect("removal", ask("DELETE", "kv/metadata/check", token)[0], 204)
     expect("read after removal", ask("GET", "kv/data/check", token)[0], 404)
+
+    expect("a role that is not there", ask("GET", "database/creds/none", token), (400, {"errors": ["unknown role: none"]}))
+    expect("no lease", ask("GET", "sys/leases/lookup/database/creds/none?list=true", token), (404, {"errors": []}))
+    lease = {"lease_id": "database/creds/none/x1"}
+    expect("a lease that is not there", ask("PUT", "sys/leases/lookup", token, lease), (400, {"errors": ["invalid lease"]}))
+    expect("its revocation", ask("PUT", "sys/leases/revoke", token, {**lease, "sync": True})[0], 204)
 
     status, reply = ask("POST", "auth/token/create", token, {"policies": ["default"], "ttl": "1h"})
     child = reply["auth"]["client_token"]

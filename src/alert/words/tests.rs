@@ -29,6 +29,7 @@ fn case() -> State {
         emergency: false,
         sealed: None,
         consent: rotation::Consent::default(),
+        purpose: crate::rotation::Purpose::Leak,
     };
     rotation::open(&Event { at: at(14), fact: Fact::Opened(Box::new(plan)) }).unwrap()
 }

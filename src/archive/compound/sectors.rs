@@ -3,7 +3,7 @@
 
 use super::super::outlet::{Halt, Outlet};
 use super::super::region::Region;
-use super::ArchiveError;
+use super::super::{ArchiveError, Stretch};
 use std::io::{self, Read};
 
 const HEADER: u64 = 512;
@@ -129,7 +129,7 @@ impl<'a> Sectors<'a> {
 
     /// The stream of so many bytes that begins in a sector.
     pub(super) fn chain(&self, start: u32, size: u64) -> Chain<'_, 'a> {
-        Chain { sectors: self, is_small: false, next: start, at: 0, left: size, met: 0 }
+        Chain { sectors: self, is_small: false, next: start, at: 0, left: size, met: 0, stretches: Vec::new() }
     }
 
     /// The same, of a small one.
@@ -148,6 +148,8 @@ pub(super) struct Chain<'s, 'a> {
     left: u64,
     /// Sectors that were met: in a circle there is no end of them.
     met: usize,
+    /// Where what was read stands.
+    stretches: Vec<Stretch>,
 }
 
 impl Chain<'_, '_> {
@@ -159,6 +161,25 @@ impl Chain<'_, '_> {
     /// True where it ended as chains do.
     pub(super) fn ended(&self) -> bool {
         self.next == END
+    }
+
+    /// Where what was read stands in what was opened; nothing where that does not lie in memory.
+    pub(super) fn stretches(&self, outlet: &Outlet<'_, '_>) -> Vec<Stretch> {
+        let ground = self.sectors.region.in_memory().and_then(|bytes| outlet.standing(bytes));
+        let moved = |stretch: &Stretch| {
+            let stands = ground?.stands.checked_add(stretch.stands)?;
+            Some(Stretch { stands, ..*stretch })
+        };
+        self.stretches.iter().filter_map(moved).collect()
+    }
+
+    fn note(&mut self, from: u64, length: usize) {
+        let Some(stands) = usize::try_from(from).ok().filter(|_| length > 0) else { return };
+        let at = self.stretches.last().map_or(0, |last| last.at + last.length);
+        match self.stretches.last_mut() {
+            Some(last) if last.stands + last.length == stands => last.length += length,
+            _ => self.stretches.push(Stretch { at, stands, length }),
+        }
     }
 
     /// Reads up to so many bytes; the result is how many there were.
@@ -197,6 +218,7 @@ impl Read for Chain<'_, '_> {
         let wanted = length.min(self.left).min(buffer.len() as u64);
         let mut part = self.sectors.region.part(from, wanted);
         let read = part.read(buffer)?;
+        self.note(from, read);
         self.at += read as u64;
         self.left -= read as u64;
         if read as u64 == length {

@@ -110,6 +110,17 @@ impl<'a> Holder<'a> {
         }
     }
 
+    /// Where a part stands in a tar.
+    pub(super) fn stands(&self, name: &str) -> Option<u64> {
+        match self {
+            Self::Tar { members, .. } => match members.get(name)? {
+                Member::At { start, .. } => Some(*start),
+                Member::Link(_) => None,
+            },
+            Self::Folder { .. } => None,
+        }
+    }
+
     /// A part, by the name under which it really lies.
     ///
     /// # Errors

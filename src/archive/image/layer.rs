@@ -83,8 +83,10 @@ impl Walk<'_, '_, '_> {
         let mut raw = Hashed { reader: self.holder.open(name)?, hasher: stored.map(Digest::hasher) };
         let (read, hasher) = {
             let mut buffered = BufReader::with_capacity(BUFFER_BYTES, &mut raw);
-            let mut plain = Hashed { reader: expanded(&mut buffered)?, hasher: whole.map(Digest::hasher) };
-            let read = self.contents(&mut plain, label, layer);
+            let packing = packing(&mut buffered)?;
+            let stands = self.holder.stands(name).filter(|_| packing.is_none());
+            let mut plain = Hashed { reader: expanded(packing, &mut buffered)?, hasher: whole.map(Digest::hasher) };
+            let read = self.contents(&mut plain, label, stands, layer);
             // What is behind the end of a tar belongs to what is hashed.
             let read = read.and_then(|()| self.outlet.drain(&mut plain));
             (read, plain.hasher)
@@ -98,22 +100,35 @@ impl Walk<'_, '_, '_> {
         if holds(stored, raw.hasher) && holds(whole, hasher) { Ok(()) } else { Err(other_content().into()) }
     }
 
-    /// What a blob holds once it is expanded.
-    fn contents(&mut self, plain: &mut dyn Read, label: &str, layer: Option<Layer<'_>>) -> Result<(), Halt> {
+    /// What a blob holds once it is expanded; `stands` is where it begins in what was opened, if it is not packed.
+    fn contents(
+        &mut self,
+        plain: &mut dyn Read,
+        label: &str,
+        stands: Option<u64>,
+        layer: Option<Layer<'_>>,
+    ) -> Result<(), Halt> {
         let mut head = Vec::new();
         plain.take(HEAD_BYTES).read_to_end(&mut head)?;
         let is_tar = tar::looks_like(&head) || (layer.is_some() && head.iter().all(|byte| *byte == 0));
         let mut whole = head.as_slice().chain(plain);
         if is_tar {
-            return self.tar(&mut whole, label, layer);
+            return self.tar(&mut whole, label, stands, layer);
         }
+        self.outlet.reads_from(stands);
         match self.outlet.stream(label, &mut whole)? {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
 
-    fn tar(&mut self, whole: &mut dyn Read, label: &str, layer: Option<Layer<'_>>) -> Result<(), Halt> {
+    fn tar(
+        &mut self,
+        whole: &mut dyn Read,
+        label: &str,
+        stands: Option<u64>,
+        layer: Option<Layer<'_>>,
+    ) -> Result<(), Halt> {
         let mut tape = Tape::new(Feed::Stream(whole), format!("{label}!"));
         let mut changes = Vec::new();
         let walked = loop {
@@ -126,6 +141,7 @@ impl Walk<'_, '_, '_> {
             let handed = if entry.kind != Kind::File || entry.size == 0 {
                 self.outlet.count()
             } else {
+                self.outlet.reads_from(stands.and_then(|stands| stands.checked_add(entry.at)));
                 tape.content(&member_name(label, &entry, layer.as_ref()), &mut self.outlet)
             };
             if handed.is_err() {
@@ -147,13 +163,19 @@ fn member_name(label: &str, entry: &Entry, layer: Option<&Layer<'_>>) -> String 
     format!("{label}{comma}{}!{}", fate.unwrap_or_default(), names::shown(path.as_bytes()))
 }
 
+/// How a blob is compressed, if it is.
+fn packing(stored: &mut dyn BufRead) -> Result<Option<Format>, Halt> {
+    let format = Format::of(stored.fill_buf()?, "");
+    Ok(format.filter(|format| {
+        matches!(format, Format::Gzip | Format::Bzip2 | Format::Xz | Format::Lzma | Format::Lzip | Format::Zstd)
+    }))
+}
+
 /// A blob without its compression.
-fn expanded<'r>(stored: &'r mut dyn BufRead) -> Result<Box<dyn Read + 'r>, Halt> {
-    match Format::of(stored.fill_buf()?, "") {
-        Some(format @ (Format::Gzip | Format::Bzip2 | Format::Xz | Format::Lzma | Format::Lzip | Format::Zstd)) => {
-            Ok(compressed::decoder(format, stored)?)
-        }
-        _ => Ok(Box::new(stored)),
+fn expanded<'r>(packing: Option<Format>, stored: &'r mut dyn BufRead) -> Result<Box<dyn Read + 'r>, Halt> {
+    match packing {
+        Some(format) => Ok(compressed::decoder(format, stored)?),
+        None => Ok(Box::new(stored)),
     }
 }
 

@@ -35,7 +35,9 @@ pub(super) fn open_tar(
     if !plan::is_image(&holder) {
         return None;
     }
-    let walked = Walk::of(&holder, budget, visit).all();
+    let mut walk = Walk::of(&holder, budget, visit);
+    walk.outlet = walk.outlet.over(&whole);
+    let walked = walk.all();
     Some(match (walked, cut) {
         (Ok(()), Some(error)) => Err(error),
         (walked, _) => walked,

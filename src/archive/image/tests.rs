@@ -49,7 +49,7 @@ fn collect(budget: &mut Budget, open: impl FnOnce(&mut Budget, &mut Visit<'_>) -
     let mut came = BTreeMap::new();
     let walked = open(budget, &mut |item| {
         let (name, said) = match item {
-            Item::Member { name, bytes } => (name, String::from_utf8_lossy(bytes).into_owned()),
+            Item::Member { name, bytes, .. } => (name, String::from_utf8_lossy(bytes).into_owned()),
             Item::Missed { name, error } => (name, format!("missed: {error}")),
         };
         came.entry(name.to_owned()).and_modify(|all: &mut String| all.push_str(&said)).or_insert(said);
@@ -222,7 +222,7 @@ fn a_large_file_comes_in_pieces_and_a_bomb_does_not_pass() {
     let (mut pieces, mut most) = (0, 0);
     let tar = packed(&parts);
     open_tar(Region::of(&tar), &mut tight, &mut |item| {
-        if let Item::Member { name, bytes } = item
+        if let Item::Member { name, bytes, .. } = item
             && name.contains("large (bytes ")
         {
             (pieces, most) = (pieces + 1, most.max(bytes.len()));

@@ -25,7 +25,7 @@ fn look(name: &str, bytes: &[u8], token: &[u8], depth: usize, seen: &mut Seen) {
     let mut errors = Vec::new();
     let end = open(format, name, Input::Bytes(bytes), &mut ROOM.clone(), &mut |item| {
         match item {
-            Item::Member { name, bytes } => look(name, bytes, token, depth - 1, seen),
+            Item::Member { name, bytes, .. } => look(name, bytes, token, depth - 1, seen),
             Item::Missed { error, .. } => errors.push(error),
         }
         ControlFlow::Continue(())

@@ -51,6 +51,36 @@ pub enum Provider {
         #[serde(default)]
         tls: Tls,
     },
+    /// Vault's or `OpenBao`'s database engine: each login is a lease, with a user of its own in a PostgreSQL database.
+    VaultDatabase {
+        /// Base address of Vault.
+        address: String,
+        /// Namespace.
+        namespace: Option<String>,
+        /// Token.
+        token: SecretSource,
+        /// Where the engine is mounted.
+        #[serde(default = "database_mount")]
+        mount: String,
+        /// The role that logins are made of.
+        role: String,
+        /// Others draw logins from that role too: what an interrupted mint left is then not told by comparing lists.
+        #[serde(default)]
+        shared: bool,
+        /// Who uses a login renews it; stanch does not.
+        #[serde(default)]
+        renewed: bool,
+        /// Host of the database, where logins are tried.
+        host: String,
+        /// Port.
+        #[serde(default = "postgres_port")]
+        port: u16,
+        /// Database.
+        database: String,
+        /// Transport security of the database's connection.
+        #[serde(default)]
+        tls: Tls,
+    },
     /// Redis: the passwords of one ACL user.
     Redis {
         /// Address of this machine: the connection is plain.
@@ -111,6 +141,10 @@ pub struct RedisAuthority {
     pub password: SecretSource,
 }
 
+fn database_mount() -> String {
+    "database".to_owned()
+}
+
 fn redis_port() -> u16 {
     6379
 }
@@ -123,7 +157,12 @@ impl Provider {
     /// True when every new secret has another handle, so that a stored value without it would be taken for another
     /// pair's.
     pub(super) fn is_paired(&self) -> bool {
-        matches!(self, Self::Postgres { .. } | Self::AwsIam { .. })
+        matches!(self, Self::Postgres { .. } | Self::AwsIam { .. } | Self::VaultDatabase { .. })
+    }
+
+    /// True when every new secret is a login, with a user of its own.
+    pub(super) fn has_user(&self) -> bool {
+        matches!(self, Self::VaultDatabase { .. })
     }
 
     /// What is wrong with it, and what to write instead.
@@ -146,6 +185,7 @@ impl Provider {
             Self::AwsIam { authority, .. } => authority.as_ref().map(|authority| &authority.secret),
             Self::Postgres { authority, .. } => Some(&authority.password),
             Self::Redis { authority, .. } => Some(&authority.password),
+            Self::VaultDatabase { token, .. } => Some(token),
         }
     }
 
@@ -156,6 +196,7 @@ impl Provider {
             Self::AwsIam { authority, .. } => authority.as_mut().map(|authority| &mut authority.secret),
             Self::Postgres { authority, .. } => Some(&mut authority.password),
             Self::Redis { authority, .. } => Some(&mut authority.password),
+            Self::VaultDatabase { token, .. } => Some(token),
         }
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct All {
     runs: Vec<Range<usize>>,
+    begins: Vec<usize>,
     equals: Vec<usize>,
     behind: Vec<usize>,
     escapes: Vec<usize>,
@@ -16,10 +17,15 @@ struct All {
 }
 
 fn marked(text: &[u8], window: Range<usize>) -> All {
-    let mut marks = Marks::new(text, window);
+    let mut marks = Marks::new(text, window.clone());
     let mut all = All::default();
-    while marks.advance(text) {
+    let mut end = window.start;
+    while let Some(chunk) = marks.advance(text) {
+        assert_eq!(std::mem::replace(&mut end, chunk.end), chunk.start);
+        all.hidden |= marks.hidden;
+        all.beyond |= marks.beyond;
         all.runs.append(&mut marks.runs);
+        all.begins.append(&mut marks.begins);
         all.equals.append(&mut marks.equals);
         all.behind.append(&mut marks.behind);
         all.escapes.append(&mut marks.escapes);
@@ -28,7 +34,8 @@ fn marked(text: &[u8], window: Range<usize>) -> All {
             all.lists.extend((0..BLOCK).filter(|bit| bits >> bit & 1 == 1).map(|bit| at + bit));
         }
     }
-    (all.dumps, all.hidden, all.beyond) = (marks.dumps, marks.hidden, marks.beyond);
+    assert_eq!(end, window.end, "all is marked");
+    all.dumps = marks.dumps;
     all
 }
 
@@ -48,6 +55,10 @@ fn plainly(text: &[u8], window: Range<usize>) -> All {
         } else if !is(at + 1, DIGIT) && at + 1 - run >= LEAST {
             all.runs.push(run..at + 1);
         }
+        let within = at > run && text[at - 1].is_ascii_alphanumeric();
+        if (at..at + LEAST).all(|at| is(at, DIGIT)) && !within {
+            all.begins.push(at);
+        }
         if is(at, QUOTE) && beside(at) && (is(at + 1, QUOTE) || is(at + 1, GAP)) {
             all.quotes.push(at);
         }
@@ -63,7 +74,7 @@ fn plainly(text: &[u8], window: Range<usize>) -> All {
             all.equals.push(at);
         }
         let foreign = at.checked_sub(1).is_some_and(|before| byte(before) >= 0x80);
-        if is(at, BESIDE) && foreign {
+        if foreign && (at..at + LEAST).all(|at| is(at, BESIDE)) {
             all.behind.push(at);
         }
         if (at..at + GLANCE).all(|at| is(at, LISTED)) {
@@ -109,7 +120,7 @@ proptest! {
 #[test]
 fn chunks_are_marked_as_one() {
     let part = b"let a = '0123456789abcdef0123' + \"x\\u0041bcdefghijklmnop\"; b = [0x41, 0x42, 0x43] &amp; \xe4\xb8\xadtext=3D0\n";
-    let text = part.repeat(2 * (CHUNK + GROUP) / part.len() + 3);
+    let text = part.repeat(4 * (CHUNK + GROUP) / part.len() + 3);
     let (all, wanted) = (marked(&text, 0..text.len()), plainly(&text, 0..text.len()));
     assert!(all.runs.len() > 4_000 && all.quotes.len() > 4_000 && all.escapes.len() > 4_000 && all.lists.len() > 4_000);
     assert!(all == wanted);

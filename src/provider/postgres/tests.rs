@@ -2,6 +2,7 @@
 
 use super::super::contract::{credential, keeps_the_contract, like, server, server_file};
 use super::*;
+use crate::model::Limit;
 use crate::provider::ask;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,14 +15,16 @@ async fn world() -> (PostgresProvider, TokenId, TokenId) {
     // Names that need quoting.
     let (owner, a, b) = (format!("{name} own\"er"), format!("{name}-A"), format!("{name}-B"));
     let setting = Setting {
-        host: server("STANCH_TEST_PG_HOST"),
-        port: server("STANCH_TEST_PG_PORT").parse().unwrap(),
-        database: server("STANCH_TEST_PG_DATABASE"),
+        server: Server {
+            host: server("STANCH_TEST_PG_HOST"),
+            port: server("STANCH_TEST_PG_PORT").parse().unwrap(),
+            database: server("STANCH_TEST_PG_DATABASE"),
+            tls: Tls::Off,
+        },
         roles: [a.clone(), b.clone()],
         owner: Some(owner.clone()),
         authority: server("STANCH_TEST_PG_ADMIN"),
         password: server_file("STANCH_TEST_PG_PASSWORD_FILE"),
-        tls: Tls::Off,
     };
     let provider = PostgresProvider::new(setting);
     let (owner, in_use, idle) = (quoted(&owner), quoted(&a), quoted(&b));
@@ -44,7 +47,7 @@ async fn run(provider: &PostgresProvider, sql: &str) {
 
 /// A dependent's session.
 async fn session(provider: &PostgresProvider, role: &TokenId, password: &str) -> PgConnection {
-    let options = provider.options(role.as_str(), &Secret::new(password.as_bytes().to_vec())).unwrap();
+    let options = provider.setting.server.options(role.as_str(), &Secret::new(password.as_bytes().to_vec())).unwrap();
     PgConnection::connect_with(&options.application_name("shop")).await.unwrap()
 }
 
@@ -147,14 +150,11 @@ async fn what_cannot_be_reached_is_unknown_and_not_done() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let provider = PostgresProvider::new(Setting {
-        host: "127.0.0.1".to_owned(),
-        port,
-        database: "none".to_owned(),
+        server: Server { host: "127.0.0.1".to_owned(), port, database: "none".to_owned(), tls: Tls::Off },
         roles: ["a".to_owned(), "b".to_owned()],
         owner: None,
         authority: "admin".to_owned(),
         password: chosen(),
-        tls: Tls::Off,
     });
     let verdict = ask(&provider, &credential(&TokenId::new("a"), "x")).await;
     assert_eq!(verdict, Verdict::Unknown(Reason::Unreachable));

@@ -23,6 +23,7 @@ fn case(stage: Stage) -> State {
         emergency: false,
         sealed: None,
         consent: rotation::Consent::default(),
+        purpose: crate::rotation::Purpose::Leak,
     };
     let mut state = rotation::open(&Event { at: at(0), fact: Fact::Opened(Box::new(plan)) }).unwrap();
     (state.stage, state.entered, state.old) = (stage, at(60), Old::Live(TokenId::new("t1")));
@@ -175,6 +176,7 @@ fn what_must_die_is_told_apart_from_what_is_in_use() {
         token: TokenId::new("t3"),
         sealed: None,
         label: crate::model::Label::new("stanch-c0001-1-x"),
+        disabled: false,
         revoked: false,
         by_hand: false,
         is_named: true,

@@ -1,7 +1,9 @@
 //! Every guard is taken away once, and the search must find the harm that it keeps off. Without that, a model that finds
 //! nothing would prove nothing.
 
-use super::model::{Small, small};
+use super::model::Small;
+use super::searches::small;
+use super::strays::sweeping;
 use super::*;
 use stateright::{Checker, HasDiscoveries, Model};
 use std::cell::Cell;
@@ -39,6 +41,10 @@ pub(crate) enum Guard {
     OnlyOurs,
     /// What must die is seen dead.
     OrphanDead,
+    /// A stray that a store gives out is nobody's to end.
+    Unclaimed,
+    /// A list that lacks the old token says nothing of others.
+    WholeList,
 }
 
 thread_local! {
@@ -71,11 +77,13 @@ fn needs(guard: Guard) -> Small {
         Guard::Fence => Small { robs: 1, ..small(1, 0, 0) },
         Guard::IntentFirst => small(0, 1, 0),
         Guard::Pivot | Guard::ProofOnTheWayBack => small(1, 0, 1),
+        Guard::Unclaimed => sweeping(0, 0, 1),
+        Guard::WholeList => Small { lies: true, ..small(2, 0, 0) },
         _ => small(2, 1, 1),
     };
     let abilities = &mut small.plan.abilities;
     match guard {
-        Guard::OnlyOurs => {
+        Guard::OnlyOurs | Guard::WholeList => {
             abilities.find = false;
             small.strangers = true;
         }
@@ -88,7 +96,7 @@ fn needs(guard: Guard) -> Small {
     small
 }
 
-const ALL: [Guard; 15] = [
+const ALL: [Guard; 17] = [
     Guard::Fence,
     Guard::IntentFirst,
     Guard::ConditionalPut,
@@ -104,6 +112,8 @@ const ALL: [Guard; 15] = [
     Guard::Twin,
     Guard::OnlyOurs,
     Guard::OrphanDead,
+    Guard::Unclaimed,
+    Guard::WholeList,
 ];
 
 #[test]
@@ -129,7 +139,15 @@ fn without_any_one_guard_the_search_finds_harm() {
 /// And with every guard in place the same worlds are searched to their end in vain.
 #[test]
 fn with_every_guard_the_same_worlds_are_safe() {
-    for guard in [Guard::Fence, Guard::OnlyOurs, Guard::OrphanDead, Guard::ConsecutiveRefusals] {
+    let some = [
+        Guard::Fence,
+        Guard::OnlyOurs,
+        Guard::OrphanDead,
+        Guard::ConsecutiveRefusals,
+        Guard::Unclaimed,
+        Guard::WholeList,
+    ];
+    for guard in some {
         let checker = needs(guard).checker().threads(2).spawn_bfs().join();
         for name in ["nothing is broken", "it can always end"] {
             assert!(

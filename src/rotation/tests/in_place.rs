@@ -87,7 +87,7 @@ fn beginning_it_is_the_pivot_and_afterwards_nothing_goes_back_by_itself() {
     let mut fold = accepted(&replacing()).until(Step::Mint);
     fold.begin();
     assert_eq!(fold.state.old, Old::Ending(TokenId::new("old")));
-    fold.fact(Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("s") });
+    fold.fact(Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("s"), ends: None });
     assert!(!allowed(&fold.state).contains(&Order::Abort));
     // A dependent that cannot tell works on the new one, or it would not work; one that fails is a person's.
     let mut bad = fold.clone().until(Step::Check(0));

@@ -147,7 +147,7 @@ fn a_value_chosen_here_is_pushed_again_under_its_label() {
     // Going back pushes it too, so that it is known and can be discarded.
     fold.order(Order::Abort);
     assert!(matches!(fold.begin(), (Step::Mint, Effect::Mint { attempt: 1, again: Some(_) })));
-    fold.fact(Fact::Minted { token: TokenId::new("slot-b"), sealed: Digest::new("chosen-1") });
+    fold.fact(Fact::Minted { token: TokenId::new("slot-b"), sealed: Digest::new("chosen-1"), ends: None });
     assert!(matches!(fold.begin(), (Step::Discard, _)));
 }
 
@@ -181,7 +181,7 @@ fn a_mint_needs_a_label_of_its_own_attempt_and_a_sealed_value_if_it_is_chosen_he
 fn a_new_token_that_is_the_old_one_is_nobodys_to_end() {
     let mut fold = Fold::new(&plan()).until(Step::Mint);
     fold.begin();
-    fold.fact(Fact::Minted { token: TokenId::new("old"), sealed: Digest::new("s") });
+    fold.fact(Fact::Minted { token: TokenId::new("old"), sealed: Digest::new("s"), ends: None });
     assert_eq!(fold.due(), Due::Ask(Reason::Unexpected));
     fold.order(Order::Abort);
     assert_eq!(fold.due(), Due::Rest(Outcome::RolledBack(Reason::Ordered)));

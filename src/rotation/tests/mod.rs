@@ -9,6 +9,8 @@ mod mints;
 mod model;
 mod rows;
 mod searches;
+mod stale;
+mod strays;
 mod table;
 mod walk;
 mod world;
@@ -77,6 +79,7 @@ fn plan() -> Plan {
         emergency: false,
         sealed: None,
         consent: Consent::default(),
+        purpose: Purpose::Leak,
     }
 }
 
@@ -147,6 +150,7 @@ impl Fold {
             Effect::Mint { attempt, .. } => Fact::Minted {
                 token: TokenId::new(format!("new-{attempt}")),
                 sealed: Digest::new(format!("sealed-{attempt}")),
+                ends: None,
             },
             Effect::Try => Fact::Tried(Verdict::Live(TokenId::new(format!("new-{}", self.state.mints)))),
             Effect::AskOld => Fact::Verified(Verdict::Dead),
@@ -164,6 +168,11 @@ impl Fold {
             Effect::Watch => Fact::Healthy,
             Effect::Demote { store, .. } => Fact::Demoted { store: *store, version: Version::new("v1") },
             Effect::Discard(_) => Fact::Discarded,
+            Effect::Survey => {
+                let there = sweep::of(&self.state.plan).map(|sweep| sweep.strays.clone()).unwrap_or_default();
+                Fact::Surveyed { in_use: vec![TokenId::new("old")], there }
+            }
+            Effect::Quarantine(_) => Fact::Quarantined,
             Effect::Unstage { store, .. } => Fact::Unstaged { store: *store },
         }
     }

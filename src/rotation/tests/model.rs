@@ -133,6 +133,10 @@ pub(super) enum Act {
     Wake,
     /// An effect happens without its intent, and the process dies.
     Unintended,
+    /// Somebody uses a stray after all.
+    Adopt,
+    /// A list is empty, and nobody is told why.
+    Hide,
 }
 
 pub(super) struct Small {
@@ -147,30 +151,6 @@ pub(super) struct Small {
     pub(super) strangers: bool,
     /// The guard that is taken away.
     pub(super) gone: Option<Guard>,
-}
-
-pub(super) fn small(faults: u8, crashes: u8, orders: u8) -> Small {
-    let mut plan = plan();
-    plan.stores.truncate(1);
-    plan.dependents = vec![dependent("mailer", true, true), dependent("billing", true, true)];
-    plan.abilities.sessions = false;
-    plan.policy = Policy {
-        approve: Approve::Never,
-        accept_unproved: false,
-        accept_outage: false,
-        tries: 2,
-        pause: millis(0),
-        proofs: 1,
-        prove_within: millis(0),
-        check_within: millis(0),
-        soak: millis(0),
-        confirms: 2,
-        confirm_pause: millis(0),
-        confirm_within: millis(0),
-        watch: millis(0),
-    };
-    let (lies, misjudges, strangers) = (false, false, false);
-    Small { plan, faults, crashes, orders, robs: 0, lies, misjudges, strangers, gone: None }
 }
 
 impl Node {
@@ -279,6 +259,7 @@ impl Node {
                 let said = match self.effect {
                     Some(Effect::Disable(_)) => Fact::Disabled,
                     Some(Effect::Discard(_)) => Fact::Discarded,
+                    Some(Effect::Quarantine(_)) => Fact::Quarantined,
                     _ => Fact::Revoked,
                 };
                 self.record(said);
@@ -292,6 +273,12 @@ impl Node {
                 self.record(Fact::Restarted);
             }
             Act::Wake => self.wake(),
+            Act::Hide => self.record(Fact::Counted(Vec::new())),
+            Act::Adopt => {
+                if let Some(stray) = sweep::of(&self.state.plan).and_then(|sweep| sweep.strays.first()) {
+                    self.world.adopt(&stray.token);
+                }
+            }
             Act::Unintended => {
                 let mut other = self.clone();
                 other.begin("0ther");
@@ -390,6 +377,13 @@ impl Node {
         replace::replaces(&last.state.plan) && last.state.returning && self.world.works(&super::world::old())
     }
 
+    /// What is out of use already helps nobody, and of what is being ended it is too late to say so.
+    fn may_be_adopted(&self) -> bool {
+        let early = matches!(self.state.stage, Stage::Assessing | Stage::Planning | Stage::AwaitingApproval(_));
+        let waits = matches!(self.state.stage, Stage::Quarantined { .. }) && !self.state.plan.abilities.disable;
+        sweep::of(&self.state.plan).is_some() && (early || waits)
+    }
+
     fn clear_by_hand(&mut self) {
         if let Some(pending) = &self.state.pending {
             self.world.clear_by_hand(&pending.label);
@@ -406,11 +400,13 @@ impl Model for Small {
         let state = open(&first).unwrap();
         let mut world = World::new(&self.plan, &mut Dice::new(0));
         (world.lingering, world.spreading, world.explained) = (0, 0, false);
+        let sweep = sweep::of(&self.plan);
+        sweep.iter().for_each(|sweep| world.strays(sweep));
         for user in &mut world.users {
             (user.exact, user.stuck) = (true, false);
         }
         let mut stuck = world.clone();
-        stuck.users[1].stuck = true;
+        stuck.users.iter_mut().skip(1).for_each(|user| user.stuck = true);
         let mut lingering = world.clone();
         lingering.lingering = 2;
         let node = |world| Node {
@@ -532,6 +528,9 @@ impl Small {
             acts.push(Act::Relapse);
         }
         if node.orders > 0 {
+            if node.may_be_adopted() {
+                acts.push(Act::Adopt);
+            }
             let others = allowed(&node.state).into_iter().filter(|order| *order != Order::Resume);
             acts.extend(others.map(Act::Order));
         }
@@ -540,9 +539,13 @@ impl Small {
     /// What only some worlds have: lies, a single refusal of what lives, and a second worker.
     fn strange(&self, node: &Node, acts: &mut Vec<Act>) {
         let effect = node.effect.as_ref();
-        let ends = matches!(effect, Some(Effect::Disable(_) | Effect::Revoke(_) | Effect::Discard(_)));
+        let ends =
+            matches!(effect, Some(Effect::Disable(_) | Effect::Revoke(_) | Effect::Discard(_) | Effect::Quarantine(_)));
         if self.lies && node.faults > 0 && ends {
             acts.push(Act::Lie);
+        }
+        if self.lies && node.faults > 0 && matches!(effect, Some(Effect::Count)) {
+            acts.push(Act::Hide);
         }
         let asks =
             matches!(effect, Some(Effect::Verify | Effect::Confirm | Effect::AskOld | Effect::ConfirmDiscard(_)));
@@ -566,12 +569,13 @@ impl Small {
             | Act::Doubt
             | Act::Relapse
             | Act::Lie
+            | Act::Hide
             | Act::Spoil => {
                 node.faults -= 1;
             }
             Act::Crash(_) | Act::Unintended => node.crashes -= 1,
             Act::Rob => node.robs -= 1,
-            Act::Provide(false) | Act::Make => node.orders -= 1,
+            Act::Provide(false) | Act::Make | Act::Adopt => node.orders -= 1,
             Act::Order(Order::Resume) if matches!(last.state.stage, Stage::Held { why: Reason::ByHand, .. }) => {
                 node.orders -= 1;
             }

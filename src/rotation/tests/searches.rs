@@ -1,8 +1,33 @@
 //! The searches of the intact core, one for every kind of provider that recovers in a way of its own.
 
-use super::model::{Small, small};
+use super::model::Small;
 use super::*;
 use stateright::{Checker, Model};
+
+/// One store, two dependents, and so many things that may go wrong.
+pub(super) fn small(faults: u8, crashes: u8, orders: u8) -> Small {
+    let mut plan = plan();
+    plan.stores.truncate(1);
+    plan.dependents = vec![dependent("mailer", true, true), dependent("billing", true, true)];
+    plan.abilities.sessions = false;
+    plan.policy = Policy {
+        approve: Approve::Never,
+        accept_unproved: false,
+        accept_outage: false,
+        tries: 2,
+        pause: millis(0),
+        proofs: 1,
+        prove_within: millis(0),
+        check_within: millis(0),
+        soak: millis(0),
+        confirms: 2,
+        confirm_pause: millis(0),
+        confirm_within: millis(0),
+        watch: millis(0),
+    };
+    let (lies, misjudges, strangers) = (false, false, false);
+    Small { plan, faults, crashes, orders, robs: 0, lies, misjudges, strangers, gone: None }
+}
 
 /// Searches everything, and says if that was suspiciously little.
 fn search(small: Small, at_least: usize) {

@@ -23,7 +23,7 @@ fn facts(state: &State, now: Timestamp) -> Vec<(&'static str, Fact)> {
         ("preflighted", Fact::Preflighted { saw_old: vec![true; state.plan.dependents.len()] }),
         ("preflighted-short", Fact::Preflighted { saw_old: vec![] }),
         ("counted", Fact::Counted(vec![])),
-        ("minted", Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("s") }),
+        ("minted", Fact::Minted { token: TokenId::new("new"), sealed: Digest::new("s"), ends: None }),
         ("provided", Fact::Provided { who: who.clone(), sealed: Digest::new("s"), token: None, again: false }),
         ("tried", Fact::Tried(Verdict::Dead)),
         ("sought", Fact::Sought(vec![])),

@@ -296,6 +296,11 @@ impl World {
                 };
                 Ok(Fact::Verified(if lives { Verdict::Live(token.clone()) } else { Verdict::Dead }))
             }
+            Effect::Survey => Ok(self.survey(state)),
+            Effect::Quarantine(warrant) => {
+                self.may_end(warrant);
+                Ok(Fact::Quarantined)
+            }
             Effect::Unstage { store, label } => {
                 let shelf = &mut self.shelves[*store];
                 let current = shelf.version;
@@ -362,7 +367,7 @@ impl World {
         if !made.contains(&token) {
             made.push(token.clone());
         }
-        Ok(Fact::Minted { token: TokenId::new(token), sealed: Digest::new(sealed) })
+        Ok(Fact::Minted { token: TokenId::new(token), sealed: Digest::new(sealed), ends: None })
     }
 
     fn find(&self, state: &State, label: &Label) -> Vec<TokenId> {
@@ -504,14 +509,38 @@ impl World {
         Ok(fact)
     }
 
+    /// Strays that earlier cases left, beside a token in use.
+    pub(super) fn strays(&mut self, sweep: &Sweep) {
+        self.shelves = vec![Shelf { version: 1, current: old(), apart: BTreeMap::new() }];
+        self.live.extend((100..).zip(&sweep.strays).map(|(value, stray)| (stray.token.as_str().to_owned(), value)));
+    }
+
+    /// Somebody uses a stray after all.
+    pub(super) fn adopt(&mut self, token: &TokenId) {
+        if let Some(value) = self.live.get(token.as_str()) {
+            self.shelves[0].current = (token.as_str().to_owned(), *value);
+        }
+    }
+
+    fn survey(&self, state: &State) -> Fact {
+        let sweep = sweep::of(&state.plan).expect("nothing is to be swept");
+        let there = sweep.strays.iter().filter(|stray| self.live.contains_key(stray.token.as_str()));
+        let in_use = self.shelves.iter().map(|shelf| TokenId::new(&shelf.current.0)).collect();
+        Fact::Surveyed { in_use, there: there.cloned().collect() }
+    }
+
     fn discard(&mut self, warrant: &Warrant) -> Attempt {
+        self.may_end(warrant);
+        self.live.remove(warrant.token().as_str());
+        Ok(Fact::Discarded)
+    }
+
+    fn may_end(&self, warrant: &Warrant) {
         let token = warrant.token().as_str();
         assert_ne!(token, old().0, "the old token was discarded");
         assert_eq!(*warrant.grounds(), Grounds::NeverUsed);
         assert!(!self.foreign.contains(token), "somebody else's token was discarded");
         assert!(self.shelves.iter().all(|shelf| shelf.current.0 != token), "what a store points at was discarded");
-        self.live.remove(token);
-        Ok(Fact::Discarded)
     }
 
     /// Invariants 1 to 3, at every instant.
@@ -532,6 +561,16 @@ impl World {
         assert!(self.live.iter().any(|(token, value)| durable(&(token.clone(), *value))), "no live durable credential");
     }
 
+    /// Invariant 9 after a sweep: no stray lives that nobody uses, and nothing else was ended.
+    fn check_swept(&self, state: &State) {
+        let sweep = sweep::of(&state.plan).expect("nothing was to be swept");
+        for stray in &sweep.strays {
+            let used = self.shelves.iter().any(|shelf| shelf.current.0 == stray.token.as_str());
+            assert!(used || !self.live.contains_key(stray.token.as_str()), "a stray lives on");
+        }
+        assert!(self.works(&old()), "the token in use was ended");
+    }
+
     /// Invariants 6, 7 and 9, at the end.
     pub(super) fn check_end(&self, state: &State, outcome: Outcome) {
         let ours: Vec<&String> = self.live.keys().filter(|token| !self.foreign.contains(*token)).collect();
@@ -539,6 +578,7 @@ impl World {
             Outcome::Rotated => (state.successor.as_ref().unwrap().token.as_str().to_owned(), self.expected(state)),
             Outcome::RolledBack(_) => (old().0, old()),
             Outcome::AlreadyDead => panic!("the old token was alive"),
+            Outcome::Swept => return self.check_swept(state),
             Outcome::Abandoned => return,
         };
         assert_eq!(ours, [&expected], "wrong tokens are left alive");

@@ -243,6 +243,15 @@ impl Exchange {
         self.lag
     }
 
+    /// True when it says which label a token carries.
+    #[must_use]
+    pub fn takes_label(&self) -> bool {
+        self.rows
+            .iter()
+            .filter(|row| row.table == Table::Done)
+            .all(|row| row.take.iter().any(|(field, _)| *field == Field::Label))
+    }
+
     /// True when it says what rights a token has.
     fn takes_scopes(&self) -> bool {
         self.rows.iter().any(|row| row.take.iter().any(|(field, _)| *field == Field::Scopes))

@@ -41,7 +41,9 @@ pub enum TemplateError {
         name: String,
     },
     /// A shape names something that a store does not hold.
-    #[error("a stored value can hold {{{{token}}}} and {{{{secret}}}} only, not {{{{{name}}}}}")]
+    #[error(
+        "a stored value can hold {{{{token}}}}, {{{{secret}}}} and the {{{{user}}}} of a login, not {{{{{name}}}}}"
+    )]
     Foreign {
         /// The name.
         name: String,
@@ -49,6 +51,9 @@ pub enum TemplateError {
     /// A shape without the secret.
     #[error("a stored value without {{{{secret}}}} stores nothing; add it")]
     NoSecret,
+    /// A shape asks for a user, and the secret has none.
+    #[error("the secret is no user:password, and the stored value asks for the user")]
+    NoLogin,
     /// Two places touch, or the values hold the text between them.
     #[error("the places of the stored value cannot be told apart when it is read back; put other text between them")]
     Ambiguous,

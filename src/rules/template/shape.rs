@@ -8,6 +8,9 @@ use crate::model::{Secret, TokenId};
 /// `{"user":"{{token}}","password":"{{secret}}"}`. JSON is compared by structure, so neither the order of the members
 /// nor white space matters; other text is compared as it is, and values stand in it as they are (nothing is
 /// percent-encoded). A value with other members than the shape's is refused, since writing it back would lose them.
+///
+/// Where the shape names `{{user}}`, the secret is a login, `user:password`: the user stands there, and the password where
+/// the shape says `{{secret}}`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
     form: Form,
@@ -30,8 +33,8 @@ impl Shape {
     /// Reads a shape.
     ///
     /// # Errors
-    /// When it is not a template, does not hold the secret, names anything but token and secret, or cannot be read
-    /// back.
+    /// When it is not a template, does not hold the secret, names anything but token, user and secret, or cannot be
+    /// read back.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let start = text.trim_start();
         let form = match serde_json::from_str(text) {
@@ -51,7 +54,7 @@ impl Shape {
         let mut names: Vec<&str> = templates.iter().flat_map(|template| template.names()).collect();
         names.sort_unstable();
         names.dedup();
-        if let Some(foreign) = names.iter().find(|name| !matches!(**name, "token" | "secret")) {
+        if let Some(foreign) = names.iter().find(|name| !matches!(**name, "token" | "user" | "secret")) {
             return Err(TemplateError::Foreign { name: (*foreign).to_owned() });
         }
         if !names.contains(&"secret") {
@@ -63,7 +66,17 @@ impl Shape {
     /// True when the stored value holds the handle beside the secret.
     #[must_use]
     pub fn holds_token(&self) -> bool {
-        self.templates().iter().any(|template| template.names().any(|name| name == "token"))
+        self.holds("token")
+    }
+
+    /// True when the secret is a login, whose user and password stand in the stored value each in its place.
+    #[must_use]
+    pub fn holds_user(&self) -> bool {
+        self.holds("user")
+    }
+
+    fn holds(&self, wanted: &str) -> bool {
+        self.templates().iter().any(|template| template.names().any(|name| name == wanted))
     }
 
     fn templates(&self) -> Vec<&Template> {
@@ -76,12 +89,21 @@ impl Shape {
     /// Writes the stored value, and makes sure that it can be read back.
     ///
     /// # Errors
-    /// When the secret is not text where the shape needs text, or holds what stands around it.
+    /// When the secret is not text where the shape needs text, is no login where it needs one, or holds what stands
+    /// around it.
     pub fn render(&self, token: &TokenId, secret: &Secret) -> Result<Secret, TemplateError> {
         let handle = Secret::new(token.as_str().as_bytes().to_vec());
-        let values = |name: &str| match name {
-            "token" => Some(&handle),
-            "secret" => Some(secret),
+        let login = if self.holds_user() {
+            let (user, password) = secret.user_and_password().ok_or(TemplateError::NoLogin)?;
+            Some((Secret::new(user.into_bytes()), password))
+        } else {
+            None
+        };
+        let values = |name: &str| match (name, &login) {
+            ("token", _) => Some(&handle),
+            ("user", Some((user, _))) => Some(user),
+            ("secret", Some((_, password))) => Some(password),
+            ("secret", None) => Some(secret),
             _ => None,
         };
         let value = match &self.form {
@@ -124,11 +146,16 @@ fn parts(found: &[(&str, &[u8])]) -> Result<(Option<TokenId>, Secret), TemplateE
         if held.all(|next| Some(next) == first) { Ok(first) } else { Err(TemplateError::Mismatch) }
     };
     let secret = one("secret")?.ok_or(TemplateError::Mismatch)?;
-    let token = match one("token")? {
-        Some(bytes) => Some(TokenId::new(std::str::from_utf8(bytes).map_err(|_| TemplateError::Mismatch)?)),
-        None => None,
+    let text = |name| match one(name)?.map(std::str::from_utf8) {
+        Some(text) => text.map(Some).map_err(|_| TemplateError::Mismatch),
+        None => Ok(None),
     };
-    Ok((token, Secret::new(secret.to_vec())))
+    let (token, secret) = (text("token")?.map(TokenId::new), Secret::new(secret.to_vec()));
+    match text("user")? {
+        Some(user) if user.is_empty() || user.contains(':') || secret.is_empty() => Err(TemplateError::Mismatch),
+        Some(user) => Ok((token, Secret::login(user, &secret))),
+        None => Ok((token, secret)),
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +184,28 @@ mod tests {
                 assert_eq!(read.is_some(), shape.holds_token());
                 assert!(read.is_none_or(|read| read == token));
             }
+        }
+    }
+
+    #[test]
+    fn a_login_stands_in_two_places_and_is_read_as_one_secret() {
+        let token = TokenId::new("database/creds/shop/x1");
+        let login = secret("v-token-shop:A1a-b:c");
+        for shape in [
+            r#"{"lease":"{{token}}","username":"{{user}}","password":"{{secret}}"}"#,
+            "{{token}} postgres://{{user}}:{{secret}}@db/shop",
+        ] {
+            let shape = Shape::parse(shape).unwrap();
+            let stored = shape.render(&token, &login).unwrap();
+            let text = std::str::from_utf8(stored.expose()).unwrap();
+            assert!(text.contains("v-token-shop") && text.contains("A1a-b:c"), "{text}");
+            let (read, back) = shape.read(&stored).unwrap();
+            assert!(back.same_as(&login) && read == Some(token.clone()), "{shape:?}");
+            assert_eq!(shape.render(&token, &secret("no-login")).unwrap_err(), TemplateError::NoLogin);
+        }
+        let shape = Shape::parse(r#"{"u":"{{user}}","p":"{{secret}}"}"#).unwrap();
+        for bad in [r#"{"u":"","p":"x"}"#, r#"{"u":"a:b","p":"x"}"#, r#"{"u":"a","p":""}"#] {
+            assert_eq!(shape.read(&secret(bad)).unwrap_err(), TemplateError::Mismatch, "{bad}");
         }
     }
 

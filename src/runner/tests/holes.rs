@@ -232,3 +232,38 @@ async fn nobody_has_answered_what_a_case_is_held_for_only_now() {
     let (_, rest) = runner.run(&rotation, Some(resume())).await.unwrap();
     assert_eq!(rest, Rest::Closed(Outcome::Rotated));
 }
+
+/// Somebody answers what was asked before somebody else went on.
+#[tokio::test]
+async fn a_word_for_what_is_no_more_is_refused_with_the_reason() {
+    let world = stuck(abilities());
+    let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+    let runner = runner(&world, &process, "first".to_owned(), &stopping);
+    let mut plan = world.plan();
+    plan.policy.approve = rotation::Approve::Plan;
+    plan.consent.quorum = 2;
+    let rotation = runner.open(plan, &World::old()).await.unwrap();
+    let (state, rest) = runner.run(&rotation, None).await.unwrap();
+    assert_eq!(rest, Rest::Asks(Reason::Unapproved));
+    let seen = world.journal.records(&rotation).len() as u64;
+    let yes = |who: &str| Fact::Approved {
+        who: crate::model::Person::new(who),
+        digest: state.planned.clone().unwrap(),
+        expires: Timestamp(u64::MAX),
+    };
+    let resume = || Word::from(Fact::Ordered(Order::Resume, crate::model::Person::new("kim"), String::new()));
+    // The first yes of two changes nothing that the second is about.
+    runner.run(&rotation, Some(Word::from(yes("ada")).seeing(seen))).await.unwrap();
+    let ahead = runner.run(&rotation, Some(resume().seeing(9_999))).await.unwrap_err();
+    assert!(ahead.to_string().contains("for record 9999"), "{ahead}");
+    let none = runner.run(&rotation, Some(resume().seeing(0))).await.unwrap_err();
+    assert!(matches!(none, RunError::Refused { .. }), "{none}");
+    // The second starts it; it goes back, for a dependent never takes the new token.
+    runner.run(&rotation, Some(Word::from(yes("kim")).seeing(seen))).await.unwrap();
+    let late = runner.run(&rotation, Some(Word::from(yes("sam")).seeing(seen))).await.unwrap_err();
+    assert!(matches!(&late, RunError::Refused { why, .. } if why.contains("look again")), "{late}");
+    // In the inbox of a case that somebody else carries it is settled with the reason, and nothing is recorded.
+    let records = world.journal.records(&rotation);
+    let recorded = records.iter().filter(|record| record.event.fact.seen() == Some(seen)).count();
+    assert_eq!(recorded, 2, "what a person saw is part of the record");
+}

@@ -127,6 +127,14 @@ impl Provider for Asked {
         troubled!(self, "list", provider_failed, self.inner.list(like).await)
     }
 
+    fn labels(&self) -> bool {
+        self.inner.labels()
+    }
+
+    async fn labelled(&self, like: &TokenId) -> Result<Vec<(TokenId, Option<Label>)>, ProviderError> {
+        troubled!(self, "list", provider_failed, self.inner.labelled(like).await)
+    }
+
     async fn scopes(&self, of: &Credential) -> Result<Scopes, ProviderError> {
         troubled!(self, "scopes", provider_failed, self.inner.scopes(of).await)
     }

@@ -5,6 +5,8 @@
 //! Nothing is assumed of who chose the chunks but that the key was drawn afterwards, or was not seen: it is drawn in every
 //! run, and no digest leaves it.
 
+use sha2::{Digest as _, Sha256};
+
 /// Bytes of two words.
 const PAIR: usize = 16;
 
@@ -13,6 +15,19 @@ const PAIR: usize = 16;
 pub(super) struct Digest {
     length: u32,
     sums: [u64; 4],
+}
+
+/// Of a whole text: of the digests of its chunks.
+pub(super) type Whole = [u8; 32];
+
+/// The digest of a text that was cut into these.
+pub(super) fn whole(chunks: &[Digest]) -> Whole {
+    let mut sum = Sha256::new();
+    for chunk in chunks {
+        sum.update(chunk.length.to_le_bytes());
+        chunk.sums.iter().for_each(|word| sum.update(word.to_le_bytes()));
+    }
+    sum.finalize().into()
 }
 
 /// Makes digests.

@@ -12,7 +12,7 @@
 mod digest;
 
 use crate::decode::Budget;
-use digest::{Digest, Digests};
+use digest::{Digest, Digests, Whole};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -60,6 +60,15 @@ impl Cost {
         Self { bytes: self.bytes.saturating_add(more.bytes), packed: self.packed.saturating_add(more.packed) }
     }
 
+    /// Takes it from what is left; false, and nothing is taken, where it is not there.
+    pub(super) fn take(self, left: &mut Budget) -> bool {
+        let within = self.is_within(left);
+        if within {
+            (left.bytes, left.packed) = (left.bytes - self.bytes, left.packed - self.packed);
+        }
+        within
+    }
+
     /// True when that is still there, and more.
     pub(super) fn is_within(self, left: &Budget) -> bool {
         self == Self::default() || (self.bytes < left.bytes && self.packed < left.packed)
@@ -80,6 +89,9 @@ struct Stood {
 #[derive(Debug)]
 pub(super) struct Cut {
     digests: Vec<Digest>,
+    whole: Whole,
+    /// What decoding the same text took, where all of it is known.
+    pub(super) known: Option<Cost>,
     /// What is new in it, with what is around it; none where it is to be looked through whole.
     pub(super) fresh: Option<Vec<Range<usize>>>,
     /// What decoding the rest would take at most.
@@ -97,6 +109,8 @@ pub(super) struct Chunks {
 struct Generations {
     now: HashMap<Digest, Stood>,
     before: HashMap<Digest, Stood>,
+    /// Texts that were looked through from end to end, and what decoding took.
+    whole: HashMap<Whole, Cost>,
     texts: u64,
     /// Bytes that were cut, and of those that came again.
     cut: u64,
@@ -106,7 +120,7 @@ struct Generations {
 impl Cut {
     /// True where nothing is new in it.
     pub(super) fn is_copy(&self) -> bool {
-        self.fresh.as_ref().is_some_and(Vec::is_empty)
+        self.known.is_some() || self.fresh.as_ref().is_some_and(Vec::is_empty)
     }
 }
 
@@ -129,22 +143,33 @@ impl Chunks {
             at += chunk.len();
             ends.push(at);
         }
+        let whole = digest::whole(&digests);
         let mut seen = self.seen.lock().ok()?;
+        if let Some(known) = seen.whole.get(&whole).copied() {
+            seen.cut += text.len() as u64;
+            seen.again += text.len() as u64;
+            return Some(Cut { digests, whole, known: Some(known), fresh: None, spared: Cost::default() });
+        }
         let stood: Vec<Option<Stood>> = digests.iter().map(|digest| seen.find(digest)).collect();
         let (fresh, spared) = fresh(&stood, &ends);
         let new: usize = fresh.iter().map(Range::len).sum();
         seen.cut += text.len() as u64;
         seen.again += text.len().saturating_sub(new) as u64;
         drop(seen);
+        let wider = wider(&fresh, text.len());
         let affordable =
             usize::try_from(spared.bytes).is_ok_and(|bytes| bytes <= text.len().saturating_mul(COST_TIMES));
-        let spared = if affordable { spared } else { Cost::default() };
-        Some(Cut { digests, fresh: affordable.then(|| wider(&fresh, text.len())), spared })
+        let spares = affordable && !matches!(&wider[..], [all] if *all == (0..text.len()));
+        let spared = if spares { spared } else { Cost::default() };
+        Some(Cut { digests, whole, known: None, fresh: spares.then_some(wider), spared })
     }
 
     /// Keeps a text in which there is nothing. `cost` is what decoding all of it takes at most.
     pub(super) fn keep(&self, cut: Cut, cost: Cost) {
         let Ok(mut seen) = self.seen.lock() else { return };
+        if cut.fresh.is_none() {
+            seen.put_whole(cut.whole, cost);
+        }
         seen.texts += 1;
         let (text, count) = (seen.texts, cut.digests.len());
         for (digest, number) in cut.digests.into_iter().zip(0u32..) {
@@ -160,6 +185,13 @@ impl Generations {
 
     fn find(&self, digest: &Digest) -> Option<Stood> {
         self.now.get(digest).or_else(|| self.before.get(digest)).copied()
+    }
+
+    fn put_whole(&mut self, whole: Whole, cost: Cost) {
+        if self.whole.len() >= KEPT {
+            self.whole.clear();
+        }
+        self.whole.insert(whole, cost);
     }
 
     fn put(&mut self, digest: Digest, stood: Stood) {

@@ -124,3 +124,97 @@ fn a_bomb_ends_and_is_named() {
     assert!(seen.undecodable.iter().any(|gap| gap.what.contains("more than is allowed")), "{:?}", seen.undecodable);
     assert!(seen.members.bytes <= 10 << 20, "{:?}", seen.members);
 }
+
+/// A token that may be longer, so that whatever follows it may be taken for a part of it.
+fn open_ended() -> String {
+    ["sk_", "live_", "51Hq8Zk2LmN4pQ", "r7StUvWx9YzA3bC", "d5EfG"].concat()
+}
+
+fn lengths(name: &str, bytes: &[u8]) -> Vec<(String, usize)> {
+    let outcome = scan(name, bytes);
+    outcome.sightings.iter().map(|found| (found.place.to_string(), found.length)).collect()
+}
+
+fn arred(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = b"!<arch>\n".to_vec();
+    for (name, content) in members {
+        bytes.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).bytes());
+        bytes.extend(*content);
+    }
+    bytes
+}
+
+#[test]
+fn what_stands_at_the_end_of_a_member_has_one_length() {
+    let token = open_ended();
+    let filled = |size: usize| format!("{}{token}", " ".repeat(size - token.len()));
+    let (short, block, long) = (filled(100), filled(512), filled(4_096));
+    let noise = "noise ".repeat(1_000);
+    for text in [&short, &block, &long] {
+        let members = [("a.txt", text.as_bytes()), ("b.txt", noise.as_bytes()), ("c.txt", text.as_bytes())];
+        let zip = zipped(&members, true);
+        let tar = tarred(&members);
+        let in_name = zipped(&[(&token, text.as_bytes())], true);
+        let all = [("x.zip", zip.clone()), ("x.tar", tar.clone()), ("x.a", arred(&members))];
+        let nested =
+            [("x.tar", tarred(&[("y.zip", &zip), ("y.tar", &tar)])), ("x.zip", zipped(&[("y.tar", &tar)], true))];
+        for (name, bytes) in all.into_iter().chain(nested).chain([("n.zip", in_name)]) {
+            let found = lengths(name, &bytes);
+            assert!(found.len() == 1 && found[0].1 == token.len(), "{name} with {}: {found:?}", text.len());
+            assert!(scan(name, &bytes).coverage.is_complete(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_between_members_or_half_in_one_is_found() {
+    let (token, noise) = (open_ended(), "noise ".repeat(1_000));
+    let members = [("a.txt", noise.as_bytes()), ("b.txt", noise.as_bytes())];
+    // Behind the end of a member, in what fills its last block up.
+    let mut slack = tarred(&members);
+    let at = 512 + noise.len() + 20;
+    slack[at..at + token.len()].copy_from_slice(token.as_bytes());
+    assert_eq!(lengths("x.tar", &slack), [("x.tar".to_owned(), token.len())]);
+    // In a header.
+    let mut out = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_link_name(&token).unwrap();
+        header.set_cksum();
+        out.append_data(&mut header, name, bytes).unwrap();
+    }
+    assert_eq!(lengths("x.tar", &out.into_inner().unwrap()), [("x.tar".to_owned(), token.len())]);
+    // The size that is said ends within it.
+    let mut cut = arred(&[("a.txt", format!("{noise}{token}\n\n").as_bytes()), ("b.txt", noise.as_bytes())]);
+    let said = format!("{:<10}", noise.len() + 12);
+    cut[56..66].copy_from_slice(said.as_bytes());
+    let outcome = scan("x.a", &cut);
+    assert_eq!(outcome.sightings.len(), 1, "{:?}", outcome.sightings);
+    assert_eq!(outcome.sightings[0].length, token.len());
+    assert!(!outcome.coverage.is_complete());
+}
+
+#[test]
+fn the_same_text_over_and_over_is_looked_through_once() {
+    let place = Place::File { path: "x.tar".to_owned() };
+    let encoded = BASE64.encode("nothing of any worth, only words".as_bytes());
+    let lines: String = (0..100).map(|line| format!("{line}: {encoded}\n")).collect();
+    let members: Vec<(String, &[u8])> = (0..20).map(|number| (format!("{number}.txt"), lines.as_bytes())).collect();
+    let members: Vec<(&str, &[u8])> = members.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let tar = tarred(&members);
+    let blob = Blob::new(place.clone(), &tar);
+    for most_expanded in [None, Some(50_000)] {
+        let scanner = Scanner { most_expanded, ..scanner() };
+        let (stop, chunks) = (Stop::default(), OnceLock::new());
+        let run = Run { stop: &stop, chunks: &chunks };
+        let mut scratch = Scratch::default();
+        let first = scanner.unfolded(&blob, &place, &run, true, &mut scratch).expect("it is sure");
+        let again = scanner.unfolded(&blob, &place, &run, true, &mut scratch).expect("it is sure as well");
+        let without = scanner.unfolded(&blob, &place, &run, false, &mut scratch).unwrap();
+        for seen in [&first, &again] {
+            assert_eq!(seen.members, without.members);
+            assert_eq!(seen.undecodable, without.undecodable);
+        }
+    }
+}

@@ -436,3 +436,42 @@ fn a_name_before_a_value_counts_where_all_that_was_encoded_is_text() {
         assert_eq!(kinds, ["datadog.api-key"], "{name}");
     }
 }
+
+#[test]
+fn what_belongs_to_a_secret_may_be_encoded_alone() {
+    let (id, secret) = (["AK", "IA", "LAFLDM6RLXY", "WVNAY"].concat(), "ihKhhVkIr2y/XxUPP32m1g5mz/OyE0RP+0lMSK4y");
+    let plain = format!("{{\"AccessKeyId\":\"{id}\",\n  \"SecretAccessKey\":\"{secret}\"}}");
+    let query = format!("?id={id}&secret={}&more=1", secret.replace('/', "%2F").replace('+', "%2B"));
+    for text in [plain.clone(), plain.replace('/', "\\/"), plain.replace('/', "\\u002f"), query] {
+        let outcome = scan("a.json", text.as_bytes());
+        let kinds: Vec<_> = outcome.sightings.iter().map(|found| found.kind.as_str()).collect();
+        assert_eq!(kinds, ["aws.access-key"], "{text}");
+    }
+}
+
+#[test]
+fn a_key_whose_first_signs_alone_were_worth_nothing_is_decoded_whole() {
+    let numbers = numbers(99).map(|number| char::from(b"ABCDabcdefghijklmnopqrstuvwxyz0123456789+/"[number % 42]));
+    let body: Vec<char> = numbers.take(640).collect();
+    let lines: Vec<String> = body.chunks(64).map(|line| line.iter().collect()).collect();
+    let key = ["-----BEG", "IN RSA PRIVATE KEY-----\n", &lines.join("\n"), "\n-----END", " RSA PRIVATE KEY-----\n"];
+    let escape = |text: &str, space: &str| {
+        let text = text.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace('\n', "%0A");
+        text.replace(' ', space)
+    };
+    let outcome = scan("a", format!("key={}&x=1", escape(&key.concat(), "%20")).as_bytes());
+    assert_eq!(outcome.sightings.len(), 1);
+    let prefixed = |prefix: &str| key.concat().lines().map(|line| format!("{prefix}{line}\n")).collect::<String>();
+    for prefix in ["# ", "// ", " * ", "> ", "+", ""] {
+        assert_eq!(scan("a", prefixed(prefix).as_bytes()).sightings.len(), 1, "{prefix}");
+    }
+}
+
+/// Numbers without a pattern, the same in each run.
+fn numbers(seed: u64) -> impl Iterator<Item = usize> {
+    let mut state = seed | 1;
+    std::iter::repeat_with(move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    })
+}

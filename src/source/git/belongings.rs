@@ -1,7 +1,9 @@
 //! The files that a repository keeps besides its objects and references: configuration, logs, messages under way, hooks,
 //! the index, and whatever else was put there. All of them are read.
 
-use super::layout::Layout;
+use super::index;
+use super::layout::{Layout, is_repository};
+use super::pack::Objects;
 use super::refs::plain;
 use crate::model::Place;
 use crate::source::{Blob, Limits, Missed, SkipReason, SourceError, Visit};
@@ -11,19 +13,44 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Directories at its top that are read in other ways.
-const APART: [&str; 4] = ["objects", "refs", "modules", "reftable"];
+const APART: [&str; 2] = ["refs", "reftable"];
+
+/// What git makes of packs, and what says which commits there are: names of objects, and no words.
+const DERIVED: [&str; 8] = ["pack", "idx", "rev", "bitmap", "mtimes", "midx", "graph", "lock"];
+const CHAINED: [&str; 4] = ["multi-pack-index", "multi-pack-index.d", "commit-graph", "commit-graphs"];
 
 /// Directories below one another that are followed.
 const DEEPEST: usize = 256;
 
 /// Hands out all of them.
-pub(super) fn read(layout: &Layout, prefix: &str, limits: &Limits, visit: &Visit<'_>) -> ControlFlow<()> {
-    let reading = Belongings { layout, prefix, limits, visit };
+pub(super) fn read(
+    layout: &Layout,
+    objects: &Objects,
+    prefix: &str,
+    limits: &Limits,
+    visit: &Visit<'_>,
+) -> ControlFlow<()> {
+    let reading = Belongings { layout, objects, prefix, limits, visit };
     reading.directory(&layout.common, 0)
+}
+
+/// True for what is read as objects, or is not here to stay.
+fn is_stored(below: &Path, is_directory: bool) -> bool {
+    let name = below.file_name().unwrap_or_default().to_string_lossy();
+    let of_objects = name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let extension = below.extension().unwrap_or_default().to_string_lossy();
+    CHAINED.contains(&&*name)
+        || name.starts_with("tmp_")
+        || name.starts_with(".tmp-")
+        || match is_directory {
+            true => of_objects || name.starts_with("incoming-"),
+            false => DERIVED.contains(&&*extension),
+        }
 }
 
 struct Belongings<'a> {
     layout: &'a Layout,
+    objects: &'a Objects,
     prefix: &'a str,
     limits: &'a Limits,
     visit: &'a Visit<'a>,
@@ -44,12 +71,22 @@ impl Belongings<'_> {
                 continue;
             }
             match entry.file_type() {
+                Ok(sort) if self.is_apart(&entry.path(), sort.is_dir()) => {}
                 Ok(sort) if sort.is_dir() => self.directory(&entry.path(), depth + 1)?,
                 Ok(sort) => self.file(&entry.path(), sort)?,
                 Err(source) => self.gap(SourceError::Read { place: self.name(&entry.path()), source })?,
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// True for a part of the object store, and for another repository.
+    fn is_apart(&self, path: &Path, is_directory: bool) -> bool {
+        let Ok(below) = path.strip_prefix(&self.layout.common) else { return false };
+        match below.strip_prefix("objects") {
+            Ok(below) => is_stored(below, is_directory),
+            Err(_) => is_directory && below.starts_with("modules") && is_repository(path),
+        }
     }
 
     fn file(&self, path: &PathBuf, sort: FileType) -> ControlFlow<()> {
@@ -73,7 +110,17 @@ impl Belongings<'_> {
             Ok(_) if bytes.len() as u64 > limit => {
                 self.gap(SourceError::OverLimit { place: place.to_string(), bytes: bytes.len() as u64, limit })
             }
-            Ok(_) => (self.visit)(Ok(Blob::new(place, &bytes))),
+            Ok(_) => {
+                (self.visit)(Ok(Blob::new(place.clone(), &bytes)))?;
+                // Its bytes hold names only in pieces, or with a length right before them.
+                let paths = bytes
+                    .starts_with(b"DIRC")
+                    .then(|| index::paths(&bytes, self.objects.hash(), |tree| self.objects.contains(tree)));
+                match paths.flatten() {
+                    Some(paths) => (self.visit)(Ok(Blob::new(place, &paths).again())),
+                    None => ControlFlow::Continue(()),
+                }
+            }
             // Git takes files of its own away at any time.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => ControlFlow::Continue(()),
             Err(source) => self.gap(SourceError::Read { place: place.to_string(), source }),

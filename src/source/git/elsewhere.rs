@@ -25,6 +25,28 @@ const DEEPEST: usize = 16;
 /// What stands for the content behind a pointer, in places.
 const NAME: &str = "Git LFS";
 
+/// Where contents are kept that pointers lead to.
+#[derive(Debug, Default)]
+struct Stores {
+    /// The directories, the repository's own first.
+    all: Vec<PathBuf>,
+    /// The directory of git.
+    common: PathBuf,
+}
+
+impl Stores {
+    /// Of a repository: what its settings name, or the usual place, and beside the object stores that it borrows from.
+    fn of(whereabouts: &Whereabouts) -> Self {
+        let Ok(repository) = whereabouts.open() else { return Self::default() };
+        let common = repository.common().to_owned();
+        let named = repository.config().ok().and_then(|config| config.get_path("lfs.storage").ok());
+        let named = named.filter(|path| !path.as_os_str().is_empty());
+        let own = common.join(named.unwrap_or_else(|| PathBuf::from("lfs"))).join("objects");
+        let beside = repository.stores().iter().skip(1).filter_map(|store| Some(store.parent()?.join("lfs/objects")));
+        Self { all: std::iter::once(own).chain(beside).collect(), common }
+    }
+}
+
 /// A source, and besides what it hands out the content that its pointers lead to.
 #[derive(Debug)]
 pub struct Elsewhere {
@@ -34,7 +56,7 @@ pub struct Elsewhere {
     is_receiving: bool,
     is_counted: bool,
     roots: Vec<PathBuf>,
-    store: OnceLock<Option<PathBuf>>,
+    stores: OnceLock<Stores>,
 }
 
 impl Elsewhere {
@@ -42,7 +64,7 @@ impl Elsewhere {
     #[must_use]
     pub fn new(inner: Arc<dyn Source>, whereabouts: Whereabouts, limits: Limits) -> Self {
         let (is_receiving, is_counted) = (false, false);
-        Self { inner, whereabouts, limits, is_receiving, is_counted, roots: Vec::new(), store: OnceLock::new() }
+        Self { inner, whereabouts, limits, is_receiving, is_counted, roots: Vec::new(), stores: OnceLock::new() }
     }
 
     /// Where something is received: git hands on pointers, and never what they lead to.
@@ -63,11 +85,14 @@ impl Elsewhere {
         Self { roots, ..self }
     }
 
-    /// Where the repository keeps what its pointers lead to.
+    fn stores(&self) -> &Stores {
+        self.stores.get_or_init(|| Stores::of(&self.whereabouts))
+    }
+
+    /// The file that a pointer leads to, where it is here.
     fn kept(&self, id: &str) -> Option<PathBuf> {
-        let store = self.store.get_or_init(|| Some(Layout::of(&self.whereabouts).ok()?.common.join("lfs/objects")));
-        let path = store.as_ref()?.join(id.get(..2)?).join(id.get(2..4)?).join(id);
-        path.is_file().then_some(path)
+        let name = Path::new(id.get(..2)?).join(id.get(2..4)?).join(id);
+        self.stores().all.iter().map(|store| store.join(&name)).find(|path| path.is_file())
     }
 
     fn item(&self, item: Result<Blob<'_>, Missed>, visit: &Visit<'_>) -> ControlFlow<()> {
@@ -86,7 +111,10 @@ impl Elsewhere {
         }
         let inner = Place::Member { of: Box::new(place.clone()), name: NAME.to_owned() };
         match self.kept(&id) {
-            Some(file) => self.content(file, &inner, from_top, again || self.is_counted, visit),
+            Some(file) => {
+                let again = again || (self.is_counted && file.starts_with(&self.stores().common));
+                self.content(file, &inner, from_top, again, visit)
+            }
             None if again => ControlFlow::Continue(()),
             None if self.is_receiving => {
                 let reason = SkipReason::Pointer;
@@ -195,6 +223,12 @@ fn recorded(top: &Path) -> Vec<PathBuf> {
         .collect();
     paths.dedup();
     paths
+}
+
+/// True for a pointer to a file in Git LFS.
+#[must_use]
+pub fn is_pointer(bytes: &[u8]) -> bool {
+    pointed(bytes).is_some()
 }
 
 /// The name of the file that a pointer leads to; none of what is no pointer.

@@ -139,7 +139,9 @@ impl<'a> Handing<'a> {
             Ok(bytes) => bytes,
             Err(error) => return self.gap(error),
         };
-        let places = self.places(id, located, staged);
+        let mut places = self.places(id, located, staged);
+        // What cannot be read is named where it is looked at first: by a name that says what it should be.
+        places.sort_by_key(|place| !(self.limits.promises)(place.path().as_bytes()));
         let (mut handed, mut total, count) = (false, 0, places.len());
         let notes = Notes::new(self.found.notes.get(id).cloned());
         for (number, place) in places.into_iter().enumerate() {

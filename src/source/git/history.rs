@@ -143,7 +143,7 @@ impl<'a> Whole<'a> {
     }
 
     fn read(mut self, outer: bool, memory: Option<&Memory>, steps: &Steps) -> ControlFlow<()> {
-        belongings::read(&self.layout, &self.prefix, self.limits, self.visit)?;
+        belongings::read(&self.layout, &self.objects, &self.prefix, self.limits, self.visit)?;
         self.names()?;
         std::mem::take(&mut self.refs.gaps).into_iter().try_for_each(|error| self.gap(error))?;
         let troubles = self.objects.take_troubles();
@@ -221,7 +221,7 @@ impl<'a> Whole<'a> {
 
     /// Looks at all objects, or at those that are not known.
     fn probed(&self, earlier: Option<Earlier>, steps: &Steps) -> ControlFlow<(), Found> {
-        let probe = Probe::new(&self.objects, &self.boundary, self.visit);
+        let probe = Probe::new(&self.objects, &self.boundary, self.limits.promises, self.visit);
         let remembered = earlier.as_ref().map_or(0, Earlier::count);
         steps.all.fetch_add(self.objects.packed().saturating_sub(remembered), Ordering::Relaxed);
         let known = |id: &ObjectId| earlier.as_ref().map_or(Known::New, |earlier| earlier.known(id));
@@ -234,8 +234,8 @@ impl<'a> Whole<'a> {
         let stopped = probe.stopped.load(Ordering::Relaxed);
         match probe.finish() {
             Some(found) if !stopped => ControlFlow::Continue(match earlier {
-                Some(earlier) => earlier.with(found),
-                None => found,
+                Some(earlier) => earlier.with(found).held_to_names(),
+                None => found.held_to_names(),
             }),
             Some(_) => ControlFlow::Break(()),
             None => {

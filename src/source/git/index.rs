@@ -27,10 +27,23 @@ pub(super) struct Entry {
     pub(super) sort: Sort,
     /// Its content.
     pub(super) id: ObjectId,
+    /// The file as git saw it when that was its content.
+    pub(super) stamp: Stamp,
     /// Which side of a conflict it is; 0 without one.
     pub(super) side: u8,
     /// Whether it is only meant to be added, and has no content yet.
     pub(super) is_intended: bool,
+}
+
+/// What the system said of a file: seconds and their fractions, and the low half of its size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// When anything of it was changed.
+    pub(super) changed: (u32, u32),
+    /// When its content was changed.
+    pub(super) modified: (u32, u32),
+    /// Its bytes; zero as well where git is not sure of the rest.
+    pub(super) size: u32,
 }
 
 /// What an entry is.
@@ -90,6 +103,16 @@ impl Index {
         }
         Ok(Self { entries: part.entries, known: part.known })
     }
+}
+
+/// The paths that a file of an index names, one a line; none where it is damaged, or where `known` says that its tree is.
+pub(super) fn paths(bytes: &[u8], hash: HashKind, known: impl Fn(&ObjectId) -> bool) -> Option<Vec<u8>> {
+    let part = Part::read(bytes, hash).ok()?;
+    let whole = part.known.get(&Vec::new()).filter(|whole| whole.entries == part.entries.len());
+    if part.entries.is_empty() || whole.is_some_and(|whole| known(&whole.id)) {
+        return None;
+    }
+    Some(part.entries.iter().flat_map(|entry| [entry.path.as_slice(), b"\n"]).collect::<Vec<_>>().concat())
 }
 
 fn odd(why: &str) -> Error {
@@ -186,7 +209,9 @@ impl<'t> Text<'t> {
     fn entry(&mut self, version: u32, path: &mut Vec<u8>) -> Option<Entry> {
         let start = self.at;
         let stat = self.take(STAT)?;
-        let mode = stat.get(24..)?.first_chunk::<4>().map(|four| u32::from_be_bytes(*four))?;
+        let word = |at: usize| stat.get(at..)?.first_chunk::<4>().map(|four| u32::from_be_bytes(*four));
+        let mode = word(24)?;
+        let stamp = Stamp { changed: (word(0)?, word(4)?), modified: (word(8)?, word(12)?), size: word(36)? };
         let id = ObjectId::new(self.take(self.width)?)?;
         let flags = self.short()?;
         let more = if flags & 0x4000 != 0 { self.short()? } else { 0 };
@@ -207,7 +232,7 @@ impl<'t> Text<'t> {
             _ => Sort::Content,
         };
         let side = u8::try_from(flags >> 12 & 3).ok()?;
-        Some(Entry { path: path.clone(), sort, id, side, is_intended: more & 0x2000 != 0 })
+        Some(Entry { path: path.clone(), sort, id, stamp, side, is_intended: more & 0x2000 != 0 })
     }
 
     /// Seven bits to a byte, the first ones first, each continued number one more than it says.

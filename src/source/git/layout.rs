@@ -168,6 +168,14 @@ pub fn work_tree(whereabouts: &Whereabouts) -> Result<Option<PathBuf>, SourceErr
     Ok(Layout::of(whereabouts)?.top)
 }
 
+/// The directory of git that all work trees of a repository share.
+///
+/// # Errors
+/// When there is none, another user owns it, or it needs what cannot be read.
+pub fn directory(whereabouts: &Whereabouts) -> Result<PathBuf, SourceError> {
+    Ok(Layout::of(whereabouts)?.common)
+}
+
 /// The settings of git for a repository.
 ///
 /// # Errors

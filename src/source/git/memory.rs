@@ -11,13 +11,13 @@ use crate::source::Held;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What a file begins with: its form.
-const MAGIC: &[u8; 8] = b"stanchS2";
+const MAGIC: &[u8; 8] = b"stanchS4";
 
 /// Bytes of a seal.
 const SEAL: usize = 32;
@@ -172,7 +172,7 @@ impl Memory {
         if seen.quiet.len() > MOST_OBJECTS || found.loud.len() > MOST_OBJECTS {
             return None;
         }
-        let rest = records(seen.quiet, seen.held);
+        let rest = records(&seen);
         let places = seen.located.and_then(|located| {
             let spots: usize = located.spots.values().map(Vec::len).sum();
             let spoken = |spot: &Spot| (name(&spot.commit), spot.time, spot.path.clone());
@@ -253,6 +253,8 @@ pub(super) struct Seen<'a> {
     pub(super) quiet: &'a [(ObjectId, Kind, u64)],
     /// What those of them held that were opened.
     pub(super) held: &'a BTreeMap<ObjectId, Held>,
+    /// Those of them whose names may say what they should be.
+    pub(super) odd_blobs: &'a BTreeSet<ObjectId>,
     /// What was written down of the others.
     pub(super) notes: &'a BTreeMap<ObjectId, Vec<u8>>,
     /// Where it lives; none where a path must not be written down.
@@ -268,18 +270,21 @@ pub(super) struct Quiet {
     pub(super) objects: Vec<(ObjectId, Kind, u64)>,
     /// What those of them held that were opened.
     pub(super) held: BTreeMap<ObjectId, Held>,
+    /// Those of them whose names may say what they should be.
+    pub(super) odd_blobs: BTreeSet<ObjectId>,
 }
 
 /// Those, as they are written down.
-fn records(quiet: &[(ObjectId, Kind, u64)], held: &BTreeMap<ObjectId, Held>) -> Vec<u8> {
-    let mut quiet: Vec<&(ObjectId, Kind, u64)> = quiet.iter().collect();
+fn records(seen: &Seen<'_>) -> Vec<u8> {
+    let mut quiet: Vec<&(ObjectId, Kind, u64)> = seen.quiet.iter().collect();
     quiet.sort_unstable_by_key(|(id, ..)| *id);
     let mut records = Vec::new();
     for (id, kind, size) in quiet {
         records.extend_from_slice(id.as_bytes());
-        records.extend_from_slice(&(size << 2 | *kind as u64).to_be_bytes());
+        let odd = u64::from(seen.odd_blobs.contains(id));
+        records.extend_from_slice(&(size << 3 | odd << 2 | *kind as u64).to_be_bytes());
     }
-    for (id, held) in held {
+    for (id, held) in seen.held {
         records.extend_from_slice(id.as_bytes());
         records.extend_from_slice(&held.items.to_be_bytes());
         records.extend_from_slice(&held.bytes.to_be_bytes());
@@ -367,19 +372,21 @@ impl Recalled {
         let holding = usize::try_from(self.head.holding).ok()?.checked_mul(width + 16)?;
         let (objects, holders) = rest.split_at_checked(rest.len().checked_sub(holding)?)?;
         let number = |bytes: &[u8]| Some(u64::from_be_bytes(bytes.try_into().ok()?));
-        let object = |record: &[u8]| {
+        let mut odd_blobs = BTreeSet::new();
+        let mut object = |record: &[u8]| {
             let (id, told) = record.split_at_checked(width)?;
-            let told = number(told)?;
-            Some((ObjectId::new(id)?, kind(told & 3)?, told >> 2))
+            let (id, told) = (ObjectId::new(id)?, number(told)?);
+            if told & 4 != 0 {
+                odd_blobs.insert(id);
+            }
+            Some((id, kind(told & 3)?, told >> 3))
         };
+        let objects = objects.chunks(width + 8).map(&mut object).collect::<Option<_>>()?;
         let holder = |record: &[u8]| {
             let (id, held) = record.split_at_checked(width)?;
             let (items, bytes) = held.split_at_checked(8)?;
             Some((ObjectId::new(id)?, Held { items: number(items)?, bytes: number(bytes)? }))
         };
-        Some(Quiet {
-            objects: objects.chunks(width + 8).map(object).collect::<Option<_>>()?,
-            held: holders.chunks(width + 16).map(holder).collect::<Option<_>>()?,
-        })
+        Some(Quiet { objects, odd_blobs, held: holders.chunks(width + 16).map(holder).collect::<Option<_>>()? })
     }
 }

@@ -3,6 +3,7 @@
 
 mod belongings;
 mod blobs;
+mod changed;
 mod commits;
 mod elsewhere;
 mod handing;
@@ -32,17 +33,18 @@ mod timeline;
 mod tracking;
 mod walk;
 
+pub use changed::changed_files;
 pub use commits::Range;
-pub use elsewhere::Elsewhere;
+pub use elsewhere::{Elsewhere, is_pointer};
 pub use history::History;
-pub use layout::{settings, work_tree};
+pub use layout::{directory, settings, work_tree};
 pub use memory::Memory;
 pub use message::Draft;
 pub use pack::{Kind, ObjectId, PackError};
 pub use place::{Kept, file_of_commit};
 pub use push::{Known, Push, RefUpdate};
 pub use repository::{Commit, FileAt, Repository};
-pub use since::{Since, Tips, changed_files, default_branch, tips};
+pub use since::{Since, Tips, default_branch, tips};
 pub use staged::{Staged, staged_blobs};
 
 use super::SourceError;

@@ -36,6 +36,10 @@ pub(super) struct Found {
     pub(super) quiet: Vec<(ObjectId, Kind, u64)>,
     /// What those of them held that were opened.
     pub(super) held: BTreeMap<ObjectId, Held>,
+    /// Those of them that are no text, and nothing else that is known without a name.
+    pub(super) odd_blobs: BTreeSet<ObjectId>,
+    /// Objects that have a name which promises something.
+    pub(super) promised: HashSet<ObjectId>,
     /// Objects that others name and that are not there.
     pub(super) missing: BTreeSet<ObjectId>,
     /// Trees that are not of the form.
@@ -59,6 +63,19 @@ impl Found {
         self.quiet.iter().map(|(_, _, size)| size).sum::<u64>() + self.earlier.1
     }
 
+    /// What is odd, and has a name that says what it should be, must be looked at by that name.
+    pub(super) fn held_to_names(mut self) -> Self {
+        let promised = std::mem::take(&mut self.promised);
+        let raised: HashSet<ObjectId> = self.odd_blobs.iter().filter(|id| promised.contains(id)).copied().collect();
+        if !raised.is_empty() {
+            self.quiet.retain(|(id, ..)| !raised.contains(id));
+            self.held.retain(|id, _| !raised.contains(id));
+            self.odd_blobs.retain(|id| !raised.contains(id));
+            self.loud.extend(raised.into_iter().map(|id| (id, Kind::Blob)));
+        }
+        self
+    }
+
     /// What they held.
     pub(super) fn held(&self) -> Held {
         self.held.values().fold(self.earlier_held, |sum, held| sum.and(*held))
@@ -70,6 +87,8 @@ pub(super) struct Probe<'a> {
     objects: &'a Objects,
     /// Commits whose parents were cut off.
     boundary: &'a BTreeSet<ObjectId>,
+    /// True for a name that says what something should be.
+    promises: fn(&[u8]) -> bool,
     visit: &'a Visit<'a>,
     hasher: RandomState,
     names: Vec<Mutex<HashSet<u64>>>,
@@ -78,10 +97,15 @@ pub(super) struct Probe<'a> {
 }
 
 impl<'a> Probe<'a> {
-    pub(super) fn new(objects: &'a Objects, boundary: &'a BTreeSet<ObjectId>, visit: &'a Visit<'a>) -> Self {
+    pub(super) fn new(
+        objects: &'a Objects,
+        boundary: &'a BTreeSet<ObjectId>,
+        promises: fn(&[u8]) -> bool,
+        visit: &'a Visit<'a>,
+    ) -> Self {
         let names = (0..SHARES).map(|_| Mutex::default()).collect();
         let (hasher, found, stopped) = (RandomState::new(), Mutex::default(), AtomicBool::new(false));
-        Self { objects, boundary, visit, hasher, names, found, stopped }
+        Self { objects, boundary, promises, visit, hasher, names, found, stopped }
     }
 
     /// What was found; none when a thread failed.
@@ -133,6 +157,8 @@ impl<'a> Probe<'a> {
             found.quiet.push((id, kind, object.bytes.len() as u64));
             if heard.is_opened() {
                 found.held.insert(id, heard.held());
+            } else if heard.is_odd() && kind == Kind::Blob {
+                found.odd_blobs.insert(id);
             }
             // What is copied from a damaged tree is not read by its entries, and what was opened was not by its bytes.
             if whole && !heard.is_opened() { Flow::Quiet } else { Flow::Loud }
@@ -154,6 +180,12 @@ impl<'a> Probe<'a> {
         for entry in entries.by_ref().filter(|entry| is_fresh(&entry.at, object.fresh)) {
             if entry.sort != Sort::Submodule {
                 self.named(&entry.id);
+            }
+            if entry.sort == Sort::Content && (self.promises)(entry.name) {
+                let _noted = self.note(|found| {
+                    found.promised.insert(entry.id);
+                    Flow::Quiet
+                });
             }
             self.name(entry.name, &mut names, &mut hashes);
         }

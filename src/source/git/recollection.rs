@@ -68,9 +68,13 @@ impl<'a> Recollection<'a> {
             },
             _ => None,
         };
-        let (quiet, held) = quiet.as_ref().map_or((&found.quiet, &found.held), |quiet| (&quiet.objects, &quiet.held));
+        let (quiet, held, odd_blobs) = match &quiet {
+            Some(quiet) => (&quiet.objects, &quiet.held, &quiet.odd_blobs),
+            None => (&found.quiet, &found.held, &found.odd_blobs),
+        };
         let stock = self.stock.with_sums(self.recalled.as_ref().map(Recalled::stock), objects);
-        self.memory.keep(&self.common, Seen { found, quiet, held, notes, located, stock, tips: tips_of(tips) });
+        self.memory
+            .keep(&self.common, Seen { found, quiet, held, odd_blobs, notes, located, stock, tips: tips_of(tips) });
     }
 }
 
@@ -88,6 +92,7 @@ impl Earlier {
         let before = (quiet.objects.len(), found.loud.len(), found.large.len());
         quiet.objects.retain(|(id, ..)| same(id));
         quiet.held.retain(|id, _| same(id));
+        quiet.odd_blobs.retain(|id| same(id));
         found.loud.retain(|id, _| same(id));
         found.large.retain(|id, _| same(id));
         found.notes.retain(|id, _| same(id));
@@ -127,6 +132,7 @@ impl Earlier {
             now.held.extend(self.quiet.held.get(&id).map(|held| (id, *held)));
             now.quiet.push((id, kind, size));
         }
+        now.odd_blobs.append(&mut self.quiet.odd_blobs);
         now.notes = std::mem::take(&mut self.found.notes);
         let loud = std::mem::take(&mut self.found.loud);
         now.loud.extend(loud.into_iter().filter(|(id, kind)| !self.again(id, *kind)));

@@ -144,6 +144,11 @@ impl Repository {
         self.layout.config()
     }
 
+    /// Where its objects are: its own store, and those it borrows from.
+    pub(super) fn stores(&self) -> &[PathBuf] {
+        self.objects.stores()
+    }
+
     /// What could not be read of the object stores as a whole, once something was wanted that is not there.
     pub(super) fn take_troubles(&self) -> Vec<PackError> {
         if !self.lacks.load(Ordering::Relaxed) {

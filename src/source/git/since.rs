@@ -8,9 +8,7 @@ use super::starts::Starts;
 use super::walk::Commits;
 use super::{Whereabouts, unread};
 use crate::source::{Limits, Source, SourceError, Visit};
-use git2::{Status, StatusOptions};
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
 
 /// Where the references and heads of a repository stand, by name.
 pub type Tips = BTreeMap<String, String>;
@@ -33,27 +31,6 @@ pub fn default_branch(whereabouts: &Whereabouts) -> Result<Option<(String, Strin
     let head = repository.head()?;
     let name = repository.head_name()?;
     Ok(head.map(|commit| (name, commit.to_string())))
-}
-
-/// The plain files of a work tree that are not as the last commit has them, and that git does not ignore.
-///
-/// # Errors
-/// When there is no repository, or git cannot compare it.
-pub fn changed_files(whereabouts: &Whereabouts) -> Result<Vec<PathBuf>, SourceError> {
-    let repository = whereabouts.by_library()?;
-    let Some(top) = repository.workdir() else { return Ok(Vec::new()) };
-    let mut options = StatusOptions::new();
-    options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false).exclude_submodules(true);
-    let statuses = repository.statuses(Some(&mut options)).map_err(|source| unread("the work tree", source))?;
-    let gone = Status::WT_DELETED | Status::INDEX_DELETED;
-    let differs = statuses.iter().filter(|entry| !entry.status().is_empty() && !entry.status().intersects(gone));
-    let paths = differs.map(|entry| top.join(path_of(entry.path_bytes())));
-    Ok(paths.filter(|path| std::fs::symlink_metadata(path).is_ok_and(|about| about.is_file())).collect())
-}
-
-fn path_of(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt as _;
-    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
 /// Everything that some tips reach and others do not. What is read is what stood at the tips that were given, wherever
@@ -203,23 +180,5 @@ mod tests {
         let first = world.commit("a", "one");
         let branch = default_branch(&world.at()).unwrap().unwrap();
         assert_eq!(branch, ("refs/heads/main".to_owned(), first));
-    }
-
-    #[test]
-    fn files_that_are_not_committed_count_and_ignored_ones_do_not() {
-        let world = World::new();
-        world.commit(".gitignore", "hidden\n");
-        world.commit("gone", "x");
-        world.commit("same", "x");
-        let put = |name: &str| std::fs::write(world.0.path().join(name), "new").unwrap();
-        put("hidden");
-        put("fresh");
-        std::fs::create_dir(world.0.path().join("deep")).unwrap();
-        put("deep/fresh");
-        std::fs::remove_file(world.0.path().join("gone")).unwrap();
-        std::os::unix::fs::symlink("/etc/hostname", world.0.path().join("link")).unwrap();
-        let top = world.0.path().canonicalize().unwrap();
-        let changed: BTreeSet<_> = changed_files(&world.at()).unwrap().into_iter().collect();
-        assert_eq!(changed, ["deep/fresh", "fresh"].map(|name| top.join(name)).into_iter().collect());
     }
 }

@@ -34,11 +34,12 @@ impl Staged {
 impl Source for Staged {
     fn walk(&self, visit: &Visit<'_>) -> Result<(), SourceError> {
         let repository = Whereabouts::Environment.open()?;
-        let wanted = staged(&repository)?;
+        let wanted = differing(&repository, &index_of(&repository)?)?;
         let jobs = self.jobs.min(wanted.len() / FILES_PER_READER + 1);
         read_all(&repository, &self.limits, jobs, visit, |readers| {
-            for wanted in wanted {
-                if readers.want(wanted).is_break() {
+            for (id, path) in wanted {
+                let place = Place::Staged { path: String::from_utf8_lossy(&path).into_owned() };
+                if readers.want(Wanted { id, place }).is_break() {
                     break;
                 }
             }
@@ -52,16 +53,28 @@ impl Source for Staged {
 /// # Errors
 /// When the index or `HEAD` cannot be read.
 pub fn staged_blobs(repository: &Repository) -> Result<Vec<ObjectId>, SourceError> {
-    Ok(staged(repository)?.into_iter().map(|wanted| wanted.id).collect())
+    Ok(differing(repository, &index_of(repository)?)?.into_iter().map(|(id, _)| id).collect())
 }
+
+/// The index that is meant.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn index_of(repository: &Repository) -> Result<Index, SourceError> {
+    Index::read(&repository.index(), repository.path(), repository.hash())
+        .map_err(|source| SourceError::Read { place: "the index".to_owned(), source })
+}
+
+/// A content, and its path from the top.
+type Staging = (ObjectId, Vec<u8>);
 
 /// Names what is new in the index. Deletions, submodules and entries without content are no bytes. What is staged of the
 /// sides of a conflict is no difference yet, but it is there.
-fn staged(repository: &Repository) -> Result<Vec<Wanted>, SourceError> {
-    let file = repository.index();
-    let index = Index::read(&file, repository.path(), repository.hash())
-        .map_err(|source| SourceError::Read { place: "the index".to_owned(), source })?;
-    let mut comparing = Comparing { repository, reader: repository.reader(), index: &index, wanted: Vec::new() };
+///
+/// # Errors
+/// When `HEAD` or a directory of it cannot be read.
+pub(super) fn differing(repository: &Repository, index: &Index) -> Result<Vec<Staging>, SourceError> {
+    let mut comparing = Comparing { repository, reader: repository.reader(), index, wanted: Vec::new() };
     let head = match repository.head()? {
         Some(head) => Some(repository.commit(&mut comparing.reader, &head)?.tree),
         None => None,
@@ -77,7 +90,7 @@ pub(super) fn brought_by(repository: &Repository, commit: ObjectId) -> Result<Ve
     let commit = repository.commit(&mut comparing.reader, &commit)?;
     let parent = commit.parents.first().map(|parent| repository.commit(&mut comparing.reader, parent)).transpose()?;
     comparing.tree(commit.tree, b"", parent.map(|parent| parent.tree), 0)?;
-    Ok(comparing.wanted.into_iter().map(|wanted| wanted.id).collect())
+    Ok(comparing.wanted.into_iter().map(|(id, _)| id).collect())
 }
 
 /// What a directory holds, by name.
@@ -87,7 +100,7 @@ struct Comparing<'a> {
     repository: &'a Repository,
     reader: Reader<'a>,
     index: &'a Index,
-    wanted: Vec<Wanted>,
+    wanted: Vec<Staging>,
 }
 
 impl Comparing<'_> {
@@ -136,8 +149,7 @@ impl Comparing<'_> {
     }
 
     fn want(&mut self, id: ObjectId, path: &[u8]) {
-        let path = String::from_utf8_lossy(path).into_owned();
-        self.wanted.push(Wanted { id, place: Place::Staged { path } });
+        self.wanted.push((id, path.to_owned()));
     }
 
     /// Compares a directory that stands in the index as a whole.

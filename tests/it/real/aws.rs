@@ -173,12 +173,12 @@ impl Leak {
     }
 
     /// The program reaches IAM there.
-    fn provider(self, url: &str) -> Self {
+    pub(super) fn provider(self, url: &str) -> Self {
         Self { provider: url.to_owned(), ..self }
     }
 
     /// The program reaches Secrets Manager there.
-    fn secrets(self, url: &str) -> Self {
+    pub(super) fn secrets(self, url: &str) -> Self {
         Self { secrets: url.to_owned(), ..self }
     }
 
@@ -269,23 +269,49 @@ credentials:
         self.aws.keys(&self.user).await
     }
 
-    /// One new key lives, every store and the client have it, the old one is refused, and nobody noticed.
-    pub(super) async fn rotated(&self, case: &str) {
+    /// One new key lives, every store and the client have it, the old one is refused, and nobody noticed; the new one.
+    pub(super) async fn replaced(&self) -> Pair {
         self.service.never_failed().await;
         assert_eq!(self.aws.asks_who_it_is(&self.old).await, Err(403), "the old key still works");
         let mut pairs = Vec::new();
         for place in &self.leak.places {
             pairs.push(place.pair(&self.aws).await);
         }
-        let new = &pairs[0];
+        let new = pairs.remove(0);
         assert!(new.name != self.old.name && new.secret != self.old.secret);
-        assert!(pairs.iter().all(|pair| pair == new), "the stores differ");
+        assert!(pairs.iter().all(|pair| *pair == new), "the stores differ");
         assert_eq!(self.keys().await, [(new.name.clone(), true)], "exactly the new key");
-        assert_eq!(self.aws.asks_who_it_is(new).await, Ok(()));
+        assert_eq!(self.aws.asks_who_it_is(&new).await, Ok(()));
+        self.site.audit(&[&self.old.secret, &new.secret]);
+        new
+    }
+
+    /// The same, and the case tells it in the right order.
+    pub(super) async fn rotated(&self, case: &str) {
+        self.replaced().await;
         let facts = self.site.facts(case);
         let ends = ["minted", "promoted", "disabled", "revoked", "healthy"];
         assert_eq!(order(&facts, &ends), ends, "disabled before it is deleted: {facts:?}");
-        self.site.audit(&[&self.old.secret, &new.secret]);
+    }
+
+    /// Deletes the old key where it is left disabled; whether it was.
+    pub(super) async fn deletes_what_is_disabled(&self) -> bool {
+        let left = self.keys().await.contains(&(self.old.name.clone(), false));
+        if left {
+            let delete = self.aws.iam.delete_access_key().user_name(&self.user);
+            delete.access_key_id(&self.old.name).send().await.unwrap();
+        }
+        left
+    }
+
+    /// As it was: every store and the client have the old key, which works, and there is no other.
+    pub(super) async fn as_before(&self) {
+        self.service.never_failed().await;
+        assert_eq!(self.keys().await, [(self.old.name.clone(), true)]);
+        assert_eq!(self.aws.asks_who_it_is(&self.old).await, Ok(()));
+        for place in &self.leak.places {
+            assert!(place.pair(&self.aws).await == self.old, "a store was changed");
+        }
     }
 
     /// The secret that the first store holds now.

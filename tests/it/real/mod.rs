@@ -5,8 +5,11 @@
 //! own.
 
 mod aws;
+mod crash;
 mod images;
 mod kill;
+mod leases;
+mod mishaps;
 mod postgres;
 mod proxy;
 mod redis;

@@ -211,7 +211,7 @@ impl Leaked {
     }
 
     /// The program reaches the server on this port, to change roles.
-    fn configure(&self, provider: u16) {
+    pub(super) fn configure(&self, provider: u16) {
         let (host, port) = (setting("STANCH_TEST_PG_HOST"), setting("STANCH_TEST_PG_PORT"));
         let database = setting("STANCH_TEST_PG_DATABASE");
         let run = &self.run;
@@ -257,7 +257,7 @@ credentials:
 
     /// From one role to the other: the store and the client have the new one, the old one is refused, its sessions are
     /// over, and nobody noticed.
-    pub(super) async fn rotated(&self, case: &str, from: &Pair, to: &str) -> Pair {
+    pub(super) async fn replaced(&self, from: &Pair, to: &str) -> Pair {
         self.service.never_failed().await;
         let failures = self.kept.failures.lock().unwrap().clone();
         assert!(failures.is_empty(), "the session that was kept failed: {failures:?}");
@@ -270,13 +270,28 @@ credentials:
         connect(&new, "late").await.unwrap().close().await.unwrap();
         eventually("no session under the old role", || async { sessions(&from.name).await == 0 }).await;
         assert!(sessions(&new.name).await > 0);
-        let facts = self.site.facts(case);
-        let ends = ["minted", "promoted", "disabled", "revoked", "ended", "healthy"];
-        assert_eq!(order(&facts, &ends), ends, "{facts:?}");
         self.site.audit(&[&from.secret, &new.secret]);
         let log = String::from_utf8_lossy(&std::fs::read(setting("STANCH_TEST_PG_LOG")).unwrap()).into_owned();
         assert!(!log.contains(&new.secret), "the server's log holds the new password");
         new
+    }
+
+    /// The same, and the case tells it in the right order.
+    pub(super) async fn rotated(&self, case: &str, from: &Pair, to: &str) -> Pair {
+        let new = self.replaced(from, to).await;
+        let facts = self.site.facts(case);
+        let ends = ["minted", "promoted", "disabled", "revoked", "ended", "healthy"];
+        assert_eq!(order(&facts, &ends), ends, "{facts:?}");
+        new
+    }
+}
+
+impl Leaked {
+    /// As it was: the store, the client and the server have the old password.
+    pub(super) async fn as_before(&self) {
+        self.service.never_failed().await;
+        assert!(self.place.pair().await == self.old, "the store was changed");
+        connect(&self.old, "late").await.unwrap().close().await.unwrap();
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) enum Deed {
     Lose(&'static str),
     /// Of every kind of request the first is carried out, and its reply is lost.
     LoseOneOfEach,
+    /// Requests that hold this are counted, and nothing is done.
+    Count(&'static str),
     /// Before the first request that holds this, something else happens.
     Before(&'static str, Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>),
 }
@@ -22,7 +24,9 @@ impl Deed {
     /// The kind of a request that something is done about.
     fn kind(&self, request: &str) -> Option<String> {
         match self {
-            Self::Lose(mark) | Self::Before(mark, _) => request.contains(mark).then(|| (*mark).to_owned()),
+            Self::Lose(mark) | Self::Count(mark) | Self::Before(mark, _) => {
+                request.contains(mark).then(|| (*mark).to_owned())
+            }
             Self::LoseOneOfEach => {
                 let action = request.split(['\n', '&']).find(|part| part.starts_with("Action="));
                 let target = request.lines().find(|line| line.starts_with("x-amz-target:"));
@@ -127,11 +131,20 @@ async fn request(client: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Where streams are cut, by the number of what the program says, counted over all of them from 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cut {
+    /// The server never hears of it.
+    Request(usize),
+    /// The server does it, and its answer is lost.
+    Reply(usize),
+}
+
 /// Passes streams on. Of every mark, the first stream on which the program says it is cut after the server's answer to
 /// it, which is lost.
 pub(super) struct Cutter {
     port: u16,
-    left: Arc<Mutex<Vec<&'static str>>>,
+    plan: Arc<Plan>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -144,17 +157,26 @@ impl Drop for Cutter {
 impl Cutter {
     /// Before `server`, a host and a port.
     pub(super) async fn start(server: String, marks: &[&'static str]) -> Self {
+        Self::before(server, Plan { left: Mutex::new(marks.to_vec()), ..Plan::default() }).await
+    }
+
+    /// Cuts once, at a place.
+    pub(super) async fn at(server: String, cut: Option<Cut>) -> Self {
+        Self::before(server, Plan { cut, ..Plan::default() }).await
+    }
+
+    async fn before(server: String, plan: Plan) -> Self {
         let (listener, address) = listener().await;
-        let left = Arc::new(Mutex::new(marks.to_vec()));
-        let marks = Arc::clone(&left);
+        let plan = Arc::new(plan);
+        let shared = Arc::clone(&plan);
         let task = tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                let (server, marks) = (server.clone(), Arc::clone(&marks));
-                tokio::spawn(async move { drop(stream(client, &server, &marks).await) });
+                let (server, plan) = (server.clone(), Arc::clone(&shared));
+                tokio::spawn(async move { drop(stream(client, &server, &plan).await) });
             }
         });
-        Self { port: address.port(), left, task }
+        Self { port: address.port(), plan, task }
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -163,18 +185,32 @@ impl Cutter {
 
     /// The marks that no stream bore.
     pub(super) fn left(&self) -> Vec<&'static str> {
-        self.left.lock().unwrap().clone()
+        self.plan.left.lock().unwrap().clone()
+    }
+
+    /// How often the program said something.
+    pub(super) fn said(&self) -> usize {
+        self.plan.said.load(Ordering::SeqCst)
     }
 }
 
-/// Whether the text bears a mark that was left; it is left no longer.
-fn bears(text: &str, marks: &Mutex<Vec<&'static str>>) -> bool {
-    let mut left = marks.lock().unwrap();
-    let found = left.iter().position(|mark| text.contains(mark));
-    found.map(|at| left.remove(at)).is_some()
+#[derive(Default)]
+struct Plan {
+    left: Mutex<Vec<&'static str>>,
+    cut: Option<Cut>,
+    said: AtomicUsize,
 }
 
-async fn stream(mut client: TcpStream, server: &str, marks: &Mutex<Vec<&'static str>>) -> std::io::Result<()> {
+impl Plan {
+    /// Whether the text bears a mark that was left; it is left no longer.
+    fn bears(&self, text: &str) -> bool {
+        let mut left = self.left.lock().unwrap();
+        let found = left.iter().position(|mark| text.contains(mark));
+        found.map(|at| left.remove(at)).is_some()
+    }
+}
+
+async fn stream(mut client: TcpStream, server: &str, plan: &Plan) -> std::io::Result<()> {
     let mut server = TcpStream::connect(server).await?;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
@@ -184,7 +220,12 @@ async fn stream(mut client: TcpStream, server: &str, marks: &Mutex<Vec<&'static 
             read = from_client.read(&mut said) => match read? {
                 0 => return Ok(()),
                 length => {
-                    cut |= bears(&String::from_utf8_lossy(&said[..length]), marks);
+                    let number = plan.said.fetch_add(1, Ordering::SeqCst) + 1;
+                    if matches!(plan.cut, Some(Cut::Request(nth)) if nth == number) {
+                        return Ok(());
+                    }
+                    cut |= matches!(plan.cut, Some(Cut::Reply(nth)) if nth == number);
+                    cut |= plan.bears(&String::from_utf8_lossy(&said[..length]));
                     to_server.write_all(&said[..length]).await?;
                 }
             },

@@ -68,6 +68,17 @@ impl Service {
         self.inner.failures.lock().unwrap().clone()
     }
 
+    /// Connections that the server ended count as no failure.
+    pub(super) fn forgives_ended_connections(&self) {
+        let ended = |failure: &String| {
+            let failure = failure.to_ascii_lowercase();
+            ["broken pipe", "connection reset", "unexpected end", "terminated"]
+                .iter()
+                .any(|word| failure.contains(word))
+        };
+        self.inner.failures.lock().unwrap().retain(|failure| !ended(failure));
+    }
+
     /// The client worked before and works now, and not one of its requests failed.
     #[track_caller]
     pub(super) fn never_failed(&self) -> impl Future<Output = ()> + '_ {

@@ -1,8 +1,10 @@
 //! Several daemons on one PostgreSQL: they share what there is to do, and what one of them lets fall another takes up.
 
 use super::{secret_setting, setting, unique};
+use crate::afar::{USER, authorised, served, unauthorised};
 use crate::world::Ran;
-use crate::world::http::Asked;
+use crate::world::door::{Act, Door, Fault, Gate};
+use crate::world::http::{Answer, Asked, Server as HttpServer};
 use crate::world::shop::{Running, Settings, Shop, address, until};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
@@ -72,6 +74,14 @@ impl Server {
         let mut session = self.session(&self.database).await.unwrap();
         session.execute(statement).await.unwrap();
     }
+}
+
+/// One server is crashed and started again; one test at a time does that.
+static FRAIL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+fn crash_and_restart() {
+    let restarted = Command::new(setting("STANCH_TEST_PG_FRAIL_RESTART")).output().unwrap();
+    assert!(restarted.status.success(), "{}", String::from_utf8_lossy(&restarted.stderr));
 }
 
 const OPEN: &str = "SELECT count(*) FROM rotations WHERE open = 1";
@@ -146,6 +156,15 @@ impl Site {
         self.root.path().join(name)
     }
 
+    /// Changes the operator's file on one of the machines.
+    fn configure(&self, machine: &str, change: impl FnOnce(String) -> String) {
+        let file = self.at(&format!("{machine}.yaml"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let changed = change(text.clone());
+        assert_ne!(changed, text, "nothing was changed");
+        std::fs::write(file, changed).unwrap();
+    }
+
     /// The program on one of the machines.
     fn program(&self, machine: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stanch"));
@@ -195,6 +214,7 @@ impl Site {
         }
         self.stanch("two", &["audit", "export", "--output", "export.jsonl"]).expect(0);
         self.stanch("two", &["audit", "verify", "export.jsonl"]).expect(0).says("are unchanged and in order");
+        std::fs::remove_file(self.at("export.jsonl")).unwrap();
     }
 
     /// Ends a daemon; what it logged, which holds no secret.
@@ -292,14 +312,14 @@ async fn what_a_daemon_lets_fall_another_takes_up_and_who_wakes_late_changes_not
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs a real PostgreSQL: ./tests/run"]
 async fn a_server_that_crashes_and_comes_back_loses_and_doubles_nothing() {
+    let _alone = FRAIL.lock().await;
     let site = Site::open(Server::on("STANCH_TEST_PG_FRAIL_PORT").await, 3, "2s").await;
     let (one, two) = (site.daemon("one", 0).await, site.daemon("two", 1).await);
     // Those who follow may be told that the server is away; the daemons are not stopped by that.
     let following = site.rotate_all();
     site.until("all are open", "SELECT count(*) FROM rotations", |many| many == 3).await;
     for _ in 0..3 {
-        let restarted = Command::new(setting("STANCH_TEST_PG_FRAIL_RESTART")).output().unwrap();
-        assert!(restarted.status.success(), "{}", String::from_utf8_lossy(&restarted.stderr));
+        crash_and_restart();
         tokio::time::sleep(std::time::Duration::from_millis(400)).await;
     }
     drop(following);
@@ -314,6 +334,109 @@ async fn a_server_that_crashes_and_comes_back_loses_and_doubles_nothing() {
     site.assert_rotated().await;
     site.ended(one);
     site.ended(two);
+}
+
+/// A request that waits on the way when its sender is stopped arrives after another machine has brought the case to its end;
+/// then its sender wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs a real PostgreSQL: ./tests/run"]
+async fn what_a_stopped_machine_sent_arrives_when_all_is_over_and_changes_nothing() {
+    let _alone = FRAIL.lock().await;
+    for (act, restarts) in [(Act::Revoke, false), (Act::Revoke, true), (Act::List, true), (Act::Verify, false)] {
+        let site = Site::open(Server::on("STANCH_TEST_PG_FRAIL_PORT").await, 1, "50ms").await;
+        let issuer = site.leaked[0].issuer.base();
+        let door = Door::before(address(&issuer));
+        site.configure("one", |text| text.replace(&issuer, &door.base()));
+        let gate = Arc::new(Gate::default());
+        door.order(act, Fault::Waits(Arc::clone(&gate)));
+        let one = site.daemon("one", 0).await;
+        let rotating = site.rotate_all();
+        tokio::task::block_in_place(|| gate.wait_for_one());
+        signal(&one, Signal::STOP);
+        if restarts {
+            tokio::task::block_in_place(crash_and_restart);
+        }
+        // It stood still for longer than its leases ran, by the clock of the server.
+        site.server.run("UPDATE leases SET until = 0 WHERE holder IS NOT NULL").await;
+        let two = site.daemon("two", 1).await;
+        site.until("it is closed", CLOSED, |many| many == 1).await;
+        let before = site.server.count("SELECT count(*) FROM records").await.unwrap();
+        let asked = door.requests();
+        gate.open();
+        signal(&one, Signal::CONT);
+        drop(rotating);
+        site.ended(one);
+        site.ended(two);
+        assert_eq!(site.server.count("SELECT count(*) FROM records").await, Some(before), "nothing was written late");
+        assert_eq!(door.requests(), asked, "{act:?}: who woke asked for something more");
+        assert_eq!(site.leaked[0].issuer.live(), ["tok_0002"], "{act:?}: minted once");
+        site.assert_rotated().await;
+    }
+}
+
+/// Two machines follow one repository on a server over HTTP; what is pushed there is rotated once, whichever of them sees it,
+/// also while one stands still and after it wakes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs a real PostgreSQL: ./tests/run"]
+async fn two_daemons_follow_one_repository_and_every_leak_in_it_is_rotated_once() {
+    let site = Site::open(Server::shared().await, 1, "50ms").await;
+    let git = |at: &str, arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command.current_dir(site.at(at)).env("GIT_CONFIG_NOSYSTEM", "1").env("HOME", site.at("."));
+        command.args(["-c", "user.name=kim", "-c", "user.email=kim@example.invalid"]).args(arguments);
+        let ran = command.output().unwrap();
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    let push = |name: &str, text: &str| {
+        std::fs::write(site.at("clone").join(name), text).unwrap();
+        git("clone", &["add", "-A"]);
+        git("clone", &["commit", "-qm", "a commit"]);
+        git("clone", &["push", "-q", "origin", "HEAD"]);
+    };
+    git(".", &["init", "-q", "--bare", "-b", "main", "shop.git"]);
+    git(".", &["clone", "-q", "shop.git", "clone"]);
+    push("README", "a shop\n");
+    let (root, token) = (site.at("."), ["afar", "-", &"s3Km".repeat(6)].concat());
+    write_private(&site.at("git-token"), token.as_bytes());
+    let forge = HttpServer::start(move |asked| {
+        Answer::Reply(if authorised(&asked, &token) { served(&root, &asked) } else { unauthorised() })
+    });
+    for machine in ["one", "two"] {
+        site.configure(machine, |text| {
+            let text = text.replace("policy: { ", "policy: { when: automatic, ");
+            format!(
+                "{text}sources:\n  shop: {{ driver: git, url: 'http://{}/shop.git', user: {USER}, \
+                 token: {{ file: git-token }}, every: 1s }}\ndaemon: {{ poll: 300ms }}\n",
+                forge.address
+            )
+        });
+    }
+    let (one, two) = (site.daemon("one", 0).await, site.daemon("two", 1).await);
+    let value = || std::fs::read_to_string(site.at("token-0.value")).unwrap();
+    let all = "SELECT count(*) FROM rotations";
+    push("settings.py", &format!("token = '{}'\n", value()));
+    site.until("it is closed", CLOSED, |many| many == 1).await;
+    site.assert_rotated().await;
+    // Both have looked again since.
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    assert_eq!((site.server.count(all).await, site.leaked[0].issuer.live()), (Some(1), vec!["tok_0002".to_owned()]));
+    // One stands still for longer than everything that it holds.
+    signal(&one, Signal::STOP);
+    site.server.run("UPDATE leases SET until = 0 WHERE holder IS NOT NULL").await;
+    site.server.run("UPDATE jobs SET until = 0 WHERE holder IS NOT NULL").await;
+    push("again.py", &format!("token = '{}'\n", value()));
+    site.until("the second leak is closed", CLOSED, |many| many == 2).await;
+    signal(&one, Signal::CONT);
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    assert_eq!((site.server.count(all).await, site.leaked[0].issuer.live()), (Some(2), vec!["tok_0003".to_owned()]));
+    site.assert_rotated().await;
+    // One is killed, and the other goes on alone.
+    signal(&two, Signal::KILL);
+    push("more.py", &format!("token = '{}'\n", value()));
+    site.until("the third leak is closed", CLOSED, |many| many == 3).await;
+    assert_eq!(site.leaked[0].issuer.live(), ["tok_0004"]);
+    site.assert_rotated().await;
+    site.ended(one);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -30,7 +30,16 @@ impl Vault {
         format!("{}/{name}", setting("STANCH_TEST_VAULT_MOUNT"))
     }
 
-    async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What it is spoken to with, for the program to use.
+    pub(super) fn token_text(&self) -> &str {
+        &self.token
+    }
+
+    pub(super) async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
         let request =
             self.http.request(method, format!("{}/v1/{path}", self.base)).header("x-vault-token", &self.token);
         let reply = request.json(&body).send().await.unwrap();
@@ -127,6 +136,14 @@ async fn a_vault_that_cannot_be_used_is_one_clear_error() {
 
 /// A Vault of its own, sealed; it ends with the second value.
 async fn sealed() -> (Vault, Ended) {
+    let (vault, ended) = started().await;
+    let (status, reply) = vault.call(Method::PUT, "sys/seal", json!({})).await;
+    assert_eq!(status, 204, "{reply}");
+    (vault, ended)
+}
+
+/// A Vault of its own; it ends with the second value.
+pub(super) async fn started() -> (Vault, Ended) {
     let directory = tempfile::tempdir().unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/vault.sh");
     let ended = Ended { script, directory };
@@ -134,18 +151,20 @@ async fn sealed() -> (Vault, Ended) {
     let words = std::fs::read_to_string(ended.directory.path().join("vault.env")).unwrap();
     let base = words.lines().find_map(|line| line.strip_prefix("export STANCH_TEST_VAULT_URL=")).unwrap();
     let token = std::fs::read_to_string(ended.directory.path().join("vault.token")).unwrap();
-    let vault = Vault::at(base, token.trim().to_owned());
-    let (status, reply) = vault.call(Method::PUT, "sys/seal", json!({})).await;
-    assert_eq!(status, 204, "{reply}");
-    (vault, ended)
+    (Vault::at(base, token.trim().to_owned()), ended)
 }
 
-struct Ended {
+pub(super) struct Ended {
     script: &'static str,
     directory: tempfile::TempDir,
 }
 
 impl Ended {
+    /// A file that it left for the tests.
+    pub(super) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
     fn run(&self, verb: &str) {
         let mut command = std::process::Command::new("bash");
         command.arg(self.script).arg(verb).arg(self.directory.path());

@@ -174,6 +174,10 @@ impl Shop {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANG", "C.UTF-8");
         command.env("HOME", self.root.path()).env("XDG_STATE_HOME", self.at("state"));
         command.env("STANCH_CONFIG", self.at("stanch.yaml"));
+        // So that all of this can be tried in repositories of other forms.
+        for name in ["GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT"] {
+            command.envs(std::env::var_os(name).map(|form| (name, form)));
+        }
         command
     }
 
@@ -424,9 +428,9 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// What the random moments of a test follow from; `STANCH_TEST_SEED` says another one.
+/// What the random moments of a test follow from; `STANCH_SEED` says another one.
 pub(crate) fn seed() -> u64 {
-    std::env::var("STANCH_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122)
+    std::env::var("STANCH_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122)
 }
 
 /// Draws numbers below a bound, always the same ones for a seed.

@@ -33,6 +33,8 @@ pub(super) struct Case {
     pub(super) yes: bool,
     /// Another machine's clock is that much ahead.
     pub(super) skew: i64,
+    /// Not only what is ordered goes wrong.
+    pub(super) troubled: bool,
 }
 
 pub(super) fn old_value() -> Secret {
@@ -101,6 +103,7 @@ struct Setup {
     skew: i64,
     /// The old token is dead before anything begins.
     dead: bool,
+    troubled: bool,
 }
 
 impl Case {
@@ -119,6 +122,10 @@ impl Case {
         if matches!(leads, "Seeking" | "Rolling back" | "Staging" | "Revoking" | "Awaiting revoke approval") {
             abilities = Abilities { disable: dice.permille(500), ..Abilities::EVERYTHING };
         }
+        let sweeps = matches!(leads, "Quarantined" | "Sweeping");
+        if sweeps {
+            abilities = Abilities::EVERYTHING;
+        }
         let stores: Vec<_> = (0..1 + dice.below(3)).map(|_| dice.pick(&[Staging::None, Staging::Native])).collect();
         let number = if dice.permille(100) { 0 } else { 1 + dice.below(3) };
         let users: Vec<_> = (0..number).map(|number| user(&mut dice, number, stores.len())).collect();
@@ -128,6 +135,7 @@ impl Case {
         match leads {
             "Seeking" => trouble.order(("Minting", Call::Mint), Fault::ReplyLost),
             "Rolling back" => trouble.order(("Promoting", Call::Promote), Fault::Disowned),
+            "Quarantined" | "Sweeping" => trouble.order(("Minting", Call::Mint), Fault::Disowned),
             "Awaiting approval" => (policy.approve, yes) = (Approve::Plan, false),
             "Awaiting revoke approval" => policy.approve = Approve::PlanAndRevoke,
             "Held" => (users, policy.accept_unproved) = (Vec::new(), false),
@@ -144,7 +152,8 @@ impl Case {
             emergency: dice.permille(100),
             yes,
             skew: if dice.permille(150) { 130_000 } else { 0 },
-            dead: dice.permille(20) && abilities.class != Class::Replace,
+            dead: dice.permille(20) && abilities.class != Class::Replace && !sweeps,
+            troubled: true,
         })
     }
 
@@ -175,13 +184,14 @@ impl Case {
             yes: true,
             skew: 0,
             dead: false,
+            troubled: false,
         })
     }
 
     fn of(setup: Setup) -> Self {
-        let Setup { abilities, trouble, emergency, yes, skew, .. } = setup;
+        let Setup { abilities, trouble, emergency, yes, skew, troubled, .. } = setup;
         let trouble = Arc::new(trouble);
-        trouble.limit(limits(&abilities));
+        let limits = limits(&abilities, setup.dead);
         let time = Arc::new(Time::default());
         let provider = Arc::new(MemoryProvider::new(abilities));
         provider.put_secret(&TokenId::new(OLD), old_value());
@@ -210,8 +220,9 @@ impl Case {
             dependents: dependents(setup.users, &truth, &network),
             policy: setup.policy,
         };
+        trouble.limit(Limits { mint_very_late: limits.mint_very_late && unable(&managed).is_none(), ..limits });
         let sealer = Sealer::new(FileKey::load_or_create(&KEYS.path().join("key")).unwrap());
-        Self { sealer, managed, abilities, emergency, yes, skew, time, trouble, truth }
+        Self { sealer, managed, abilities, emergency, yes, skew, troubled, time, trouble, truth }
     }
 
     /// One process's way to the journal.
@@ -230,9 +241,16 @@ impl Case {
 }
 
 /// A request that something on the way delivers twice: a label, a slot or the value tells, or reuse is detected.
-fn limits(abilities: &Abilities) -> Limits {
+fn limits(abilities: &Abilities, is_dead: bool) -> Limits {
     let told = abilities.find || abilities.chooser == Chooser::Client;
-    Limits { mint_twice: told, mint_disowned: told && abilities.class == Class::Replace }
+    // What lists with labels can be swept, while the token in use vouches for the list.
+    let beside = matches!(abilities.class, Class::Overlap | Class::Ephemeral);
+    let swept = beside && abilities.chooser == Chooser::Server && abilities.list && abilities.revoke && !is_dead;
+    Limits {
+        mint_twice: told || swept,
+        mint_disowned: swept || (told && abilities.class == Class::Replace),
+        mint_very_late: swept,
+    }
 }
 
 fn copies(stores: &[Arc<MemoryStore>], network: &Network) -> Vec<StoredCopy> {

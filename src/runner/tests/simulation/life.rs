@@ -3,6 +3,7 @@
 use super::super::super::*;
 use super::case::{Case, old_value};
 use super::outside::{PATIENCE, SETTLED};
+use super::strays;
 use super::time::{Watch, at_once};
 use super::trouble::Fault;
 use super::truth::OLD;
@@ -47,6 +48,7 @@ pub(super) struct Life<'c> {
     /// How often a person said something unasked.
     said: u32,
     last: State,
+    rotation: RotationId,
 }
 
 fn dana() -> Person {
@@ -75,6 +77,11 @@ impl<'c> Life<'c> {
             ..Credential::default()
         };
         at_once(runner.open(case.plan(watch.now()), &old)).unwrap();
+        Self::of(case, case.truth.rotation.clone())
+    }
+
+    /// The life of a case that is open.
+    pub(super) fn of(case: &'c Case, rotation: RotationId) -> Self {
         let machine = |number: usize, ahead: i64, at: u64| Machine {
             number,
             process: None,
@@ -85,12 +92,21 @@ impl<'c> Life<'c> {
             word: None,
         };
         let machines = vec![machine(0, 0, 0), machine(1, case.skew, 2_000 + case.trouble.below(20_000))];
-        let last = fold(&case.truth.journal.records(&case.truth.rotation)).unwrap();
-        Self { case, machines, endings: 0, made: None, sealed: Vec::new(), vain: 0, said: 0, last }
+        let last = fold(&case.truth.journal.records(&rotation)).unwrap();
+        Self { case, machines, endings: 0, made: None, sealed: Vec::new(), vain: 0, said: 0, last, rotation }
     }
 
     /// Carries it to its end.
-    pub(super) fn run(mut self) -> Outcome {
+    pub(super) fn run(self) -> Outcome {
+        let case = self.case;
+        let outcome = self.live();
+        strays::swept(case, outcome);
+        case.truth.check_end(outcome);
+        outcome
+    }
+
+    /// Carries it to its end, whatever it is for.
+    pub(super) fn live(mut self) -> Outcome {
         let case = self.case;
         for turn in 0..TROUBLED + MENDED {
             if !case.trouble.is_calm() && (turn >= TROUBLED || self.endings >= ENDINGS) {
@@ -104,8 +120,8 @@ impl<'c> Life<'c> {
             if let Some(outcome) = self.turn() {
                 self.clear_up();
                 // What is still on its way arrives, and changes nothing any more.
-                case.truth.check_end(outcome);
-                let replayed = at_once(replay(&*case.truth.journal, &case.truth.rotation)).unwrap();
+                case.truth.check_close(outcome);
+                let replayed = at_once(replay(&*case.truth.journal, &self.rotation)).unwrap();
                 assert_eq!(replayed.stage, Stage::Closed(outcome), "the journal says otherwise");
                 drop(std::mem::take(&mut self.machines));
                 while let Some(at) = case.time.next() {
@@ -113,7 +129,7 @@ impl<'c> Life<'c> {
                     case.time.arrive().into_iter().for_each(|thing| thing());
                     case.truth.check_instant();
                 }
-                case.truth.check_end(outcome);
+                case.truth.check_close(outcome);
                 return outcome;
             }
         }
@@ -205,9 +221,10 @@ impl<'c> Life<'c> {
             case.truth.set_aside();
         }
         case.trouble.tell(|| format!("{:>9} a person says {order:?}", case.time.now()));
-        let fact = Fact::Ordered(order, dana(), "because".to_owned());
         let (journal, now) = (&case.truth.journal, Timestamp(case.time.now()));
-        at_once(journal.leave_word(&case.truth.rotation, &fact, None, &dana(), now)).unwrap();
+        let seen = journal.records(&self.rotation).len() as u64;
+        let word = Word::from(Fact::Ordered(order, dana(), "because".to_owned())).seeing(seen);
+        at_once(journal.leave_word(&self.rotation, &word.fact, None, &dana(), now)).unwrap();
     }
 
     /// A machine goes on with its process, or starts one.
@@ -216,7 +233,8 @@ impl<'c> Life<'c> {
         if self.machines[number].process.is_none() {
             self.start(number);
         }
-        let holder = || case.truth.journal.holder(&case.truth.rotation).unwrap_or_default();
+        let rotation = self.rotation.clone();
+        let holder = || case.truth.journal.holder(&rotation).unwrap_or_default();
         let before = holder();
         let living = |other: &Machine<'_>| {
             let name = format!("machine-{}-", other.number);
@@ -249,14 +267,13 @@ impl<'c> Life<'c> {
     }
 
     fn start(&mut self, number: usize) {
-        let case = self.case;
+        let (case, rotation) = (self.case, self.rotation.clone());
         let machine = &mut self.machines[number];
         machine.dead = Arc::new(AtomicBool::new(false));
         let desk = case.desk(Arc::clone(&machine.dead));
         let watch = Watch { time: Arc::clone(&case.time), ahead: Arc::clone(&machine.ahead) };
-        // Nobody says what they were about to when they see that the case stands elsewhere by now.
-        let stands = fold(&case.truth.journal.records(&case.truth.rotation)).unwrap();
-        let word = machine.word.take().filter(|_| stands.stage == self.last.stage);
+        // Where the case stands elsewhere by now, it is the runner that must see that the word is stale.
+        let word = machine.word.take();
         let holder = format!("machine-{number}-{}", case.time.now());
         case.trouble.tell(|| format!("{:>9} machine {number} starts with {word:?}", case.time.now()));
         let trouble = Arc::clone(&case.trouble);
@@ -274,7 +291,7 @@ impl<'c> Life<'c> {
                 beforehand: case.yes.then(|| Beforehand { who: dana(), valid: Duration::from_secs(60) }),
                 stopping: &stopping,
             };
-            runner.run(&case.truth.rotation, word).await
+            runner.run(&rotation, word).await
         }));
     }
 
@@ -290,8 +307,12 @@ impl<'c> Life<'c> {
         match ran {
             Ok((_, Rest::Closed(outcome))) => return Some(outcome),
             Ok((state, Rest::Asks(why))) => {
+                let records = case.truth.journal.records(&self.rotation);
+                let is_newest = fold(&records).is_ok_and(|now| now == state);
                 self.last = state;
-                self.machines[number].word = self.answer(why);
+                // Who sees something else than was asked looks again.
+                let answer = if is_newest { self.answer(why) } else { None };
+                self.machines[number].word = answer.map(|word| word.seeing(records.len() as u64));
             }
             Ok((state, Rest::Stopped)) => self.last = state,
             Err(RunError::Journal(JournalError::Held { .. })) => {
@@ -380,7 +401,7 @@ impl<'c> Life<'c> {
         }
         let secret = self.made.as_ref().map(|(_, secret)| secret.duplicate()).expect("it was made");
         let secret = if wrong { Secret::new(b"no token at all".to_vec()) } else { secret };
-        let sealed = seal_provided(&case.sealer, &case.truth.rotation, &secret).unwrap();
+        let sealed = seal_provided(&case.sealer, &self.rotation, &secret).unwrap();
         if !wrong {
             self.sealed.push(sealed.digest.clone());
         }
@@ -414,7 +435,7 @@ impl<'c> Life<'c> {
         self.wait_for_stragglers();
         let provider = &self.case.truth.provider;
         let new = self.last.successor.as_ref().map(|successor| &successor.token);
-        for token in provider.labelled().iter().filter(|token| Some(*token) != new) {
+        for token in provider.of_mints().iter().filter(|token| Some(*token) != new) {
             provider.end_by_hand(token);
         }
     }
@@ -422,8 +443,9 @@ impl<'c> Life<'c> {
     /// What was never handed over, or is not recorded as such, is this person's own to end.
     fn clear_up(&self) {
         let Some((made, _)) = &self.made else { return };
-        let records = self.case.truth.journal.records(&self.case.truth.rotation);
-        let is_ours = |fact: &Fact| matches!(fact, Fact::Provided { sealed, .. } if self.sealed.contains(sealed));
+        let records = self.case.truth.journal.records(&self.rotation);
+        let is_ours =
+            |fact: &Fact| matches!(fact.said(), Fact::Provided { sealed, .. } if self.sealed.contains(sealed));
         if !records.iter().any(|record| is_ours(&record.event.fact)) {
             self.case.truth.provider.end_by_hand(made);
         }

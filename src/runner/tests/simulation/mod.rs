@@ -10,6 +10,7 @@ mod desk;
 mod life;
 mod outside;
 mod pairs;
+mod strays;
 mod time;
 mod trouble;
 mod truth;

@@ -61,6 +61,9 @@ impl Network {
                 there + back
             }
             Some(Fault::ReplyLost | Fault::BrokenAfter | Fault::Disowned) => {
+                if fault == Some(Fault::Disowned) && call == Call::Mint {
+                    self.truth.expect_strays();
+                }
                 deliver(there);
                 if fault == Some(Fault::Disowned) {
                     deliver(there + 1);
@@ -69,6 +72,9 @@ impl Network {
             }
             Some(Fault::Twice) => {
                 deliver(there);
+                if call == Call::Mint && self.trouble.mints_may_be_very_late() {
+                    self.truth.expect_strays();
+                }
                 let again = Arc::clone(&work);
                 // Whoever passes a request on twice does so before it passes an answer back.
                 let second = self.trouble.below(back);
@@ -76,7 +82,11 @@ impl Network {
                 there + back
             }
             Some(Fault::Late | Fault::Accepted) => {
-                let most = if matches!(call, Call::Promote) { VERY_LATE } else { SETTLED };
+                let ages = call == Call::Mint && self.trouble.mints_may_be_very_late() && self.trouble.below(2) == 0;
+                if ages {
+                    self.truth.expect_strays();
+                }
+                let most = if ages || matches!(call, Call::Promote) { VERY_LATE } else { SETTLED };
                 deliver(PATIENCE + self.trouble.below(most));
                 if fault == Some(Fault::Late) { PATIENCE } else { back }
             }
@@ -177,13 +187,23 @@ impl Provider for Issuer {
 
     async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
         let (like, label, chosen) = (copied(like), label.clone(), chosen.map(Secret::duplicate));
-        let lie = || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing at all".to_vec()) };
+        let lie =
+            || Minted { token: TokenId::new("nowhere"), secret: Secret::new(b"nothing at all".to_vec()), ends: None };
         self.asked(Call::Mint, lie, move |inner| at_once(inner.mint(&like, &label, chosen.as_ref()))).await
     }
 
     async fn list(&self, like: &TokenId) -> Result<Vec<provider::Listed>, ProviderError> {
         let like = like.clone();
         self.asked(Call::List, Vec::new, move |inner| at_once(inner.list(&like))).await
+    }
+
+    fn labels(&self) -> bool {
+        self.inner.labels()
+    }
+
+    async fn labelled(&self, like: &TokenId) -> Result<Vec<(TokenId, Option<Label>)>, ProviderError> {
+        let like = like.clone();
+        self.asked(Call::List, Vec::new, move |inner| at_once(inner.labelled(&like))).await
     }
 
     async fn scopes(&self, of: &Credential) -> Result<Scopes, ProviderError> {

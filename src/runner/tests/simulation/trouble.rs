@@ -112,7 +112,7 @@ impl Fault {
 }
 
 /// The stages, as the table names them.
-pub(super) const STAGES: [&str; 17] = [
+pub(super) const STAGES: [&str; 19] = [
     "Assessing",
     "Planning",
     "Awaiting approval",
@@ -129,6 +129,8 @@ pub(super) const STAGES: [&str; 17] = [
     "Confirming",
     "Watching",
     "Rolling back",
+    "Quarantined",
+    "Sweeping",
     "Held",
 ];
 
@@ -175,6 +177,8 @@ pub(super) struct Limits {
     pub(super) mint_twice: bool,
     /// And the second may be refused.
     pub(super) mint_disowned: bool,
+    /// It may arrive when nobody looks for it any more: it is swept.
+    pub(super) mint_very_late: bool,
 }
 
 #[derive(Debug)]
@@ -273,6 +277,15 @@ impl Trouble {
     /// Nothing goes wrong any more.
     pub(super) fn cease(&self) {
         self.inner().calm = true;
+    }
+
+    /// Things go wrong again.
+    pub(super) fn resume(&self) {
+        self.inner().calm = false;
+    }
+
+    pub(super) fn mints_may_be_very_late(&self) -> bool {
+        self.inner().limits.mint_very_late
     }
 
     pub(super) fn is_calm(&self) -> bool {

@@ -3,12 +3,12 @@
 
 use super::super::super::*;
 use super::outside::path;
-use super::time::Time;
+use super::time::{Time, at_once};
 use super::trouble::Call;
 use crate::journal::memory::MemoryJournal;
 use crate::model::{Digest, Health, TokenId};
 use crate::provider::memory::MemoryProvider;
-use crate::rotation::Step;
+use crate::rotation::{Step, Stray};
 use crate::store::memory::MemoryStore;
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -43,6 +43,10 @@ struct Inner {
     set_aside: bool,
     /// The old token was dead before anything began.
     was_dead: bool,
+    /// A mint made a token that nobody was told of.
+    strays: bool,
+    /// Strays that a person left alone.
+    spared: BTreeSet<TokenId>,
 }
 
 /// How things stand.
@@ -87,6 +91,28 @@ impl Truth {
         self.provider.end_by_hand(&TokenId::new(OLD));
         let mut inner = self.inner();
         (inner.was_dead, inner.set_aside) = (true, true);
+    }
+
+    /// A mint makes a token that nobody is told of.
+    pub(super) fn expect_strays(&self) {
+        self.inner().strays = true;
+    }
+
+    pub(super) fn expects_strays(&self) -> bool {
+        self.inner().strays
+    }
+
+    /// Another installation of ours has a token there, under the number of a case that there is here too.
+    pub(super) fn stranger_of_ours(&self) {
+        let token = TokenId::new("t-others");
+        let label = Label::of(&self.rotation, 1, "0thernonce");
+        self.provider.put_labelled(&token, Secret::new(b"a value of another installation".to_vec()), &label);
+        self.inner().foreign.push(token);
+    }
+
+    /// A person said no to their end.
+    pub(super) fn spare(&self, left: &[(Stray, RotationId)]) {
+        self.inner().spared.extend(left.iter().map(|(stray, _)| stray.token.clone()));
     }
 
     pub(super) fn set_aside(&self) {
@@ -152,7 +178,7 @@ impl Truth {
     pub(super) fn asked(&self, call: Call) {
         let fits = |step: Step| match call {
             Call::Mint => step == Step::Mint,
-            Call::Disable => step == Step::Disable,
+            Call::Disable => matches!(step, Step::Disable | Step::Quarantine),
             Call::Revoke => matches!(step, Step::Revoke | Step::Discard),
             Call::EndSessions => matches!(step, Step::EndSessions | Step::Discard),
             Call::Stage => matches!(step, Step::Stage(_)),
@@ -162,10 +188,11 @@ impl Truth {
             Call::Reload => matches!(step, Step::Check(_) | Step::CheckBack(_)),
             _ => true,
         };
-        if matches!(call, Call::Verify | Call::Probe | Call::Read | Call::Ready) {
+        if matches!(call, Call::Verify | Call::Probe | Call::Read | Call::Ready | Call::List) {
             return;
         }
-        let newest = self.journal.newest(&self.rotation);
+        let all = at_once(self.journal.list()).expect("it is in memory");
+        let newest: Vec<Fact> = all.iter().flat_map(|listed| self.journal.newest(&listed.rotation)).collect();
         let intended = newest.iter().any(|fact| matches!(fact, Fact::Began { step, .. } if fits(*step)));
         assert!(intended, "8: {call:?} without an intent; the journal's newest: {newest:?}");
     }
@@ -213,13 +240,34 @@ impl Truth {
         }
     }
 
-    /// Invariants 5 to 7 and 9, at the end.
+    /// When a case closes: what nobody was told of may live until it is swept.
+    pub(super) fn check_close(&self, outcome: Outcome) {
+        if outcome == Outcome::Swept {
+            return self.check_instant();
+        }
+        let used: Vec<TokenId> =
+            (0..self.stores.len()).filter_map(|store| self.provider.holder(&self.given_out(store))).collect();
+        let strays = self.provider.of_mints().into_iter().filter(|token| !used.contains(token));
+        let strays = if self.expects_strays() { strays.collect() } else { Vec::new() };
+        self.check_ended(outcome, &strays);
+    }
+
+    /// Invariants 5 to 7 and 9, when everything has come to its end.
     pub(super) fn check_end(&self, outcome: Outcome) {
+        let spared: Vec<TokenId> = self.inner().spared.iter().cloned().collect();
+        self.check_ended(outcome, &spared);
+    }
+
+    fn check_ended(&self, outcome: Outcome, but: &[TokenId]) {
         self.check_instant();
         let inner = self.inner();
         let old = TokenId::new(OLD);
-        let live: Vec<TokenId> =
-            self.provider.live().into_iter().filter(|token| !inner.foreign.contains(token)).collect();
+        let live: Vec<TokenId> = self
+            .provider
+            .live()
+            .into_iter()
+            .filter(|token| !inner.foreign.contains(token) && !but.contains(token))
+            .collect();
         let winner = match outcome {
             Outcome::Rotated => {
                 assert!(!live.contains(&old), "6: closed, and the old token lives");
@@ -234,7 +282,7 @@ impl Truth {
                 assert!(!live.contains(&old), "closed as dead already, and the old token lives");
                 return assert!(live.is_empty(), "9: {live:?} live");
             }
-            Outcome::Abandoned => return,
+            Outcome::Abandoned | Outcome::Swept => return,
         };
         assert_eq!(live, std::slice::from_ref(&winner), "9: exactly one token lives");
         for store in 0..self.stores.len() {

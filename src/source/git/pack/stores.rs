@@ -92,6 +92,12 @@ impl Objects {
         &self.packs
     }
 
+    /// Where the stores are, its own first.
+    #[must_use]
+    pub fn stores(&self) -> &[PathBuf] {
+        &self.stores
+    }
+
     /// What could not be read when the stores were opened; a walk does not say it again.
     #[must_use]
     pub fn take_troubles(&mut self) -> Vec<PackError> {
