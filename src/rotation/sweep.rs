@@ -40,7 +40,7 @@ fn waits_for_disabling(state: &State) -> Option<&TokenId> {
 /// somebody's, whatever the plan says.
 pub(super) fn surveyed(state: &mut State, in_use: &[TokenId], there: &[Stray], at: Timestamp) -> Option<()> {
     let sweep = of(&state.plan)?.clone();
-    let is_used = |token: &TokenId| !(guard!(Unclaimed: !in_use.contains(token)));
+    let is_nobodys = |token: &TokenId| guard!(Unclaimed: !in_use.contains(token));
     let is_there = |token: &TokenId| {
         let stray = sweep.strays.iter().find(|stray| stray.token == *token);
         stray.is_some_and(|stray| there.contains(stray))
@@ -51,7 +51,7 @@ pub(super) fn surveyed(state: &mut State, in_use: &[TokenId], there: &[Stray], a
         let strays = sweep.strays.iter().filter(|stray| is_there(&stray.token));
         state.orphans = strays.map(|stray| orphan(stray, by_hand)).collect();
     }
-    state.orphans.retain(|orphan| !is_used(&orphan.token));
+    state.orphans.retain(|orphan| is_nobodys(&orphan.token));
     // What is gone meanwhile must be seen dead like what we ended ourselves.
     for orphan in state.orphans.iter_mut().filter(|orphan| !is_there(&orphan.token)) {
         orphan.revoked = true;
