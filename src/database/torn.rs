@@ -26,7 +26,8 @@ pub(super) fn cut_bytes(log: &Path) -> io::Result<u64> {
     if length == 0 {
         return Ok(0);
     }
-    let mut log = BufReader::new(file);
+    // Somebody may be writing to it now: what comes after this moment is not looked at.
+    let mut log = BufReader::new(file.take(length));
     let mut header = [0_u8; HEADER_BYTES];
     if !filled(&mut log, &mut header)? {
         return Ok(length);

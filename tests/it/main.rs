@@ -63,6 +63,8 @@ mod real;
 mod remembered;
 mod repeated;
 mod robust;
+#[cfg(feature = "rotate")]
+mod rounds;
 mod sarif;
 mod scan;
 #[cfg(feature = "rotate")]

@@ -16,6 +16,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 struct World {
     base: String,
     role: String,
+    /// What its logins may read; one of its own, for rights to one thing cannot be given and taken at the same time.
+    table: String,
 }
 
 fn database() -> Server {
@@ -67,18 +69,22 @@ impl World {
             "username": server("STANCH_TEST_PG_ADMIN"), "password": std::str::from_utf8(password.expose()).unwrap(),
         });
         assert_eq!(vault("POST", &format!("database/config/{role}"), config).await.0, 204);
-        let world = Self { base: server("STANCH_TEST_VAULT_URL"), role };
+        let table = format!("public.read_{}", role.replace('-', "_"));
+        sql(&format!("create table {table} (at int)")).await;
+        let world = Self { base: server("STANCH_TEST_VAULT_URL"), role, table };
         world.says(more).await;
         world
     }
 
     /// What the role says.
     async fn says(&self, more: Value) {
+        let create = "create role \"{{name}}\" login password '{{password}}' valid until '{{expiration}}'; \
+                      grant select on TABLE to \"{{name}}\"";
+        let revoke = "revoke all on TABLE from \"{{name}}\"; drop role if exists \"{{name}}\"";
         let mut entry = json!({
             "db_name": self.role, "default_ttl": "48h", "max_ttl": "96h",
-            "creation_statements": ["create role \"{{name}}\" login password '{{password}}' valid until '{{expiration}}'; \
-                                     grant select on pg_catalog.pg_class to \"{{name}}\""],
-            "revocation_statements": ["revoke all on pg_catalog.pg_class from \"{{name}}\"; drop role if exists \"{{name}}\""],
+            "creation_statements": [create.replace("TABLE", &self.table)],
+            "revocation_statements": [revoke.replace("TABLE", &self.table)],
         });
         entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         assert_eq!(vault("POST", &format!("database/roles/{}", self.role), entry).await.0, 204);
@@ -154,7 +160,7 @@ async fn what_a_login_may_do_is_read_and_its_end_is_said() {
     let (lease, login) = world.drawn().await;
     let provider = world.provider();
     match provider.scopes(&credential(&lease, &login)).await.unwrap() {
-        Scopes::Known(scopes) => assert_eq!(scopes, ["select on pg_catalog.pg_class"]),
+        Scopes::Known(scopes) => assert_eq!(scopes, [format!("select on {}", world.table)]),
         Scopes::CannotKnow => panic!("a live login can be asked"),
     }
     assert_eq!(provider.scopes(&credential(&lease, "nobody:nothing")).await.unwrap(), Scopes::CannotKnow);
@@ -228,7 +234,7 @@ async fn a_database_that_refuses_is_believed_only_when_the_lease_is_gone() {
     // First aid at the database, while Vault has the lease.
     sql(&format!("alter role \"{}\" nologin", user(&login))).await;
     assert_eq!(ask(&provider, &old()).await, Verdict::Restricted(lease.clone(), Limit::Account));
-    sql(&format!("revoke all on pg_catalog.pg_class from \"{0}\"; drop role \"{0}\"", user(&login))).await;
+    sql(&format!("revoke all on {1} from \"{0}\"; drop role \"{0}\"", user(&login), world.table)).await;
     assert_eq!(ask(&provider, &old()).await, Verdict::Unknown(Reason::Rejected));
     // The role's statements want the user to be there; an administrator repairs them.
     provider.revoke(&Warrant::for_test(lease.as_str()), &old()).await.unwrap_err();
