@@ -379,6 +379,10 @@ impl Operator {
                     let message = "the value must hold '{{token}}' beside '{{secret}}': both change with a rotation";
                     return Err(mistake(entry.defined, message.to_owned()));
                 }
+                if managed.value.provider.keeps_role() && entry.value.value.contains("{{token}}") {
+                    let message = "write the role's name instead of '{{token}}': the role stays, its password changes";
+                    return Err(mistake(entry.defined, message.to_owned()));
+                }
                 if entry.value.value.contains("{{user}}") != managed.value.provider.has_user() {
                     let message = if managed.value.provider.has_user() {
                         "the value must hold '{{user}}' beside '{{secret}}': both change with a rotation"
@@ -398,6 +402,11 @@ impl Operator {
                 let Dependent { name, command, .. } = &dependent.value;
                 if dependent.value.probe().is_none() {
                     let message = format!("dependent '{name}' needs exactly one of http, command and postgres");
+                    return Err(mistake(dependent.defined, message));
+                }
+                if managed.value.provider.keeps_role() && dependent.value.postgres.is_some() {
+                    let message =
+                        format!("the role of '{name}' stays, so its sessions tell nothing: probe '{{{{digest}}}}'");
                     return Err(mistake(dependent.defined, message));
                 }
                 if command.as_ref().is_some_and(|probe| probe.run.is_empty()) {
@@ -541,6 +550,9 @@ credentials:
                 "already",
             ),
             ("[shop_a, shop_b]", "[shop_a, shop_a]", "two different roles"),
+            ("      roles: [shop_a, shop_b]\n", "", "needs 'roles', two that alternate, or 'role'"),
+            ("roles: [shop_a, shop_b]", "roles: [shop_a, shop_b]\n      role: shop", "both 'roles' and 'role'"),
+            ("roles: [shop_a, shop_b]", "role: shop", "write the role's name instead of '{{token}}'"),
             ("\"user\":\"{{token}}\"", "\"user\":\"{{user}}\",\"id\":\"{{token}}\"", "write the user itself"),
             (
                 "driver: postgres\n      host: 127.0.0.1\n      database: shop\n      roles: [shop_a, shop_b]\n      authority: { user: admin, password: { file: admin } }",

@@ -1,13 +1,18 @@
 //! Database logins: two roles that take turns, both members of the role that owns things. A password is chosen here and
-//! pushed as a verifier; the role in use keeps working until it is revoked.
+//! pushed as a verifier; the role in use keeps working until it is revoked. Where there is one role alone, its password is
+//! replaced in place ([`SingleRoleProvider`]).
 //!
 //! The roles are prepared once, by an administrator: `create role shop; create role shop_a login in role shop; create
 //! role shop_b nologin in role shop; alter role shop_a set role shop; alter role shop_b set role shop`. The authority
 //! needs `createrole` with admin rights on both, and `pg_signal_backend` to end sessions.
 
+mod authority;
+mod in_place;
 mod login;
 mod scram;
 
+pub use authority::Authority;
+pub use in_place::{SingleRole, SingleRoleProvider};
 pub use login::{Server, Tls};
 
 use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, liked, warranted};
@@ -17,24 +22,20 @@ use crate::model::{
 };
 use crate::rotation::Warrant;
 use async_trait::async_trait;
-use login::{LIMIT, OURSELVES, close};
+use authority::{altered, unchanged};
+use login::close;
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection, Row};
-use std::time::Duration;
 
 /// Where the server is, and what takes turns there. All of it comes from the configuration, none from scanned text.
 #[derive(Debug)]
 pub struct Setting {
-    /// The server, and the database that the roles connect to.
-    pub server: Server,
+    /// Who may change them, on the server and the database that the roles connect to.
+    pub authority: Authority,
     /// The two login roles.
     pub roles: [String; 2],
     /// The role that both must be members of, if that is to be checked before a mint.
     pub owner: Option<String>,
-    /// The role that may change them.
-    pub authority: String,
-    /// Its password.
-    pub password: Secret,
 }
 
 /// The two roles of one database.
@@ -50,45 +51,10 @@ impl PostgresProvider {
         Self { setting }
     }
 
-    /// Connects as the authority. Whatever fails here, nothing has happened yet.
-    async fn connect(&self, act: &'static str) -> Result<PgConnection, ProviderError> {
-        let options = self.setting.server.options(&self.setting.authority, &self.setting.password);
-        let options = options
-            .ok_or_else(|| ProviderError::Refused { act, code: "the authority's password is not text".to_owned() })?;
-        match tokio::time::timeout(LIMIT, PgConnection::connect_with(&options)).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(failed(act, Happened::No, &error)),
-            Err(_) => Err(ProviderError::NoAnswer { act, happened: Happened::No, why: Reason::Unreachable }),
-        }
-    }
-
-    /// Runs one statement for a role and returns its rows.
-    async fn ask(
-        &self,
-        act: &'static str,
-        connection: &mut PgConnection,
-        statement: &'static str,
-        role: &str,
-    ) -> Result<Vec<sqlx::postgres::PgRow>, ProviderError> {
-        let running = sqlx::query(statement).bind(role).bind(OURSELVES).fetch_all(connection);
-        match tokio::time::timeout(LIMIT, running).await {
-            Ok(Ok(rows)) => Ok(rows),
-            Ok(Err(error)) => Err(failed(act, Happened::Perhaps, &error)),
-            Err(_) => Err(ProviderError::NoAnswer { act, happened: Happened::Perhaps, why: Reason::Unreachable }),
-        }
-    }
-
     /// Runs one `ALTER ROLE`; [`None`] where there is no such role.
     async fn alter(&self, act: &'static str, role: &TokenId, change: &str) -> Result<Option<()>, ProviderError> {
-        let mut connection = self.connect(act).await?;
-        let statement = format!("ALTER ROLE {} {change}", quoted(role.as_str()));
-        let running = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection);
-        let done = match tokio::time::timeout(LIMIT, running).await {
-            Ok(Ok(_)) => Ok(Some(())),
-            Ok(Err(error)) if code(&error).as_deref() == Some("42704") => Ok(None),
-            Ok(Err(error)) => Err(failed(act, Happened::Perhaps, &error)),
-            Err(_) => Err(ProviderError::NoAnswer { act, happened: Happened::Perhaps, why: Reason::Unreachable }),
-        };
+        let mut connection = self.setting.authority.connect(act).await?;
+        let done = self.setting.authority.alter(act, &mut connection, role.as_str(), change).await;
         close(connection).await;
         done
     }
@@ -117,9 +83,9 @@ impl PostgresProvider {
         const SESSIONS: &str = "select 1 from pg_stat_activity where usename = $1 and application_name <> $2";
         const OWNERS: &str = "select o.rolname::text from pg_roles r join pg_auth_members m on m.member = r.oid \
                               join pg_roles o on o.oid = m.roleid where r.rolname = $1 and $2 <> ''";
-        let mut connection = self.connect(act).await?;
-        let sessions = self.ask(act, &mut connection, SESSIONS, role.as_str()).await;
-        let owners = self.ask(act, &mut connection, OWNERS, role.as_str()).await;
+        let mut connection = self.setting.authority.connect(act).await?;
+        let sessions = self.setting.authority.ask(act, &mut connection, SESSIONS, role.as_str()).await;
+        let owners = self.setting.authority.ask(act, &mut connection, OWNERS, role.as_str()).await;
         close(connection).await;
         let refuse = |code: String| Err(ProviderError::Refused { act, code });
         // Nothing was changed yet, whatever was lost.
@@ -133,34 +99,6 @@ impl PostgresProvider {
             Some(owner) if !is_member(owner) => refuse(format!("{role} is not a member of {owner}; grant it")),
             Some(_) | None => Ok(()),
         }
-    }
-}
-
-/// A name as an SQL identifier.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\"").replace('\0', ""))
-}
-
-fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned())
-}
-
-/// What an error of the client means. A statement that the server answers with an error did not happen.
-fn failed(act: &'static str, happened: Happened, error: &sqlx::Error) -> ProviderError {
-    match code(error) {
-        Some(code) if code.starts_with("57") || code.starts_with("08") => {
-            ProviderError::NoAnswer { act, happened, why: Reason::Unreachable }
-        }
-        Some(code) if code.starts_with("53") => ProviderError::Throttled { act, after: Duration::from_secs(5) },
-        Some(code) => ProviderError::Refused { act, code },
-        None => ProviderError::NoAnswer { act, happened, why: Reason::Unreachable },
-    }
-}
-
-fn unchanged(error: ProviderError) -> ProviderError {
-    match error {
-        ProviderError::NoAnswer { act, why, .. } => ProviderError::NoAnswer { act, happened: Happened::No, why },
-        other => other,
     }
 }
 
@@ -197,7 +135,7 @@ impl Provider for PostgresProvider {
         let (Some(role), Some(secret)) = (role(credential), &credential.secret) else {
             return Verdict::Unknown(Reason::Missing);
         };
-        self.setting.server.verify(&role, secret).await
+        self.setting.authority.server.verify(&role, secret).await
     }
 
     /// Gives the idle role the chosen password. It is refused while somebody else has sessions on that role: it is not
@@ -208,11 +146,7 @@ impl Provider for PostgresProvider {
         let chosen = chosen.ok_or_else(|| refuse("no value was chosen"))?;
         let role = self.other(ACT, liked(ACT, like)?)?;
         self.idle(ACT, &role).await?;
-        let mut salt = [0; 16];
-        getrandom::fill(&mut salt).map_err(|_| refuse("the system gives no random bytes"))?;
-        let verifier =
-            scram::verifier(chosen, &salt).ok_or_else(|| refuse("the value is not printable ASCII; choose another"))?;
-        let change = format!("LOGIN PASSWORD '{verifier}' VALID UNTIL 'infinity'");
+        let change = format!("LOGIN {} VALID UNTIL 'infinity'", altered(ACT, chosen)?);
         self.alter(ACT, &role, &change).await?.ok_or_else(|| refuse("there is no such role; create it"))?;
         Ok(Minted { token: role, secret: chosen.duplicate(), ends: None })
     }
@@ -222,10 +156,10 @@ impl Provider for PostgresProvider {
         const ACT: &str = "list the roles";
         const MAY: &str = "select rolname::text from pg_roles where rolname = $1 and rolcanlogin and $2 <> ''";
         self.ours(ACT, like)?;
-        let mut connection = self.connect(ACT).await?;
+        let mut connection = self.setting.authority.connect(ACT).await?;
         let mut listed = Vec::new();
         for role in &self.setting.roles {
-            if !self.ask(ACT, &mut connection, MAY, role).await.map_err(unchanged)?.is_empty() {
+            if !self.setting.authority.ask(ACT, &mut connection, MAY, role).await.map_err(unchanged)?.is_empty() {
                 listed.push(Listed { token: TokenId::new(role), created: None, used: None });
             }
         }
@@ -237,8 +171,8 @@ impl Provider for PostgresProvider {
     async fn scopes(&self, of: &Credential) -> Result<Scopes, ProviderError> {
         const ACT: &str = "read a role's rights";
         let Some(role) = role(of) else { return Ok(Scopes::CannotKnow) };
-        let mut connection = self.connect(ACT).await?;
-        let rows = self.ask(ACT, &mut connection, login::RIGHTS, role.as_str()).await;
+        let mut connection = self.setting.authority.connect(ACT).await?;
+        let rows = self.setting.authority.ask(ACT, &mut connection, login::RIGHTS, role.as_str()).await;
         close(connection).await;
         let rights = rows.map_err(unchanged)?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>();
         Ok(rights.map_or(Scopes::CannotKnow, Scopes::Known))
@@ -269,8 +203,8 @@ impl Provider for PostgresProvider {
         const END: &str = "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity \
                            where usename = $1 and pid <> pg_backend_pid() and $2 <> ''";
         let role = self.ours(ACT, warranted(ACT, warrant, credential)?)?;
-        let mut connection = self.connect(ACT).await?;
-        let rows = self.ask(ACT, &mut connection, END, role.as_str()).await;
+        let mut connection = self.setting.authority.connect(ACT).await?;
+        let rows = self.setting.authority.ask(ACT, &mut connection, END, role.as_str()).await;
         close(connection).await;
         let ended = rows?.first().and_then(|row| row.try_get::<i64, _>(0).ok());
         ended.and_then(|ended| u64::try_from(ended).ok()).ok_or(ProviderError::NoAnswer {
@@ -284,26 +218,37 @@ impl Provider for PostgresProvider {
     /// came and went are not known to the server, so "none seen" is worth little until it was heard many times.
     async fn usage(&self, token: &TokenId, _since: Timestamp) -> Result<Usage, ProviderError> {
         const ACT: &str = "read a role's sessions";
-        const OPEN: &str = "select (extract(epoch from clock_timestamp()) * 1000)::bigint, \
-             coalesce(host(a.client_addr), case when a.pid is null then '' else 'local' end), \
-             coalesce(a.application_name, ''), a.pid is not null from (select 1) one \
-             left join pg_stat_activity a on a.usename = $1 and a.application_name <> $2";
-        let mut connection = self.connect(ACT).await?;
-        let rows = self.ask(ACT, &mut connection, OPEN, token.as_str()).await;
+        let mut connection = self.setting.authority.connect(ACT).await?;
+        let usage = open_sessions(&self.setting.authority, ACT, &mut connection, token.as_str()).await;
         close(connection).await;
-        let (mut seen, mut asked) = (Vec::new(), Timestamp(0));
-        for row in rows.map_err(unchanged)? {
-            let read = || -> Result<(i64, String, String, bool), sqlx::Error> {
-                Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
-            };
-            let Ok((now, address, program, open)) = read() else { return Ok(Usage::CannotKnow) };
-            asked = Timestamp(u64::try_from(now).unwrap_or_default());
-            if open {
-                seen.push(Use { at: Some(asked), origin: format!("{address} {program}").trim_end().to_owned() });
-            }
-        }
-        Ok(if seen.is_empty() { Usage::NoneSeen(asked) } else { Usage::Seen(seen) })
+        usage
     }
+}
+
+/// The sessions of a role that are open at this instant, ours aside.
+async fn open_sessions(
+    authority: &Authority,
+    act: &'static str,
+    connection: &mut PgConnection,
+    role: &str,
+) -> Result<Usage, ProviderError> {
+    const OPEN: &str = "select (extract(epoch from clock_timestamp()) * 1000)::bigint, \
+         coalesce(host(a.client_addr), case when a.pid is null then '' else 'local' end), \
+         coalesce(a.application_name, ''), a.pid is not null from (select 1) one \
+         left join pg_stat_activity a on a.usename = $1 and a.application_name <> $2";
+    let rows = authority.ask(act, connection, OPEN, role).await;
+    let (mut seen, mut asked) = (Vec::new(), Timestamp(0));
+    for row in rows.map_err(unchanged)? {
+        let read = || -> Result<(i64, String, String, bool), sqlx::Error> {
+            Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
+        };
+        let Ok((now, address, program, open)) = read() else { return Ok(Usage::CannotKnow) };
+        asked = Timestamp(u64::try_from(now).unwrap_or_default());
+        if open {
+            seen.push(Use { at: Some(asked), origin: format!("{address} {program}").trim_end().to_owned() });
+        }
+    }
+    Ok(if seen.is_empty() { Usage::NoneSeen(asked) } else { Usage::Seen(seen) })
 }
 
 #[cfg(test)]

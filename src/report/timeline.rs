@@ -205,7 +205,8 @@ pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
     if plan.abilities.class == Class::Ephemeral {
         text.push_str("      the new one ends by itself and is renewed by who uses it, not here; its end is said when it is made\n");
     }
-    if plan.abilities.class == Class::Replace && plan.abilities.sessions {
+    let ended = effects.iter().any(|effect| matches!(effect, Effect::EndSessions(_)));
+    if plan.abilities.class == Class::Replace && plan.abilities.sessions && !ended {
         text.push_str("      sessions that the old token opened are NOT ended: close them by hand\n");
     }
     text

@@ -1,5 +1,6 @@
-//! Replacement in place: the new token's making is the old one's end, so the mint is the pivot. It is never sent again
-//! after an unknown outcome: whoever detects reuse would end the new token as well.
+//! Replacement in place: the new token's making is the old one's end, so the mint is the pivot. Where the provider chooses
+//! the value it is never sent again after an unknown outcome: whoever detects reuse would end the new token as well. A value
+//! that was chosen here is pushed again, and no other before it is known to have arrived.
 
 use super::machine::{overdue_since, tries};
 use super::{Ending, Old, Plan, Stage, State, back, hand, revoke};
@@ -13,6 +14,12 @@ pub(super) fn replaces(plan: &Plan) -> bool {
 /// True when a mint of this plan must not be sent twice: the provider chooses the value.
 pub(super) fn once(plan: &Plan) -> bool {
     replaces(plan) && plan.abilities.chooser == Chooser::Server
+}
+
+/// True when the sessions of the old value are ended after its replacement. Where the provider chose the new one, the old
+/// one's handle ended with it, and nothing can be ordered by that.
+pub(super) fn ends_sessions(plan: &Plan) -> bool {
+    replaces(plan) && plan.abilities.sessions && plan.abilities.chooser == Chooser::Client
 }
 
 /// True when only the old token can tell what became of the replacement.

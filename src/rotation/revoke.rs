@@ -30,6 +30,13 @@ pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
     None
 }
 
+/// What a value opened that was replaced in place by one chosen here: its sessions live on without it. Everybody is on the
+/// new one by now.
+pub(super) fn sessions(state: &State) -> Option<(Step, Effect)> {
+    let is_left = replace::ends_sessions(&state.plan) && is_replaced(state) && !state.ending.ended;
+    is_left.then(|| warrant(state)).flatten().map(|warrant| (Step::EndSessions, Effect::EndSessions(warrant)))
+}
+
 /// The right to end the old token. No order and a store or a required dependent that is not on the successor: no
 /// warrant.
 fn warrant(state: &State) -> Option<Warrant> {
@@ -127,6 +134,7 @@ pub(super) fn risen(state: &mut State, at: Timestamp) {
     state.ending.since = Some(at);
     state.ending.resends = 0;
     if is_replaced(state) {
+        state.ending.ended = false;
         state.go(Stage::Confirming, at);
     } else {
         enter(state, at);

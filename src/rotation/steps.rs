@@ -26,7 +26,7 @@ pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
         }
         Stage::Soaking { .. } => Some((Step::Soak, Effect::Soak)),
         Stage::Revoking => revoke::next(state),
-        Stage::Confirming => Some((Step::Confirm, Effect::Confirm)),
+        Stage::Confirming => revoke::sessions(state).or(Some((Step::Confirm, Effect::Confirm))),
         Stage::Watching { .. } => Some((Step::Watch, Effect::Watch)),
         Stage::RollingBack(_) => back(state),
         Stage::Quarantined { .. } => sweep::quarantine(state),
@@ -66,7 +66,10 @@ fn mint(state: &State) -> Option<(Step, Effect)> {
     if hand::makes(state) {
         return state.offered.as_ref().map(|_| (Step::Try, Effect::Try));
     }
-    if let Some(pending) = state.pending.as_ref().filter(|pending| !pending.lost) {
+    let pending = state.pending.as_ref().filter(|pending| !pending.lost);
+    // Whatever was sent of another value would end the new one when it arrives.
+    let is_first = guard!(SameValue: pending.is_none());
+    if let Some(pending) = pending.filter(|_| !is_first) {
         let again = Some((pending.label.clone(), pending.sealed.clone()?));
         return Some((Step::Mint, Effect::Mint { attempt: pending.attempt, again }));
     }

@@ -4,12 +4,12 @@ use super::mending::{Mending, MendingError, address, secret_for};
 use crate::config::operator::{self, AwsAuthority};
 use crate::egress::Endpoint;
 use crate::model::{Companions, Secret};
-use crate::provider::Provider;
 use crate::provider::aws_iam::{self, AwsIamProvider};
 use crate::provider::http::{Access, HttpProvider};
-use crate::provider::postgres::{self, PostgresProvider};
+use crate::provider::postgres::{self, PostgresProvider, SingleRoleProvider};
 use crate::provider::redis::{self, RedisProvider};
 use crate::provider::vault_database::{self, VaultDatabaseProvider};
+use crate::provider::{Provider, ProviderError};
 use crate::rules::Kind;
 use crate::rules::exchange::Exchanges;
 use std::collections::BTreeMap;
@@ -54,14 +54,24 @@ impl Mending {
                 };
                 Arc::new(AwsIamProvider::new(setting, Arc::new(self.clock)).await.map_err(failed)?)
             }
-            operator::Provider::Postgres { host, port, database, roles, owner, authority, tls } => {
-                Arc::new(PostgresProvider::new(postgres::Setting {
+            operator::Provider::Postgres { host, port, database, roles, role, owner, end_sessions, authority, tls } => {
+                let authority = postgres::Authority {
                     server: server(host, *port, database, *tls),
-                    roles: roles.clone(),
-                    owner: owner.clone(),
-                    authority: authority.user.clone(),
+                    user: authority.user.clone(),
                     password: secret_for(name, &authority.password)?,
-                }))
+                };
+                match (roles, role) {
+                    (Some(roles), None) => {
+                        let (roles, owner) = (roles.clone(), owner.clone());
+                        Arc::new(PostgresProvider::new(postgres::Setting { authority, roles, owner }))
+                    }
+                    (None, Some(role)) => {
+                        let (role, end_sessions) = (role.clone(), *end_sessions);
+                        Arc::new(SingleRoleProvider::new(postgres::SingleRole { authority, role, end_sessions }))
+                    }
+                    // The operator's file was refused.
+                    _ => return Err(failed(ProviderError::Unsupported { act: "rotate both one role and two" })),
+                }
             }
             operator::Provider::VaultDatabase {
                 address: at,

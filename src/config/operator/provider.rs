@@ -32,7 +32,7 @@ pub enum Provider {
         /// Credentials; the default chain where there are none.
         authority: Option<AwsAuthority>,
     },
-    /// PostgreSQL: two alternating login roles.
+    /// PostgreSQL: two alternating login roles, or one whose password is replaced in place.
     Postgres {
         /// Host.
         host: String,
@@ -41,10 +41,16 @@ pub enum Provider {
         port: u16,
         /// Database.
         database: String,
-        /// The two login roles.
-        roles: [String; 2],
+        /// The two login roles, of which one works while the other is replaced.
+        roles: Option<[String; 2]>,
+        /// Instead of two the one login role: its old password is dead as soon as it has a new one.
+        role: Option<String>,
         /// The role that both are members of; checked before a mint where it is named.
         owner: Option<String>,
+        /// Whether sessions that were opened with the old password of the one role are ended, once its dependents are
+        /// on the new one. With two roles the sessions of the old role always are.
+        #[serde(default = "super::yes")]
+        end_sessions: bool,
         /// Who may alter them.
         authority: PostgresAuthority,
         /// Transport security.
@@ -157,7 +163,12 @@ impl Provider {
     /// True when every new secret has another handle, so that a stored value without it would be taken for another
     /// pair's.
     pub(super) fn is_paired(&self) -> bool {
-        matches!(self, Self::Postgres { .. } | Self::AwsIam { .. } | Self::VaultDatabase { .. })
+        matches!(self, Self::Postgres { role: None, .. } | Self::AwsIam { .. } | Self::VaultDatabase { .. })
+    }
+
+    /// True when the user stays the same and only its password changes, so that a user proves nothing.
+    pub(super) fn keeps_role(&self) -> bool {
+        matches!(self, Self::Postgres { role: Some(_), roles: None, .. })
     }
 
     /// True when every new secret is a login, with a user of its own.
@@ -168,7 +179,19 @@ impl Provider {
     /// What is wrong with it, and what to write instead.
     pub(super) fn problem(&self) -> Option<String> {
         match self {
-            Self::Postgres { roles: [a, b], .. } if a == b => {
+            Self::Postgres { roles: None, role: None, .. } => {
+                Some("needs 'roles', two that alternate, or 'role', whose password is replaced in place".to_owned())
+            }
+            Self::Postgres { roles: Some(_), role: Some(_), .. } => {
+                Some("has both 'roles' and 'role': write which it is, two that alternate or one".to_owned())
+            }
+            Self::Postgres { role: Some(_), owner: Some(_), .. } => {
+                Some("needs no 'owner': the one role keeps what it has".to_owned())
+            }
+            Self::Postgres { role: Some(role), authority, .. } if *role == authority.user => {
+                Some(format!("needs another authority than '{role}' itself: its password is the one that is replaced"))
+            }
+            Self::Postgres { roles: Some([a, b]), .. } if a == b => {
                 Some("needs two different roles that alternate".to_owned())
             }
             Self::Redis { user, authority, .. } if *user == authority.user => {
@@ -241,5 +264,40 @@ credentials:
         let Provider::Redis { authority, .. } = &operator.credentials["cache"].value.provider else { panic!() };
         let SecretSource::File(path) = &authority.password else { panic!() };
         assert_eq!(path, std::path::Path::new("/etc/stanch/admin"));
+    }
+
+    const ROLE: &str = "
+stores: { local: { driver: local, directory: secrets } }
+credentials:
+  shop-db:
+    kind: postgres.url
+    provider: { driver: postgres, host: 127.0.0.1, database: shop, role: shop, authority: { user: rotator, password: { file: admin } } }
+    stores: [{ store: local, path: shop/db, value: 'postgres://shop:{{secret}}@127.0.0.1/shop' }]
+    dependents: [{ name: billing, http: { url: 'http://127.0.0.1:1/', expect: { body: { /digest: '{{digest}}' } } } }]
+";
+
+    #[test]
+    fn one_role_keeps_its_name_and_cannot_change_itself() {
+        let operator = Operator::parse("o.yaml", ROLE).unwrap();
+        let Provider::Postgres { roles, role, end_sessions, .. } = &operator.credentials["shop-db"].value.provider
+        else {
+            panic!()
+        };
+        assert_eq!((roles, role.as_deref(), *end_sessions), (&None, Some("shop"), true));
+        let cases = [
+            ("user: rotator", "user: shop", "needs another authority than 'shop' itself"),
+            ("role: shop,", "role: shop, owner: shops,", "needs no 'owner'"),
+            (
+                "http: { url: 'http://127.0.0.1:1/', expect: { body: { /digest: '{{digest}}' } } }",
+                "postgres: { host: 127.0.0.1, database: shop, authority: { user: looks, password: { file: p } }, application: billing }",
+                "its sessions tell nothing",
+            ),
+        ];
+        for (from, to, words) in cases {
+            let text = ROLE.replace(from, to);
+            assert_ne!(text, ROLE, "{from}");
+            let error = Operator::parse("o.yaml", &text).unwrap_err().to_string();
+            assert!(error.contains(words), "{from} -> {to}: {error}");
+        }
     }
 }

@@ -4,9 +4,25 @@ use super::super::contract::{credential, keeps_the_contract, like, server, serve
 use super::*;
 use crate::model::Limit;
 use crate::provider::ask;
+use authority::quoted;
+use sqlx::{AssertSqlSafe, Connection};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 const OLD: &str = "Old-pass-0123456789";
+
+pub(super) fn administrator() -> Authority {
+    Authority {
+        server: Server {
+            host: server("STANCH_TEST_PG_HOST"),
+            port: server("STANCH_TEST_PG_PORT").parse().unwrap(),
+            database: server("STANCH_TEST_PG_DATABASE"),
+            tls: Tls::Off,
+        },
+        user: server("STANCH_TEST_PG_ADMIN"),
+        password: server_file("STANCH_TEST_PG_PASSWORD_FILE"),
+    }
+}
 
 /// The administrator's provider over two new roles (the first in use, the second idle) under an owner.
 async fn world() -> (PostgresProvider, TokenId, TokenId) {
@@ -14,22 +30,11 @@ async fn world() -> (PostgresProvider, TokenId, TokenId) {
     let name = format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
     // Names that need quoting.
     let (owner, a, b) = (format!("{name} own\"er"), format!("{name}-A"), format!("{name}-B"));
-    let setting = Setting {
-        server: Server {
-            host: server("STANCH_TEST_PG_HOST"),
-            port: server("STANCH_TEST_PG_PORT").parse().unwrap(),
-            database: server("STANCH_TEST_PG_DATABASE"),
-            tls: Tls::Off,
-        },
-        roles: [a.clone(), b.clone()],
-        owner: Some(owner.clone()),
-        authority: server("STANCH_TEST_PG_ADMIN"),
-        password: server_file("STANCH_TEST_PG_PASSWORD_FILE"),
-    };
+    let setting = Setting { authority: administrator(), roles: [a.clone(), b.clone()], owner: Some(owner.clone()) };
     let provider = PostgresProvider::new(setting);
     let (owner, in_use, idle) = (quoted(&owner), quoted(&a), quoted(&b));
     run(
-        &provider,
+        &provider.setting.authority,
         &format!(
             "create role {owner}; create role {in_use} login password '{OLD}' in role {owner}; \
              create role {idle} nologin in role {owner}"
@@ -39,15 +44,15 @@ async fn world() -> (PostgresProvider, TokenId, TokenId) {
     (provider, TokenId::new(a), TokenId::new(b))
 }
 
-async fn run(provider: &PostgresProvider, sql: &str) {
-    let mut connection = provider.connect("prepare the test").await.unwrap();
+pub(super) async fn run(authority: &Authority, sql: &str) {
+    let mut connection = authority.connect("prepare the test").await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     close(connection).await;
 }
 
 /// A dependent's session.
-async fn session(provider: &PostgresProvider, role: &TokenId, password: &str) -> PgConnection {
-    let options = provider.setting.server.options(role.as_str(), &Secret::new(password.as_bytes().to_vec())).unwrap();
+pub(super) async fn session(authority: &Authority, role: &TokenId, password: &str) -> PgConnection {
+    let options = authority.server.options(role.as_str(), &Secret::new(password.as_bytes().to_vec())).unwrap();
     PgConnection::connect_with(&options.application_name("shop")).await.unwrap()
 }
 
@@ -83,7 +88,7 @@ async fn sessions_are_seen_outlive_the_password_and_are_ended() {
     let (provider, a, _) = world().await;
     let warrant = Warrant::for_test(a.as_str());
     assert!(matches!(provider.usage(&a, Timestamp(0)).await.unwrap(), Usage::NoneSeen(at) if at.0 > 0));
-    let mut open = session(&provider, &a, OLD).await;
+    let mut open = session(&provider.setting.authority, &a, OLD).await;
     match provider.usage(&a, Timestamp(0)).await.unwrap() {
         Usage::Seen(uses) => assert_eq!(uses[0].origin, "127.0.0.1 shop"),
         other => panic!("{other:?}"),
@@ -109,12 +114,12 @@ async fn a_disabled_role_is_restricted_with_the_right_password_only() {
 async fn a_role_that_is_not_idle_or_lacks_the_owner_is_not_touched() {
     let (provider, a, b) = world().await;
     provider.mint(&like(&a), &label(), Some(&chosen())).await.unwrap();
-    let open = session(&provider, &b, "New-pass-canary-9876543210").await;
+    let open = session(&provider.setting.authority, &b, "New-pass-canary-9876543210").await;
     let error = provider.mint(&like(&a), &label(), Some(&chosen())).await.unwrap_err();
     assert!(error.to_string().contains("open sessions"), "{error}");
     close(open).await;
     let owner = quoted(provider.setting.owner.as_deref().unwrap());
-    run(&provider, &format!("revoke {owner} from {}", quoted(b.as_str()))).await;
+    run(&provider.setting.authority, &format!("revoke {owner} from {}", quoted(b.as_str()))).await;
     let ended = async { while matches!(provider.usage(&b, Timestamp(0)).await.unwrap(), Usage::Seen(_)) {} };
     tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
     let error = provider.mint(&like(&a), &label(), Some(&chosen())).await.unwrap_err();
@@ -127,8 +132,8 @@ async fn a_role_that_is_not_idle_or_lacks_the_owner_is_not_touched() {
 async fn the_password_never_stands_in_the_servers_log() {
     let (provider, a, b) = world().await;
     let log = server("STANCH_TEST_PG_LOG");
-    let as_admin = quoted(&provider.setting.authority);
-    run(&provider, &format!("alter role {as_admin} set log_statement = 'all'")).await;
+    let as_admin = quoted(&provider.setting.authority.user);
+    run(&provider.setting.authority, &format!("alter role {as_admin} set log_statement = 'all'")).await;
     let value = Secret::new(b"Log-canary-5550123456789".to_vec());
     let wanted = format!("ALTER ROLE {}", quoted(b.as_str()));
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
@@ -140,7 +145,7 @@ async fn the_password_never_stands_in_the_servers_log() {
         }
         assert!(tokio::time::Instant::now() < deadline, "the statement never came to the log");
     };
-    run(&provider, &format!("alter role {as_admin} reset log_statement")).await;
+    run(&provider.setting.authority, &format!("alter role {as_admin} reset log_statement")).await;
     assert!(!written.contains("Log-canary"), "the password is in the server's log");
 }
 
@@ -150,11 +155,13 @@ async fn what_cannot_be_reached_is_unknown_and_not_done() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let provider = PostgresProvider::new(Setting {
-        server: Server { host: "127.0.0.1".to_owned(), port, database: "none".to_owned(), tls: Tls::Off },
+        authority: Authority {
+            server: Server { host: "127.0.0.1".to_owned(), port, database: "none".to_owned(), tls: Tls::Off },
+            user: "admin".to_owned(),
+            password: chosen(),
+        },
         roles: ["a".to_owned(), "b".to_owned()],
         owner: None,
-        authority: "admin".to_owned(),
-        password: chosen(),
     });
     let verdict = ask(&provider, &credential(&TokenId::new("a"), "x")).await;
     assert_eq!(verdict, Verdict::Unknown(Reason::Unreachable));

@@ -35,6 +35,8 @@ pub(crate) enum Guard {
     SeekBeforeMint,
     /// A replacement of unknown outcome is never sent again.
     NoResend,
+    /// A value that was chosen here, and perhaps arrived, is followed by no other.
+    SameValue,
     /// A second token of one mint is looked for.
     Twin,
     /// Of tokens that were there before the mint, none is ended.
@@ -88,15 +90,19 @@ fn needs(guard: Guard) -> Small {
             small.strangers = true;
         }
         Guard::NoResend => abilities.class = Class::Replace,
+        Guard::SameValue => {
+            (abilities.class, abilities.chooser) = (Class::Replace, Chooser::Client);
+            (abilities.find, abilities.list, abilities.revoke, abilities.disable) = (false, false, false, false);
+        }
         _ => {}
     }
-    if guard == Guard::NoResend {
+    if matches!(guard, Guard::NoResend | Guard::SameValue) {
         small.plan.policy.accept_outage = true;
     }
     small
 }
 
-const ALL: [Guard; 17] = [
+const ALL: [Guard; 18] = [
     Guard::Fence,
     Guard::IntentFirst,
     Guard::ConditionalPut,
@@ -109,6 +115,7 @@ const ALL: [Guard; 17] = [
     Guard::ConsecutiveRefusals,
     Guard::SeekBeforeMint,
     Guard::NoResend,
+    Guard::SameValue,
     Guard::Twin,
     Guard::OnlyOurs,
     Guard::OrphanDead,

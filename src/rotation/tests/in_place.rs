@@ -140,6 +140,63 @@ fn after_a_lost_reply_only_the_old_token_is_asked_and_nothing_is_sent_again() {
     }
 }
 
+/// The password of one database role.
+fn chosen_here() -> Plan {
+    let mut plan = replacing();
+    let abilities = &mut plan.abilities;
+    (abilities.chooser, abilities.sessions) = (Chooser::Client, true);
+    (abilities.find, abilities.list, abilities.revoke, abilities.disable) = (false, false, false, false);
+    plan
+}
+
+#[test]
+fn a_value_chosen_here_is_pushed_again_and_no_other() {
+    for interrupted in [false, true] {
+        let mut fold = accepted(&chosen_here()).until(Step::Mint);
+        let Effect::Mint { attempt: 1, again: None } = fold.begin().1 else { panic!("{:#?}", fold.state) };
+        assert_eq!(fold.state.old, Old::Ending(TokenId::new("old")), "begun is the pivot");
+        let pending = fold.state.pending.clone().unwrap();
+        if interrupted {
+            fold.fact(Fact::Restarted)
+        } else {
+            fold.fail(Happened::Perhaps, true, Reason::Unreachable)
+        }
+        let again = Some((pending.label, pending.sealed.unwrap()));
+        let mut fold = fold.until(Step::Mint);
+        assert_eq!(fold.begin().1, Effect::Mint { attempt: 1, again });
+        fold.fact(Fact::Restarted);
+        assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
+    }
+}
+
+#[test]
+fn sessions_of_a_replaced_value_end_once_everybody_is_on_the_new_one() {
+    let mut fold = accepted(&chosen_here());
+    let mut steps = vec![];
+    while let Due::Act(step, _) = fold.due() {
+        steps.push(step);
+        fold.step();
+    }
+    assert_eq!(fold.state.stage, Stage::Closed(Outcome::Rotated));
+    let at = |wanted: Step| steps.iter().position(|step| *step == wanted).unwrap();
+    assert!(at(Step::Check(2)) < at(Step::EndSessions) && at(Step::EndSessions) < at(Step::Confirm), "{steps:?}");
+    assert!(!steps.contains(&Step::Revoke) && !steps.contains(&Step::Disable), "{steps:?}");
+}
+
+#[test]
+fn a_refused_replacement_of_a_value_chosen_here_waits_and_goes_back_once_the_old_one_was_seen_alive() {
+    let mut fold = accepted(&chosen_here()).until(Step::Mint);
+    fold.begin();
+    fold.fail(Happened::No, false, Reason::Rejected);
+    assert_eq!(fold.due(), Due::Ask(Reason::Rejected));
+    fold.order(Order::Abort);
+    for _ in 0..2 {
+        assert!(matches!(fold.due(), Due::Act(Step::AskOld, _)));
+        fold.answer(live());
+    }
+    assert_eq!(fold.due(), Due::Rest(Outcome::RolledBack(Reason::Ordered)));
+}
+
 #[test]
 fn one_refusal_or_one_doubt_decides_nothing_about_the_old_token() {
     let mut fold = lost();

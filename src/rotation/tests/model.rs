@@ -8,6 +8,8 @@ use stateright::{Model, Property};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+mod late;
+
 /// Time stands still: every wait is nothing and every deadline is now, so that states come back.
 const NOW: Timestamp = Timestamp(0);
 
@@ -26,7 +28,7 @@ pub(super) struct Node {
     effect: Option<Effect>,
     late: Option<Late>,
     /// A replacement that its sender gave up and that may arrive yet.
-    late_mint: Option<Label>,
+    late_mint: Option<(Label, Option<Digest>)>,
     faults: u8,
     crashes: u8,
     orders: u8,
@@ -237,8 +239,8 @@ impl Node {
                 if let Some(late) = self.late.take() {
                     self.world.arrive(&late);
                 }
-                if let Some(label) = self.late_mint.take() {
-                    self.world.replace_late(&label);
+                if let Some((label, sealed)) = self.late_mint.take() {
+                    self.world.replace_late(&label, sealed.as_ref());
                 }
             }
             Act::Doubt => self.record(Fact::Verified(Verdict::Unknown(Reason::Unexpected))),
@@ -320,17 +322,6 @@ impl Node {
     fn approve(&mut self) {
         let digest = self.state.planned.clone().unwrap();
         self.record(Fact::Approved { who: Person::new("dana"), digest, expires: Timestamp(1) });
-    }
-
-    fn delay(&self) -> Option<Late> {
-        self.world.delay(&self.state, self.effect.as_ref()?)
-    }
-
-    /// The replacement that is under way.
-    fn replacing(&self) -> Option<Label> {
-        let is_mint = matches!(self.effect, Some(Effect::Mint { again: None, .. }));
-        let pending = self.state.pending.as_ref().filter(|_| is_mint && replace::once(&self.state.plan))?;
-        Some(pending.label.clone())
     }
 
     /// The new value that a step may still have to open.
@@ -461,11 +452,10 @@ impl Small {
         if node.broken.is_some() {
             return;
         }
-        let still_asked = matches!(node.state.stage, Stage::Seeking) && node.state.pending.is_some();
         if node.may_wake() {
             acts.push(Act::Wake);
         }
-        if node.late.is_some() || (node.late_mint.is_some() && still_asked) {
+        if node.late.is_some() || node.may_replace_late() {
             acts.push(Act::Arrive);
         }
         match due(&node.state, NOW) {

@@ -88,3 +88,12 @@ fn every_interleaving_of_a_replacement_by_a_value_chosen_here() {
     small.plan.abilities.find = false;
     search(small, 5_000);
 }
+
+#[test]
+fn every_interleaving_of_a_password_of_one_role_and_its_sessions() {
+    let mut small = small(1, 1, 1);
+    let abilities = &mut small.plan.abilities;
+    (abilities.class, abilities.chooser, abilities.sessions) = (Class::Replace, Chooser::Client, true);
+    (abilities.find, abilities.list, abilities.revoke, abilities.disable) = (false, false, false, false);
+    search(small, 5_000);
+}

@@ -165,7 +165,7 @@ impl Walk {
             && self.dice.percent(30)
             && let Some(label) = self.late.take()
         {
-            self.world.replace_late(&label);
+            self.world.replace_late(&label, None);
         }
     }
 

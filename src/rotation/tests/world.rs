@@ -182,9 +182,12 @@ impl World {
         }
     }
 
-    /// A replacement whose answer was given up arrives.
-    pub(super) fn replace_late(&mut self, label: &Label) {
-        if self.live.remove(&old().0).is_some() {
+    /// A replacement whose answer was given up arrives; a value that was chosen here takes the place of any other.
+    pub(super) fn replace_late(&mut self, label: &Label, sealed: Option<&Digest>) {
+        if let Some(value) = sealed.and_then(|sealed| self.custody.get(sealed.as_str())) {
+            self.live.insert(old().0, *value);
+            self.out_of_turn = true;
+        } else if self.live.remove(&old().0).is_some() {
             self.made += 1;
             let token = format!("new-{}", self.made);
             self.live.insert(token.clone(), self.made);
@@ -499,6 +502,9 @@ impl World {
         }
         if state.ends_by_hand() {
             return if fact == Fact::Revoked { Err((Happened::No, Reason::ByHand)) } else { Ok(fact) };
+        }
+        if state.plan.abilities.class == Class::Replace && matches!(fact, Fact::Ended { .. }) {
+            return Ok(fact);
         }
         // Accepted is not dead: it may take more than one try.
         if self.lingering > 0 && !matches!(fact, Fact::Ended { .. }) {

@@ -1,11 +1,11 @@
 //! The rows of the crash matrix on real servers: a key without labels into two stores, two database roles that take turns,
-//! the passwords of a Redis user.
+//! one database role alone, the passwords of a Redis user.
 
 use super::aws::{Leak, Place};
 use super::proxy::{Deed, Proxy};
 use super::site::Site;
 use super::vault::Vault;
-use super::{postgres, redis, setting, unique};
+use super::{in_place, postgres, redis, setting, unique};
 use crate::crash::{Path, killed_at, matrix};
 use crate::world::Ran;
 use std::process::Command;
@@ -134,6 +134,35 @@ async fn passwords_of_one_user() {
                 let leak = redis::Leaked::made().await;
                 let path = carried(&leak.site, "shop-cache", at);
                 leak.forgives_ended_connections();
+                leak.replaced(&leak.old).await;
+                path
+            })
+        });
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs real servers: ./tests/run"]
+async fn the_password_of_one_role() {
+    let steps = [
+        "ReadUsage",
+        "Verify",
+        "Preflight",
+        "Mint",
+        "Prove",
+        "Stage(0)",
+        "Promote(0)",
+        "Check(0)",
+        "EndSessions",
+        "Confirm",
+        "Watch",
+    ];
+    let here = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        matrix("C, value chosen here: one PostgreSQL role", &steps, 2, |at| {
+            here.block_on(async {
+                let leak = in_place::Leaked::made().await;
+                let path = carried(&leak.site, "shop-db", at);
                 leak.replaced(&leak.old).await;
                 path
             })

@@ -30,7 +30,7 @@ fn drawn(calls: usize) -> Vec<Wrong> {
 }
 
 /// Goes on when the trouble is over; the exit code.
-fn carried_on(site: &Site, credential: &str) -> i32 {
+pub(super) fn carried_on(site: &Site, credential: &str) -> i32 {
     for _ in 0..12 {
         let none = site.stanch(&["case", "list"]).expect(0).stdout.contains("no case");
         let ran = if none {
@@ -113,7 +113,7 @@ async fn every_call_of_a_key_and_its_stores_goes_wrong() {
 }
 
 /// Cuts that are drawn, among so many things that the program says.
-fn cuts(said: usize, many: usize) -> Vec<Cut> {
+pub(super) fn cuts(said: usize, many: usize) -> Vec<Cut> {
     let mut draw = dice(seed());
     let mut nth = move || 1 + usize::try_from(draw(said as u64)).unwrap();
     (0..many).map(|number| if number % 2 == 0 { Cut::Reply(nth()) } else { Cut::Request(nth()) }).collect()

@@ -7,6 +7,7 @@
 mod aws;
 mod crash;
 mod images;
+mod in_place;
 mod kill;
 mod leases;
 mod mishaps;

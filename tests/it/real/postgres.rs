@@ -25,11 +25,11 @@ fn login(pair: &Pair, application: &str) -> PgConnectOptions {
         .application_name(application)
 }
 
-async fn connect(pair: &Pair, application: &str) -> Result<PgConnection, sqlx::Error> {
+pub(super) async fn connect(pair: &Pair, application: &str) -> Result<PgConnection, sqlx::Error> {
     login(pair, application).connect().await
 }
 
-fn admin() -> Pair {
+pub(super) fn admin() -> Pair {
     Pair { name: setting("STANCH_TEST_PG_ADMIN"), secret: secret_setting("STANCH_TEST_PG_PASSWORD_FILE") }
 }
 
@@ -295,7 +295,7 @@ impl Leaked {
     }
 }
 
-async fn sessions(role: &str) -> i64 {
+pub(super) async fn sessions(role: &str) -> i64 {
     let mut administrator = connect(&admin(), "looks").await.unwrap();
     let counting = sqlx::query_scalar("select count(*) from pg_stat_activity where usename = $1").bind(role);
     let count = counting.fetch_one(&mut administrator).await.unwrap();

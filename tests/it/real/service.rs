@@ -79,6 +79,13 @@ impl Service {
         self.inner.failures.lock().unwrap().retain(|failure| !ended(failure));
     }
 
+    /// Refused logins count as no failure: the password was replaced in place, which is an outage and was said to be one.
+    pub(super) fn forgives_an_outage(&self) {
+        let refused = |failure: &String| failure.contains("password authentication failed");
+        self.inner.failures.lock().unwrap().retain(|failure| !refused(failure));
+        self.forgives_ended_connections();
+    }
+
     /// The client worked before and works now, and not one of its requests failed.
     #[track_caller]
     pub(super) fn never_failed(&self) -> impl Future<Output = ()> + '_ {

@@ -60,6 +60,8 @@ pub(super) fn providers() -> Vec<Abilities> {
         replace,
         Abilities { find: false, list: false, ..replace },
         Abilities { find: false, chooser: Chooser::Client, ..replace },
+        // One role of a database, whose password alone is replaced.
+        Abilities { find: false, list: false, disable: false, revoke: false, chooser: Chooser::Client, ..replace },
         Abilities { class: Class::Replace, revoke: false, sessions: false, ..console },
     ]
 }

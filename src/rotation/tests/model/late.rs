@@ -1,0 +1,28 @@
+//! What was given up as lost and arrives after all.
+
+use super::super::world::Late;
+use super::super::*;
+use super::Node;
+
+impl Node {
+    pub(super) fn delay(&self) -> Option<Late> {
+        self.world.delay(&self.state, self.effect.as_ref()?)
+    }
+
+    /// The replacement that is under way.
+    pub(super) fn replacing(&self) -> Option<(Label, Option<Digest>)> {
+        let first =
+            matches!(self.effect, Some(Effect::Mint { again: None, .. })) && replace::replaces(&self.state.plan);
+        self.state.pending.as_ref().filter(|_| first).map(|pending| (pending.label.clone(), pending.sealed.clone()))
+    }
+
+    /// What was given up arrives while it is asked about, or never; a value that is pushed again whenever it likes.
+    pub(super) fn may_replace_late(&self) -> bool {
+        let open = self.state.pending.is_some();
+        match &self.late_mint {
+            Some((_, Some(sealed))) => self.world.holds(sealed) && (open || self.state.successor.is_some()),
+            Some((_, None)) => matches!(self.state.stage, Stage::Seeking) && open,
+            None => false,
+        }
+    }
+}
