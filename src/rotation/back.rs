@@ -43,15 +43,7 @@ pub(super) fn forsake(state: &mut State) {
             state.pending = Some(Pending { attempt, label, sealed: None, perhaps: true, lost: false });
         }
         state.stale = Some(label.clone());
-        state.orphans.push(Orphan {
-            token,
-            sealed: Some(sealed),
-            label,
-            disabled: false,
-            revoked: false,
-            by_hand,
-            is_named: true,
-        });
+        state.orphans.push(Orphan { sealed: Some(sealed), by_hand, ..Orphan::new(token, label) });
     }
     state.proved = false;
     state.exposed = false;
@@ -85,15 +77,7 @@ pub(super) fn sought(state: &mut State, found: &[TokenId], at: Timestamp) -> Opt
     let left: Vec<Orphan> = found
         .iter()
         .filter(|token| !known(token))
-        .map(|token| Orphan {
-            token: token.clone(),
-            sealed: None,
-            label: label.clone(),
-            disabled: false,
-            revoked: false,
-            by_hand,
-            is_named: true,
-        })
+        .map(|token| Orphan { by_hand, ..Orphan::new(token.clone(), label.clone()) })
         .collect();
     if !abilities.find && left.len() > 1 {
         state.hold(Reason::Ambiguous, at);

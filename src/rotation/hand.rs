@@ -105,15 +105,8 @@ fn accepted(state: &mut State, token: &TokenId, at: Timestamp) -> Option<()> {
     let fresh = Successor { token: token.clone(), attempt, label, sealed, is_alone: true };
     if let Some(before) = state.successor.replace(fresh) {
         let Successor { token, sealed, label, .. } = before;
-        state.orphans.push(Orphan {
-            token,
-            sealed: Some(sealed),
-            label,
-            disabled: false,
-            revoked: true,
-            by_hand: true,
-            is_named: true,
-        });
+        let sealed = Some(sealed);
+        state.orphans.push(Orphan { sealed, revoked: true, by_hand: true, ..Orphan::new(token, label) });
     }
     state.proved = false;
     state.counted = None;
@@ -136,15 +129,8 @@ pub(super) fn give_up_offer(state: &mut State) {
     if let Some(Offered { label, sealed, token, .. }) = state.offered.take() {
         let is_named = token.is_some();
         let token = token.unwrap_or_else(|| TokenId::new(label.as_str()));
-        state.orphans.push(Orphan {
-            token,
-            sealed: Some(sealed),
-            label,
-            disabled: false,
-            revoked: true,
-            by_hand: true,
-            is_named,
-        });
+        let sealed = Some(sealed);
+        state.orphans.push(Orphan { sealed, revoked: true, by_hand: true, is_named, ..Orphan::new(token, label) });
     }
 }
 

@@ -313,6 +313,13 @@ pub struct Orphan {
     pub is_named: bool,
 }
 
+impl Orphan {
+    /// A token that lives under a label, as far as we know, and of which we never had the value.
+    pub(super) fn new(token: TokenId, label: Label) -> Self {
+        Self { token, sealed: None, label, disabled: false, revoked: false, by_hand: false, is_named: true }
+    }
+}
+
 /// How far one dependent is. All but the first two start afresh with every round of checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DependentState {

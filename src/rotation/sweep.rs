@@ -70,7 +70,7 @@ pub(super) fn surveyed(state: &mut State, in_use: &[TokenId], there: &[Stray], a
 
 fn orphan(stray: &Stray, by_hand: bool) -> Orphan {
     let Stray { token, label } = stray.clone();
-    Orphan { token, sealed: None, label, disabled: false, revoked: false, by_hand, is_named: true }
+    Orphan { by_hand, ..Orphan::new(token, label) }
 }
 
 /// The plan may be carried out. A yes may have taken days, so it is looked before anything is changed.

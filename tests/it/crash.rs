@@ -159,8 +159,8 @@ fn tell(row: &str, steps: &[&str], cells: &Cells) {
     }
 }
 
-/// The steps of a rotation of a token of the local issuer, to its end.
-const FORWARD: [&str; 15] = [
+/// The steps of a rotation of a token with labels, to its end.
+pub(crate) const FORWARD: [&str; 15] = [
     "ReadUsage",
     "Verify",
     "Preflight",

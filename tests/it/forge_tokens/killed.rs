@@ -4,7 +4,7 @@
 use super::desk::Desk;
 use super::gitlab::{Gitlab, in_days};
 use super::{PERSONAL, assert_replaced, leaked, reads_projects};
-use crate::crash::{Path, killed_at, matrix};
+use crate::crash::{FORWARD, Path, killed_at, matrix};
 use crate::world::Ran;
 use crate::world::http::Asked;
 use std::process::Command;
@@ -29,24 +29,7 @@ fn lives(gitlab: &Gitlab, root: &str) -> Vec<u64> {
 
 #[test]
 fn a_token_beside_the_old_one() {
-    let steps = [
-        "ReadUsage",
-        "Verify",
-        "Preflight",
-        "Count",
-        "Mint",
-        "Twin",
-        "Prove",
-        "Stage(0)",
-        "Promote(0)",
-        "Check(0)",
-        "Soak",
-        "Recheck(0)",
-        "Revoke",
-        "Confirm",
-        "Watch",
-    ];
-    matrix("A, labels: GitLab's shape, local store", &steps, 2, |at| {
+    matrix("A, labels: GitLab's shape, local store", &FORWARD, 2, |at| {
         let gitlab = Gitlab::start();
         let desk = leaked(&gitlab);
         let old = desk.stored();
