@@ -153,6 +153,7 @@ fn with_every_guard_the_same_worlds_are_safe() {
         Guard::ConsecutiveRefusals,
         Guard::Unclaimed,
         Guard::WholeList,
+        Guard::SameValue,
     ];
     for guard in some {
         let checker = needs(guard).checker().threads(2).spawn_bfs().join();

@@ -16,11 +16,15 @@ impl Node {
         self.state.pending.as_ref().filter(|_| first).map(|pending| (pending.label.clone(), pending.sealed.clone()))
     }
 
-    /// What was given up arrives while it is asked about, or never; a value that is pushed again whenever it likes.
+    /// What was given up arrives while it is asked about, or never; a value that is pushed again whenever it likes, but not
+    /// after a person has handed over another.
     pub(super) fn may_replace_late(&self) -> bool {
         let open = self.state.pending.is_some();
         match &self.late_mint {
-            Some((_, Some(sealed))) => self.world.holds(sealed) && (open || self.state.successor.is_some()),
+            Some((_, Some(sealed))) => {
+                let expected = open || self.state.successor.is_some();
+                self.world.holds(sealed) && expected && !self.state.by_hand
+            }
             Some((_, None)) => matches!(self.state.stage, Stage::Seeking) && open,
             None => false,
         }
