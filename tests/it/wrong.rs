@@ -201,7 +201,13 @@ fn wrong_operators() -> Vec<Wrong> {
     };
     vec![
         file("c.yaml", "stores: [", DAEMON, "c.yaml:1:9: ", SHOWS),
-        file("c.yaml", "storse: {}", DAEMON, "c.yaml:1:1: unknown field `storse`", "expected one of journal, rules"),
+        file(
+            "c.yaml",
+            "storse: {}",
+            DAEMON,
+            "c.yaml:1:1: unknown field `storse`",
+            "expected one of journal, checkpoints, rules",
+        ),
         adding("sources: { a: { driver: path } }\n", "c.yaml:9:", "missing field `path`"),
         adding("sources: { a: { driver: svn, path: x } }\n", "c.yaml:9:17: unknown variant `svn`", "one of path, git"),
         adding("sources: { a: { driver: git, url: 'ftp:x' } }\n", "c.yaml:9:", "begin it with https://, ssh://"),
@@ -241,7 +247,11 @@ fn wrong_operators() -> Vec<Wrong> {
         ),
         adding("daemon: { listen: here }\n", "c.yaml:9:19: ", "write one such as 127.0.0.1:8480"),
         adding("daemon: { poll: soon }\n", "c.yaml:9:17: 'soon'", "30s, 15m, 2h"),
-        adding("daemon: { pool: 60s }\n", "c.yaml:9:11: unknown field `pool`", "listen, health, poll, drain, link"),
+        adding(
+            "daemon: { pool: 60s }\n",
+            "c.yaml:9:11: unknown field `pool`",
+            "listen, health, poll, drain, sweep, quarantine, link",
+        ),
         changed("store: local", "store: lokal", "c.yaml:8:9: there is no store 'lokal'", "the file names: local"),
         changed("kind: stanch.demo-token", "kind: no.kind", "'no.kind'", "stanch rules list"),
         changed("kind: stanch.demo-token", "kind: token", "c.yaml:5:11: ", "stanch rules list"),

@@ -11,7 +11,7 @@ fn unreachable(stage: &str, fault: Fault) -> Option<&'static str> {
             Some("nobody outside is called there: a digest or a word is recorded")
         }
         ("Minting", Fault::Accepted) => Some("a mint's reply carries the value, so it cannot be promised"),
-        ("Seeking" | "Revoking" | "Rolling back" | "Quarantined" | "Sweeping", Fault::Accepted) => None,
+        ("Seeking" | "Revoking" | "Confirming" | "Rolling back" | "Quarantined" | "Sweeping", Fault::Accepted) => None,
         (_, Fault::Accepted) => Some("nothing is ended there, and a promise of anything else is looked at as a lie"),
         ("Preflighting", Fault::Lie) => Some("what a store or a service says of itself has no second witness"),
         _ => None,
