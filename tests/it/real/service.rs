@@ -72,7 +72,7 @@ impl Service {
     pub(super) fn forgives_ended_connections(&self) {
         let ended = |failure: &String| {
             let failure = failure.to_ascii_lowercase();
-            ["broken pipe", "connection reset", "unexpected end", "terminated"]
+            ["broken pipe", "connection reset", "unexpected end", "terminated", "terminating connection"]
                 .iter()
                 .any(|word| failure.contains(word))
         };
