@@ -63,6 +63,10 @@ pub struct Abilities {
     pub usage: bool,
     /// Reads the rights of a token.
     pub scopes: bool,
+    /// Revokes in parts, and the token is refused before the last of them is done: it could come back. So a revocation
+    /// without an answer is sent again though the token is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_parts: bool,
 }
 
 impl Abilities {
@@ -79,5 +83,6 @@ impl Abilities {
         sessions: true,
         usage: true,
         scopes: true,
+        in_parts: false,
     };
 }

@@ -259,6 +259,7 @@ impl Provider for AwsIamProvider {
             sessions: false,
             usage: true,
             scopes: false,
+            in_parts: false,
         }
     }
 

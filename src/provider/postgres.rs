@@ -127,6 +127,7 @@ impl Provider for PostgresProvider {
             sessions: true,
             usage: true,
             scopes: true,
+            in_parts: false,
         }
     }
 

@@ -272,6 +272,8 @@ impl Provider for RedisProvider {
             sessions: self.setting.end_sessions,
             usage: false,
             scopes: false,
+            // From the server's memory, then from its file.
+            in_parts: true,
         }
     }
 

@@ -160,6 +160,7 @@ impl Provider for VaultDatabaseProvider {
             sessions: false,
             usage: false,
             scopes: true,
+            in_parts: false,
         }
     }
 

@@ -100,7 +100,7 @@ pub(super) fn confirmed(state: &mut State, verdict: &Verdict, at: Timestamp) -> 
             let is_sure = guard!(ConsecutiveRefusals: state.streak >= state.plan.policy.confirms.max(1));
             if !is_sure {
                 state.ready(at.after(state.plan.policy.confirm_pause), 0);
-            } else if let Some(why) = state.ending.unsure.filter(|_| state.plan.abilities.disable) {
+            } else if let Some(why) = state.ending.unsure.filter(|_| may_return(state)) {
                 revoke_again(state, why, at);
             } else {
                 state.old = Old::Dead(Some(forward::old_token(&state.old)?.clone()));
@@ -141,6 +141,12 @@ pub(super) fn risen(state: &mut State, at: Timestamp) {
     }
 }
 
+/// A token that is refused may be so for a while only, where it was disabled or its revocation has parts.
+fn may_return(state: &State) -> bool {
+    let abilities = &state.plan.abilities;
+    abilities.disable || abilities.in_parts
+}
+
 fn is_replaced(state: &State) -> bool {
     replace::replaces(&state.plan) && state.successor.is_some()
 }
@@ -174,8 +180,8 @@ pub(super) fn unconfirmed(state: &mut State, at: Timestamp) {
     }
 }
 
-/// It is dead, perhaps by being disabled alone: a disabled token can be enabled again and fills a place, so the
-/// revocation is sent once more, now that the provider was asked.
+/// It is dead, perhaps by being disabled alone or until the server starts again: a disabled token can be enabled and fills
+/// a place, so the revocation is sent once more, now that the provider was asked.
 fn revoke_again(state: &mut State, why: Reason, at: Timestamp) {
     state.ending.resends = state.ending.resends.saturating_add(1);
     let wait = backoff(&state.plan.policy, state.ending.resends);

@@ -86,6 +86,7 @@ impl Provider for SingleRoleProvider {
             sessions: self.setting.end_sessions,
             usage: true,
             scopes: false,
+            in_parts: false,
         }
     }
 

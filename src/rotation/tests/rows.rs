@@ -128,8 +128,11 @@ fn the_warrant_names_the_versions_that_succeeded() {
 
 #[test]
 fn a_revoke_is_never_sent_again_before_the_provider_was_asked() {
-    for interrupted in [true, false] {
-        let mut fold = Fold::new(&plan()).until(Step::Revoke);
+    let disabled = plan();
+    let mut in_parts = plan();
+    (in_parts.abilities.disable, in_parts.abilities.in_parts) = (false, true);
+    for (plan, interrupted) in [(&disabled, true), (&disabled, false), (&in_parts, true), (&in_parts, false)] {
+        let mut fold = Fold::new(plan).until(Step::Revoke);
         fold.begin();
         if interrupted {
             fold.fact(Fact::Restarted)
@@ -147,8 +150,11 @@ fn a_revoke_is_never_sent_again_before_the_provider_was_asked() {
 
 #[test]
 fn a_token_that_is_dead_because_it_was_disabled_is_revoked_all_the_same() {
-    for interrupted in [true, false] {
-        let mut fold = Fold::new(&plan()).until(Step::Revoke);
+    let disabled = plan();
+    let mut in_parts = plan();
+    (in_parts.abilities.disable, in_parts.abilities.in_parts) = (false, true);
+    for (plan, interrupted) in [(&disabled, true), (&disabled, false), (&in_parts, true), (&in_parts, false)] {
+        let mut fold = Fold::new(plan).until(Step::Revoke);
         fold.begin();
         if interrupted {
             fold.fact(Fact::Restarted)
@@ -163,7 +169,7 @@ fn a_token_that_is_dead_because_it_was_disabled_is_revoked_all_the_same() {
         assert!(matches!(fold.due(), Due::Act(Step::Revoke, _)), "{:#?}", fold.state);
         assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
     }
-    // Where nothing was disabled, death tells that the revocation was taken.
+    // Where nothing was disabled and a revocation is one act, death tells that the revocation was taken.
     let mut plan = plan();
     plan.abilities.disable = false;
     let mut fold = Fold::new(&plan).until(Step::Revoke);

@@ -217,6 +217,7 @@ impl super::Exchanges {
             usage: has(Act::Usage),
             // What was replaced is dead, and its rights cannot be read any more.
             scopes: !replaces && way(Act::Verify).is_some_and(Exchange::takes_scopes),
+            in_parts: false,
         }
     }
 }

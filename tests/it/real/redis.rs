@@ -1,5 +1,6 @@
 //! The password of a Redis user, by way of a URL in the local store.
 
+use super::proxy::Cutter;
 use super::service::{Pair, Service};
 use super::site::{Site, order};
 use super::{random, secret_setting, setting, unique};
@@ -146,10 +147,15 @@ credentials:
         assert!(refused.to_string().contains("Password authentication failed") || refused.code() == Some("WRONGPASS"));
         drop(connect(&new).await.unwrap());
         self.site.audit(&[&from.secret, &new.secret]);
-        let users = std::fs::read_to_string(setting("STANCH_TEST_REDIS_ACL")).unwrap();
-        let own = users.lines().find(|line| line.contains(&from.name)).unwrap();
-        assert_eq!(own.matches(" #").count(), 1, "{own}");
+        self.one_in_the_file();
         new
+    }
+
+    /// When the server starts again, the user has one password.
+    fn one_in_the_file(&self) {
+        let users = std::fs::read_to_string(setting("STANCH_TEST_REDIS_ACL")).unwrap();
+        let own = users.lines().find(|line| line.contains(&self.old.name)).unwrap();
+        assert_eq!(own.matches(" #").count(), 1, "{own}");
     }
 
     /// The provider ends connections that were open when the old password went; on a busy machine one of them may be
@@ -184,6 +190,21 @@ async fn a_leaked_password_is_rotated_while_its_user_works_and_again() {
     let ran = leak.site.rotate(&second).expect(0).hides(&new.secret);
     let newest = leak.rotated("C-0002", &new).await;
     ran.hides(&newest.secret);
+}
+
+/// The server takes the old password from its memory, and the connection is cut before it is told to write its file: the
+/// password is refused, and would be back when the server starts again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_from_memory_alone_is_taken_from_the_file_too() {
+    let server = format!("{}:{}", setting("STANCH_TEST_REDIS_HOST"), setting("STANCH_TEST_REDIS_PORT"));
+    let cutter = Cutter::start(server, &["\r\n$65\r\n!"]).await;
+    let leak = Leaked::made().await;
+    leak.turn_to_port(&cutter.port().to_string());
+    leak.site.rotate(&leak.site.fingerprint(KIND, &[])).expect(0).hides(&leak.old.secret);
+    assert!(cutter.left().is_empty(), "nothing was cut");
+    leak.rotated("C-0001", &leak.old).await;
+    let facts = leak.site.facts("C-0001");
+    assert_eq!(facts.iter().filter(|fact| *fact == "revoked").count(), 1, "{facts:?}");
 }
 
 /// A server of this test alone, that knows the same two users.
@@ -244,6 +265,7 @@ impl Leaked {
         self.service.never_failed().await;
         assert!(given_out(&self.file) == self.old, "the store was changed");
         drop(connect(&self.old).await.unwrap());
+        self.one_in_the_file();
     }
 
     /// The program speaks to another server than the client does.
