@@ -240,7 +240,7 @@ fn held(state: &State) -> (Urgency, String) {
     let case = &state.plan.rotation;
     let Stage::Held { at, why } = &state.stage else { return (Urgency::Error, format!("{case} waits.")) };
     let live = live(state);
-    if matches!(state.plan.purpose, Purpose::Sweep(_)) {
+    if state.plan.purpose.is_sweep() {
         return (Urgency::Warning, format!("{case}: ending tokens that nobody uses is held: {why}."));
     }
     if *why == Reason::Ordered {
@@ -279,7 +279,7 @@ fn in_use(state: &State) -> String {
 
 fn done(state: &State) -> String {
     let (case, plan) = (&state.plan.rotation, &state.plan);
-    if let Purpose::Sweep(_) = plan.purpose {
+    if plan.purpose.is_sweep() {
         return format!("{case} closed: no token with our label of '{}' is left that nobody uses.", plan.credential);
     }
     if matches!(state.stage, Stage::Closed(Outcome::AlreadyDead)) {
@@ -303,7 +303,7 @@ fn done(state: &State) -> String {
 fn rolled_back(state: &State) -> String {
     let case = &state.plan.rotation;
     let open = still_open(&state.plan, " The leak is STILL OPEN.");
-    if matches!(state.plan.purpose, Purpose::Sweep(_)) {
+    if state.plan.purpose.is_sweep() {
         return format!("{case} was given up: tokens of '{}' that nobody uses live on.", state.plan.credential);
     }
     match &state.stage {

@@ -54,6 +54,12 @@ impl Code {
         self as u8
     }
 
+    /// The worse of two, of a command that does the same to several.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        if other.number() > self.number() { other } else { self }
+    }
+
     /// What a scan comes to. `exit_zero` forgives findings and nothing else; `strict` counts what was left out on
     /// purpose as a gap.
     #[must_use]

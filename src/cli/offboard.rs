@@ -77,9 +77,7 @@ async fn offboard(given: &acts::Offboard, verbose: bool) -> Result<Code, Failure
         if matches!(code, Code::Interrupted | Code::Terminated) {
             return Ok(code);
         }
-        if code.number() > worst.number() {
-            worst = code;
-        }
+        worst = worst.or_worse(code);
         screen.text("\n");
     }
     if operator.known.find(&Person::new(&given.person)).is_some() {

@@ -34,6 +34,7 @@ pub(super) fn run(given: &acts::Rotate, verbose: bool) -> Result<Code, Failure> 
 /// What `stanch rotate` does.
 pub(super) async fn rotate(given: &acts::Rotate, verbose: bool, purpose: Purpose) -> Result<Code, Failure> {
     let mending = Mending::open(given.config.config.as_deref()).await.map_err(Failure::from)?;
+    no_signature(&mending, given.yes)?;
     let (managed, old) = target(&mending, given).await?;
     if !given.emergency {
         alone(&mending, &managed, &old).await?;
@@ -44,7 +45,7 @@ pub(super) async fn rotate(given: &acts::Rotate, verbose: bool, purpose: Purpose
         mending.journal.next_id().await.map_err(Failure::from)?
     };
     let mut plan = managed.plan(rotation, mending.clock.now(), given.emergency);
-    plan.consent = consent(&mending, &managed, given)?;
+    plan.consent = consent(&mending, &managed, given.plan || given.rehearse)?;
     plan.purpose = purpose;
     let screen = Screen::new(verbose);
     if let Some(what) = own(&mending, &old, given).await? {
@@ -61,6 +62,19 @@ pub(super) async fn rotate(given: &acts::Rotate, verbose: bool, purpose: Purpose
     if given.rehearse {
         return rehearse(&screen, &mending, &managed, &plan, &old).await;
     }
+    begin(&mending, &screen, &managed, plan, Some(old), given.yes).await
+}
+
+/// Opens the case and carries it as far as it goes, or follows the daemon that does; the exit code. Without a leaked
+/// credential it is a sweep.
+pub(super) async fn begin(
+    mending: &Mending,
+    screen: &Screen,
+    managed: &Managed,
+    plan: Plan,
+    old: Option<Credential>,
+    yes: bool,
+) -> Result<Code, Failure> {
     let told = |state: &State, event: &rotation::Event| {
         // Not before the case is open, which it may fail to be.
         if let Fact::Opened(plan) = &event.fact {
@@ -69,36 +83,43 @@ pub(super) async fn rotate(given: &acts::Rotate, verbose: bool, purpose: Purpose
         screen.event(state, event);
     };
     let stopping = signals::watch()?;
-    let beforehand = given.yes.then(|| Beforehand { who: person::current(), valid: VALID });
-    let runner = mending.runner(&managed, &told, beforehand, &stopping.asked);
-    let rotation = runner.open(plan, &old).await.map_err(Failure::from)?;
+    let beforehand = yes.then(|| Beforehand { who: person::current(), valid: VALID });
+    let runner = mending.runner(managed, &told, beforehand, &stopping.asked);
+    let opened = match &old {
+        Some(old) => runner.open(plan, old).await,
+        None => runner.open_sweep(plan).await,
+    };
+    let rotation = opened.map_err(Failure::from)?;
     drop(old);
     if mending.attended().await.map_err(Failure::from)?.is_some() {
-        let followed = Followed { rotation: &rotation, shown: 1, word: None, approves: given.yes };
-        return follow(&mending, &screen, followed).await;
+        let followed = Followed { rotation: &rotation, shown: 1, word: None, approves: yes };
+        return follow(mending, screen, followed).await;
     }
     let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
-    let code = conclude(&screen, &state, &rest, &stopping);
-    by_hand(&mending, &screen, &state);
+    let code = conclude(screen, &state, &rest, &stopping);
+    by_hand(mending, screen, &state);
     Ok(code)
 }
 
-/// Whose yes the case will need; refused where it cannot be known who the author is, or where the yes given beforehand
-/// is nobody's.
-fn consent(mending: &Mending, managed: &Managed, given: &acts::Rotate) -> Result<Consent, Failure> {
+/// Refuses a yes given beforehand where people sign.
+pub(super) fn no_signature(mending: &Mending, yes: bool) -> Result<(), Failure> {
+    if !yes || mending.operator.known.is_empty() {
+        return Ok(());
+    }
+    let message = "--yes is no signature, and the operator's file names people who sign";
+    Err(Failure::new(Code::NotAllowed, message).hint("open the case without it; then stanch case approve, with a key"))
+}
+
+/// Whose yes the case will need; refused where it cannot be known who the author is. What only looks has none.
+pub(super) fn consent(mending: &Mending, managed: &Managed, looks: bool) -> Result<Consent, Failure> {
     let people = &mending.operator.known;
     if people.is_empty() {
         return Ok(Consent::default());
     }
-    if given.yes {
-        let message = "--yes is no signature, and the operator's file names people who sign";
-        return Err(Failure::new(Code::NotAllowed, message)
-            .hint("open the case without it; then stanch case approve, with a key"));
-    }
     let account = person::current();
     let author = people.of_account(account.as_str()).cloned();
     let consent = mending.operator.consent(&managed.name, author.clone().or_else(|| Some(account.clone())));
-    if consent.four_eyes && author.is_none() && !given.plan && !given.rehearse {
+    if consent.four_eyes && author.is_none() && !looks {
         let message = format!("four_eyes asks who opens the case, and the account '{account}' is none of the people's");
         return Err(Failure::new(Code::NotAllowed, message)
             .hint("name it under 'accounts' of the person whose account it is, or open the case as yourself"));

@@ -3,7 +3,7 @@
 use crate::clock::{Clock as _, SystemClock};
 use crate::model::{Severity, Timestamp};
 use crate::report::{case, timeline};
-use crate::rotation::{self, Event, Outcome, Plan, Purpose, Stage, State};
+use crate::rotation::{self, Event, Outcome, Plan, Stage, State};
 use crate::runner::{self, Rest};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -37,7 +37,7 @@ impl Screen {
 
     /// The first lines of a case.
     pub(super) fn head(&self, plan: &Plan) {
-        if let Purpose::Sweep(_) = plan.purpose {
+        if plan.purpose.is_sweep() {
             let what = plan.purpose.words();
             return self.text(&format!("{}  {}  {what}  '{}'\n\n", plan.rotation, plan.kind, plan.credential));
         }
@@ -117,7 +117,7 @@ impl Screen {
             Rest::Closed(Outcome::Swept) => {
                 self.text(&format!("\n{id} closed: no token with our label is left that nobody uses\n"));
             }
-            Rest::Closed(Outcome::Abandoned) if matches!(state.plan.purpose, Purpose::Sweep(_)) => {
+            Rest::Closed(Outcome::Abandoned) if state.plan.purpose.is_sweep() => {
                 self.text(&format!("\n{id} abandoned: the strays live on, and are not swept again\n"));
             }
             Rest::Closed(Outcome::Abandoned) => {
@@ -126,6 +126,9 @@ impl Screen {
             Rest::Asks(_) => self.standing(state, None),
             Rest::Stopped => {
                 self.standing(state, None);
+                if let Stage::Quarantined { .. } = state.stage {
+                    self.text("the quarantine goes on meanwhile\n");
+                }
                 self.text(&format!("stopped by a signal; stanch case resume {id} goes on from here\n"));
             }
         }

@@ -2,15 +2,14 @@
 
 use super::exit::Code;
 use super::failure::Failure;
-use super::follow::{Followed, follow};
-use super::rotate::{VALID, conclude};
+use super::rotate::{begin, consent, no_signature};
 use super::screen::Screen;
-use super::{acts, person, signals};
+use super::{acts, signals};
 use crate::clock::Clock as _;
 use crate::inventory::Managed;
 use crate::journal::Journal as _;
-use crate::rotation::{self, Event, Fact, Plan, State, Stray};
-use crate::runner::{self, Beforehand, Seen, SweepError};
+use crate::rotation::{Plan, Stray};
+use crate::runner::{self, Seen, SweepError};
 use crate::wiring::mending::Mending;
 
 /// Runs the command on a runtime of its own.
@@ -20,11 +19,7 @@ pub(super) fn run(given: &acts::Sweep, verbose: bool) -> Result<Code, Failure> {
 
 async fn sweep(given: &acts::Sweep, verbose: bool) -> Result<Code, Failure> {
     let mending = Mending::open(given.config.config.as_deref()).await.map_err(Failure::from)?;
-    if given.yes && !mending.operator.known.is_empty() {
-        let message = "--yes is no signature, and the operator's file names people who sign";
-        return Err(Failure::new(Code::NotAllowed, message)
-            .hint("open the case without it; then stanch case approve, with a key"));
-    }
+    no_signature(&mending, given.yes)?;
     let screen = Screen::new(verbose);
     let names: Vec<String> = match &given.credential {
         Some(name) => vec![name.clone()],
@@ -43,9 +38,7 @@ async fn sweep(given: &acts::Sweep, verbose: bool) -> Result<Code, Failure> {
         if matches!(code, Code::Interrupted | Code::Terminated) {
             return Ok(code);
         }
-        if code.number() > worst.number() {
-            worst = code;
-        }
+        worst = worst.or_worse(code);
     }
     Ok(worst)
 }
@@ -101,27 +94,7 @@ async fn open(
 ) -> Result<Code, Failure> {
     let id = mending.journal.next_id().await.map_err(Failure::from)?;
     let quarantine = given.quarantine.map_or_else(|| mending.operator.daemon.quarantine(), |span| span.0);
-    let account = person::current();
-    let author = mending.operator.known.of_account(account.as_str()).cloned().or(Some(account.clone()));
-    let consent = mending.operator.consent(&managed.name, author.filter(|_| !mending.operator.known.is_empty()));
+    let consent = consent(mending, managed, false)?;
     let plan = runner::sweep_plan(managed, id, strays, quarantine, mending.clock.now());
-    let told = |state: &State, event: &Event| {
-        if let Fact::Opened(plan) = &event.fact {
-            screen.head(plan);
-        }
-        screen.event(state, event);
-    };
-    let stopping = signals::watch()?;
-    let beforehand = given.yes.then(|| Beforehand { who: account.clone(), valid: VALID });
-    let runner = mending.runner(managed, &told, beforehand, &stopping.asked);
-    let rotation = runner.open_sweep(Plan { consent, ..plan }).await.map_err(Failure::from)?;
-    if mending.attended().await.map_err(Failure::from)?.is_some() {
-        let followed = Followed { rotation: &rotation, shown: 1, word: None, approves: given.yes };
-        return follow(mending, screen, followed).await;
-    }
-    let (state, rest) = runner.run(&rotation, None).await.map_err(Failure::from)?;
-    if let rotation::Stage::Quarantined { .. } = state.stage {
-        screen.text("the quarantine goes on meanwhile\n");
-    }
-    Ok(conclude(screen, &state, &rest, &stopping))
+    begin(mending, screen, managed, Plan { consent, ..plan }, None, given.yes).await
 }

@@ -6,6 +6,7 @@
 //! outbox tells it a second time.
 
 use super::metrics::{Delivered, Metrics};
+use super::millis;
 use crate::alert::{AlertError, Moment, Notice, Route, words};
 use crate::clock::Clock;
 use crate::database::DatabaseError;
@@ -342,10 +343,6 @@ fn later(sink: &str, why: &str) -> AlertError {
 fn pause(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

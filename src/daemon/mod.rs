@@ -408,6 +408,11 @@ fn health_of(house: &Arc<House>) -> Health {
     Health::new(Arc::new(house.clock), Arc::clone(&house.metrics), TURNS, vec![journal], notes)
 }
 
+/// A span as the clocks here count it.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// An error with its causes, in one line.
 fn chain_of(error: &dyn Error) -> String {
     let mut words = error.to_string();

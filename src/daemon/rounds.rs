@@ -5,8 +5,8 @@
 //! rotation is begun at a time, and none while the clock jumps.
 
 use super::carry::jitter;
-use super::chain_of;
 use super::house::House;
+use super::{chain_of, millis};
 use crate::alert::words;
 use crate::clock::Clock as _;
 use crate::config::operator::Managed as Entry;
@@ -106,6 +106,9 @@ impl Rounds {
         if scheduled.is_empty() || !is_even || monotonic < self.next_rotation {
             return Ok(());
         }
+        // A schedule of days needs no replay of every open case each few seconds.
+        let shortest = scheduled.iter().map(|(_, every)| *every).min().unwrap_or(APART);
+        self.next_rotation = monotonic.saturating_add(millis((shortest / 100).clamp(LOOK, APART)));
         let known = self.known(&scheduled).await?;
         if known.moving > 0 || known.waiting >= WAITING {
             return Ok(());
@@ -119,7 +122,7 @@ impl Rounds {
             match self.open(config, name).await {
                 Ok(case) => {
                     tracing::info!(%case, credential = name, "a credential is due by its schedule");
-                    let apart = u64::try_from(APART.as_millis()).unwrap_or(u64::MAX);
+                    let apart = millis(APART);
                     self.next_rotation = monotonic.saturating_add(apart).saturating_add(jitter(apart / 4));
                     return Ok(());
                 }
@@ -127,8 +130,7 @@ impl Rounds {
                 Err(RoundError::Case(RunError::Journal(JournalError::Active { .. }))) => {}
                 Err(error) => {
                     tracing::warn!(credential = name, error = chain_of(&error), "it is due and cannot be begun yet");
-                    let wait = u64::try_from(AGAIN.as_millis()).unwrap_or(u64::MAX);
-                    self.spared.insert(name.clone(), monotonic.saturating_add(wait));
+                    self.spared.insert(name.clone(), monotonic.saturating_add(millis(AGAIN)));
                 }
             }
         }
@@ -146,7 +148,7 @@ impl Rounds {
                 continue;
             }
             let state = runner::replay(&self.house.journal, &listed.rotation).await?;
-            if matches!(state.plan.purpose, Purpose::Sweep(_)) {
+            if state.plan.purpose.is_sweep() {
                 if matches!(state.stage, Stage::Closed(_)) {
                     self.closed.insert(listed.rotation, None);
                 }
@@ -212,11 +214,11 @@ impl Rounds {
     /// Looks for strays of every credential that can be swept, when it is time.
     async fn sweep(&mut self, config: &Mending) {
         let every = config.operator.daemon.sweep();
-        let (monotonic, span) = (self.monotonic(), u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
+        let (monotonic, span) = (self.monotonic(), millis(every));
         if every.is_zero() {
             return;
         }
-        let first = u64::try_from(FIRST.as_millis()).unwrap_or(u64::MAX).min(span);
+        let first = millis(FIRST).min(span);
         let next = *self.next_sweep.get_or_insert_with(|| monotonic.saturating_add(jitter(first)));
         if monotonic < next {
             return;

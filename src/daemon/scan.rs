@@ -2,10 +2,10 @@
 //! that whatever goes wrong is done again, and nothing is forgotten.
 
 use super::afar::Afar;
-use super::chain_of;
 use super::decide::{DecideError, Judge, Scope, Sighted};
 use super::house::House;
 use super::queue::{Job, Queue};
+use super::{chain_of, millis};
 use crate::clock::Clock as _;
 use crate::config::service;
 use crate::fetch::{FetchError, Mirror, Remote};
@@ -105,7 +105,7 @@ impl Scans {
                 tokio::time::sleep(LOOK).await;
                 let now = self.house.clock.monotonic();
                 for (job, ago) in self.queue.whole_elsewhere().await {
-                    let at = now.saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX));
+                    let at = now.saturating_sub(millis(ago));
                     self.house.silences.was_whole(&job, at);
                 }
             }
@@ -334,7 +334,7 @@ struct Reached {
 /// How long the other side wants to be left alone, in milliseconds.
 fn asked_to_wait(error: &ScanError) -> u64 {
     match error {
-        ScanError::Fetch(error) => error.wait().map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        ScanError::Fetch(error) => error.wait().map_or(0, millis),
         _ => 0,
     }
 }

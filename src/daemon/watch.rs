@@ -2,10 +2,10 @@
 //! events get lost.
 
 use super::afar::{Afar, job_of};
-use super::chain_of;
 use super::hooks::Bell;
 use super::house::House;
 use super::queue::{Job, Queue};
+use super::{chain_of, millis};
 use crate::clock::Clock as _;
 use crate::config::policy::Span;
 use crate::config::service;
@@ -199,7 +199,7 @@ impl Far {
 
     /// What a look found a while ago, and nobody has called about since.
     fn missed(&self, now: u64) {
-        let patience = u64::try_from((self.every / 2).min(CALLED).as_millis()).unwrap_or(u64::MAX);
+        let patience = millis((self.every / 2).min(CALLED));
         for job in self.afar.missed(&self.source, now.saturating_sub(patience)) {
             self.house.metrics.webhook_missed();
             tracing::warn!(

@@ -1,6 +1,6 @@
 //! A case at one moment: what is live, what happens next and when, what can be stopped and what that would do.
 
-use super::timeline::{is_sweep, short, standing, step_words, time_of_day};
+use super::timeline::{short, standing, step_words, time_of_day};
 use crate::model::{Class, Reason, Severity, Timestamp};
 use crate::rotation::{self, Act, Due, Old, Order, Outcome, Pace, Plan, Purpose, Stage, State};
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct Choice {
 #[must_use]
 pub fn head(state: &State, severity: Option<Severity>, now: Timestamp) -> String {
     let plan = &state.plan;
-    if is_sweep(plan) {
+    if plan.purpose.is_sweep() {
         let (id, kind, what) = (&plan.rotation, &plan.kind, plan.purpose.words());
         return format!("{id}  {kind}  {what}  '{}'\n{}\n", plan.credential, standing(state));
     }
@@ -220,8 +220,11 @@ pub fn choices(state: &State) -> Vec<Choice> {
             Order::Abort => offer("abort", "", aborted(state).to_owned()),
             Order::RevokeNow => offer("revoke-now", "", revoked(state)),
             Order::Abandon => {
-                let left =
-                    if is_sweep(&state.plan) { aborted(state) } else { "the leak stays open, on the exposure list" };
+                let left = if state.plan.purpose.is_sweep() {
+                    aborted(state)
+                } else {
+                    "the leak stays open, on the exposure list"
+                };
                 offer("abandon", " --reason …", left.to_owned());
             }
         }
@@ -264,7 +267,7 @@ fn looked(state: &State, at: &Stage) -> bool {
 }
 
 fn aborted(state: &State) -> &'static str {
-    if is_sweep(&state.plan) {
+    if state.plan.purpose.is_sweep() {
         "leaves the strays as they are, and to you: they are not swept again"
     } else if state.pivoted() {
         "the old token is asked: if it lives it stays in use, if it is dead this leads nowhere"

@@ -138,7 +138,7 @@ pub fn time_of_day(at: Timestamp) -> String {
 /// What is live now and what the stores hold: the header of a case.
 #[must_use]
 pub fn standing(state: &State) -> String {
-    if is_sweep(&state.plan) {
+    if state.plan.purpose.is_sweep() {
         let left: Vec<_> = state.orphans.iter().map(|orphan| orphan.token.as_str()).collect();
         return match left.as_slice() {
             [] => "no stray is known to live".to_owned(),
@@ -197,8 +197,11 @@ pub fn plan(plan: &Plan, effects: &[Effect]) -> String {
     let mut text = String::new();
     for (number, effect) in effects.iter().enumerate() {
         let after = live.after(plan, effect);
-        let change =
-            if after == live || is_sweep(plan) { String::new() } else { format!("  [live then: {}]", after.words()) };
+        let change = if after == live || plan.purpose.is_sweep() {
+            String::new()
+        } else {
+            format!("  [live then: {}]", after.words())
+        };
         text.push_str(&format!("  {:>2}  {}{change}\n", number + 1, effect_words(plan, effect)));
         live = after;
     }
@@ -406,7 +409,9 @@ fn effect_words(plan: &Plan, effect: &Effect) -> String {
         Effect::CheckBack { dependent, reload: yes } => {
             format!("{} {} for the old version", reload(yes), dependent_name(plan, *dependent))
         }
-        Effect::Discard(warrant) if is_sweep(plan) => format!("REVOKE {}, if nobody uses it still", warrant.token()),
+        Effect::Discard(warrant) if plan.purpose.is_sweep() => {
+            format!("REVOKE {}, if nobody uses it still", warrant.token())
+        }
         Effect::Discard(_) => "revoke the unused token".to_owned(),
         Effect::ConfirmDiscard(_) => "ask until the unused token is refused".to_owned(),
         Effect::Survey => {
@@ -415,11 +420,6 @@ fn effect_words(plan: &Plan, effect: &Effect) -> String {
         Effect::Quarantine(warrant) => format!("DISABLE {}, which nobody is known to use", warrant.token()),
         Effect::Unstage { store, .. } => format!("clear what {} holds of it", store_name(plan, *store)),
     }
-}
-
-/// True where strays are ended, and nothing is replaced.
-pub(super) fn is_sweep(plan: &Plan) -> bool {
-    matches!(plan.purpose, Purpose::Sweep(_))
 }
 
 fn store_name(plan: &Plan, store: usize) -> &str {

@@ -140,7 +140,7 @@ pub(super) fn planned(state: &mut State, digest: &Digest, at: Timestamp) -> Opti
 
 /// The plan may be carried out.
 pub(super) fn after_approval(state: &mut State, at: Timestamp) {
-    if sweep::of(&state.plan).is_some() {
+    if state.plan.purpose.is_sweep() {
         sweep::approved(state, at);
     } else if state.plan.emergency {
         revoke::end_first(state, at);

@@ -45,7 +45,7 @@ pub(super) fn take(
         Stage::Held { at, why } => (Some(*why), at.as_ref().clone()),
         stage => (None, stage.clone()),
     };
-    if sweep::of(&state.plan).is_some() {
+    if state.plan.purpose.is_sweep() {
         return sweep::take(state, order, held, here, at);
     }
     let going_back = matches!(here, Stage::RollingBack(_));

@@ -26,6 +26,12 @@ impl Purpose {
         *self == Self::Leak
     }
 
+    /// True where strays are ended, and nothing is replaced.
+    #[must_use]
+    pub fn is_sweep(&self) -> bool {
+        matches!(self, Self::Sweep(_))
+    }
+
     /// In a few words, for people.
     #[must_use]
     pub fn words(&self) -> String {

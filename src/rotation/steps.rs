@@ -7,7 +7,7 @@ use crate::model::{Chooser, Class};
 /// The next effect, if the stage has one.
 pub(super) fn next(state: &State) -> Option<(Step, Effect)> {
     match &state.stage {
-        Stage::Assessing if sweep::of(&state.plan).is_some() => Some((Step::Survey, Effect::Survey)),
+        Stage::Assessing if state.plan.purpose.is_sweep() => Some((Step::Survey, Effect::Survey)),
         Stage::Assessing if !state.usage_read => Some((Step::ReadUsage, Effect::ReadUsage)),
         Stage::Assessing => Some((Step::Verify, Effect::Verify)),
         Stage::Preflighting => Some((Step::Preflight, Effect::Preflight)),

@@ -500,7 +500,7 @@ impl Runner<'_> {
                 what: what.to_owned(),
             })
         };
-        let touches = !matches!(plan.purpose, rotation::Purpose::Sweep(_));
+        let touches = !plan.purpose.is_sweep();
         if touches && today.stores != plan.stores {
             return differs("its stores are others");
         }

@@ -3,7 +3,7 @@
 use super::custody::Custody;
 use super::hands::{Failed, Hands, account, provider_failed, successor};
 use crate::model::{Reason, Secret, TokenId, Verdict};
-use crate::rotation::{Fact, Old, Purpose, Warrant};
+use crate::rotation::{Fact, Old, Warrant};
 
 impl Hands<'_> {
     pub(super) async fn discard(&self, warrant: &Warrant, custody: &Custody) -> Result<Fact, Failed> {
@@ -19,7 +19,7 @@ impl Hands<'_> {
     /// With its secret in hand the token is tried, and a refusal counts only while a token that should live is accepted;
     /// without, it must be gone from the provider's list, or no longer be found by its label.
     pub(super) async fn confirm_discard(&self, token: &TokenId, custody: &Custody) -> Result<Fact, Failed> {
-        if matches!(self.state.plan.purpose, Purpose::Sweep(_)) {
+        if self.state.plan.purpose.is_sweep() {
             return self.confirm_stray(token).await;
         }
         let Some(secret) = self.orphan_value(token, custody) else {

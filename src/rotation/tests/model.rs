@@ -372,7 +372,7 @@ impl Node {
     fn may_be_adopted(&self) -> bool {
         let early = matches!(self.state.stage, Stage::Assessing | Stage::Planning | Stage::AwaitingApproval(_));
         let waits = matches!(self.state.stage, Stage::Quarantined { .. }) && !self.state.plan.abilities.disable;
-        sweep::of(&self.state.plan).is_some() && (early || waits)
+        self.state.plan.purpose.is_sweep() && (early || waits)
     }
 
     fn clear_by_hand(&mut self) {
