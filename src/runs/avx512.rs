@@ -1,6 +1,6 @@
 //! The pass with the widest vectors of x86-64: 64 bytes at once with AVX-512.
 
-use super::packed::Halves;
+use super::packed::{Halves, STEP};
 use super::sorts::Block;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use super::x86::load_16;
@@ -44,30 +44,29 @@ fn runs(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
     )
 }
 
-/// Hands over the places whose bytes are of one group; see `Packed`. Only where a text of this depth cannot start any
-/// more it goes no further.
-#[inline]
+/// Says which places have bytes of one group, and where it ended; see `Packed`. Only where a text of this depth cannot
+/// start any more it goes no further.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn places<const N: usize, const TABLES: usize>(
+pub(super) fn through<const N: usize, const TABLES: usize>(
     halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
-    found: &mut impl FnMut(usize),
+    into: &mut [u64; STEP],
 ) -> usize {
     if !is_here() {
         return region.start;
     }
     // SAFETY: the processor has AVX-512 with its bytes and words, which is all that the callee asks for; the lines above
     // saw to that.
-    unsafe { all_places(halves, bytes, region, found) }
+    unsafe { through_64(halves, bytes, region, into) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
-fn all_places<const N: usize, const TABLES: usize>(
+fn through_64<const N: usize, const TABLES: usize>(
     halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
-    found: &mut impl FnMut(usize),
+    into: &mut [u64; STEP],
 ) -> usize {
     let (zero, half_byte) = (_mm512_setzero_si512(), _mm512_set1_epi8(15));
     let (mut low, mut high) = ([[zero; N]; TABLES], [[zero; N]; TABLES]);
@@ -78,7 +77,10 @@ fn all_places<const N: usize, const TABLES: usize>(
     }
     let end = region.end.min((bytes.len() + 1).saturating_sub(N));
     let mut at = region.start;
-    while at < end {
+    for through in into {
+        if at >= end {
+            break;
+        }
         let mut of = [_mm512_set1_epi8(-1); TABLES];
         for depth in 0..N {
             let bytes = load_some(bytes.get(at + depth..).unwrap_or_default());
@@ -95,14 +97,7 @@ fn all_places<const N: usize, const TABLES: usize>(
         for of in of {
             all = _mm512_or_si512(all, of);
         }
-        let mut through = _mm512_test_epi8_mask(all, all);
-        if end - at < BLOCK {
-            through &= (1 << (end - at)) - 1;
-        }
-        while through != 0 {
-            found(at + through.trailing_zeros() as usize);
-            through &= through - 1;
-        }
+        *through = _mm512_test_epi8_mask(all, all);
         at += BLOCK;
     }
     at.min(end).max(region.start)
@@ -121,13 +116,21 @@ pub(super) fn sort<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], 
 #[target_feature(enable = "avx512f,avx512bw")]
 fn sort_64<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     let high = broadcast(&HIGH);
-    let low = low.each_ref().map(|low| broadcast(low));
-    into.extend(blocks.iter().map(|block| {
+    // Loops and no closures: who calls one would hand it vectors through memory.
+    let mut lows = [_mm512_setzero_si512(); N];
+    for (vector, low) in lows.iter_mut().zip(low) {
+        *vector = broadcast(low);
+    }
+    into.reserve(blocks.len());
+    for block in blocks {
         let bytes = load(block);
         let high = _mm512_shuffle_epi8(high, high_half(bytes));
-        let of = low.map(|low| _mm512_test_epi8_mask(_mm512_shuffle_epi8(low, bytes), high));
-        Block { of, beyond: _mm512_movepi8_mask(bytes) }
-    }));
+        let mut bits = Block { of: [0; N], beyond: _mm512_movepi8_mask(bytes) };
+        for (of, low) in bits.of.iter_mut().zip(&lows) {
+            *of = _mm512_test_epi8_mask(_mm512_shuffle_epi8(*low, bytes), high);
+        }
+        into.push(bits);
+    }
 }
 
 #[inline]

@@ -1,7 +1,7 @@
 //! The pass with the vectors of AArch64, which every such processor has: 16 bytes at once.
 
 use super::Run;
-use super::packed::Halves;
+use super::packed::{Halves, STEP};
 use super::sorts::Block;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use std::arch::aarch64::{
@@ -41,27 +41,30 @@ fn with_neon(search: Search<'_>, found: &mut impl FnMut(Run)) -> usize {
     )
 }
 
-/// Hands over the places whose bytes are of one group; see `Packed`.
+/// Says which places have bytes of one group, and where it ended; see `Packed`.
 #[expect(unsafe_code, reason = "vector instructions are features of a processor")]
-pub(super) fn places<const N: usize, const TABLES: usize>(
+pub(super) fn through<const N: usize, const TABLES: usize>(
     halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
-    found: &mut impl FnMut(usize),
+    into: &mut [u64; STEP],
 ) -> usize {
     // SAFETY: every AArch64 processor has NEON, which is all that the callee asks for.
-    unsafe { places_with_neon(halves, bytes, region, found) }
+    unsafe { through_with_neon(halves, bytes, region, into) }
 }
 
 #[target_feature(enable = "neon")]
-fn places_with_neon<const N: usize, const TABLES: usize>(
+fn through_with_neon<const N: usize, const TABLES: usize>(
     halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
-    found: &mut impl FnMut(usize),
+    into: &mut [u64; STEP],
 ) -> usize {
     let mut at = region.start;
-    while at < region.end && bytes.len() - at >= BLOCK + N - 1 {
+    for places in into {
+        if at >= region.end || bytes.len() - at < BLOCK + N - 1 {
+            break;
+        }
         let mut all = [vdupq_n_u8(0); 4];
         for (low, high) in halves.low.iter().zip(&halves.high) {
             let mut through = [vdupq_n_u8(u8::MAX); 4];
@@ -81,15 +84,7 @@ fn places_with_neon<const N: usize, const TABLES: usize>(
                 *all = vorrq_u8(*all, through);
             }
         }
-        let mut through = mask(all.map(|groups| vtstq_u8(groups, groups)));
-        let left = region.end - at;
-        if left < BLOCK {
-            through &= (1 << left) - 1;
-        }
-        while through != 0 {
-            found(at + through.trailing_zeros() as usize);
-            through &= through - 1;
-        }
+        *places = mask(all.map(|groups| vtstq_u8(groups, groups)));
         at += BLOCK;
     }
     at.min(region.end)

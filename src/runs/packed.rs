@@ -1,8 +1,11 @@
 //! A vector pass for some short texts: 32 places at once, by the halves of their first bytes. It lets few other places
 //! through; who asks must compare.
 
+use super::sweep::BLOCK;
 use std::ops::Range;
 
+/// So many blocks are looked at before what they let through is handed over: what holds vectors calls nobody.
+pub(super) const STEP: usize = 32;
 /// So many bytes of a text are looked at, at most.
 pub const DEPTH: usize = 4;
 /// Texts are put into so many groups for each table; a place that is let through has bytes that one group's texts have.
@@ -125,16 +128,45 @@ impl<const N: usize, const TABLES: usize> Halves<N, TABLES> {
     fn find(&self, bytes: &[u8], region: Range<usize>, found: &mut impl FnMut(usize)) -> usize {
         #[cfg(target_arch = "x86_64")]
         if super::avx512::is_here() {
-            return super::avx512::places(self, bytes, region, found);
+            return self.find_by(super::avx512::through, bytes, region, found);
         }
         #[cfg(target_arch = "x86_64")]
         if super::x86::has_avx2() {
-            return super::x86::places_with_avx2(self, bytes, region, found);
+            return self.find_by(super::x86::through_with_avx2, bytes, region, found);
         }
         #[cfg(target_arch = "aarch64")]
-        return super::neon::places(self, bytes, region, found);
+        return self.find_by(super::neon::through, bytes, region, found);
         #[cfg(not(target_arch = "aarch64"))]
         region.start
+    }
+
+    /// `through` says which places from the start of a region on are let through, one bit each, and where it ended.
+    #[inline(always)]
+    fn find_by(
+        &self,
+        through: impl Fn(&Self, &[u8], Range<usize>, &mut [u64; STEP]) -> usize,
+        bytes: &[u8],
+        region: Range<usize>,
+        found: &mut impl FnMut(usize),
+    ) -> usize {
+        let mut blocks = [0; STEP];
+        let mut at = region.start;
+        while at < region.end {
+            let end = through(self, bytes, at..region.end, &mut blocks);
+            for (block, places) in (at..end).step_by(BLOCK).zip(blocks) {
+                let within = if end - block < BLOCK { (1 << (end - block)) - 1 } else { u64::MAX };
+                let mut places = places & within;
+                while places != 0 {
+                    found(block + places.trailing_zeros() as usize);
+                    places &= places - 1;
+                }
+            }
+            if end == at {
+                break;
+            }
+            at = end;
+        }
+        at
     }
 
     /// The same for one place.
@@ -187,9 +219,11 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         {
             use super::super::{avx512, x86};
-            let end = x86::places_with_avx2(halves, text, region.clone(), &mut |place| places.push(place));
+            let mut push = |place| places.push(place);
+            let end = halves.find_by(x86::through_with_avx2, text, region.clone(), &mut push);
             all.push(("avx2", std::mem::take(&mut places), end));
-            let end = avx512::places(halves, text, region.clone(), &mut |place| places.push(place));
+            let mut push = |place| places.push(place);
+            let end = halves.find_by(avx512::through, text, region.clone(), &mut push);
             all.push(("avx512", std::mem::take(&mut places), end));
         }
         all

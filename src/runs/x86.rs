@@ -1,6 +1,6 @@
 //! The pass with the vectors of x86-64: 32 bytes at once with AVX2, 16 with SSSE3.
 
-use super::packed::Halves;
+use super::packed::{Halves, STEP};
 use super::sorts::Block;
 use super::sweep::{BLOCK, Bits, HIGH, LOW, Search};
 use super::{Run, scalar};
@@ -99,28 +99,27 @@ fn load_32(bytes: &[u8; 32]) -> __m256i {
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
 
-/// Hands over the places whose bytes are of one group; see `Packed`.
-#[inline]
+/// Says which places have bytes of one group, and where it ended; see `Packed`.
 #[expect(unsafe_code, reason = "the features of this processor are known only at run time")]
-pub(super) fn places_with_avx2<const N: usize, const TABLES: usize>(
+pub(super) fn through_with_avx2<const N: usize, const TABLES: usize>(
     halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
-    found: &mut impl FnMut(usize),
+    into: &mut [u64; STEP],
 ) -> usize {
     if !has_avx2() {
         return region.start;
     }
     // SAFETY: the processor has AVX2, which is all that the callee asks for; the lines above saw to that.
-    unsafe { places(halves, bytes, region, found) }
+    unsafe { through_32(halves, bytes, region, into) }
 }
 
 #[target_feature(enable = "avx2")]
-fn places<const N: usize, const TABLES: usize>(
+fn through_32<const N: usize, const TABLES: usize>(
     halves: &Halves<N, TABLES>,
     bytes: &[u8],
     region: Range<usize>,
-    found: &mut impl FnMut(usize),
+    into: &mut [u64; STEP],
 ) -> usize {
     let (zero, half_byte) = (_mm256_setzero_si256(), _mm256_set1_epi8(15));
     let (mut low, mut high) = ([[zero; N]; TABLES], [[zero; N]; TABLES]);
@@ -130,36 +129,33 @@ fn places<const N: usize, const TABLES: usize>(
         }
     }
     let mut at = region.start;
-    while at < region.end && bytes.len() - at >= 32 + N - 1 {
-        let mut of = [_mm256_set1_epi8(-1); TABLES];
-        for depth in 0..N {
-            let Some(window) = bytes.get(at + depth..).and_then(<[u8]>::first_chunk) else { break };
-            let bytes = load_32(window);
-            let low_half = _mm256_and_si256(bytes, half_byte);
-            let high_half = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half_byte);
-            for ((of, low), high) in of.iter_mut().zip(&low).zip(&high) {
-                if let (Some(low), Some(high)) = (low.get(depth), high.get(depth)) {
-                    let groups =
-                        _mm256_and_si256(_mm256_shuffle_epi8(*low, low_half), _mm256_shuffle_epi8(*high, high_half));
-                    *of = _mm256_and_si256(*of, groups);
+    for through in into {
+        *through = 0;
+        for half in 0..2 {
+            if at >= region.end || bytes.len() - at < 32 + N - 1 {
+                return at.min(region.end);
+            }
+            let mut of = [_mm256_set1_epi8(-1); TABLES];
+            for depth in 0..N {
+                let Some(window) = bytes.get(at + depth..).and_then(<[u8]>::first_chunk) else { break };
+                let bytes = load_32(window);
+                let low_half = _mm256_and_si256(bytes, half_byte);
+                let high_half = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half_byte);
+                for ((of, low), high) in of.iter_mut().zip(&low).zip(&high) {
+                    if let (Some(low), Some(high)) = (low.get(depth), high.get(depth)) {
+                        let low = _mm256_shuffle_epi8(*low, low_half);
+                        *of = _mm256_and_si256(*of, _mm256_and_si256(low, _mm256_shuffle_epi8(*high, high_half)));
+                    }
                 }
             }
+            let mut all = zero;
+            for of in of {
+                all = _mm256_or_si256(all, of);
+            }
+            let none = _mm256_cmpeq_epi8(all, zero);
+            *through |= u64::from(!_mm256_movemask_epi8(none).cast_unsigned()) << (32 * half);
+            at += 32;
         }
-        let mut all = zero;
-        for of in of {
-            all = _mm256_or_si256(all, of);
-        }
-        let none = _mm256_cmpeq_epi8(all, zero);
-        let mut through = !_mm256_movemask_epi8(none).cast_unsigned();
-        let left = region.end - at;
-        if left < 32 {
-            through &= (1 << left) - 1;
-        }
-        while through != 0 {
-            found(at + through.trailing_zeros() as usize);
-            through &= through - 1;
-        }
-        at += 32;
     }
     at.min(region.end)
 }
@@ -185,31 +181,37 @@ pub(super) fn sort_with_ssse3<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8
 #[target_feature(enable = "avx2")]
 fn sort_32<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
     let high = broadcast(&HIGH);
+    // Loops and no closures: who calls one would hand it vectors through memory.
+    let mut lows = [_mm256_setzero_si256(); N];
+    for (vector, low) in lows.iter_mut().zip(low) {
+        *vector = broadcast(low);
+    }
     into.reserve(blocks.len());
     for block in blocks {
+        let mut bits = Block::NONE;
         let (halves, _) = block.as_chunks::<32>();
-        let [first, second] = halves else { continue };
-        let (first, second) = (load_32(first), load_32(second));
-        let half_byte = |bytes| _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(15));
-        let first_high = _mm256_shuffle_epi8(high, half_byte(first));
-        let second_high = _mm256_shuffle_epi8(high, half_byte(second));
-        let none = |low, bytes, high| {
-            let sorts = _mm256_and_si256(_mm256_shuffle_epi8(low, bytes), high);
-            let none = _mm256_cmpeq_epi8(sorts, _mm256_setzero_si256());
-            u64::from(_mm256_movemask_epi8(none).cast_unsigned())
-        };
-        let of = low.each_ref().map(|low| {
-            let low = broadcast(low);
-            !(none(low, first, first_high) | none(low, second, second_high) << 32)
-        });
-        let beyond = |bytes| u64::from(_mm256_movemask_epi8(bytes).cast_unsigned());
-        into.push(Block { of, beyond: beyond(first) | beyond(second) << 32 });
+        for half in halves.iter().rev() {
+            let bytes = load_32(half);
+            let high_half = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(15));
+            let high = _mm256_shuffle_epi8(high, high_half);
+            for (of, low) in bits.of.iter_mut().zip(&lows) {
+                let sorts = _mm256_and_si256(_mm256_shuffle_epi8(*low, bytes), high);
+                let none = _mm256_cmpeq_epi8(sorts, _mm256_setzero_si256());
+                *of = *of << 32 | u64::from(!_mm256_movemask_epi8(none).cast_unsigned());
+            }
+            bits.beyond = bits.beyond << 32 | u64::from(_mm256_movemask_epi8(bytes).cast_unsigned());
+        }
+        into.push(bits);
     }
 }
 
 #[target_feature(enable = "ssse3")]
 fn sort_16<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &mut Vec<Block<N>>) {
-    let (high, low) = (load_16(&HIGH), low.each_ref().map(load_16));
+    let high = load_16(&HIGH);
+    let mut lows = [_mm_setzero_si128(); N];
+    for (vector, low) in lows.iter_mut().zip(low) {
+        *vector = load_16(low);
+    }
     into.reserve(blocks.len());
     for block in blocks {
         let mut bits = Block::NONE;
@@ -217,7 +219,7 @@ fn sort_16<const N: usize>(low: &[[u8; 16]; N], blocks: &[[u8; BLOCK]], into: &m
         for quarter in quarters.iter().rev() {
             let bytes = load_16(quarter);
             let high = _mm_shuffle_epi8(high, _mm_and_si128(_mm_srli_epi16::<4>(bytes), _mm_set1_epi8(15)));
-            for (of, low) in bits.of.iter_mut().zip(&low) {
+            for (of, low) in bits.of.iter_mut().zip(&lows) {
                 let sorts = _mm_and_si128(_mm_shuffle_epi8(*low, bytes), high);
                 let none = _mm_movemask_epi8(_mm_cmpeq_epi8(sorts, _mm_setzero_si128()));
                 *of = *of << 16 | u64::from(!none.cast_unsigned() & 0xffff);
