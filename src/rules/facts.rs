@@ -9,8 +9,9 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// A run shorter than this tells nothing: every other word is one.
-pub const SHORTEST_RUN: usize = 12;
+/// A run shorter than this tells nothing: in source code every other name is one, and everything near it would be looked
+/// at.
+pub const SHORTEST_RUN: usize = 20;
 /// A run that holds its literal and is so long is better than a longer one further on.
 const TELLING_RUN: usize = 20;
 /// Patterns with more branches than this are not taken apart.

@@ -11,9 +11,11 @@ pub const DEPTH: usize = 4;
 /// Texts are put into so many groups for each table; a place that is let through has bytes that one group's texts have.
 const GROUPS: usize = 8;
 /// So few texts are told apart by one table and three bytes.
-const FEW: usize = 32;
+const FEW: usize = 48;
+/// So many are by two tables.
+const MANY: usize = 384;
 /// More texts than this let through too much.
-const MOST: usize = 512;
+const MOST: usize = 2048;
 
 /// Finds where some texts may start.
 #[derive(Clone, Debug)]
@@ -23,6 +25,7 @@ pub struct Packed(Tables);
 enum Tables {
     Few(Halves<3, 1>),
     Many(Halves<DEPTH, 2>),
+    Most(Box<Halves<DEPTH, 4>>),
 }
 
 /// Which bytes can start each group's texts, to this depth and for so many times eight groups: for the low and the high
@@ -39,9 +42,12 @@ impl Packed {
     pub fn new(mut heads: Vec<&[u8]>) -> Option<Self> {
         heads.sort_unstable();
         heads.dedup();
-        let few = heads.len() <= FEW;
-        (heads.len() <= MOST)
-            .then(|| Self(if few { Tables::Few(Halves::new(&heads)) } else { Tables::Many(Halves::new(&heads)) }))
+        match heads.len() {
+            0..=FEW => Some(Self(Tables::Few(Halves::new(&heads)))),
+            count if count <= MANY => Some(Self(Tables::Many(Halves::new(&heads)))),
+            count if count <= MOST => Some(Self(Tables::Most(Box::new(Halves::new(&heads))))),
+            _ => None,
+        }
     }
 
     /// Hands over every place in `region` where one of the texts may start, in order, as far as vectors reach. Returns
@@ -51,6 +57,7 @@ impl Packed {
         match &self.0 {
             Tables::Few(halves) => halves.find(bytes, region, found),
             Tables::Many(halves) => halves.find(bytes, region, found),
+            Tables::Most(halves) => halves.find(bytes, region, found),
         }
     }
 }
@@ -265,7 +272,8 @@ mod tests {
             let start = cut.min(text.len());
             let region = start..text.len().saturating_sub(less).max(start);
             check::<3, 1>(&heads, &text, region.clone())?;
-            check::<DEPTH, 2>(&heads, &text, region)?;
+            check::<DEPTH, 2>(&heads, &text, region.clone())?;
+            check::<DEPTH, 4>(&heads, &text, region)?;
         }
     }
 }
