@@ -246,6 +246,31 @@ fn the_list_is_asked_where_a_disabled_token_is_to_go_away() {
     assert!(!state(|plan| plan.abilities.list = false));
     assert!(!state(|plan| plan.abilities.class = Class::TwoSlots));
     assert!(!state(|plan| plan.abilities.class = Class::Replace));
+    // Of two values with one handle the list says nothing.
+    let mut alike = Fold::new(&plan()).until(Step::Confirm).state;
+    assert!(alike.ends_off_the_list());
+    alike.successor.as_mut().unwrap().token = TokenId::new("old");
+    assert!(!alike.ends_off_the_list());
+}
+
+#[test]
+fn a_refused_revoke_of_what_is_only_disabled_is_held_for_the_refusal() {
+    let mut fold = Fold::new(&plan()).until(Step::Revoke);
+    for _ in 0..1000 {
+        match fold.due() {
+            Due::Act(Step::Revoke, _) => {
+                fold.begin();
+                fold.fail(Happened::No, false, Reason::Rejected);
+            }
+            Due::Act(Step::Confirm, _) => {
+                fold.begin();
+                fold.fail(Happened::No, false, Reason::StillListed);
+            }
+            Due::Act(..) => assert!(fold.step()),
+            other => return assert_eq!(other, Due::Ask(Reason::Rejected)),
+        }
+    }
+    panic!("it is never held");
 }
 
 #[test]
