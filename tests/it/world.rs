@@ -151,7 +151,7 @@ impl World {
     }
 
     pub(crate) fn stanch(&self, arguments: &[&str]) -> Ran {
-        Ran::of(self.command(env!("CARGO_BIN_EXE_stanch")).args(arguments).output().unwrap())
+        Ran::of(self.command(program()).args(arguments).output().unwrap())
     }
 
     /// Runs another program, which must succeed.
