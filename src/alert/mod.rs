@@ -41,6 +41,8 @@ pub enum Moment {
     RolledBack,
     /// Something that should happen regularly did not.
     DeadMan,
+    /// A login that is in use ends by itself soon, and nothing has replaced it.
+    Ending,
     /// A person decided: approved, resumed, aborted.
     Acted,
     /// Nothing happened: somebody tries whether messages arrive.
@@ -61,6 +63,7 @@ impl Moment {
             Self::Done => "done",
             Self::RolledBack => "rolled-back",
             Self::DeadMan => "dead-man",
+            Self::Ending => "ending",
             Self::Acted => "acted",
             Self::Test => "test",
         }

@@ -85,6 +85,7 @@ fn event(notice: &Notice, host: &str) -> Value {
         | Moment::Held
         | Moment::RolledBack
         | Moment::DeadMan
+        | Moment::Ending
         | Moment::Test => "trigger",
     };
     let mut event = json!({ "event_action": action, "dedup_key": clipped(notice.thread(), LONGEST_KEY) });

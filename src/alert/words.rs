@@ -4,9 +4,11 @@
 //! A notice's key is the case, the moment and when that stage was entered, so whoever computes it again (after a restart,
 //! from the journal) tells nobody twice. What waits for a person is told again every [`REMINDER`], under a key of its own.
 
+mod ends;
 mod sources;
 mod strays;
 
+pub use ends::ends;
 pub use sources::{many, resumed, silence};
 pub use strays::strangers;
 

@@ -3,6 +3,7 @@
 
 use super::chain_of;
 use super::house::House;
+use crate::clock::Clock as _;
 use crate::journal::{EvidenceFolder, Marked};
 use crate::seal::Signer;
 use crate::wiring::mending::Mending;
@@ -21,10 +22,12 @@ pub(super) async fn keep(house: Arc<House>) {
     loop {
         let config = house.config();
         let Some(wanted) = config.operator.checkpoints.as_ref().map(|checkpoints| &checkpoints.value) else {
+            house.metrics.unmarked();
             (desk, *house.unmarked.lock().unwrap_or_else(PoisonError::into_inner)) = (None, None);
             tokio::time::sleep(PAUSE).await;
             continue;
         };
+        house.metrics.mark_due(house.clock.now());
         let outcome = publish(&config, wanted.to.clone(), &mut desk).await.map_err(|error| chain_of(error.as_ref()));
         let pause = if outcome.is_ok() { wanted.every() } else { wanted.every().min(PAUSE) };
         note(&house, outcome);
@@ -64,6 +67,7 @@ fn note(house: &House, outcome: Result<Option<Marked>, String>) {
                 tracing::debug!(records = checkpoint.size, path = %path.display(), "a checkpoint was published");
             }
             *unmarked = None;
+            house.metrics.marked(house.clock.now());
         }
         Err(why) => {
             tracing::error!(why, "no checkpoint could be published");

@@ -48,6 +48,7 @@ pub struct Metrics {
     notifications_waiting: Family<Labels, Gauge>,
     notifications_oldest: Family<Labels, Fraction>,
     journal_failures: Counter,
+    checkpoint_last: Fraction,
     reload_success: Fraction,
     reload_failures: Counter,
 }
@@ -121,6 +122,7 @@ impl Metrics {
             notifications_waiting: Family::default(),
             notifications_oldest: Family::default(),
             journal_failures: Counter::default(),
+            checkpoint_last: Fraction::default(),
             reload_success: Fraction::default(),
             reload_failures: Counter::default(),
         };
@@ -158,6 +160,12 @@ impl Metrics {
             self.notifications_oldest.clone(),
         );
         of.register("journal_failures", "Writes that the journal did not take", self.journal_failures.clone());
+        of.register(
+            "checkpoint_last_timestamp_seconds",
+            "When a checkpoint last stood for the whole journal; before the first, since when one is due; 0 where none is \
+             wanted",
+            self.checkpoint_last.clone(),
+        );
         of.register(
             "config_reload_success_timestamp_seconds",
             "When the configuration in use was read",
@@ -258,6 +266,23 @@ impl Metrics {
     /// The journal did not take a write.
     pub fn journal_failed(&self) {
         self.journal_failures.inc();
+    }
+
+    /// A checkpoint stands for all that the journal holds.
+    pub fn marked(&self, now: Timestamp) {
+        self.checkpoint_last.set(seconds(now));
+    }
+
+    /// Checkpoints are wanted, and none has come yet: their age counts from here.
+    pub fn mark_due(&self, now: Timestamp) {
+        if self.checkpoint_last.get() == 0.0 {
+            self.marked(now);
+        }
+    }
+
+    /// No checkpoints are wanted.
+    pub fn unmarked(&self) {
+        self.checkpoint_last.set(0.0);
     }
 
     /// A configuration came into use.
@@ -363,8 +388,10 @@ mod tests {
         metrics.notified("pager", Delivered::Taken);
         metrics.notifications("pager", 3, Duration::from_secs(7));
         metrics.queue(4, Duration::from_secs(1));
+        metrics.mark_due(Timestamp(1_700_000_000_500));
         let text = metrics.text();
         for line in [
+            "stanch_checkpoint_last_timestamp_seconds 1700000000.5",
             concat!("stanch_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "stanch_scanned_bytes_total 4096",
             "stanch_scan_last_timestamp_seconds 1700000001.5",

@@ -5,6 +5,7 @@ mod carry;
 mod decide;
 pub mod delivery;
 mod door;
+mod ends;
 pub mod health;
 mod hooks;
 mod house;

@@ -3,6 +3,7 @@
 
 use super::chain_of;
 use super::delivery::Delivery;
+use super::ends::Ends;
 use super::house::{House, News};
 use super::silence::Change;
 use crate::alert::{Notice, words};
@@ -129,12 +130,14 @@ pub(super) struct Teller {
     leaks: Leaks,
     /// Records of a case that were told of.
     told: BTreeMap<RotationId, usize>,
+    ends: Ends,
 }
 
 impl Teller {
     /// What is open now was told of by the process before, or is now, and is not counted as news.
     pub(super) async fn begin(house: Arc<House>, leaks: Leaks, mut news: mpsc::Receiver<RotationId>) {
-        let mut this = Self { house, leaks, told: BTreeMap::new() };
+        let ends = Ends::new(Arc::clone(&house));
+        let mut this = Self { house, leaks, told: BTreeMap::new(), ends };
         for case in this.recent().await {
             this.story(&case, false).await;
         }
@@ -269,6 +272,7 @@ impl Teller {
             states.push(state);
         }
         self.house.metrics.cases(&states, now);
+        self.ends.look().await;
     }
 }
 

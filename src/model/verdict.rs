@@ -128,6 +128,9 @@ pub enum Reason {
     /// The old token was still accepted at the deadline.
     #[error("the old token is still accepted")]
     StillLive,
+    /// The old token is refused, and the provider lists it all the same: it is disabled, and could be enabled again.
+    #[error("the old token is refused and still listed: it is disabled, and could be enabled again")]
+    StillListed,
     /// A person said so.
     #[error("a person said so")]
     Ordered,

@@ -249,7 +249,7 @@ fn resumed(state: &State) -> String {
         Reason::StillLive if !state.orphans.is_empty() => {
             "revokes the unused token once more, and asks again".to_owned()
         }
-        Reason::StillLive => "revokes once more, and asks again".to_owned(),
+        Reason::StillLive | Reason::StillListed => "revokes once more, and asks again".to_owned(),
         Reason::Alike => "you vouch for it: this is another token than the old one".to_owned(),
         Reason::Outage if state.made_by_hand() => {
             "accepts the outage: then you are asked to replace the token".to_owned()

@@ -42,6 +42,10 @@ pub(super) fn failed(state: &mut State, step: Step, failure: Failure, at: Timest
         Step::Quarantine => sweep::not_disabled(state, why, failure.again, tried, at)?,
         Step::Disable => revoke::disable_failed(state, why, tried, at),
         Step::Revoke => revoke::revoke_failed(state, failure.happened, why, tried, at),
+        // Where the revocation was refused, that says more.
+        Step::Confirm if why == Reason::StillListed => {
+            revoke::revoke_again(state, state.ending.unsure.unwrap_or(why), at)
+        }
         Step::Confirm => revoke::unconfirmed(state, at),
         Step::Watch if why == Reason::StillLive => revoke::risen(state, at),
         _ if failure.again => state.ready(at.after(state.plan.policy.pause), tried),

@@ -13,7 +13,7 @@
 //! | Checking | dependent by dependent | Soaking | at the deadline: back | again, reload included |
 //! | Soaking | read use until the window ends | Revoking, perhaps after approval; Held if explained use goes on | Held | again |
 //! | Revoking | recheck; then disable, revoke, end sessions | Confirming | recheck: Checking; after the pivot: ask, wait longer, again | recheck anew; revoke: ask first |
-//! | Confirming | verify until refused often enough | Watching, or what an early revoke left to do | at the deadline: Held | again |
+//! | Confirming | verify until refused often enough, and listed no more where it was disabled first | Watching, or what an early revoke left to do | at the deadline: Held | again |
 //! | Watching | see the new token healthy until the window ends | closed: rotated; Revoking if the old one is accepted again | Held | again |
 //! | Quarantined | disable strays, wait, look again | Sweeping | Held; a disabling is stepped over | again |
 //! | Sweeping | discard and confirm, stray by stray | closed: swept | Held | looked at again first |

@@ -180,9 +180,9 @@ pub(super) fn unconfirmed(state: &mut State, at: Timestamp) {
     }
 }
 
-/// It is dead, perhaps by being disabled alone or until the server starts again: a disabled token can be enabled and fills
-/// a place, so the revocation is sent once more, now that the provider was asked.
-fn revoke_again(state: &mut State, why: Reason, at: Timestamp) {
+/// It is refused, perhaps by being disabled alone or until the server starts again: a disabled token can be enabled and
+/// fills a place, so the revocation is sent once more, now that the provider was asked.
+pub(super) fn revoke_again(state: &mut State, why: Reason, at: Timestamp) {
     state.ending.resends = state.ending.resends.saturating_add(1);
     let wait = backoff(&state.plan.policy, state.ending.resends);
     let overdue = overdue(state, at);

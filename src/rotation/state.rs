@@ -1,7 +1,7 @@
 //! Where a rotation stands, and what is due.
 
 use super::{Given, Plan, Step, Warrant, forward, hand, replace};
-use crate::model::{Digest, Health, Label, Person, Reason, Timestamp, TokenId, Version};
+use crate::model::{Class, Digest, Health, Label, Person, Reason, Timestamp, TokenId, Version};
 use serde::{Deserialize, Serialize};
 
 /// The new token on its way into use.
@@ -258,6 +258,15 @@ impl State {
     pub fn ends_by_hand(&self) -> bool {
         let abilities = &self.plan.abilities;
         (!abilities.revoke && !abilities.disable) || self.shares_handle()
+    }
+
+    /// True where a refusal alone is not the end: a token that was disabled is refused, and can be enabled again for as
+    /// long as it is listed. Slots are always listed.
+    #[must_use]
+    pub fn ends_off_the_list(&self) -> bool {
+        let abilities = &self.plan.abilities;
+        let goes_away = abilities.class != Class::TwoSlots && !replace::replaces(&self.plan);
+        abilities.disable && abilities.revoke && abilities.list && goes_away && !self.shares_handle()
     }
 
     /// True when what became of a replacement in place is not known, or is to be undone: only the old token can tell.

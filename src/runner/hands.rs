@@ -259,7 +259,11 @@ impl Hands<'_> {
         if !self.state.plan.abilities.list {
             return Ok(vec![old.clone()]);
         }
-        let listed = self.managed.provider.list(old).await.map_err(|error| provider_failed(&error))?;
+        self.listed(old).await
+    }
+
+    pub(super) async fn listed(&self, like: &TokenId) -> Result<Vec<TokenId>, Failed> {
+        let listed = self.managed.provider.list(like).await.map_err(|error| provider_failed(&error))?;
         Ok(listed.into_iter().map(|listed| listed.token).collect())
     }
 
@@ -364,19 +368,6 @@ impl Hands<'_> {
         }
     }
 
-    /// Asks once whether the old token is dead. A refusal counts only while the same question is answered "live" for
-    /// the new token: an issuer that refuses everything proves nothing.
-    async fn confirm(&self, custody: &Custody) -> Result<Fact, Failed> {
-        old_secret(custody)?;
-        let verdict = self.managed.provider.verify(&self.old(custody)).await;
-        if verdict != Verdict::Dead || self.state.successor.is_none() {
-            return Ok(Fact::Verified(verdict));
-        }
-        let new = self.fresh(custody)?;
-        let control = self.managed.provider.verify(&new).await;
-        Ok(Fact::Verified(if control.token().is_some() { Verdict::Dead } else { Verdict::Unknown(Reason::Control) }))
-    }
-
     async fn watch(&self, custody: &Custody) -> Result<Fact, Failed> {
         let new = self.fresh(custody)?;
         if self.managed.provider.verify(&new).await.token().is_none() {
@@ -466,7 +457,7 @@ impl Hands<'_> {
         Ok(successor(token, Some(secret), custody))
     }
 
-    fn old_token(&self) -> Option<&TokenId> {
+    pub(super) fn old_token(&self) -> Option<&TokenId> {
         match &self.state.old {
             Old::Live(token) | Old::Ending(token) => Some(token),
             Old::Dead(token) => token.as_ref(),
@@ -528,7 +519,7 @@ pub(super) async fn given_out(copy: &StoredCopy) -> Result<(Version, Secret), Fa
     copy.store.read(&copy.path, &Which::Current).await.map_err(|error| store_failed(&error))
 }
 
-fn old_secret(custody: &Custody) -> Result<&Secret, Failed> {
+pub(super) fn old_secret(custody: &Custody) -> Result<&Secret, Failed> {
     custody.old.secret.as_ref().ok_or_else(|| failed(Reason::Missing, Happened::No, "the old secret is not in custody"))
 }
 

@@ -2,6 +2,7 @@
 //! is durable before the world is touched, and what happened is durable before anything follows.
 
 mod custody;
+mod deaths;
 mod failpoint;
 mod hands;
 mod holder;

@@ -230,48 +230,39 @@ fn assert_minted(shop: &Shop, lost: usize) {
     assert_eq!(shop.door.count(Act::Mint), 1 + lost, "requests to mint");
 }
 
-#[test]
-fn a_token_with_labels() {
-    matrix("A, labels: local issuer, local store", &FORWARD, 2, |at| {
-        let shop = Shop::open();
-        let (ran, path) = killed_at(rotating(&shop, &[]), at);
-        assert!(path.killed || ran.code == 0, "{}{}", ran.stdout, ran.stderr);
-        assert_eq!(carried_on(&shop, &path, &[]), 0);
-        shop.assert_rotated();
+/// A row of the local issuer: killed there, and carried to the end that this exit code means.
+fn row(name: &str, steps: &[&str], open: fn() -> Shop, more: &[&str], end: i32, judge: fn(&Shop)) {
+    matrix(name, steps, 2, |at| {
+        let shop = open();
+        let (ran, path) = killed_at(rotating(&shop, more), at);
+        assert!(path.killed || ran.code == end, "{}{}", ran.stdout, ran.stderr);
+        assert_eq!(carried_on(&shop, &path, more), end);
+        judge(&shop);
         assert_minted(&shop, path.lost());
         path
     });
+}
+
+#[test]
+fn a_token_with_labels() {
+    row("A, labels: local issuer, local store", &FORWARD, Shop::open, &[], 0, Shop::assert_rotated);
 }
 
 #[test]
 fn the_way_back() {
-    matrix("A, the way back: local issuer", &BACK, 2, |at| {
-        // The service never reads its token again, so it is never proved on the new one.
-        let shop = Settings::default().dependent(&[ATTESTING]).policy("deadline", "150ms").open();
-        let (ran, path) = killed_at(rotating(&shop, &[]), at);
-        assert!(path.killed || ran.code == 21, "{}{}", ran.stdout, ran.stderr);
-        assert_eq!(carried_on(&shop, &path, &[]), 21);
-        shop.assert_as_before();
-        assert_minted(&shop, path.lost());
-        path
-    });
+    // The service never reads its token again, so it is never proved on the new one.
+    let stuck = || Settings::default().dependent(&[ATTESTING]).policy("deadline", "150ms").open();
+    row("A, the way back: local issuer", &BACK, stuck, &[], 21, Shop::assert_as_before);
 }
 
 #[test]
 fn an_emergency() {
-    matrix("A, emergency plan: local issuer", &EMERGENCY, 2, |at| {
-        let shop = Shop::open();
-        let (ran, path) = killed_at(rotating(&shop, &["--emergency"]), at);
-        assert!(path.killed || ran.code == 0, "{}{}", ran.stdout, ran.stderr);
-        assert_eq!(carried_on(&shop, &path, &["--emergency"]), 0);
-        shop.assert_rotated_after_outage();
-        assert_minted(&shop, path.lost());
-        path
-    });
+    let (name, judge) = ("A, emergency plan: local issuer", Shop::assert_rotated_after_outage);
+    row(name, &EMERGENCY, Shop::open, &["--emergency"], 0, judge);
 }
 
 /// Does what the program asks of a person, until the case is over.
-fn attended(shop: &Shop, mut ran: Ran, value: &str) {
+pub(crate) fn attended(shop: &Shop, mut ran: Ran, value: &str) {
     for _ in 0..12 {
         if ran.stdout.contains("end the OLD token") && shop.live().contains(&"tok_0001".to_owned()) {
             hand::ended(shop, "tok_0001");

@@ -7,7 +7,7 @@ mod console;
 mod desk;
 mod gitlab;
 mod guided;
-mod killed;
+pub(crate) mod killed;
 mod loopback;
 mod sendgrid;
 

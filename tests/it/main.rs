@@ -60,6 +60,8 @@ mod oncall;
 mod pipes;
 #[cfg(feature = "rotate")]
 mod real;
+#[cfg(feature = "rotate")]
+mod release;
 mod remembered;
 mod repeated;
 mod robust;

@@ -9,7 +9,7 @@ pub(crate) mod mishap;
 #[cfg(feature = "rotate")]
 pub(crate) mod shop;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -82,6 +82,11 @@ pub(crate) struct World {
     root: tempfile::TempDir,
 }
 
+/// The program: as it is built for the tests, or the one that `STANCH_TEST_RELEASE` names.
+pub(crate) fn program() -> OsString {
+    std::env::var_os("STANCH_TEST_RELEASE").unwrap_or_else(|| env!("CARGO_BIN_EXE_stanch").into())
+}
+
 impl World {
     /// Without a repository.
     pub(crate) fn bare() -> Self {
@@ -146,7 +151,7 @@ impl World {
     }
 
     pub(crate) fn stanch(&self, arguments: &[&str]) -> Ran {
-        Ran::of(self.command(env!("CARGO_BIN_EXE_stanch")).args(arguments).output().unwrap())
+        Ran::of(self.command(program()).args(arguments).output().unwrap())
     }
 
     /// Runs another program, which must succeed.

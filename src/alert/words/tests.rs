@@ -330,3 +330,29 @@ fn nobody_is_calmed_after_the_pivot() {
         }
     }
 }
+
+#[test]
+fn a_login_that_ends_by_itself_is_told_before_and_after() {
+    let case = RotationId::new("C-0007");
+    let told = |now: u64, open: Option<&str>| {
+        let open = open.map(RotationId::new);
+        ends("shop-db", &case, at(3600), open.as_ref(), at(now), None)
+    };
+    let before = told(2880, None);
+    assert_eq!((before.moment, before.urgency), (Moment::Ending, Urgency::Error));
+    assert_eq!(
+        before.text,
+        format!(
+            "The login of 'shop-db' that C-0007 put into use ends by itself at {} (in 12m), unless somebody renews it, and \
+             nothing replaces it. Who uses it fails then.\nReplace it: stanch rotate --credential shop-db",
+            clock(at(3600), at(2880))
+        )
+    );
+    assert_eq!(told(2900, None).key, before.key, "once before its end");
+    assert!(told(2880, Some("C-0007")).text.contains("and C-0007 is not done. "));
+    let other = told(2880, Some("C-0008")).text;
+    assert!(other.contains("C-0008, which replaces it, is not done") && other.ends_with("stanch case show C-0008"));
+    let after = told(3720, None);
+    assert!(after.text.contains("ended by itself 2m ago") && after.text.contains("Who still uses it fails."));
+    assert_ne!(after.key, before.key);
+}

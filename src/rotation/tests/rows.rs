@@ -144,7 +144,8 @@ fn a_revoke_is_never_sent_again_before_the_provider_was_asked() {
         fold.begin();
         fold.fact(Fact::Verified(Verdict::Live(TokenId::new("old"))));
         assert!(matches!(due(&fold.state, fold.now), Due::Wait(_)), "it does not wait longer");
-        assert!(matches!(fold.due(), Due::Act(Step::Disable, _)));
+        let first = if plan.abilities.disable { Step::Disable } else { Step::Revoke };
+        assert!(matches!(fold.due(), Due::Act(step, _) if step == first));
     }
 }
 
@@ -181,6 +182,95 @@ fn a_token_that_is_dead_because_it_was_disabled_is_revoked_all_the_same() {
         fold.fact(Fact::Verified(Verdict::Dead));
     }
     assert!(matches!(fold.state.stage, Stage::Watching { .. }), "{:#?}", fold.state);
+}
+
+/// It is refused because it was disabled, and the list says that its revocation did nothing.
+#[test]
+fn a_token_that_is_refused_and_listed_is_revoked_again_and_held_when_overdue() {
+    let mut fold = Fold::new(&plan()).until(Step::Confirm);
+    let mut waits = vec![];
+    for _ in 0..2 {
+        fold.begin();
+        fold.fail(Happened::No, false, Reason::StillListed);
+        let Due::Wait(until) = due(&fold.state, fold.now) else { panic!() };
+        waits.push(until.since(fold.now));
+        assert!(matches!(fold.due(), Due::Act(Step::Revoke, _)), "what is disabled needs no disabling");
+        fold = fold.until(Step::Confirm);
+    }
+    assert!(waits[1] > waits[0], "{waits:?}");
+    // One refusal before it was listed does not count with one after it.
+    let mut streak = fold.clone();
+    streak.begin();
+    streak.fact(Fact::Verified(Verdict::Dead));
+    streak = streak.until(Step::Confirm);
+    streak.begin();
+    streak.fail(Happened::No, false, Reason::StillListed);
+    streak = streak.until(Step::Confirm);
+    streak.begin();
+    streak.fact(Fact::Verified(Verdict::Dead));
+    assert_eq!(streak.state.stage, Stage::Confirming);
+    // What cannot be listed is not known to be dead.
+    let mut deaf = fold.clone();
+    deaf.begin();
+    deaf.fail(Happened::No, true, Reason::Unreachable);
+    assert_eq!(deaf.state.stage, Stage::Confirming);
+    for _ in 0..1000 {
+        match fold.due() {
+            Due::Act(Step::Confirm, _) => {
+                fold.begin();
+                fold.fail(Happened::No, false, Reason::StillListed);
+            }
+            Due::Act(..) => assert!(fold.step()),
+            other => {
+                assert_eq!(other, Due::Ask(Reason::StillListed));
+                break;
+            }
+        }
+    }
+    assert_eq!(allowed(&fold.state), [Order::Resume, Order::Abandon]);
+    fold.order(Order::Resume);
+    assert!(matches!(fold.due(), Due::Act(Step::Revoke, _)));
+    assert_eq!(fold.finish().state.stage, Stage::Closed(Outcome::Rotated));
+}
+
+#[test]
+fn the_list_is_asked_where_a_disabled_token_is_to_go_away() {
+    let state = |change: fn(&mut Plan)| {
+        let mut plan = plan();
+        change(&mut plan);
+        Fold::new(&plan).state.ends_off_the_list()
+    };
+    assert!(state(|_| {}));
+    assert!(!state(|plan| plan.abilities.disable = false));
+    assert!(!state(|plan| plan.abilities.revoke = false));
+    assert!(!state(|plan| plan.abilities.list = false));
+    assert!(!state(|plan| plan.abilities.class = Class::TwoSlots));
+    assert!(!state(|plan| plan.abilities.class = Class::Replace));
+    // Of two values with one handle the list says nothing.
+    let mut alike = Fold::new(&plan()).until(Step::Confirm).state;
+    assert!(alike.ends_off_the_list());
+    alike.successor.as_mut().unwrap().token = TokenId::new("old");
+    assert!(!alike.ends_off_the_list());
+}
+
+#[test]
+fn a_refused_revoke_of_what_is_only_disabled_is_held_for_the_refusal() {
+    let mut fold = Fold::new(&plan()).until(Step::Revoke);
+    for _ in 0..1000 {
+        match fold.due() {
+            Due::Act(Step::Revoke, _) => {
+                fold.begin();
+                fold.fail(Happened::No, false, Reason::Rejected);
+            }
+            Due::Act(Step::Confirm, _) => {
+                fold.begin();
+                fold.fail(Happened::No, false, Reason::StillListed);
+            }
+            Due::Act(..) => assert!(fold.step()),
+            other => return assert_eq!(other, Due::Ask(Reason::Rejected)),
+        }
+    }
+    panic!("it is never held");
 }
 
 #[test]

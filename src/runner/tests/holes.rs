@@ -132,6 +132,47 @@ async fn a_discarded_token_that_stays_alive_comes_before_a_person() {
     assert_eq!(rest, Rest::Asks(Reason::StillLive));
 }
 
+/// The old token is disabled, the provider says that it deleted it, and has not.
+#[tokio::test]
+async fn a_token_that_is_only_disabled_is_not_dead_until_it_is_gone_from_the_list() {
+    let world = World::new(kinds()[0]);
+    world.provider.order(Act::Revoke, Fault::Lie);
+    assert_eq!(Person::default().carry(&world).await, Outcome::Rotated);
+    world.check_end(Outcome::Rotated).await;
+    assert!(!world.lists(OLD).await, "only disabled");
+    assert_eq!(world.provider.calls(Act::Revoke), 2);
+
+    let world = World::new(kinds()[0]);
+    (0..50).for_each(|_| world.provider.order(Act::Revoke, Fault::Lie));
+    let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+    let runner = runner(&world, &process, "first".to_owned(), &stopping);
+    let rotation = runner.open(world.plan(), &World::old()).await.unwrap();
+    let (_, rest) = runner.run(&rotation, None).await.unwrap();
+    assert_eq!(rest, Rest::Asks(Reason::StillListed));
+    assert!(!world.provider.live().contains(&token(OLD)) && world.lists(OLD).await);
+}
+
+/// Nobody can list, or the list is empty: that is no death.
+#[tokio::test]
+async fn a_list_that_says_nothing_proves_no_death() {
+    for (fault, why) in [(Fault::Before, Reason::Unreachable), (Fault::Lie, Reason::Control)] {
+        let world = World::new(kinds()[0]);
+        let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+        let falls_silent = |_: &State, event: &Event| {
+            if event.fact == Fact::Revoked {
+                (0..3).for_each(|_| world.provider.order(Act::List, fault));
+            }
+        };
+        let runner = Runner { told: &falls_silent, ..runner(&world, &process, "first".to_owned(), &stopping) };
+        let rotation = runner.open(world.plan(), &World::old()).await.unwrap();
+        let (_, rest) = runner.run(&rotation, None).await.unwrap();
+        assert_eq!(rest, Rest::Closed(Outcome::Rotated));
+        let records = world.journal.records(&RotationId::new("C-0001"));
+        let failed = |fact: &Fact| matches!(fact, Fact::Failed { why: said, .. } if *said == why);
+        assert_eq!(records.iter().filter(|record| failed(&record.event.fact)).count(), 3, "{why:?}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_revoked_while_a_store_holds_the_old_value_again() {
     let world = World::new(abilities());

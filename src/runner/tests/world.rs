@@ -406,6 +406,12 @@ impl World {
         }
     }
 
+    /// Whether the provider lists a token, disabled or not.
+    pub(super) async fn lists(&self, token: &str) -> bool {
+        let listed = self.provider.list(&TokenId::new(token)).await.unwrap();
+        listed.iter().any(|listed| listed.token.as_str() == token)
+    }
+
     /// What holds at the end.
     pub(super) async fn check_end(&self, outcome: Outcome) {
         self.check_instant().await;

@@ -154,7 +154,7 @@ credentials:
     }
 
     pub(super) fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = self.world.command(env!("CARGO_BIN_EXE_stanch"));
+        let mut command = self.world.command(crate::world::program());
         command.args(arguments).arg("--config").arg(self.world.outside("operator.yaml"));
         command
     }

@@ -294,16 +294,6 @@ credentials:
         assert_eq!(order(&facts, &ends), ends, "disabled before it is deleted: {facts:?}");
     }
 
-    /// Deletes the old key where it is left disabled; whether it was.
-    pub(super) async fn deletes_what_is_disabled(&self) -> bool {
-        let left = self.keys().await.contains(&(self.old.name.clone(), false));
-        if left {
-            let delete = self.aws.iam.delete_access_key().user_name(&self.user);
-            delete.access_key_id(&self.old.name).send().await.unwrap();
-        }
-        left
-    }
-
     /// As it was: every store and the client have the old key, which works, and there is no other.
     pub(super) async fn as_before(&self) {
         self.service.never_failed().await;

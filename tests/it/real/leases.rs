@@ -41,7 +41,7 @@ async fn run_sql(text: String) {
 }
 
 /// A login, and the lease that it is.
-struct Lease {
+pub(super) struct Lease {
     id: String,
     login: Pair,
 }
@@ -55,17 +55,17 @@ impl Lease {
 }
 
 /// A lease whose login leaked, and who uses it.
-struct Leaked {
-    site: Site,
+pub(super) struct Leaked {
+    pub(super) site: Site,
     service: Service,
     vault: Vault,
-    old: Lease,
+    pub(super) old: Lease,
     run: String,
     path: String,
 }
 
 impl Leaked {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::at(Vault::new()).await
     }
 
@@ -166,8 +166,15 @@ credentials:
         count.unwrap()
     }
 
+    /// The program reaches the engine through something that counts how often a login is asked for.
+    pub(super) async fn counting_logins(&self) -> Proxy {
+        let proxy = Proxy::start(self.vault.base(), Deed::Count("GET /v1/database/creds/")).await;
+        self.configure(proxy.base(), POLICY);
+        proxy
+    }
+
     /// Another login is in use, it is the only one, and the old one is refused; nobody noticed.
-    async fn rotated(&self, case: &str, from: &Lease) -> Lease {
+    pub(super) async fn replaced(&self, from: &Lease) -> Lease {
         self.service.never_failed().await;
         refused(&from.login).await;
         let new = stored(&self.vault, &self.path).await;
@@ -175,10 +182,16 @@ credentials:
         connect(&new.login).await.unwrap().close().await.unwrap();
         assert_eq!(self.leases().await, std::slice::from_ref(&new.id));
         assert_eq!(self.users().await, 1, "users of the role");
+        self.site.audit(&[&from.login.secret, &new.login.secret]);
+        new
+    }
+
+    /// The same, and the case tells it in the right order.
+    async fn rotated(&self, case: &str, from: &Lease) -> Lease {
+        let new = self.replaced(from).await;
         let ends = ["counted", "minted", "promoted", "revoked", "healthy"];
         let facts = self.site.facts(case);
         assert_eq!(order(&facts, &ends), ends, "{facts:?}");
-        self.site.audit(&[&from.login.secret, &new.login.secret]);
         new
     }
 }

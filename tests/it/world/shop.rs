@@ -182,7 +182,7 @@ impl Shop {
     }
 
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(env!("CARGO_BIN_EXE_stanch"));
+        let mut command = self.command(super::program());
         command.args(arguments);
         command
     }

@@ -6,7 +6,8 @@ use super::outside::path;
 use super::time::{Time, at_once};
 use super::trouble::Call;
 use crate::journal::memory::MemoryJournal;
-use crate::model::{Digest, Health, TokenId};
+use crate::model::{Class, Digest, Health, TokenId};
+use crate::provider::Provider as _;
 use crate::provider::memory::MemoryProvider;
 use crate::rotation::{Step, Stray};
 use crate::store::memory::MemoryStore;
@@ -258,6 +259,15 @@ impl Truth {
         self.check_ended(outcome, &spared);
     }
 
+    /// The old token is listed, and so could be enabled again, where it is ended by more than that.
+    fn could_live_again(&self) -> bool {
+        let abilities = self.provider.abilities();
+        let goes_away = !matches!(abilities.class, Class::TwoSlots | Class::Replace);
+        let old = TokenId::new(OLD);
+        let listed = at_once(self.provider.list(&old)).unwrap_or_default();
+        abilities.disable && abilities.revoke && goes_away && listed.iter().any(|listed| listed.token == old)
+    }
+
     fn check_ended(&self, outcome: Outcome, but: &[TokenId]) {
         self.check_instant();
         let inner = self.inner();
@@ -271,6 +281,7 @@ impl Truth {
         let winner = match outcome {
             Outcome::Rotated => {
                 assert!(!live.contains(&old), "6: closed, and the old token lives");
+                assert!(!self.could_live_again(), "6: closed, and the old token is only disabled");
                 self.provider.holder(&self.given_out(0)).expect("6: closed, and the first store's token is dead")
             }
             Outcome::RolledBack(_) if inner.was_dead => return assert!(live.is_empty(), "9: {live:?} live"),
