@@ -295,4 +295,7 @@ fn ends_with_any(word: &[u8], ends: &[&[u8]]) -> bool {
 }
 
 #[cfg(test)]
+pub(crate) use tests::FORMS;
+
+#[cfg(test)]
 mod tests;

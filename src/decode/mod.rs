@@ -21,9 +21,11 @@ mod dump;
 mod entities;
 mod escapes;
 mod fields;
+mod folded;
 mod hex;
 mod inflate;
 mod join;
+mod keys;
 mod look;
 mod mail;
 mod marks;
@@ -83,6 +85,7 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, apart: bool, ahead: &mut dy
         let mut marks = Marks::new(text, window.clone());
         let mut stretches = stretches::Search::new(window);
         let mut fields = fields::Search::new(window);
+        let mut folded = folded::Search::new(window);
         let mut strings = strings::Search::new(window);
         let mut joints = join::Search::new(window);
         let mut arrays = arrays::Search::new(window);
@@ -96,6 +99,7 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, apart: bool, ahead: &mut dy
             if apart {
                 fields.look(text, &marks.runs, &mut sink);
             }
+            folded.look(text, &marks.runs, &mut sink);
             strings.look(text, &marks.escapes, &mut sink);
             joints.look(text, &marks.quotes, &mut sink);
             arrays.look(text, &marks.lists, &mut sink);
@@ -130,6 +134,9 @@ pub fn expand(bytes: &[u8], budget: &mut Budget, visit: &mut Visit<'_>) -> bool 
     }
     true
 }
+
+#[cfg(test)]
+pub(crate) use fields::FORMS as APART;
 
 #[cfg(test)]
 mod tests;
