@@ -51,7 +51,8 @@ impl Search {
     fn word(&mut self, text: &[u8], end: usize, sink: &mut Sink<'_>) {
         let start = run_start(text, end, end.saturating_sub(*WIDTHS.end()).max(self.window.start));
         let Some(line) = line_start(text, start) else { return };
-        let mut pieces = vec![start..end];
+        let first = start..end;
+        let mut pieces = vec![first];
         let mut from = line;
         while let Some(last) = pieces.last()
             && let Some(next) = next(text, from, last.end)

@@ -56,6 +56,10 @@ fn lines(text: &[u8], head: usize, prefix: &[u8]) -> Option<(Vec<Range<usize>>, 
             lines.push(start..end);
             return dressed.then_some((lines, end));
         }
+        // What another key begins in was cut off.
+        if rest.starts_with(OPENING) {
+            return None;
+        }
         let length = rest.iter().take_while(|byte| is_body(**byte)).count();
         let body = rest.get(..length)?.trim_ascii_end().len();
         lines.push(start..start + body);

@@ -53,7 +53,7 @@ impl<'t> Back<'t> {
         let end = self.at;
         let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'#');
         let length = self.skip(named);
-        (length > 0).then(|| self.at..end)
+        (length > 0).then_some(self.at..end)
     }
 
     /// True where only blanks stand between the start of the line and the byte before this place.

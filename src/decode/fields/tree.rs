@@ -51,7 +51,7 @@ fn tag(text: &[u8], end: usize, floor: usize) -> Option<Tag> {
     }
     let length = inner.get(from..)?.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
     let name = start + 1 + from..start + 1 + from + length;
-    (length > 0).then(|| Tag { start, rest: name.end..inner_end, name, closes })
+    (length > 0).then_some(Tag { start, rest: name.end..inner_end, name, closes })
 }
 
 /// What a tag calls itself by an attribute.

@@ -20,7 +20,7 @@ fn kinds_that_ask_for_a_name_find_it_in_another_field() {
     for (what, form) in APART {
         let text = format!("first line\n\n{}\n\nlast line\n", form.replace("@N", "DD_API_KEY").replace("@V", &value));
         let outcome = scan("a.txt", text.as_bytes());
-        let place = outcome.sightings.first().map(|seen| &text[seen.span.start..seen.span.end]);
+        let place = outcome.sightings.first().and_then(|seen| text.get(seen.span.start..seen.span.end));
         if kinds(&outcome) != ["datadog.api-key"] || place != Some(&value) {
             lost.push(format!("{what}: {:?} at {place:?}", kinds(&outcome)));
         }
