@@ -18,6 +18,9 @@ const REACH: usize = 400;
 const LONGEST: usize = 4 << 10;
 const NAME: usize = 120;
 
+/// A value has a digit among so many of its first bytes.
+const HEAD: usize = 64;
+
 /// What the key of a value ends with, and what that of a name does.
 const VALUES: [&[u8]; 9] = [b"value", b"val", b"default", b"string", b"data", b"content", b"body", b"text", b"secret"];
 const NAMES: [&[u8]; 9] = [b"name", b"key", b"variable", b"id", b"field", b"header", b"label", b"title", b"property"];
@@ -65,8 +68,12 @@ fn lay(text: &[u8], name: &Range<usize>, value: Range<usize>, sink: &mut Sink<'_
 /// The value that a run is of, and its name.
 fn pair(text: &[u8], run: &Range<usize>, floor: usize) -> Option<(Range<usize>, Range<usize>)> {
     let mut back = Back::new(text, run.start, run.start.saturating_sub(REACH).max(floor.min(run.start)));
-    // Almost every run is told to be no value by the byte before it.
-    if !matches!(back.last()?, b'"' | b'\'' | b'`' | b' ' | b'\t' | b'\n' | b'>' | b'=' | b':' | b'[' | b'.' | b'|') {
+    // Almost every run is told to be no value by the byte before it, or because it is words alone.
+    if !matches!(back.last()?, b'"' | b'\'' | b'`' | b' ' | b'\t' | b'\n' | b'>' | b'=' | b':' | b'[' | b'|') {
+        return None;
+    }
+    let head = text.get(run.start..run.end.min(run.start + HEAD))?;
+    if !head.iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
         return None;
     }
     back.skip(|byte| is_token_byte(byte) && byte != b'=');

@@ -1,7 +1,8 @@
 //! Words that the end of a line cuts because lines have a width: folds, after which a single blank stands (LDIF, calendars,
-//! headers), and plain wraps.
+//! headers), plain wraps, Batch's sign; and those that the end of a section of raw text cuts.
 
 use super::sink::Sink;
+use super::tags;
 use super::windows::{run_end, run_start};
 use crate::model::Encoding;
 use crate::runs::is_token_byte;
@@ -37,13 +38,23 @@ impl Search {
                 continue;
             }
             let (before, after) = (run.start.checked_sub(1).and_then(|at| text.get(at)), text.get(run.end));
-            if matches!(after, Some(b'\n' | b'\r')) {
-                self.word(text, run.end, sink);
-            } else if matches!(before, Some(b'\n' | b' '))
-                && let Some(end) = line_before(text, run.start)
+            if matches!(before, Some(b'\n' | b' ' | b'['))
+                && let Some(end) = cut_before(text, run.start)
             {
-                self.word(text, end, sink);
+                self.cut(text, end, sink);
             }
+            if run.end > self.done && matches!(after, Some(b'\n' | b'\r' | b'^' | b']')) {
+                self.cut(text, run.end, sink);
+            }
+        }
+    }
+
+    /// Looks at a word that is cut at a place.
+    fn cut(&mut self, text: &[u8], end: usize, sink: &mut Sink<'_>) {
+        match text.get(end) {
+            Some(b'^') => self.done = tags::lines(text, end, &self.window, sink).unwrap_or(self.done),
+            Some(b']') => self.done = tags::sections(text, end, &self.window, sink).unwrap_or(self.done),
+            _ => self.word(text, end, sink),
         }
     }
 
@@ -79,11 +90,17 @@ fn line_start(text: &[u8], at: usize) -> Option<usize> {
     found.map(|found| lowest + found + 1).or_else(|| (lowest == 0).then_some(0))
 }
 
-/// Where the line before ends, if this place is what follows a fold or a wrap.
-fn line_before(text: &[u8], at: usize) -> Option<usize> {
+/// Where the part before ends, if this place is behind a cut.
+fn cut_before(text: &[u8], at: usize) -> Option<usize> {
     let before = text.get(..at)?;
-    let before = before.strip_suffix(b" ").unwrap_or(before).strip_suffix(b"\n")?;
-    let before = before.strip_suffix(b"\r").unwrap_or(before);
+    let before = match before.strip_suffix(tags::SECTIONS) {
+        Some(before) => before,
+        None => {
+            let before = before.strip_suffix(b" ").unwrap_or(before).strip_suffix(b"\n")?;
+            let before = before.strip_suffix(b"\r").unwrap_or(before);
+            before.strip_suffix(b"^").unwrap_or(before)
+        }
+    };
     before.last().filter(|byte| is_token_byte(**byte))?;
     Some(before.len())
 }

@@ -22,7 +22,7 @@ const MOST: usize = 1_024;
 const BEFORE: usize = 48;
 
 /// What stands between two sections of raw text.
-const SECTIONS: &[u8] = b"]]><![CDATA[";
+pub(super) const SECTIONS: &[u8] = b"]]><![CDATA[";
 
 /// Joins the pieces of the word whose first piece ends before a tag; returns where the last one ends.
 pub(super) fn word(text: &[u8], tag: usize, window: &Range<usize>, sink: &mut Sink<'_>) -> Option<usize> {
@@ -109,9 +109,14 @@ mod tests {
         assert!(joined(text).contains("ab_c1234def<"), "{}", joined(text));
         assert!(joined("a long word: abc<wbr>def<wbr/>ghi, and more").contains("abcdefghi,"));
         assert!(joined("<b>one</b></span><span><i>two</i></span> and so on").is_empty());
-        assert!(joined("<k><![CDATA[ab]]><![CDATA[cdef]]><![CDATA[gh]]></k>").contains("abcdefgh]"));
-        assert!(joined("set KEY=abcdef^\r\nghijkl^\r\nmn\r\n").contains("KEY=abcdefghijklmn\r"));
-        assert!(joined("set KEY=abcdefghijkl^\nmn and more\n").contains("KEY=abcdefghijklmn "));
+        assert!(
+            joined("<k><![CDATA[ab]]><![CDATA[abcdefghijklmnopqrst]]><![CDATA[gh]]></k>")
+                .contains("ababcdefghijklmnopqrstgh]")
+        );
+        assert!(
+            joined("set KEY=abcdefghijklmnopqrst^\r\nghijkl^\r\nmn\r\n").contains("KEY=abcdefghijklmnopqrstghijklmn\r")
+        );
+        assert!(joined("set KEY=abcd^\nabcdefghijklmnopqrst and more\n").contains("KEY=abcdabcdefghijklmnopqrst "));
         for none in ["a]]><![CDATA[ and b]]> and more", "if x ^\n y and some more of it", "abc^\n def and some more"] {
             assert_eq!(joined(none), "", "{none}");
         }

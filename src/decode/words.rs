@@ -9,10 +9,9 @@ use std::sync::LazyLock;
 /// How they begin; none where that cannot be looked for.
 static HEADS: LazyLock<Option<Packed>> = LazyLock::new(|| {
     let blocks: [&[u8]; 3] = [b"beg", b"git", b"<~"];
-    let tags: [&[u8]; 3] = [b"n><", b"<wb", b"]]>"];
-    let lines: [&[u8]; 2] = [b"^\r\n", b"^\n"];
+    let tags: [&[u8]; 2] = [b"n><", b"<wb"];
     let appended: [&[u8]; 6] = [b"+= ", b"+=\"", b"+='", b".= ", b".=\"", b".='"];
-    Packed::new(blocks.into_iter().chain(tags).chain(lines).chain(appended).collect())
+    Packed::new(blocks.into_iter().chain(tags).chain(appended).collect())
 });
 
 /// Goes through a text.
@@ -60,14 +59,6 @@ impl<'f> Search<'f> {
             }
             [b'<', b'w', b'b', b'r', ..] if at >= self.joined => {
                 self.joined = tags::word(text, at, &self.window, sink).unwrap_or(self.joined);
-            }
-            [b']', b']', b'>', b'<', b'!', ..] if at >= self.joined => {
-                let end = tags::sections(text, at, &self.window, sink);
-                self.joined = end.unwrap_or(self.joined);
-            }
-            [b'^', b'\n', ..] | [b'^', b'\r', b'\n', ..] if at >= self.joined => {
-                let end = tags::lines(text, at, &self.window, sink);
-                self.joined = end.unwrap_or(self.joined);
             }
             [b'+' | b'.', b'=', ..] if at >= self.appends => {
                 self.appends = appended::chain(text, at, sink).unwrap_or(self.appends);
