@@ -106,7 +106,11 @@ fn expression(
     if literals.len() < 2 {
         return None;
     }
-    if !commas || is_joined_list(text, first, end, literals) {
+    let format = commas && literals.first().is_some_and(|first| is_format(text, first));
+    if format {
+        literals.remove(0);
+    }
+    if !commas || format || is_joined_list(text, first, end, literals) {
         lay(text, literals, end, commas, sink);
     }
     Some(end)
@@ -190,7 +194,7 @@ fn is_named(text: &[u8]) -> bool {
 
 /// What may stand before the first string of a list that is joined, without blanks. Rust's `concat!` is not among them: so
 /// samples are written that are no tokens.
-const BEFORE: [&[u8]; 13] = [
+const BEFORE: [&[u8]; 19] = [
     b"concat(",
     b"join([",
     b"join((",
@@ -204,10 +208,17 @@ const BEFORE: [&[u8]; 13] = [
     b"fn::join\":[\"\",[",
     b"!join['',[",
     b"!join[\"\",[",
+    b"paste0(",
+    b"}\".format(",
+    b"}'.format(",
+    b"}\",",
+    b"s\"%(",
+    b"s'%(",
 ];
 
 /// What may stand after the last one, without blanks. Ruby's `join` needs no parentheses.
-const AFTER: [&[u8]; 5] = [b"].join", b").join(", b"]|join", b"]-join", b")-join"];
+const AFTER: [&[u8]; 8] =
+    [b"].join", b").join(", b"]|join", b"]-join", b")-join", b"sep=\"\")", b"sep='')", b")collapse=\"\""];
 
 /// A list whose strings are put together: by what stands before or after it, or because each is a single character.
 fn is_joined_list(text: &[u8], first: usize, end: usize, literals: &[Literal]) -> bool {
@@ -221,14 +232,20 @@ fn is_joined_list(text: &[u8], first: usize, end: usize, literals: &[Literal]) -
     let mut two = before.clone().map(u8::to_ascii_lowercase);
     let opens = matches!(
         (two.next(), two.next()),
-        (Some(b'('), Some(b't' | b'(' | b'y'))
+        (Some(b'('), Some(b't' | b'(' | b'y' | b'0' | b'%'))
             | (Some(b'['), Some(b'(' | b','))
             | (Some(b'{'), Some(b'g'))
             | (Some(b','), Some(b'"'))
     );
-    let closes = matches!(after.clone().next(), Some(b']' | b')'));
+    let closes = matches!(after.clone().next(), Some(b']' | b')' | b's'));
     (opens && BEFORE.iter().any(|call| starts_with(before.clone(), call.iter().rev())))
         || (closes && AFTER.iter().any(|call| starts_with(after.clone(), call.iter())))
+}
+
+/// True for a string that says nothing but that others follow each other: `%s%s`.
+fn is_format(text: &[u8], literal: &Literal) -> bool {
+    let inner = text.get(literal.inner.clone()).unwrap_or_default();
+    inner.len() >= 4 && inner.len().is_multiple_of(2) && inner.chunks(2).all(|sign| matches!(sign, b"%s" | b"%v"))
 }
 
 /// In either case of letters.
@@ -342,8 +359,18 @@ mod tests {
             let call = String::from_utf8_lossy(call);
             assert!(joined("[", &call) && joined("[", &format!(",\n {call}")), "{call}");
         }
-        for (before, after) in [("[", "]"), ("concat!(", ")"), ("f(", ")"), ("{", "}"), ("[", "].map("), ("join(", ")")]
-        {
+        for (before, after) in [("fmt.Sprintf(\"%s%s\", ", ")"), ("string.Format(\"{0}{1}\", ", ")")] {
+            assert!(joined(before, after), "{before}");
+        }
+        for (before, after) in [
+            ("f(\"%d-%s\", ", ")"),
+            ("[", "]"),
+            ("concat!(", ")"),
+            ("f(", ")"),
+            ("{", "}"),
+            ("[", "].map("),
+            ("join(", ")"),
+        ] {
             assert!(!joined(before, after), "{before}{after}");
         }
     }

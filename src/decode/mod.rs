@@ -20,9 +20,12 @@ mod colour;
 mod dump;
 mod entities;
 mod escapes;
+mod fields;
+mod folded;
 mod hex;
 mod inflate;
 mod join;
+mod keys;
 mod look;
 mod mail;
 mod marks;
@@ -52,22 +55,24 @@ pub const DEPTH: usize = 12;
 /// Decodes what is encoded in a text, one level deep, and hands over the pieces. Where `fresh` is given, only what
 /// touches these stretches is looked at.
 pub fn pieces(text: &[u8], fresh: Option<&[Range<usize>]>, budget: &mut Budget, visit: &mut Visit<'_>) {
-    find(text, fresh, &mut |_| {}, Sink::new(budget, visit, None));
+    find(text, fresh, true, &mut |_| {}, Sink::new(budget, visit, None));
 }
 
 /// The same for all of a text and for who reads it in another way too: `ahead` is told how far it is going to be read.
 pub fn pieces_beside(text: &[u8], ahead: &mut dyn FnMut(usize), budget: &mut Budget, visit: &mut Visit<'_>) {
-    find(text, None, ahead, Sink::new(budget, visit, None));
+    find(text, None, true, ahead, Sink::new(budget, visit, None));
 }
 
 /// The same for a piece: only what decoding changed in it is looked at.
 pub fn deeper(piece: &Piece<'_>, budget: &mut Budget, visit: &mut Visit<'_>) {
     let changed = Some(piece.changed());
-    find(piece.bytes(), changed, &mut |_| {}, Sink::new(budget, visit, changed));
+    // What was laid side by side is not laid so once more.
+    let apart = piece.encoding != Encoding::Fields;
+    find(piece.bytes(), changed, apart, &mut |_| {}, Sink::new(budget, visit, changed));
 }
 
 /// Each way of looking goes through a chunk while that is close to the processor.
-fn find(text: &[u8], fresh: Option<&[Range<usize>]>, ahead: &mut dyn FnMut(usize), mut sink: Sink<'_>) {
+fn find(text: &[u8], fresh: Option<&[Range<usize>]>, apart: bool, ahead: &mut dyn FnMut(usize), mut sink: Sink<'_>) {
     let whole = 0..text.len();
     let windows = match fresh {
         _ if text.len() < stretches::LEAST => Vec::new(),
@@ -79,6 +84,8 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, ahead: &mut dyn FnMut(usize
     for window in &windows {
         let mut marks = Marks::new(text, window.clone());
         let mut stretches = stretches::Search::new(window);
+        let mut fields = fields::Search::new(window);
+        let mut folded = folded::Search::new(window);
         let mut strings = strings::Search::new(window);
         let mut joints = join::Search::new(window);
         let mut arrays = arrays::Search::new(window);
@@ -89,6 +96,10 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, ahead: &mut dyn FnMut(usize
         while let Some(chunk) = marks.advance(text) {
             words.look(text, &chunk, &mut sink);
             stretches.look(text, &chunk, &marks, &mut sink);
+            if apart {
+                fields.look(text, &marks.runs, &mut sink);
+            }
+            folded.look(text, &marks.runs, &mut sink);
             strings.look(text, &marks.escapes, &mut sink);
             joints.look(text, &marks.quotes, &mut sink);
             arrays.look(text, &marks.lists, &mut sink);
@@ -123,6 +134,9 @@ pub fn expand(bytes: &[u8], budget: &mut Budget, visit: &mut Visit<'_>) -> bool 
     }
     true
 }
+
+#[cfg(test)]
+pub(crate) use fields::FORMS as APART;
 
 #[cfg(test)]
 mod tests;

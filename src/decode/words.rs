@@ -1,7 +1,7 @@
 //! Words that tell of something encoded which no sort of bytes gives away: one pass looks for all of them.
 
 use super::sink::Sink;
-use super::{appended, block, tags};
+use super::{appended, block, keys, tags};
 use crate::runs::Packed;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -21,16 +21,18 @@ pub(super) struct Search<'f> {
     /// What was joined up to here is not read again, and the same for what is appended.
     joined: usize,
     appends: usize,
+    keys: usize,
 }
 
 impl<'f> Search<'f> {
     pub(super) fn new(fresh: Option<&'f [Range<usize>]>) -> Self {
-        Self { blocks: block::Search::new(fresh), window: 0..0, joined: 0, appends: 0 }
+        Self { blocks: block::Search::new(fresh), window: 0..0, joined: 0, appends: 0, keys: 0 }
     }
 
     /// Begins a window of it.
     pub(super) fn begin(&mut self, window: &Range<usize>) {
-        (self.window, self.joined, self.appends) = (window.clone(), window.start, window.start);
+        self.window = window.clone();
+        (self.joined, self.appends, self.keys) = (window.start, window.start, 0);
     }
 
     /// Looks at the words that begin in a part of the window.
@@ -43,6 +45,9 @@ impl<'f> Search<'f> {
     #[inline]
     fn word(&mut self, text: &[u8], at: usize, sink: &mut Sink<'_>) {
         match text.get(at..).unwrap_or_default() {
+            [b'B', b'E', b'G', b'I', b'N', b' ', ..] if at >= self.keys => {
+                self.keys = keys::armour(text, at, sink).unwrap_or(self.keys);
+            }
             [b'b', b'e', b'g', b'i', b'n', b' ', ..] | [b'G', b'I', b'T', b' ', b'b', ..] => {
                 self.blocks.look(text, at, sink)
             }

@@ -39,6 +39,8 @@ pub enum Encoding {
     Zlib,
     /// Compressed with Zstandard.
     Zstd,
+    /// A name and its value, each in a field of its own.
+    Fields,
 }
 
 impl Encoding {
@@ -62,6 +64,7 @@ impl Encoding {
             Self::Gzip => "gzip",
             Self::Zlib => "zlib",
             Self::Zstd => "zstd",
+            Self::Fields => "name and value apart",
         }
     }
 }

@@ -46,9 +46,14 @@ impl Scanner {
             depth: notes.iter().filter_map(|note| note.within.as_ref()).map(|within| within.depth()).max()?,
             length: text.len(),
         };
-        decode::pieces(text, Some(&around), &mut Budget::of(text.len()), &mut |piece, budget| {
-            self.meet(&Layer { piece, below: None, depth: 1, sure: piece.sure }, budget, &mut sought);
-        });
+        // What was laid together with stretches that lie further off is met where all of them are decoded.
+        for around in [Some(around.as_slice()), None] {
+            if sought.left > 0 {
+                decode::pieces(text, around, &mut Budget::of(text.len()), &mut |piece, budget| {
+                    self.meet(&Layer { piece, below: None, depth: 1, sure: piece.sure }, budget, &mut sought);
+                });
+            }
+        }
         let found: Option<Vec<Found>> = sought.notes.into_iter().map(|(_, found)| found).collect();
         let taken = found?.into_iter().map(|(taken, hidden)| {
             masks.extend(hidden);

@@ -1,5 +1,7 @@
 //! One token in many clothes.
 
+mod apart;
+
 use super::*;
 use crate::model::{FingerprintKey, Sighting};
 use crate::rules::builtin;
@@ -270,6 +272,16 @@ fn forms() -> Vec<Form> {
     add("join before", "k = ''.join(['", &format!("{a}', '{b}', '{c}"), "'])", &[Joined]);
     add("join of a list", "k = join(\"\", [\"", &format!("{a}\", \"{b}\", \"{c}"), "\"])", &[Joined]);
     add("join in a template", "{\"Fn::Join\": [\"\", [\"", &format!("{a}\", \"{b}\", \"{c}"), "\"]]}", &[Joined]);
+    add("pasted", "k <- paste0(\"", &format!("{a}\", \"{b}\", \"{c}"), "\")", &[Joined]);
+    add("pasted by paste", "k <- paste(\"", &format!("{a}\", \"{b}\", \"{c}"), "\", sep = \"\")", &[Joined]);
+    add("by a format", "k := fmt.Sprintf(\"%s%s%s\", \"", &format!("{a}\", \"{b}\", \"{c}"), "\")", &[Joined]);
+    add("by Python's format", "k = \"{}{}{}\".format(\"", &format!("{a}\", \"{b}\", \"{c}"), "\")", &[Joined]);
+    add("by a percent sign", "k = '%s%s%s' % ('", &format!("{a}', '{b}', '{c}"), "')", &[Joined]);
+    add("sections", "<k><![CDATA[", &format!("{a}]]><![CDATA[{b}{c}"), "]]></k>", &[Joined]);
+    add("batch", "set K=", &format!("{a}^\r\n{b}{c}"), "\r\n", &[Joined]);
+    let fold = "description: what was agreed about it on that day, ";
+    add("fold", &format!("dn: cn=x\n{fold}"), &format!("{head}\n {tail}"), "\ncn: x\n", &[Joined]);
+    add("wrap", &format!("dear all\n{fold}"), &format!("{head}\r\n{tail}"), " and more\r\n", &[Joined]);
     add("append", "k.append(\"", &format!("{a}\").append(\"{b}\").append(\"{c}"), "\");", &[Joined]);
     add("concat", "SELECT CONCAT(\"", &format!("{a}\", \"{b}\", \"{c}"), "\")", &[Joined]);
     add(
