@@ -6,7 +6,7 @@ use super::house::House;
 use crate::alert::words;
 use crate::clock::Clock as _;
 use crate::config::operator::Provider;
-use crate::journal::{Journal as _, JournalError};
+use crate::journal::{Journal as _, JournalError, Record};
 use crate::model::{RotationId, Timestamp};
 use crate::rotation::{Event, Fact, Outcome, Stage, State, StoreState};
 use crate::runner;
@@ -46,16 +46,24 @@ pub(super) struct Ends {
     house: Arc<House>,
     /// Cases that are closed, which never change.
     closed: BTreeMap<RotationId, Says>,
+    /// Open ones that were read for another reason since the last look.
+    read: BTreeMap<RotationId, Says>,
 }
 
 impl Ends {
     pub(super) fn new(house: Arc<House>) -> Self {
-        Self { house, closed: BTreeMap::new() }
+        Self { house, closed: BTreeMap::new(), read: BTreeMap::new() }
+    }
+
+    /// An open case was read: the next look need not do it again.
+    pub(super) fn read(&mut self, state: &State, records: &[Record]) {
+        let said = says(state, records.iter().map(|record| &record.event));
+        self.read.insert(state.plan.rotation.clone(), said);
     }
 
     /// Tells of every login that ends soon and that nothing has replaced.
     pub(super) async fn look(&mut self) {
-        let config = self.house.config();
+        let (config, read) = (self.house.config(), std::mem::take(&mut self.read));
         let ends = |provider: &Provider| matches!(provider, Provider::VaultDatabase { renewed: false, .. });
         let entries = config.operator.credentials.iter();
         let names: BTreeSet<&str> =
@@ -63,18 +71,26 @@ impl Ends {
         if names.is_empty() {
             return;
         }
-        if let Err(error) = self.tell(&names, config.operator.daemon.link.as_deref()).await {
+        if let Err(error) = self.tell(&names, &read, config.operator.daemon.link.as_deref()).await {
             tracing::warn!(error = chain_of(&error), "which logins end soon is not known");
         }
     }
 
-    async fn tell(&mut self, names: &BTreeSet<&str>, link: Option<&str>) -> Result<(), JournalError> {
+    async fn tell(
+        &mut self,
+        names: &BTreeSet<&str>,
+        read: &BTreeMap<RotationId, Says>,
+        link: Option<&str>,
+    ) -> Result<(), JournalError> {
         let now = self.house.clock.now();
         let all = self.house.journal.list().await?;
         for name in names {
             let mut newest = Vec::new();
             for listed in all.iter().rev().filter(|listed| listed.credential == *name) {
-                let said = self.says(&listed.rotation, listed.open).await?;
+                let said = match read.get(&listed.rotation).filter(|_| listed.open) {
+                    Some(said) => said.clone(),
+                    None => self.says(&listed.rotation, listed.open).await?,
+                };
                 let is_last = said != Says::Nothing;
                 newest.push((listed.rotation.clone(), listed.open, said));
                 if is_last {

@@ -269,6 +269,7 @@ impl Teller {
             if let Some(notice) = words::standing(&state, now, config.operator.daemon.link.as_deref()) {
                 self.house.voices.tell(&notice).await;
             }
+            self.ends.read(&state, &records);
             states.push(state);
         }
         self.house.metrics.cases(&states, now);
