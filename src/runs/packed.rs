@@ -160,7 +160,7 @@ impl<const N: usize, const TABLES: usize> Halves<N, TABLES> {
         let mut at = region.start;
         while at < region.end {
             let end = through(self, bytes, at..region.end, &mut blocks);
-            for (block, places) in (at..end).step_by(BLOCK).zip(blocks) {
+            for (block, places) in (at..end).step_by(BLOCK).zip(&blocks) {
                 let within = if end - block < BLOCK { (1 << (end - block)) - 1 } else { u64::MAX };
                 let mut places = places & within;
                 while places != 0 {
