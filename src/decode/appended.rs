@@ -98,18 +98,7 @@ fn statement(text: &[u8], start: usize) -> Option<Statement<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Budget, pieces};
-    use crate::model::Encoding;
-
-    fn joined(text: &str) -> String {
-        let mut all = String::new();
-        pieces(text.as_bytes(), None, &mut Budget::of(text.len()), &mut |piece, _| {
-            if piece.encoding == Encoding::Joined {
-                all.push_str(&String::from_utf8_lossy(piece.bytes()));
-            }
-        });
-        all
-    }
+    use super::super::tests::joined;
 
     #[test]
     fn what_is_appended_line_by_line_is_one_string() {

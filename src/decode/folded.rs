@@ -119,18 +119,7 @@ fn next(text: &[u8], line: usize, end: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Budget, pieces};
-    use crate::model::Encoding;
-
-    fn joined(text: &str) -> String {
-        let mut all = String::new();
-        pieces(text.as_bytes(), None, &mut Budget::of(text.len()), &mut |piece, _| {
-            if piece.encoding == Encoding::Joined {
-                all.push_str(&String::from_utf8_lossy(piece.bytes()));
-            }
-        });
-        all
-    }
+    use super::super::tests::joined;
 
     fn wrapped(text: &str, width: usize, between: &str) -> String {
         let lines: Vec<_> = text.as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line)).collect();

@@ -90,18 +90,7 @@ fn behind_tags(text: &[u8], start: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Budget, pieces};
-    use crate::model::Encoding;
-
-    fn joined(text: &str) -> String {
-        let mut all = String::new();
-        pieces(text.as_bytes(), None, &mut Budget::of(text.len()), &mut |piece, _| {
-            if piece.encoding == Encoding::Joined {
-                all.push_str(&String::from_utf8_lossy(piece.bytes()));
-            }
-        });
-        all
-    }
+    use super::super::tests::joined;
 
     #[test]
     fn words_cut_by_tags_are_put_together() {

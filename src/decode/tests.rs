@@ -2,6 +2,17 @@ use super::*;
 use crate::model::{Encoding, Span};
 use proptest::prelude::*;
 
+/// What pieces hold of words that were put together.
+pub(super) fn joined(text: &str) -> String {
+    let mut all = String::new();
+    pieces(text.as_bytes(), None, &mut Budget::of(text.len()), &mut |piece, _| {
+        if piece.encoding == Encoding::Joined {
+            all.push_str(&String::from_utf8_lossy(piece.bytes()));
+        }
+    });
+    all
+}
+
 /// All pieces, one in the other, as far as they are followed; checks what every piece promises.
 fn unfold(text: &[u8], fresh: Option<&[Range<usize>]>, budget: &mut Budget) -> (u64, Vec<Vec<u8>>) {
     fn follow(text: &[u8], piece: &Piece<'_>, depth: usize, budget: &mut Budget, all: &mut (u64, Vec<Vec<u8>>)) {

@@ -71,7 +71,7 @@ fn samples() -> Vec<Sample> {
     for path in files_below(&here().join("rules"), "yaml") {
         let file: RuleFile = serde_yaml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         for rule in file.kinds {
-            let mut all = rule.detect.examples.into_iter().map(|example| {
+            let of_its_kind = |example| {
                 let text = match example {
                     Text::Whole(text) => text,
                     Text::Parts(parts) => parts.concat(),
@@ -87,9 +87,9 @@ fn samples() -> Vec<Sample> {
                 });
                 assert!(hits.iter().any(|hit| hit.kind == rule.id), "an example of {} is not of its kind", rule.id);
                 Sample { text, hits }
-            });
-            samples.push(all.next().unwrap());
-            all.for_each(drop);
+            };
+            let all: Vec<Sample> = rule.detect.examples.into_iter().map(of_its_kind).collect();
+            samples.push(all.into_iter().next().unwrap());
         }
     }
     samples

@@ -11,9 +11,6 @@ use crate::world::Ran;
 use crate::world::shop::seed;
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
-use stanch::model::{Secret, StorePath};
-use stanch::wiring::mending::fill_local;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const KIND: &str = "postgres.url";
@@ -27,11 +24,7 @@ fn url(pair: &Pair) -> String {
 
 /// The pair that the store gives out, as its reader sees it.
 fn given_out(file: &Path) -> Pair {
-    let text = std::fs::read_to_string(file).unwrap();
-    let (name, rest) = text.strip_prefix("postgres://").unwrap().split_once(':').unwrap();
-    let pair = Pair { name: name.to_owned(), secret: rest.split_once('@').unwrap().0.to_owned() };
-    assert_eq!(text, url(&pair), "the shape changed");
-    pair
+    Pair::given_out(file, url)
 }
 
 fn digest(secret: &str) -> String {
@@ -69,13 +62,7 @@ impl Leaked {
         ))
         .await;
 
-        let site = Site::new();
-        let root = site.private("rotator", &authority.secret).parent().unwrap().to_owned();
-        let file = root.join("database.url");
-        let exports = BTreeMap::from([(StorePath::new(PATH), file.clone())]);
-        let value = Secret::new(url(&old).into_bytes());
-        let (secrets, key) = (root.join("secrets"), root.join("envelope.key"));
-        fill_local(&secrets, &key, exports, &StorePath::new(PATH), &value).await.unwrap();
+        let (site, file) = Site::giving_out(&authority.secret, "database.url", PATH, url(&old)).await;
         let (read, user) = (file.clone(), old.name.clone());
         let service = Service::start(
             // What tells one version from another is the digest of the password; the role stays the same.

@@ -6,9 +6,8 @@ use super::site::{Site, order};
 use super::{random, secret_setting, setting, unique};
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError};
 use sha2::{Digest as _, Sha256};
-use stanch::model::{Credential, Label, Secret, StorePath, TokenId};
-use stanch::wiring::mending::{Mending, fill_local};
-use std::collections::BTreeMap;
+use stanch::model::{Credential, Label, Secret, TokenId};
+use stanch::wiring::mending::Mending;
 use std::path::{Path, PathBuf};
 
 const KIND: &str = "redis.url";
@@ -38,11 +37,7 @@ fn url(pair: &Pair) -> String {
 
 /// The pair that the store gives out, as its reader sees it.
 fn given_out(file: &Path) -> Pair {
-    let text = std::fs::read_to_string(file).unwrap();
-    let (name, rest) = text.strip_prefix("redis://").unwrap().split_once(':').unwrap();
-    let pair = Pair { name: name.to_owned(), secret: rest.split_once('@').unwrap().0.to_owned() };
-    assert_eq!(text, url(&pair), "the shape changed");
-    pair
+    Pair::given_out(file, url)
 }
 
 /// The beginning of the digest that the server keeps of a password.
@@ -72,13 +67,7 @@ impl Leaked {
         rights.extend(["+client|list", "+client|kill", "+info"]);
         tell(&rights).await;
 
-        let site = Site::new();
-        let root = site.private("rotator", &authority.secret).parent().unwrap().to_owned();
-        let file = root.join("redis.url");
-        let exports = BTreeMap::from([(StorePath::new(PATH), file.clone())]);
-        let value = Secret::new(url(&old).into_bytes());
-        let (secrets, key) = (root.join("secrets"), root.join("envelope.key"));
-        fill_local(&secrets, &key, exports, &StorePath::new(PATH), &value).await.unwrap();
+        let (site, file) = Site::giving_out(&authority.secret, "redis.url", PATH, url(&old)).await;
         let (read, user) = (file.clone(), old.name.clone());
         let service = Service::start(
             // What tells one version from another is the handle of the password; the user stays the same.

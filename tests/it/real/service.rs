@@ -6,6 +6,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +16,17 @@ use std::time::Duration;
 pub(super) struct Pair {
     pub(super) name: String,
     pub(super) secret: String,
+}
+
+impl Pair {
+    /// The pair in the URL that a store gives out in a file, as its reader sees it; `url` says how it must stand there.
+    pub(super) fn given_out(file: &Path, url: impl Fn(&Self) -> String) -> Self {
+        let text = std::fs::read_to_string(file).unwrap();
+        let (name, rest) = text.split_once("://").unwrap().1.split_once(':').unwrap();
+        let pair = Self { name: name.to_owned(), secret: rest.split_once('@').unwrap().0.to_owned() };
+        assert_eq!(text, url(&pair), "the shape changed");
+        pair
+    }
 }
 
 /// Reads the store.

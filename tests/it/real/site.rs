@@ -2,6 +2,9 @@
 
 use crate::world::{Ran, World};
 use serde_json::Value;
+use stanch::model::{Secret, StorePath};
+use stanch::wiring::mending::fill_local;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -29,6 +32,17 @@ impl Site {
             std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
         path
+    }
+
+    /// A site whose local store gives a value out in a file, and that file; the rotator's password lies beside it.
+    pub(super) async fn giving_out(rotator: &str, name: &str, path: &str, value: String) -> (Self, PathBuf) {
+        let site = Self::new();
+        let root = site.private("rotator", rotator).parent().unwrap().to_owned();
+        let (file, path) = (root.join(name), StorePath::new(path));
+        let exports = BTreeMap::from([(path.clone(), file.clone())]);
+        let (secrets, key) = (root.join("secrets"), root.join("envelope.key"));
+        fill_local(&secrets, &key, exports, &path, &Secret::new(value.into_bytes())).await.unwrap();
+        (site, file)
     }
 
     pub(super) fn configure(&self, text: &str) {
