@@ -39,8 +39,10 @@ fn file(name: &str, kinds: usize, dice: &mut Dice) -> String {
       pattern: '{pattern}'
 {more}      examples:
         - [{parts}]
+        - ['KEY=', {parts}]
       counterexamples:
         - '{literal}'
+        - '{literal}: none'
 ",
             word = shape.word,
             severity = ["critical", "high", "medium"][dice.below(3)],
@@ -55,6 +57,8 @@ fn file(name: &str, kinds: usize, dice: &mut Dice) -> String {
                 text,
                 "    verify:
       send: {{ method: GET, url: 'https://api.{name}.example/v1/me', bearer: '{{{{secret}}}}' }}
+      page: 'https://docs.{name}.example/me'
+      mark: U
       live: {{ status: [200] }}
       dead: {{ status: [401] }}
     replies:
@@ -95,9 +99,9 @@ impl Shape {
         match dice.below(100) {
             0..45 => Self::prefix(name, index, dice),
             45..55 => Self::two_parts(name, index, dice),
-            55..80 => Self::keyword(name, dice),
+            55..80 => Self::keyword(name, index, dice),
             80..90 => Self::assignment(name, index, dice),
-            90..93 => Self::webhook(name, dice),
+            90..93 => Self::webhook(name, index, dice),
             93..96 => Self::uri(name, dice),
             96..99 => Self::pair(name, index, dice),
             _ => Self::private_key(name, index, dice),
@@ -106,7 +110,7 @@ impl Shape {
 
     fn prefix(name: &str, index: usize, dice: &mut Dice) -> Self {
         let marker = ["live", "test", "pat", "sk", "key"][dice.below(5)];
-        let literal = format!("{}{index}{marker}_", &name[..4]);
+        let literal = format!("{name}{index}{marker}_");
         let (class, alphabet) = ALPHABETS[dice.below(4)];
         let length = [20, 24, 32, 36, 40, 48, 64][dice.below(7)];
         Self {
@@ -120,7 +124,7 @@ impl Shape {
     }
 
     fn two_parts(name: &str, index: usize, dice: &mut Dice) -> Self {
-        let literal = format!("{}{index}-", &name[..5]);
+        let literal = format!("{name}{index}-");
         let (class, alphabet) = ALPHABETS[dice.below(2)];
         let length = [24, 32, 40][dice.below(3)];
         Self {
@@ -137,7 +141,9 @@ impl Shape {
         }
     }
 
-    fn keyword(name: &str, dice: &mut Dice) -> Self {
+    fn keyword(provider: &str, index: usize, dice: &mut Dice) -> Self {
+        // The kinds of a provider have names of their own.
+        let name = if index == 0 { provider.to_owned() } else { format!("{provider}{index}") };
         let (class, alphabet) = ALPHABETS[dice.below(2)];
         let length = [20, 32, 40, 64][dice.below(4)];
         let between =
@@ -145,7 +151,7 @@ impl Shape {
         Self {
             word: "key",
             confidence: "medium",
-            literal: name.to_owned(),
+            literal: name.clone(),
             pattern: format!(
                 r#"(?i)\b{name}{between}\s{{0,3}}(?:=>|:=|[=:,])\s{{0,3}}["\x27]?(?<secret>{class}{{{length}}})\b"#
             ),
@@ -172,14 +178,14 @@ impl Shape {
         }
     }
 
-    fn webhook(name: &str, dice: &mut Dice) -> Self {
+    fn webhook(name: &str, index: usize, dice: &mut Dice) -> Self {
         let literal = format!("hooks.{name}.example/");
-        let path = format!("services/{}/{}", dice.body(UPPER, 9), dice.body(BASE_62, 24));
+        let path = format!("services{index}/{}/{}", dice.body(UPPER, 9), dice.body(BASE_62, 24));
         Self {
             word: "webhook",
             confidence: "high",
             pattern: format!(
-                r"https://hooks\.{name}\.example/services/(?<team>[A-Z0-9]{{8,12}})/(?<secret>[A-Za-z0-9]{{24}})\b"
+                r"https://hooks\.{name}\.example/services{index}/(?<team>[A-Z0-9]{{8,12}})/(?<secret>[A-Za-z0-9]{{24}})\b"
             ),
             more: String::new(),
             example: parts(&format!("https://{literal}"), &path, ""),
@@ -202,7 +208,7 @@ impl Shape {
     }
 
     fn pair(name: &str, index: usize, dice: &mut Dice) -> Self {
-        let literal = format!("{}{index}K", name[..4].to_ascii_uppercase());
+        let literal = format!("{}{index}K", name.to_ascii_uppercase());
         let body = format!("{} secret={}", dice.body(UPPER, 16), dice.body(BASE_62, 40));
         Self {
             word: "pair",

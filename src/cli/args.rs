@@ -1,9 +1,8 @@
 //! What may be typed.
 
-use super::quantities::{parse_date, parse_jobs, parse_platform, parse_size, parse_time};
-use crate::model::{FingerprintPrefix, Severity};
+use super::quantities::{parse_jobs, parse_platform, parse_size, parse_time};
+use crate::model::Severity;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::civil::Date;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,9 +73,9 @@ pub enum Command {
     Config(ConfigCommand),
     /// The kinds of tokens that are known, and files of rules
     #[command(subcommand)]
-    Rules(RulesCommand),
+    Rules(super::rules::args::RulesCommand),
     /// Write an exception with a reason and an end into .stanchignore
-    Ignore(IgnoreArguments),
+    Ignore(super::ignore::IgnoreArguments),
     /// Take another scanner's report in: the same findings in our words, with our fingerprints
     #[command(after_help = super::exit::HELP)]
     Import(ImportArguments),
@@ -146,8 +145,8 @@ pub struct ScanArguments {
     /// Scan every commit that any reference reaches
     #[arg(long)]
     pub history: bool,
-    /// Of a history, look at everything anew, also at what an earlier scan by the same rules has seen
-    #[arg(long, requires = "history")]
+    /// Look at all of a history anew, and ask about every secret anew, whatever an earlier run has learned
+    #[arg(long)]
     pub no_cache: bool,
     /// A container image
     #[command(flatten)]
@@ -161,6 +160,10 @@ pub struct ScanArguments {
     /// What is read
     #[command(flatten)]
     pub reading: ReadingArguments,
+    /// Whether providers are asked
+    #[cfg(feature = "rotate")]
+    #[command(flatten)]
+    pub verify: super::verify::VerifyArguments,
 }
 
 /// Which container image.
@@ -177,6 +180,7 @@ pub struct ImageArguments {
     pub image_size: u64,
     /// Do nothing for which the network is needed
     #[arg(long, requires = "image")]
+    #[cfg_attr(feature = "rotate", arg(conflicts_with = "verify"))]
     pub offline: bool,
 }
 
@@ -239,6 +243,10 @@ pub struct CiArguments {
     /// Which kinds
     #[command(flatten)]
     pub kinds: KindsArguments,
+    /// Whether providers are asked
+    #[cfg(feature = "rotate")]
+    #[command(flatten)]
+    pub verify: super::verify::VerifyArguments,
 }
 
 /// Where a report goes.
@@ -519,64 +527,6 @@ impl From<HookName> for crate::hooks::Hook {
 pub enum ConfigCommand {
     /// Write stanch.yaml with a fresh salt to the top of the repository
     New,
-}
-
-/// `stanch rules`.
-#[derive(Debug, Subcommand)]
-pub enum RulesCommand {
-    /// List the kinds
-    List(ListArguments),
-    /// Show one kind
-    Show {
-        /// Its name
-        id: String,
-        /// Which kinds
-        #[command(flatten)]
-        kinds: KindsArguments,
-    },
-    /// Check files of rules, and say what each kind costs to look for
-    Check {
-        /// The files, or directories of files; without any, the built-in kinds, which the build has checked
-        #[arg(value_name = "FILE_OR_DIR")]
-        files: Vec<PathBuf>,
-    },
-}
-
-/// Arguments of `stanch rules list`.
-#[derive(Debug, Args)]
-pub struct ListArguments {
-    /// Which kinds
-    #[command(flatten)]
-    pub kinds: KindsArguments,
-}
-
-/// Arguments of `stanch ignore`.
-#[derive(Debug, Args)]
-pub struct IgnoreArguments {
-    /// The fingerprint, or the beginning of it, as the report shows it
-    pub fingerprint: String,
-    /// Why it is no leak
-    #[arg(long)]
-    pub reason: String,
-    /// The last day on which this holds, as YYYY-MM-DD
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    pub until: Date,
-    /// Only for this kind
-    #[arg(long, default_value = "*")]
-    pub kind: String,
-    /// Only below this path or glob
-    #[arg(long, default_value = "*")]
-    pub path: String,
-}
-
-impl IgnoreArguments {
-    /// The fingerprint, checked.
-    ///
-    /// # Errors
-    /// When the text is none.
-    pub fn prefix(&self) -> Result<FingerprintPrefix, crate::model::NotAFingerprint> {
-        self.fingerprint.parse()
-    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,10 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
     changes.notices.iter_mut().for_each(|notice| *notice = plain(notice));
     changes.gaps.iter_mut().for_each(|gap| gap.what = plain(&gap.what));
     tell(&format!("stanch: {}", changes.words));
+    #[cfg(feature = "rotate")]
+    let asks = arguments.verify.asks();
+    #[cfg(not(feature = "rotate"))]
+    let asks = false;
     let request = Request {
         target: changes.target.clone(),
         largest_bytes: arguments.max_size,
@@ -51,13 +55,15 @@ pub(super) fn run(arguments: &CiArguments, common: &Common, clock: &dyn Clock) -
         exclude: Vec::new(),
         jobs: arguments.jobs.map_or_else(processors, usize::from),
         isolated: false,
-        keep_findings: false,
+        keep_findings: asks,
         recall: true,
     };
     let prepared = prepare_by(&changes.policy, request, gather(&arguments.kinds.rules)?, clock)?;
     let outputs = Outputs::new(arguments.format.into(), &arguments.output)?;
     let began = clock.now();
     let mut outcome = prepared.scanner.run_until(&prepared.source, stop)?;
+    #[cfg(feature = "rotate")]
+    super::verify::verify(&mut outcome, prepared.scanner.engine.catalogue(), &arguments.verify, true)?;
     bypass::mark_noted(&mut outcome); // a runner may use its clone again, or be where somebody commits
     let plain = |text: &str| prepared.scanner.without_secrets(text);
     let (about, scope) = complete(&mut outcome, changes, &occasion, &plain);

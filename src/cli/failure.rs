@@ -3,6 +3,7 @@
 use super::discretion;
 use super::exit::Code;
 use crate::config::repository::RepositoryError;
+use crate::rules::Problem;
 use crate::source::{SourceError, Trouble};
 use crate::wiring::kinds::KindsError;
 use crate::wiring::scanner::ScannerError;
@@ -116,10 +117,15 @@ impl From<ScannerError> for Failure {
 
 impl From<KindsError> for Failure {
     fn from(error: KindsError) -> Self {
-        let failure = Self::of(Code::Usage, &error);
+        let mut failure = Self::of(Code::Usage, &error);
         match error {
-            KindsError::Wrong { problems } if problems.len() > 1 => {
-                problems.iter().fold(failure, |failure, problem| failure.hint(problem.to_string()))
+            KindsError::Wrong { problems } => {
+                let told = |problem: &Problem| format!("\n{problem}\n{}", problem.excerpt);
+                failure.message = match problems.as_slice() {
+                    [one] => format!("{one}\n{}", one.excerpt),
+                    all => format!("{}{}", failure.message, all.iter().map(told).collect::<String>()),
+                };
+                failure
             }
             KindsError::Unread { .. } => {
                 failure.hint("name files of rules, which are YAML in UTF-8 of at most 4 MiB: acme.yaml")

@@ -1,16 +1,48 @@
 //! `stanch ignore`: writes an exception.
 
-use super::args::IgnoreArguments;
 use super::discretion;
 use super::exit::Code;
 use super::failure::Failure;
 use super::output::print;
+use super::quantities::parse_date;
 use crate::clock::Clock;
 use crate::config::read_small;
+use crate::model::FingerprintPrefix;
 use crate::suppress::{FILE_NAME, IgnoreFile, NewEntry, Suppressions};
 use crate::wiring::scanner::work_tree_above;
+use clap::Args;
+use jiff::civil::Date;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+/// Arguments of `stanch ignore`.
+#[derive(Debug, Args)]
+pub struct IgnoreArguments {
+    /// The fingerprint, or the beginning of it, as the report shows it
+    pub fingerprint: String,
+    /// Why it is no leak
+    #[arg(long)]
+    pub reason: String,
+    /// The last day on which this holds, as YYYY-MM-DD
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub until: Date,
+    /// Only for this kind
+    #[arg(long, default_value = "*")]
+    pub kind: String,
+    /// Only below this path or glob
+    #[arg(long, default_value = "*")]
+    pub path: String,
+}
+
+impl IgnoreArguments {
+    /// The fingerprint, checked.
+    ///
+    /// # Errors
+    /// When the text is none.
+    pub fn prefix(&self) -> Result<FingerprintPrefix, crate::model::NotAFingerprint> {
+        self.fingerprint.parse()
+    }
+}
 
 /// Runs the command.
 ///

@@ -27,7 +27,7 @@ mod follow;
 #[cfg(feature = "rotate")]
 mod health;
 mod hook;
-mod ignore;
+pub mod ignore;
 mod image;
 mod import;
 mod interruption;
@@ -63,6 +63,8 @@ mod stats;
 mod store;
 #[cfg(feature = "rotate")]
 mod sweep;
+#[cfg(feature = "rotate")]
+pub mod verify;
 
 use crate::clock::SystemClock;
 use crate::telemetry::{self, LogFormat, Logging};

@@ -40,6 +40,10 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         Some(Found::Fetched(_)) => (Target::Paths(Vec::new()), Scope::Files),
         None => target_of(arguments)?,
     };
+    #[cfg(feature = "rotate")]
+    let asks = arguments.verify.asks();
+    #[cfg(not(feature = "rotate"))]
+    let asks = false;
     let request = Request {
         target,
         largest_bytes: reading.max_size,
@@ -47,7 +51,7 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
         exclude: reading.exclude.clone(),
         jobs,
         isolated: reading.isolated,
-        keep_findings: false,
+        keep_findings: asks,
         recall: !arguments.no_cache,
     };
     let mut prepared = prepare(request, gather(&reading.kinds.rules)?, clock)?;
@@ -57,8 +61,11 @@ pub(super) fn run(arguments: &ScanArguments, common: &Common, clock: &dyn Clock)
     let outputs = Outputs::new(arguments.report.form().into(), &arguments.report.output)?;
     let mut times = Times { prepared: clock.monotonic(), ..Times::default() };
     let began = clock.now();
-    let outcome = watched(&prepared, &scope, common, clock)?;
+    #[cfg_attr(not(feature = "rotate"), expect(unused_mut, reason = "nobody is asked without the mending wing"))]
+    let mut outcome = watched(&prepared, &scope, common, clock)?;
     times.scanned = clock.monotonic();
+    #[cfg(feature = "rotate")]
+    super::verify::verify(&mut outcome, prepared.scanner.engine.catalogue(), &arguments.verify, !arguments.no_cache)?;
     let verdict = &arguments.verdict;
     let gate = verdict.gate.map(Severity::from);
     let judge = Judge { gate, strict: verdict.strict, exit_zero: verdict.exit_zero, stops_commit: false };

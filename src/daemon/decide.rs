@@ -153,7 +153,9 @@ impl Judge {
                 candidates.insert(finding.kind.clone(), config.candidates(&finding.kind, None).await);
             }
             let Some(of_kind) = candidates.get(&finding.kind) else { continue };
-            if scope == Scope::Managed && of_kind.find(&finding.secret).is_none() && of_kind.unread().is_empty() {
+            // What may well be no token is nobody's news, unless somebody manages it.
+            let slight = scope == Scope::Managed || sighting.doubtful;
+            if slight && of_kind.find(&finding.secret).is_none() && of_kind.unread().is_empty() {
                 continue;
             }
             let digest = self.key.digest("leak", &finding.secret);

@@ -11,7 +11,7 @@ mod stretches;
 pub use scratch::Scratch;
 
 use crate::model::Span;
-use crate::rules::{Catalogue, Kind};
+use crate::rules::{Catalogue, Kind, Rank};
 use lanes::Lanes;
 use pass::Pass;
 use std::fmt;
@@ -34,6 +34,7 @@ pub enum EngineError {
 #[derive(Debug)]
 pub struct Engine {
     catalogue: Arc<Catalogue>,
+    ranks: Vec<Rank>,
     lanes: Lanes,
 }
 
@@ -95,7 +96,8 @@ impl Engine {
             return Err(EngineError::Literals { most: anchors::MOST });
         }
         let lanes = Lanes::new(&catalogue);
-        Ok(Self { catalogue, lanes })
+        let ranks = catalogue.ranks();
+        Ok(Self { catalogue, ranks, lanes })
     }
 
     /// The kinds that it finds.

@@ -182,7 +182,9 @@ impl<'p> Pass<'p> {
     fn emit(&mut self, horizon: usize, found: &mut dyn FnMut(Hit<'_>)) {
         let kinds = self.engine.catalogue.kinds();
         let settled = overlap::settled(&mut self.scratch.candidates, horizon);
-        for Candidate { kind, found: Match { secret, whole, companions } } in overlap::resolve(kinds, settled) {
+        for Candidate { kind, found: Match { secret, whole, companions, .. } } in
+            overlap::resolve(kinds, &self.engine.ranks, self.bytes, settled)
+        {
             if let (Some(kind), Some(text)) = (kinds.get(kind), self.bytes.get(secret.start..secret.end)) {
                 found(Hit { kind, span: secret, whole, secret: text, companions });
             }

@@ -40,6 +40,7 @@ kinds:
     severity: critical
     sources: [{ page: 'https://docs.acme.example/tokens', mark: D }]
     detect:
+      samples: kept
       literals: [PAIR]
       pattern: '\b(?<id>PAIR[A-Z0-9]{8})\b'
       companions: [{ name: secret, pattern: '\b(?<value>[0-9a-f]{24})\b', within: 60, required: true }]
@@ -103,7 +104,7 @@ fn scan_whole(engine: &Engine, bytes: &[u8]) -> Vec<Seen> {
         let id = kinds[kind].id.to_string();
         (id, found.secret, found.whole, found.companions)
     };
-    overlap::resolve(kinds, candidates).into_iter().map(seen).collect()
+    overlap::resolve(kinds, &engine.ranks, bytes, candidates).into_iter().map(seen).collect()
 }
 
 fn ids(hits: &[Seen]) -> Vec<&str> {

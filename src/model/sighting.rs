@@ -2,6 +2,7 @@
 
 use super::{Encoding, Fingerprint, KindId, Place, Secret, Span, Verdict};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// How bad a leak of this kind is.
@@ -124,6 +125,15 @@ pub struct Sighting {
     pub verdict: Option<Verdict>,
     /// The other places where the same secret was found.
     pub also: Vec<Place>,
+    /// What is public of it: an account, a user, a host, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, String>,
+    /// Why it weighs less than others of its kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// True when it may well be no token at all; a remark says why.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub doubtful: bool,
     /// How its text was encoded, from the outside in; line, column and span are those of the encoded text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decoded: Vec<Encoding>,

@@ -143,6 +143,9 @@ pub enum Reason {
     /// A local program or file failed.
     #[error("something on this machine failed")]
     Local,
+    /// More was to be asked than one run may ask.
+    #[error("there was more to ask than one run may ask there")]
+    Budget,
 }
 
 /// Could a failed act have happened all the same?

@@ -426,12 +426,16 @@ impl Provider for HttpProvider {
             return Ok(Usage::CannotKnow);
         }
         let own = items.into_iter().filter(|item| item.token.as_ref().is_none_or(|other| other == token));
-        let late = own.filter(|item| item.used.is_some_and(|at| at >= since));
+        // What is recorded late, or by the hour or the day, may have happened later than it says.
+        let lag = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+        let late = own.filter(|item| item.used.is_some_and(|at| at.0.saturating_add(lag) >= since.0));
         let seen: Vec<_> = late.map(|item| Use { at: item.used, origin: item.origin }).collect();
-        let up_to = Timestamp(asked.0.saturating_sub(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX)));
+        let up_to = Timestamp(asked.0.saturating_sub(lag));
         Ok(if seen.is_empty() { Usage::NoneSeen(up_to) } else { Usage::Seen(seen) })
     }
 }
 
+#[cfg(test)]
+mod replayed;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ pub mod postgres;
 pub mod redis;
 pub mod vault_database;
 
-pub use ask::ask;
+pub use ask::{ask, believed, control};
 
 use crate::model::{Abilities, Credential, Happened, Label, Reason, Secret, Timestamp, TokenId, Usage, Verdict};
 use crate::rotation::Warrant;

@@ -1,7 +1,7 @@
 //! Commands by which GitHub Actions puts a mark beside a line. It shows ten errors and ten warnings of a step, so the
 //! gravest ten are given and the summary has them all. A secret is never told to it, not even to have it masked.
 
-use super::{PLAIN, Report, counted, coverage, hidden, line_marked, paths};
+use super::{PLAIN, Report, counted, coverage, hidden, line_marked, paths, remarked};
 use crate::model::Sighting;
 use std::io::{self, Write};
 
@@ -32,13 +32,14 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
 
 fn finding(report: &Report<'_>, level: &str, sighting: &Sighting, out: &mut dyn Write) -> io::Result<()> {
     let path = paths::in_repository(report, &sighting.place);
-    let verdict = sighting.verdict.as_ref().map_or("not asked if live", |verdict| verdict.word());
+    let verdict = report.said(sighting, "not asked if live");
     let mut message = format!(
-        "{}: {}{} ({}; {verdict}). Removing the line does not end its validity: replace it.",
+        "{}: {}{} ({}; {verdict}){}. Removing the line does not end its validity: replace it.",
         sighting.title,
         sighting.shown,
         hidden(sighting),
-        sighting.fingerprint.short()
+        sighting.fingerprint.short(),
+        remarked(sighting)
     );
     let at = line_marked(&sighting.place, sighting.at);
     let (line, column) = (at.line.to_string(), at.column.to_string());

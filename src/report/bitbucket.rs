@@ -1,7 +1,7 @@
 //! Code Insights of Bitbucket: a report, and marks beside lines, as two bodies that a job sends through the proxy of its
 //! own pipeline.
 
-use super::{PLAIN, Report, counted, coverage, hidden, line_marked, paths};
+use super::{PLAIN, Report, counted, coverage, hidden, line_marked, paths, remarked};
 use crate::model::Severity;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -46,12 +46,14 @@ pub(super) fn write_annotations(report: &Report<'_>, out: &mut dyn Write) -> io:
         .filter_map(|sighting| Some((sighting, paths::in_repository(report, &sighting.place)?)))
         .take(MOST)
         .map(|(sighting, path)| {
+            let said = report.said(sighting, "");
+            let said = if said.is_empty() { said } else { format!(" ({said})") };
             json!({
                 "external_id": format!("{}-{}", sighting.fingerprint.as_str().replace(':', "-"), sighting.at.line),
                 "annotation_type": "VULNERABILITY",
                 "path": path,
                 "line": line_marked(&sighting.place, sighting.at).line,
-                "summary": shortened(&format!("{}: {}{}", sighting.title, sighting.shown, hidden(sighting)), LONGEST),
+                "summary": shortened(&format!("{}: {}{}{}{said}", sighting.title, sighting.shown, hidden(sighting), remarked(sighting)), LONGEST),
                 "severity": severity(sighting.severity),
                 "result": if sighting.severity >= report.gate { "FAILED" } else { "PASSED" },
             })

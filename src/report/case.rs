@@ -249,6 +249,9 @@ fn resumed(state: &State) -> String {
         Reason::StillLive if !state.orphans.is_empty() => {
             "revokes the unused token once more, and asks again".to_owned()
         }
+        Reason::StillListed if **at == Stage::Assessing => {
+            "asks once more: enable the token, and it is replaced; delete it, and the case ends".to_owned()
+        }
         Reason::StillLive | Reason::StillListed => "revokes once more, and asks again".to_owned(),
         Reason::Alike => "you vouch for it: this is another token than the old one".to_owned(),
         Reason::Outage if state.made_by_hand() => {

@@ -2,7 +2,7 @@
 //! documented as unsanitised, and is left out.
 
 use super::sarif::CWE_PAGE;
-use super::{PLAIN, Report, coverage, hidden, line_marked, paths};
+use super::{PLAIN, Report, coverage, hidden, line_marked, paths, remarked};
 use crate::model::{Severity, Sighting, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
@@ -58,10 +58,12 @@ fn vulnerability(report: &Report<'_>, sighting: &Sighting) -> Value {
     let region = report.outcome.regions.get(&sighting.fingerprint).filter(|_| line == sighting.at.line);
     let end_line = region.map_or(line, |region| region.end_line);
     let commit = sighting.place.commit().or(report.about.commit.as_deref()).unwrap_or(NO_COMMIT);
+    let said = report.said(sighting, "");
+    let said = if said.is_empty() { said } else { format!("; {said}") };
     let mut item = json!({
         "id": id(sighting, &path),
         "name": shortened(&sighting.title),
-        "description": format!("{} was found in the clear: {}{} ({})", sighting.title, sighting.shown, hidden(sighting), sighting.fingerprint.short()),
+        "description": format!("{} was found in the clear: {}{} ({}){}{said}", sighting.title, sighting.shown, hidden(sighting), sighting.fingerprint.short(), remarked(sighting)),
         "severity": severity(sighting.severity),
         "solution": "Mint a new one, move every dependent to it, then revoke this one. Removing the line does not end its validity.",
         "identifiers": [

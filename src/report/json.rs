@@ -74,6 +74,9 @@ struct Found<'a> {
     elsewhere: Vec<Spot<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
+    /// What the verdict rests on, or why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<&'a String>,
 }
 
 #[derive(Serialize)]
@@ -130,6 +133,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
                     .map(|(place, at)| Spot { place, at })
                     .collect(),
                 note: report.note(&sighting.fingerprint),
+                answer: outcome.answers.get(&sighting.fingerprint),
             })
             .collect(),
     };

@@ -79,7 +79,7 @@ fn cases(report: &Report<'_>) -> Vec<(String, Verdict)> {
     }
     let mut cases: Vec<(String, Verdict)> = Vec::new();
     for (kind, sightings) in kinds {
-        let text = sightings.iter().map(|sighting| lines::line(sighting, PLAIN)).collect::<Vec<_>>().join("\n");
+        let text = sightings.iter().map(|sighting| lines::line(report, sighting, PLAIN)).collect::<Vec<_>>().join("\n");
         let verdict = match sightings.iter().map(|sighting| sighting.severity).max() {
             Some(worst) if worst >= report.gate => {
                 Verdict::Failed { what: counted(sightings.len() as u64, "leak"), kind: worst.to_string(), text }

@@ -1,4 +1,5 @@
-//! One line a finding: `path:line:column: severity kind fingerprint verdict masked`, and how it was encoded if it was. Where everything was read, nothing
+//! One line a finding: `path:line:column: severity kind fingerprint verdict masked`, how it was encoded if it was, and in brackets
+//! what its provider said if it was to be asked. Where everything was read, nothing
 //! is said of it; else the last line says what there was and what became of it.
 
 use super::{Report, Style, clothes, coverage, escaped, plain, shown_place};
@@ -7,7 +8,7 @@ use std::io::{self, Write};
 
 pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
     for sighting in &report.outcome.sightings {
-        writeln!(out, "{}", line(sighting, style))?;
+        writeln!(out, "{}", line(report, sighting, style))?;
     }
     report.gaps(style).iter().try_for_each(|gap| writeln!(out, "incomplete: {gap}"))?;
     report.about.notices.iter().try_for_each(|notice| writeln!(out, "notice: {}", escaped(notice, style)))?;
@@ -15,10 +16,12 @@ pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> i
 }
 
 /// The line of one finding.
-pub(super) fn line(sighting: &Sighting, style: Style) -> String {
+pub(super) fn line(report: &Report<'_>, sighting: &Sighting, style: Style) -> String {
+    let answer = report.outcome.answers.get(&sighting.fingerprint);
+    let answer = answer.map(|words| format!(" ({})", plain(words, style))).unwrap_or_default();
     let hidden = clothes(sighting).map(|how| format!(" in {how}")).unwrap_or_default();
     format!(
-        "{}:{}:{}: {} {} {} {} {}{hidden}",
+        "{}:{}:{}: {} {} {} {} {}{hidden}{answer}",
         shown_place(&sighting.place, style),
         sighting.at.line,
         sighting.at.column,

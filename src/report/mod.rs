@@ -20,8 +20,9 @@ pub mod timeline;
 
 pub use coverage::size;
 
-use crate::model::{Fingerprint, LineColumn, Place, Severity, Sighting, Timestamp};
+use crate::model::{Fingerprint, LineColumn, Place, Severity, Sighting, Timestamp, Verdict};
 use crate::scan::{Outcome, harmless};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -210,6 +211,29 @@ impl Report<'_> {
         self.outcome.elsewhere.get(print).map_or(&[], Vec::as_slice)
     }
 
+    /// What its provider said and how, or why nobody was asked; `silent` where nobody was to be.
+    fn said(&self, sighting: &Sighting, silent: &str) -> String {
+        let answer = self.outcome.answers.get(&sighting.fingerprint);
+        match (&sighting.verdict, answer) {
+            (Some(verdict), Some(words)) => format!("{}: {words}", verdict.word()),
+            (Some(verdict), None) => verdict.word().to_owned(),
+            (None, Some(words)) => format!("not asked: {words}"),
+            (None, None) => silent.to_owned(),
+        }
+    }
+
+    /// How many live, are dead or unknown; none where nobody was to be asked.
+    fn verdicts(&self) -> Option<String> {
+        let asked = !self.outcome.answers.is_empty();
+        let mut counts = BTreeMap::new();
+        for sighting in &self.outcome.sightings {
+            *counts.entry(sighting.verdict.as_ref().map_or("not asked", Verdict::word)).or_insert(0_u64) += 1;
+        }
+        let words = ["live", "restricted", "dead", "wrong-place", "unknown", "not asked"];
+        let parts = words.iter().filter_map(|word| Some(format!("{} {word}", counts.get(word)?)));
+        asked.then(|| parts.collect::<Vec<_>>().join(", "))
+    }
+
     fn note(&self, print: &Fingerprint) -> Option<&str> {
         self.outcome.notes.get(print).map(String::as_str)
     }
@@ -224,6 +248,17 @@ fn shown_place(place: &Place, style: Style) -> String {
 fn clothes(sighting: &Sighting) -> Option<String> {
     let all: Vec<&str> = sighting.decoded.iter().map(|encoding| encoding.words()).collect();
     (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// What is public of a finding: `account 123456789012, user deploy`; none where nothing is known.
+fn facts(sighting: &Sighting) -> Option<String> {
+    let all: Vec<String> = sighting.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// What takes some of a finding's weight, in brackets behind something else; nothing where nothing does.
+fn remarked(sighting: &Sighting) -> String {
+    if sighting.remarks.is_empty() { String::new() } else { format!(" ({})", sighting.remarks.join("; ")) }
 }
 
 /// What the place alone does not say of where it stands: in what encoding, in which member of an archive.

@@ -1,6 +1,6 @@
 //! SARIF 2.1.0, as GitHub's code scanning and other readers take it. No snippet, no author, no secret.
 
-use super::{Report, coverage as covered, hidden, line_marked, paths};
+use super::{Report, coverage as covered, hidden, line_marked, paths, remarked};
 use crate::model::{Confidence, Place, Severity, Sighting, Verdict};
 use crate::scan::Region;
 use serde_json::{Map, Value, json};
@@ -120,8 +120,17 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
             properties.insert("security-severity".to_owned(), "9.5".into());
         }
     }
+    if let Some(answer) = report.outcome.answers.get(&sighting.fingerprint) {
+        properties.insert("answer".to_owned(), answer.as_str().into());
+    }
     if !sighting.decoded.is_empty() {
         properties.insert("decoded".to_owned(), json!(sighting.decoded));
+    }
+    if !sighting.facts.is_empty() {
+        properties.insert("facts".to_owned(), json!(sighting.facts));
+    }
+    if !sighting.remarks.is_empty() {
+        properties.insert("remarks".to_owned(), json!(sighting.remarks));
     }
     if let Some(note) = report.note(&sighting.fingerprint) {
         properties.insert("note".to_owned(), note.into());
@@ -139,7 +148,7 @@ fn result(report: &Report<'_>, sighting: &Sighting, index: &BTreeMap<&str, usize
         "ruleIndex": index.get(sighting.kind.as_str()),
         "kind": "fail",
         "level": level(sighting.severity),
-        "message": { "text": format!("{}: {}{}", sighting.title, sighting.shown, hidden(sighting)) },
+        "message": { "text": format!("{}: {}{}{}", sighting.title, sighting.shown, hidden(sighting), remarked(sighting)) },
         "locations": [location(report, &sighting.place, region)],
         "partialFingerprints": prints,
         "properties": properties,

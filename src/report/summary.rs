@@ -44,7 +44,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
                     )
                 ),
                 spelled(&sighting.fingerprint.short()),
-                sighting.verdict.as_ref().map_or("not asked", |verdict| verdict.word()),
+                spelled(&report.said(sighting, "not asked")),
             )?;
         }
         if leaks > MOST {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::model::{Confidence, Encoding, FingerprintKey, KindId, LineColumn, Masked, Secret, Sighting, Span};
 use crate::scan::{Amount, Gap, Region, SkipReason};
+use std::collections::BTreeMap;
 
 fn sighting(path: &str) -> Sighting {
     let secret = Secret::new(b"not shown anywhere at all, ever".to_vec());
@@ -19,6 +20,9 @@ fn sighting(path: &str) -> Sighting {
         length: 31,
         verdict: None,
         also: vec![Place::Staged { path: "other".to_owned() }],
+        facts: BTreeMap::new(),
+        remarks: Vec::new(),
+        doubtful: false,
         decoded: Vec::new(),
     }
 }

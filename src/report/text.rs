@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::{Report, Scope, Style, clothes, counted, coverage, escaped, plain, shown_place};
+use super::{INCOMPLETE, Report, Scope, Style, clothes, counted, coverage, escaped, facts, plain, shown_place};
 use crate::model::{Severity, Sighting};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -24,10 +24,16 @@ pub(super) fn write(report: &Report<'_>, style: Style, out: &mut dyn Write) -> i
 
 fn headline(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let coverage = &report.outcome.coverage;
-    let leaks = report.outcome.sightings.len() as u64;
+    let found = report.outcome.sightings.len() as u64;
+    let doubtful = report.outcome.sightings.iter().filter(|sighting| sighting.doubtful).count() as u64;
+    let leaks = found - doubtful;
+    let doubted = if doubtful > 0 { format!(", {doubtful} doubtful") } else { String::new() };
+    let is_whole = coverage.is_complete() && report.exit_code != INCOMPLETE;
     let what = match leaks {
-        0 if coverage.is_complete() && report.exit_code == 0 => "no leaks".to_owned(),
-        0 => format!("no leaks in what was read, but the scan is INCOMPLETE (exit {})", report.exit_code),
+        0 if found == 0 && is_whole && report.exit_code == 0 => "no leaks".to_owned(),
+        0 if found == 0 || !is_whole => {
+            format!("no leaks{doubted} in what was read, but the scan is INCOMPLETE (exit {})", report.exit_code)
+        }
         _ => {
             let places: BTreeSet<_> = report.outcome.sightings.iter().map(|sighting| &sighting.place).collect();
             let act = if report.scope == Scope::Push { "push" } else { "commit" };
@@ -37,7 +43,9 @@ fn headline(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Resul
                 (false, _) => String::new(),
             };
             let place = place_word(&report.scope, places.len() as u64);
-            format!("{} in {place}{stopped}", counted(leaks, "leak"))
+            let verdicts = report.verdicts().map(|verdicts| format!(" ({verdicts})")).unwrap_or_default();
+            let leaks = if leaks > 0 { counted(leaks, "leak") } else { "no leaks".to_owned() };
+            format!("{leaks}{doubted} in {place}{verdicts}{stopped}")
         }
     };
     let left = format!("stanch: {what}");
@@ -48,7 +56,7 @@ fn headline(report: &Report<'_>, style: Style, out: &mut dyn Write) -> io::Resul
     };
     let size = coverage::size(coverage.scanned.bytes);
     let right = format!("{items}, {size}, {} skipped{missed}", coverage.skipped().items);
-    let painted = if leaks > 0 { paint(style, "1", &left) } else { left.clone() };
+    let painted = if found > 0 { paint(style, "1", &left) } else { left.clone() };
     // A long headline leaves no room for the figures beside it.
     match WIDTH.checked_sub(left.chars().count() + right.len()).filter(|room| *room >= 2) {
         Some(room) => writeln!(out, "{painted}{}{right}", " ".repeat(room)),
@@ -84,7 +92,7 @@ fn finding(report: &Report<'_>, sighting: &Sighting, style: Style, out: &mut dyn
     writeln!(out, "{number:>margin$} {bar} {excerpt}")?;
     let before = excerpt.find(&shown).and_then(|at| excerpt.get(..at)).map_or(0, |text| text.chars().count());
     let caret = paint(style, severity_colour(sighting.severity), &"^".repeat(shown.chars().count().max(1)));
-    let verdict = sighting.verdict.as_ref().map_or("not asked if live", |verdict| verdict.word());
+    let verdict = plain(&report.said(sighting, "not asked if live"), style);
     let hidden = clothes(sighting).map(|how| format!(" in {how}")).unwrap_or_default();
     writeln!(
         out,
@@ -100,8 +108,11 @@ fn finding(report: &Report<'_>, sighting: &Sighting, style: Style, out: &mut dyn
     if let Some(more) = elsewhere.len().checked_sub(SPOTS).filter(|more| *more > 0) {
         writeln!(out, "    and at {} (--format json lists them)", counted(more as u64, "more spot"))?;
     }
-    if let Some(note) = report.note(&sighting.fingerprint) {
-        writeln!(out, "    {}", escaped(note, style))?;
+    if let Some(facts) = facts(sighting) {
+        writeln!(out, "    {}", escaped(&facts, style))?;
+    }
+    for remark in sighting.remarks.iter().map(String::as_str).chain(report.note(&sighting.fingerprint)) {
+        writeln!(out, "    {}", escaped(remark, style))?;
     }
     advice(report, sighting, style, out)
 }

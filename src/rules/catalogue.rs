@@ -1,6 +1,7 @@
 //! All kinds that are known: those embedded in the program, and those that the operator adds.
 
 use super::kind::Kind;
+use super::precedence::{Rank, ranks};
 use super::{RulesError, pack};
 use crate::model::{Digest, KindId};
 use data_encoding::HEXLOWER;
@@ -43,6 +44,19 @@ impl Catalogue {
     #[must_use]
     pub fn kinds(&self) -> &[Arc<Kind>] {
         &self.kinds
+    }
+
+    /// How specific each of them is, in their order.
+    #[must_use]
+    pub fn ranks(&self) -> Vec<Rank> {
+        ranks(&self.kinds)
+    }
+
+    /// This catalogue without the kinds of these names.
+    #[must_use]
+    pub(super) fn without(&self, ids: &[KindId]) -> Self {
+        let kinds = self.kinds.iter().filter(|kind| !ids.contains(&kind.id)).cloned().collect();
+        Self { kinds, looks: OnceLock::new() }
     }
 
     /// Looks a kind up.

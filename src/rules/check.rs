@@ -1,13 +1,18 @@
 //! Turns what was typed into kinds, or says everything that is wrong with it.
 
+mod calls;
+
 use super::catalogue::Catalogue;
 use super::cost::BUDGET;
 use super::detect::{Companion, Detect, Match, Progress, SECRET, VALUE, WINDOW};
-use super::exchange::Exchanges;
+use super::exchange::{Exchanges, OURS};
 use super::kind::{Background, DRIVERS, Facets, Kind};
 use super::pack::pack;
 use super::pattern::{Compiled, Pattern, literal_within, parse};
-use super::problem::{Places, Problem, Step, suggestion};
+use super::places::{Places, Step};
+use super::problem::{Mistake, Problem, suggestion};
+use super::reading::Reading;
+use super::reason::{reason, remedy_of};
 use super::shape::{DetectSpec, Text};
 use super::spec::{FileSpec, KindSpec, options};
 use crate::model::{Confidence, KindId};
@@ -15,7 +20,10 @@ use regex_syntax::hir::Hir;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+mod overlap;
+mod shown;
 
 use Step::{At, Key};
 
@@ -25,26 +33,39 @@ const WIDEST: usize = 65_536;
 const FARTHEST: usize = 4096;
 /// The shortest literal: a shorter one hits everywhere.
 const SHORTEST: usize = 3;
+/// How many examples and counterexamples a kind of an operator has at least, and one of the product.
+const FEWEST: usize = 1;
+const FEWEST_BUILT_IN: usize = 2;
 /// The largest rule file.
 const LARGEST: usize = 4 << 20;
 
 /// Reads and checks one rule file.
 ///
 /// # Errors
-/// Everything that is wrong with it; the first mistake alone where the file cannot be read at all.
+/// Everything that is wrong with it; the first mistake alone where the text is no YAML.
 pub fn check_file(path: &Path, text: &str) -> Result<Vec<Kind>, Vec<Problem>> {
-    let file = path.display().to_string();
+    Ok(sampled_kinds(path, text, FEWEST)?.into_iter().map(|(kind, _)| kind).collect())
+}
+
+/// The kinds of a file with their examples, of which each has so many at least.
+fn sampled_kinds(path: &Path, text: &str, fewest: usize) -> Result<Vec<(Kind, Vec<String>)>, Vec<Problem>> {
+    let mut desk = Desk { fewest, ..Desk::new(path, text) };
     if text.len() > LARGEST {
-        let (message, remedy) = ("the file is too large".to_owned(), format!("keep it under {LARGEST} bytes"));
-        return Err(vec![Problem { file, line: 1, column: 1, message, remedy }]);
+        desk.say(&[], "the file is too large", format!("keep it under {LARGEST} bytes"));
+        return Err(desk.problems);
     }
-    let spec: FileSpec =
-        serde_yaml::from_str_with_options(text, options()).map_err(|error| vec![Problem::of_yaml(&file, &error)])?;
-    let mut desk = Desk::new(path, text);
+    let spec: FileSpec = match serde_yaml::from_str_with_options(text, options()) {
+        Ok(spec) => spec,
+        Err(error) => match desk.read_wrong(&error) {
+            Some(spec) => spec,
+            None => return Err(desk.problems),
+        },
+    };
     desk.check_provider(&spec);
-    let kinds: Vec<Kind> =
-        spec.kinds.iter().enumerate().filter_map(|(index, kind)| desk.check_kind(&spec, index, kind)).collect();
-    if desk.problems.is_empty() { Ok(kinds) } else { Err(desk.problems) }
+    let kinds = spec.kinds.iter().enumerate();
+    let kinds: Vec<(Kind, Vec<String>)> =
+        kinds.filter_map(|(index, kind)| Some((desk.check_kind(&spec, index, kind)?, examples(kind)))).collect();
+    if desk.problems.is_empty() { Ok(kinds) } else { Err(desk.told()) }
 }
 
 /// Reads and checks rule files that are used together, and with the kinds that are `known`: all of them in one
@@ -53,8 +74,20 @@ pub fn check_file(path: &Path, text: &str) -> Result<Vec<Kind>, Vec<Problem>> {
 /// # Errors
 /// Everything that is wrong with them.
 pub fn check_files(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Catalogue, Vec<Problem>> {
-    let kinds = check_each(known, files)?;
+    let kinds = check_each(known, files, FEWEST)?;
     known.with(kinds.into_iter().flatten().collect()).map_err(|_| Vec::new())
+}
+
+/// Reads and checks rule files that may be later versions of what is `known`: what they name takes the place of the known
+/// kinds of those names. In the catalogue there are these kinds alone.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn check_anew(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Catalogue, Vec<Problem>> {
+    let specs = files.iter().filter_map(|(_, text)| read_spec(text));
+    let names: Vec<KindId> = specs.flat_map(|spec| spec.kinds).map(|kind| KindId::new(kind.id.as_str())).collect();
+    let kinds = check_each(&known.without(&names), files, FEWEST)?;
+    Catalogue::default().with(kinds.into_iter().flatten().collect()).map_err(|_| Vec::new())
 }
 
 /// Reads and checks rule files and lays their kinds out as bytes, which [`unpack`](super::unpack) takes in: what the build
@@ -63,22 +96,23 @@ pub fn check_files(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Cat
 /// # Errors
 /// Everything that is wrong with them.
 pub fn pack_files(files: &[(PathBuf, String)]) -> Result<Vec<u8>, Vec<Problem>> {
-    let kinds = check_each(&Catalogue::default(), files)?;
+    let kinds = check_each(&Catalogue::default(), files, FEWEST_BUILT_IN)?;
     let texts = files.iter().map(|(_, text)| text.as_str());
     Ok(pack(&texts.zip(kinds).collect::<Vec<_>>()))
 }
 
 /// The kinds of each file; no two have one name.
-fn check_each(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Vec<Vec<Kind>>, Vec<Problem>> {
-    let (mut kinds, mut problems) = (Vec::new(), Vec::new());
+fn check_each(known: &Catalogue, files: &[(PathBuf, String)], fewest: usize) -> Result<Vec<Vec<Kind>>, Vec<Problem>> {
+    let mut kinds: Vec<Vec<(Arc<Kind>, Vec<String>)>> = Vec::new();
+    let mut problems = Vec::new();
     let mut owners: BTreeMap<KindId, &Path> = BTreeMap::new();
     for (path, text) in files {
-        let found = check_file(path, text).unwrap_or_else(|wrong| {
+        let found = sampled_kinds(path, text, fewest).unwrap_or_else(|wrong| {
             problems.extend(wrong);
             Vec::new()
         });
         let mut desk = Desk::new(path, text);
-        for (index, kind) in found.iter().enumerate() {
+        for (index, (kind, _)) in found.iter().enumerate() {
             let at = [Key("kinds"), At(index), Key("id")];
             if known.find(&kind.id).is_some() {
                 desk.say(&at, format!("the program has a kind {} already", kind.id), "rename this one");
@@ -88,17 +122,44 @@ fn check_each(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Vec<Vec<
             }
         }
         problems.append(&mut desk.problems);
-        kinds.push(found);
+        kinds.push(found.into_iter().map(|(kind, examples)| (Arc::new(kind), examples)).collect());
     }
-    if problems.is_empty() { Ok(kinds) } else { Err(problems) }
+    if problems.is_empty() {
+        problems = overlap::check(known, files, &kinds);
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let kinds = kinds.into_iter().map(|of_file| of_file.into_iter().filter_map(|(kind, _)| forgetful(kind)).collect());
+    Ok(kinds.collect())
+}
+
+/// A kind that nobody else holds, without what was compiled.
+fn forgetful(kind: Arc<Kind>) -> Option<Kind> {
+    let mut kind = Arc::into_inner(kind)?;
+    kind.detect.forget();
+    Some(kind)
 }
 
 /// What one kind of a file is besides its looks.
 pub(super) fn facets_of(text: &[u8], index: usize) -> Option<Facets> {
-    let spec: FileSpec = serde_yaml::from_str_with_options(std::str::from_utf8(text).ok()?, options()).ok()?;
+    let spec = read_spec(std::str::from_utf8(text).ok()?)?;
     let kind = spec.kinds.get(index)?;
     let exchanges = Exchanges::check(kind.calls(), &spec.hosts).ok()?;
     Some(facets(&spec, kind, exchanges))
+}
+
+/// The examples of one kind of a file.
+pub(super) fn examples_of(text: &[u8], index: usize) -> Option<Vec<String>> {
+    Some(examples(read_spec(std::str::from_utf8(text).ok()?)?.kinds.get(index)?))
+}
+
+fn examples(kind: &KindSpec) -> Vec<String> {
+    kind.detect.examples.iter().map(|text| text.as_str().to_owned()).collect()
+}
+
+fn read_spec(text: &str) -> Option<FileSpec> {
+    serde_yaml::from_str_with_options(text, options()).ok()
 }
 
 fn facets(file: &FileSpec, kind: &KindSpec, exchanges: Exchanges) -> Facets {
@@ -107,6 +168,8 @@ fn facets(file: &FileSpec, kind: &KindSpec, exchanges: Exchanges) -> Facets {
         hosts: file.hosts.clone(),
         sources: kind.sources.clone(),
         driver: kind.driver.clone(),
+        opens: kind.opens.clone(),
+        advice: kind.advice.clone(),
         exchanges,
     }
 }
@@ -115,20 +178,31 @@ fn facets(file: &FileSpec, kind: &KindSpec, exchanges: Exchanges) -> Facets {
 struct Desk<'t> {
     file: String,
     text: &'t str,
+    fewest: usize,
     places: OnceLock<Option<Places>>,
+    /// Of a file that could not be read as it is typed: what was put in, so that the rest can be checked.
+    reading: Reading,
     problems: Vec<Problem>,
 }
 
 impl<'t> Desk<'t> {
     fn new(path: &Path, text: &'t str) -> Self {
-        Self { file: path.display().to_string(), text, places: OnceLock::new(), problems: Vec::new() }
+        let (file, reading) = (path.display().to_string(), Reading::default());
+        Self { file, text, fewest: FEWEST, places: OnceLock::new(), reading, problems: Vec::new() }
     }
 
+    /// Notes what is wrong at a place; where nothing stands but what was put in, that was told already.
     fn say(&mut self, at: &[Step<'_>], message: impl Into<String>, remedy: impl Into<String>) {
-        let places = self.places.get_or_init(|| Places::of(self.text));
+        if self.reading.covers(at) {
+            return;
+        }
+        let places = self.places.get_or_init(|| Places::read(self.text).ok());
         let (line, column) = places.as_ref().map_or((1, 1), |places| places.find(at));
-        let (file, message, remedy) = (self.file.clone(), message.into(), remedy.into());
-        self.problems.push(Problem { file, line, column, message, remedy });
+        self.note(Mistake { line, column, message: message.into(), remedy: remedy.into() });
+    }
+
+    fn note(&mut self, mistake: Mistake) {
+        self.problems.push(mistake.of(&self.file, self.text));
     }
 
     fn check_provider(&mut self, spec: &FileSpec) {
@@ -143,6 +217,9 @@ impl<'t> Desk<'t> {
             self.say(&[Key("title")], "the title is empty", "say what the provider is called");
         }
         for (index, host) in spec.hosts.iter().enumerate() {
+            if spec.hosts.iter().take(index).any(|earlier| earlier == host) {
+                self.say(&[Key("hosts"), At(index)], "this host is there twice", "keep one");
+            }
             if !is_host(host) {
                 self.say(
                     &[Key("hosts"), At(index)],
@@ -166,24 +243,28 @@ impl<'t> Desk<'t> {
     }
 
     fn check_kind(&mut self, file: &FileSpec, index: usize, spec: &KindSpec) -> Option<Kind> {
-        let before = self.problems.len();
         let here = [Key("kinds"), At(index)];
         self.check_head(file, &here, spec);
         let at = below(&here, &[Key("detect")]);
-        let mut detect = Detect::new(spec.detect.clone());
+        let before = self.problems.len();
+        let detect = Detect::new(spec.detect.clone());
         self.check_detect(&at, &spec.detect, &detect);
-        let exchanges = Exchanges::check(spec.calls(), &file.hosts).map_err(|problems| {
-            for problem in problems {
-                self.say_of_exchange(&here, &problem);
-            }
-        });
-        if self.problems.len() == before {
+        let whole = !self.reading.covers(&at) && !self.reading.touches(&at, &|_| true);
+        if whole && self.problems.len() == before {
             self.check_samples(&at, &spec.detect, &detect);
         }
-        if self.problems.len() == before {
+        if whole && self.problems.len() == before {
             self.check_cost(&at, &detect);
         }
-        detect.forget();
+        let exchanges = self.check_exchanges(&here, file, spec, &detect);
+        // Whatever else is wrong with the calls comes first.
+        if exchanges.is_ok() {
+            for (act, way, missing) in spec.calls().unsourced() {
+                let at = below(&here, &[Key(act.word()), At(way)]);
+                let remedy = "name beside `send` the `page` that shows the call, and the `mark` D, M, P or U";
+                self.say(&at, format!("{act}: `{missing}` is missing"), remedy);
+            }
+        }
         Some(Kind {
             id: KindId::new(spec.id.as_str()),
             title: spec.title.clone().into(),
@@ -217,16 +298,11 @@ impl<'t> Desk<'t> {
         }
     }
 
-    /// A conversation's problem starts with its name, which gives its place, and ends with its remedy.
-    fn say_of_exchange(&mut self, here: &[Step<'_>], problem: &str) {
-        let name = problem.split(|letter: char| !letter.is_ascii_lowercase()).next().unwrap_or_default();
-        let (message, remedy) = problem.rsplit_once("; ").unwrap_or((problem, "see the schema of conversations"));
-        self.say(&below(here, &[Key(name)]), message, remedy);
-    }
-
     fn check_head(&mut self, file: &FileSpec, here: &[Step<'_>], spec: &KindSpec) {
         let parts = spec.id.split_once('.');
-        if !parts.is_some_and(|(provider, name)| provider == file.provider && is_word(name)) {
+        let known = is_word(&file.provider) && !self.reading.covers(&[Key("provider")]);
+        let is_own = |provider| provider == file.provider || !known;
+        if !parts.is_some_and(|(provider, name)| is_own(provider) && is_word(name)) {
             self.say(
                 &below(here, &[Key("id")]),
                 "the name is not `provider.name` with this file's provider and a-z, 0-9 and `-`",
@@ -236,11 +312,28 @@ impl<'t> Desk<'t> {
         if spec.title.trim().is_empty() {
             self.say(&below(here, &[Key("title")]), "the title is empty", "say what the kind is called");
         }
+        let is_sentence = |text: &str| text.trim().ends_with('.') && !text.contains(char::is_control);
+        if let Some(opens) = &spec.opens {
+            if !is_sentence(&opens.says) {
+                let remedy = "say in one line what whoever holds it can do, with a full stop";
+                self.say(&below(here, &[Key("opens"), Key("says")]), "this is no sentence", remedy);
+            }
+            if !opens.page.starts_with("https://") {
+                let at = below(here, &[Key("opens"), Key("page")]);
+                self.say(&at, "this is no address of a page", "start it with `https://`");
+            }
+        }
+        for index in
+            (0..spec.advice.len()).filter(|index| spec.advice.get(*index).is_some_and(|text| !is_sentence(text)))
+        {
+            let remedy = "say in one line what to do, with a full stop";
+            self.say(&below(here, &[Key("advice"), At(index)]), "this is no sentence", remedy);
+        }
         if spec.sources.is_empty() {
             self.say(&below(here, &[Key("sources")]), "there is no source", "name the page that documents the format");
         }
         for (index, source) in spec.sources.iter().enumerate() {
-            if !source.page.starts_with("https://") && !source.page.starts_with("http://") {
+            if !source.page.starts_with("https://") {
                 let at = below(here, &[Key("sources"), At(index), Key("page")]);
                 self.say(&at, "this is no address of a page", "start it with `https://`");
             }
@@ -252,7 +345,7 @@ impl<'t> Desk<'t> {
     }
 
     fn check_detect(&mut self, here: &[Step<'_>], spec: &DetectSpec, detect: &Detect) {
-        self.check_literals(here, &spec.literals);
+        let good_literals = self.check_literals(here, &spec.literals);
         let window = spec.window.unwrap_or(WINDOW);
         if window == 0 || window > WIDEST {
             let at = below(here, &[Key("window")]);
@@ -267,24 +360,47 @@ impl<'t> Desk<'t> {
         let at = below(here, &[Key("pattern")]);
         let groups = match self.check_pattern(&at, &detect.pattern, window.saturating_mul(2)) {
             Some((hir, compiled)) => {
-                if literal_within(&hir, &spec.literals).is_none() {
+                if hir.properties().minimum_len() == Some(0) {
+                    self.say(&at, "the pattern can match nothing at all", "let it demand the prefix and the body");
+                } else if good_literals && literal_within(&hir, &spec.literals).is_none() {
+                    let list = spec.literals.join("`, `");
                     self.say(
                         &at,
-                        "the pattern can match text that holds none of the literals",
-                        "name a part that every match holds",
+                        format!(
+                            "the pattern can match text that holds none of the literals (`{}`)",
+                            list.escape_debug()
+                        ),
+                        "name a part that every match holds in `literals`, of at least three characters",
                     );
                 }
-                compiled.names().map(str::to_owned).collect()
+                let names: Vec<String> = compiled.names().map(str::to_owned).collect();
+                for name in &names {
+                    self.check_name(&at, "group", name);
+                }
+                names
             }
             None => Vec::new(),
         };
         for (index, pattern) in detect.exclude.iter().enumerate() {
-            self.check_pattern(&below(here, &[Key("exclude"), At(index)]), pattern, usize::MAX);
+            let at = below(here, &[Key("exclude"), At(index)]);
+            if self.check_pattern(&at, pattern, usize::MAX).is_some_and(|(_, compiled)| compiled.matches(b"")) {
+                self.say(
+                    &at,
+                    "every secret is excluded",
+                    "let the pattern demand what samples have and tokens have not",
+                );
+            }
+        }
+        for (index, pattern) in detect.unless.iter().enumerate() {
+            self.check_pattern(&below(here, &[Key("unless"), At(index)]), pattern, usize::MAX);
         }
         self.check_companions(here, &detect.companions, &groups);
+        self.check_public(here, detect, &groups);
     }
 
-    fn check_literals(&mut self, here: &[Step<'_>], literals: &[String]) {
+    /// True where none is wrong.
+    fn check_literals(&mut self, here: &[Step<'_>], literals: &[String]) -> bool {
+        let before = self.problems.len();
         if literals.is_empty() {
             self.say(&below(here, &[Key("literals")]), "there are no literals", "name a part that every match holds");
         }
@@ -296,6 +412,18 @@ impl<'t> Desk<'t> {
                 self.say(&at, "the literal is not ASCII", "name another part");
             }
         }
+        self.problems.len() == before && !literals.is_empty()
+    }
+
+    /// A name that a call can use for a part of the credential.
+    fn check_name(&mut self, at: &[Step<'_>], what: &str, name: &str) {
+        if name != SECRET && OURS.contains(&name) {
+            let message = format!("the {what} `{name}` has the name of something that the program fills in itself");
+            self.say(at, message, format!("rename it, for instance `own_{name}`"));
+        } else if !is_name(name) {
+            let message = format!("the {what} `{}` is not made of a-z, 0-9 and `_`", name.escape_debug());
+            self.say(at, message, "write it like `account_id`");
+        }
     }
 
     /// A pattern whose matches are at most `longest` bytes, and which can be compiled.
@@ -305,10 +433,17 @@ impl<'t> Desk<'t> {
         pattern: &'p Pattern,
         longest: usize,
     ) -> Option<(Hir, &'p Compiled)> {
+        if pattern.text().contains(char::is_control) {
+            let message =
+                "there is a control character in the pattern: in double quotes `\\b` is one, and no border of a word";
+            self.say(at, message, "put the pattern in single quotes, in which `\\` is itself");
+            return None;
+        }
         let hir = match parse(pattern.text()) {
             Ok(hir) => hir,
             Err(why) => {
-                self.say(at, format!("the pattern cannot be read: {why}"), "mend it; `\\` needs single quotes in YAML");
+                let remedy = remedy_of(&why);
+                self.say(at, format!("the pattern cannot be read: {why}"), remedy);
                 return None;
             }
         };
@@ -334,9 +469,8 @@ impl<'t> Desk<'t> {
         for (index, companion) in companions.iter().enumerate() {
             let at = |key| below(here, &[Key("companions"), At(index), Key(key)]);
             let earlier = companions.iter().take(index).any(|earlier| earlier.name == companion.name);
-            if !is_name(&companion.name) {
-                self.say(&at("name"), "the name is not made of a-z, 0-9 and `_`", "write it like `account_id`");
-            } else if earlier || (groups.iter().any(|group| *group == companion.name) && companion.name != SECRET) {
+            self.check_name(&at("name"), "companion", &companion.name);
+            if earlier || (groups.iter().any(|group| *group == companion.name) && companion.name != SECRET) {
                 self.say(&at("name"), "the name is taken by another companion or group", "rename one of them");
             }
             if companion.within == 0 || companion.within > FARTHEST {
@@ -357,19 +491,29 @@ impl<'t> Desk<'t> {
         for (key, samples, wanted) in
             [("examples", &spec.examples, true), ("counterexamples", &spec.counterexamples, false)]
         {
-            if samples.is_empty() {
-                self.say(&below(here, &[Key(key)]), format!("there are no {key}"), format!("add `{key}`"));
+            if samples.len() < self.fewest {
+                let (there, needed) = (samples.len(), self.fewest);
+                let remedy = if wanted {
+                    "add texts as they stand in real files, with made-up tokens in parts: `examples: [['ac', 'me_…']]`"
+                } else {
+                    "add what looks alike and is no token: `counterexamples: ['acme_your_token']`"
+                };
+                let message = format!("there are {there} {key}, and {needed} are needed");
+                self.say(&below(here, &[Key(key)]), message, remedy);
             }
             for (index, sample) in samples.iter().enumerate() {
-                let matches = matches_of(detect, sample);
+                let matches = matches_of(detect, sample.as_str());
                 let public = |found: &Match| detect.public_prefix(secret_of(sample, found)) > 0;
                 prefixed = prefixed || matches.iter().any(public);
-                if matches.is_empty() == wanted {
+                // What is doubted is found and reported, but no example of its kind.
+                if matches.iter().all(|found| found.doubtful) == wanted {
                     let at = below(here, &[Key(key), At(index)]);
                     let (message, remedy) = if wanted {
-                        ("this example does not match", "mend the pattern, the filters or the example")
+                        let (why, remedy) = reason(detect, sample.as_str().as_bytes());
+                        (format!("this example does not match: {why}"), remedy)
                     } else {
-                        ("this counterexample matches", "make the pattern or the filters stricter")
+                        let remedy = "make the pattern or the filters stricter, or take it out of `counterexamples`";
+                        ("this counterexample matches".to_owned(), remedy.to_owned())
                     };
                     self.say(&at, message, remedy);
                 }
@@ -383,8 +527,8 @@ impl<'t> Desk<'t> {
 }
 
 /// What scanning finds in a sample.
-fn matches_of(detect: &Detect, sample: &Text) -> Vec<Match> {
-    let text = sample.as_str().as_bytes();
+fn matches_of(detect: &Detect, sample: &str) -> Vec<Match> {
+    let text = sample.as_bytes();
     let mut matches = Vec::new();
     let lower = text.to_ascii_lowercase();
     let holds = |literal: &Cow<'_, str>| {
@@ -418,5 +562,7 @@ fn is_host(text: &str) -> bool {
     text.len() <= 253 && text.contains('.') && text.split('.').all(label)
 }
 
+#[cfg(test)]
+mod mistakes;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
 //! Finding one kind in a stretch of bytes: the pattern, what must be near it, and the filters.
 
 use super::facts::Facts;
-use super::filter::{entropy, placeholder};
+use super::filter::{entropy, made_up, placeholder, sampled};
 use super::pattern::{Compiled, Pattern, parse};
-use super::shape::{Checksum, CompanionSpec, DetectSpec, Sort};
-use crate::model::Span;
+use super::shape::{Checksum, CompanionSpec, DetectSpec, Maker, Samples, Sort};
+use super::structure::{LONGEST, Reading, Structure};
+use crate::model::{KindId, Span};
 use regex_syntax::hir::Hir;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,6 +16,8 @@ pub(super) const SECRET: &str = "secret";
 pub(super) const VALUE: &str = "value";
 /// Bytes either side of a literal that a pattern may need, where the rule does not say.
 pub(super) const WINDOW: usize = 256;
+/// The longest start of a name before a match that `unless` sees.
+const NAME: usize = 48;
 
 /// What tokens of one kind look like.
 #[derive(Debug)]
@@ -25,8 +28,15 @@ pub struct Detect {
     pub(super) prefix: Option<Cow<'static, str>>,
     pub(super) entropy: f64,
     pub(super) checksum: Option<Checksum>,
+    pub(super) structure: Option<Structure>,
+    pub(super) public: Vec<Cow<'static, str>>,
+    pub(super) lone: bool,
     pub(super) require: Vec<Sort>,
     pub(super) exclude: Vec<Pattern>,
+    pub(super) unless: Vec<Pattern>,
+    pub(super) made: Option<Maker>,
+    pub(super) samples: Samples,
+    pub(super) before: Vec<KindId>,
     pub(super) companions: Vec<Companion>,
     pub(super) costly: Option<Cow<'static, str>>,
 }
@@ -48,6 +58,8 @@ pub struct Match {
     pub whole: Span,
     /// The other parts of the credential, by name.
     pub companions: Vec<(String, Span)>,
+    /// True when it may well be no token at all.
+    pub doubtful: bool,
 }
 
 /// What one search of a kind hands to the next in the same bytes, which lie further on.
@@ -79,8 +91,15 @@ impl Detect {
             prefix: spec.prefix.map(Cow::Owned),
             entropy: spec.entropy.unwrap_or(0.0),
             checksum: spec.checksum,
+            structure: spec.structure,
+            public: spec.public.into_iter().map(Cow::Owned).collect(),
+            lone: spec.lone,
             require: spec.require,
             exclude: spec.exclude.into_iter().map(Pattern::new).collect(),
+            unless: spec.unless.into_iter().map(Pattern::new).collect(),
+            made: spec.made,
+            samples: spec.samples,
+            before: spec.before.iter().map(|id| KindId::new(id.as_str())).collect(),
             companions: spec.companions.into_iter().map(companion).collect(),
             costly: spec.costly.map(Cow::Owned),
         }
@@ -92,10 +111,22 @@ impl Detect {
         &self.literals
     }
 
+    /// The kinds that this one is declared to win over.
+    #[must_use]
+    pub(super) fn before(&self) -> &[KindId] {
+        &self.before
+    }
+
     /// The pattern as typed.
     #[must_use]
     pub fn pattern(&self) -> &str {
         self.pattern.text()
+    }
+
+    /// The names of the parts of the credential that a match gives, beside the secret.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let groups = self.pattern.compiled().into_iter().flat_map(Compiled::names);
+        groups.chain(self.companions.iter().map(|companion| companion.name.as_ref())).filter(|name| *name != SECRET)
     }
 
     /// Why it may cost more than others, where it does.
@@ -107,7 +138,7 @@ impl Detect {
     /// Lets go of what was compiled; it is compiled again when it is needed.
     pub(super) fn forget(&mut self) {
         self.pattern.forget();
-        self.exclude.iter_mut().for_each(Pattern::forget);
+        self.exclude.iter_mut().chain(&mut self.unless).for_each(Pattern::forget);
         self.companions.iter_mut().for_each(|companion| companion.pattern.forget());
     }
 
@@ -123,6 +154,44 @@ impl Detect {
         self.companions.iter().map(|companion| companion.within).max().unwrap_or(0)
     }
 
+    /// True when it is told only where it is no part of a token that was found.
+    #[must_use]
+    pub fn is_lone(&self) -> bool {
+        self.lone
+    }
+
+    /// The groups and companions, and the fields of its structure, that are no secret.
+    #[must_use]
+    pub fn public(&self) -> &[Cow<'static, str>] {
+        &self.public
+    }
+
+    /// What a secret in a text tells of itself, with its companions. None where it is no secret after all: public by
+    /// design, or a sample.
+    #[must_use]
+    pub fn read(&self, text: &[u8], secret: Span, companions: &[(String, Span)]) -> Option<Reading> {
+        let mut reading = Reading::default();
+        let secret = bytes(text, secret);
+        let part = |name: &str| companions.iter().find(|(key, _)| key == name).map(|(_, span)| bytes(text, *span));
+        for name in &self.public {
+            // What is public in one place may be what is secret in another.
+            let holds = |value: &[u8]| value.windows(secret.len().max(1)).any(|window| window == secret);
+            if let Some(value) = part(name).filter(|value| value.len() <= LONGEST && !holds(value)) {
+                reading.tell(name, value);
+            }
+        }
+        if let Some(checksum) = self.checksum.filter(|checksum| !checksum.fits(secret)) {
+            if checksum.decides() || made_up(secret, self.public_prefix(secret)) {
+                return None;
+            }
+            reading.doubt("its checksum does not fit: mistyped, cut, or made up");
+        }
+        if let Some(structure) = self.structure {
+            structure.read(secret, &part, &self.public, &mut reading)?;
+        }
+        Some(reading)
+    }
+
     /// How many bytes at the start of this secret are public.
     #[must_use]
     pub fn public_prefix(&self, secret: &[u8]) -> usize {
@@ -130,18 +199,37 @@ impl Detect {
         if secret.starts_with(prefix) { prefix.len() } else { 0 }
     }
 
-    /// The named groups inside a secret that stands alone, with what they hold.
-    pub(super) fn parts<'d>(&'d self, secret: &'d [u8]) -> Vec<(&'d str, &'d [u8])> {
+    /// True when the secret starts with the public prefix and the pattern finds something in it, whatever the filters say.
+    pub(super) fn claims(&self, text: &[u8], secret: Span) -> bool {
+        let starts = self.public_prefix(bytes(text, secret)) > 0;
+        let finds = |pattern: &Compiled| pattern.find(text, secret.start..secret.end).is_some();
+        starts && self.pattern.compiled().is_some_and(finds)
+    }
+
+    /// True when all that is known of a secret is the name before it.
+    #[must_use]
+    pub fn is_guess(&self) -> bool {
+        self.made.is_some()
+    }
+
+    /// The named groups inside a secret that stands alone, with what they hold; none where the pattern needs other text
+    /// around it.
+    pub(super) fn parts<'d>(&'d self, secret: &'d [u8]) -> Option<Vec<(&'d str, &'d [u8])>> {
         let all = Span { start: 0, end: secret.len() };
-        let Some(pattern) = self.pattern.compiled() else { return Vec::new() };
-        let Some(whole) = pattern.find(secret, 0..secret.len()).filter(|found| *found == all) else {
-            return Vec::new();
-        };
+        let pattern = self.pattern.compiled()?;
+        let whole = pattern.find(secret, 0..secret.len()).filter(|found| *found == all)?;
         let groups = pattern.groups(secret, whole);
         if groups.iter().any(|(name, span)| *name == SECRET && *span != all) {
-            return Vec::new();
+            return None;
         }
-        groups.into_iter().filter(|(name, _)| *name != SECRET).map(|(name, at)| (name, bytes(secret, at))).collect()
+        let parts = groups.into_iter().filter(|(name, _)| *name != SECRET);
+        Some(parts.map(|(name, at)| (name, bytes(secret, at))).collect())
+    }
+
+    /// True of a secret that has the looks of the other one and says the same of itself.
+    pub(super) fn is_twin(&self, secret: &[u8], other: &[u8]) -> bool {
+        let plausible = self.plausible(other) && self.fits(other);
+        plausible && self.parts(secret).is_none_or(|parts| self.parts(other).is_some_and(|others| parts == others))
     }
 
     /// Finds every match that lies in `region` of `haystack`, in order. What is around the region is seen by
@@ -167,10 +255,12 @@ impl Detect {
             let next = whole.map_or(sure, |whole| whole.end.max(whole.start + 1));
             progress.searched += count(next.saturating_sub(at));
             at = next;
-            if let Some(whole) = whole
-                && let Some(hit) = self.judge(haystack, whole, pattern, progress)
-            {
-                found(hit);
+            let Some(whole) = whole else { continue };
+            match self.judge(haystack, whole, pattern, progress) {
+                Some(hit) => found(hit),
+                // What is no secret after all may be another name, with the secret behind it.
+                None if self.is_guess() => at = whole.start + 1,
+                None => {}
             }
         }
         at
@@ -187,6 +277,11 @@ impl Detect {
         let groups = pattern.groups(haystack, whole);
         let mut secret = groups.iter().find(|(name, _)| *name == SECRET).map_or(whole, |(_, span)| *span);
         self.plausible(bytes(haystack, secret)).then_some(())?;
+        let context = Span { start: name_start(haystack, whole.start), end: whole.end };
+        let denied = |pattern: &Pattern| matches(pattern, bytes(haystack, context));
+        if self.unless.iter().any(denied) {
+            return None;
+        }
         let mut companions: Vec<(String, Span)> =
             groups.into_iter().filter(|(name, _)| *name != SECRET).map(|(name, at)| (name.to_owned(), at)).collect();
         let named = secret;
@@ -212,21 +307,36 @@ impl Detect {
         } else if !self.fits(bytes(haystack, secret)) {
             return None;
         }
-        Some(Match { secret, whole, companions })
+        let doubtful = self.read(haystack, secret, &companions)?.doubtful;
+        Some(Match { secret, whole, companions, doubtful })
     }
 
     /// False for nothing at all, samples and placeholders.
     fn plausible(&self, secret: &[u8]) -> bool {
-        let excluded = |pattern: &Pattern| pattern.compiled().is_some_and(|pattern| pattern.matches(secret));
-        !secret.is_empty() && !placeholder(secret, self.public_prefix(secret)) && !self.exclude.iter().any(excluded)
+        let excluded = |pattern: &Pattern| matches(pattern, secret);
+        !secret.is_empty()
+            && !placeholder(secret, self.public_prefix(secret))
+            && (self.samples == Samples::Kept || !sampled(secret))
+            && !self.exclude.iter().any(excluded)
     }
 
-    /// True when the secret has the structure that its kind promises.
+    /// True when the secret is as mixed as its kind promises.
     fn fits(&self, secret: &[u8]) -> bool {
         self.require.iter().all(|sort| sort.is_in(secret))
-            && self.checksum.is_none_or(|checksum| checksum.fits(secret))
+            && self.made.is_none_or(|maker| maker.made(secret))
             && (self.entropy <= 0.0 || entropy(secret) >= self.entropy)
     }
+}
+
+/// Where the name starts of which the match may be the end.
+fn name_start(haystack: &[u8], at: usize) -> usize {
+    let before = haystack.get(at.saturating_sub(NAME)..at).unwrap_or_default();
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    at - before.iter().rev().take_while(|byte| in_name(byte)).count()
+}
+
+fn matches(pattern: &Pattern, bytes: &[u8]) -> bool {
+    pattern.compiled().is_some_and(|pattern| pattern.matches(bytes))
 }
 
 impl Companion {

@@ -54,6 +54,30 @@ pub(super) fn placeholder(secret: &[u8], public_prefix: usize) -> bool {
         || yours(body)
 }
 
+/// Words that chance seldom writes in a token.
+const FAKES: [&str; 10] =
+    ["fake", "test", "dummy", "sample", "redact", "placeholder", "changeme", "token", "secret", "your"];
+
+/// The least entropy of a body that somebody's generator wrote.
+const MIXED: f64 = 3.5;
+
+/// True for what a person made up, where something else says already that it is no token: words, rows of letters, letters
+/// said over and over.
+#[must_use]
+pub(super) fn made_up(secret: &[u8], public_prefix: usize) -> bool {
+    let body = secret.get(public_prefix..).unwrap_or(secret);
+    let lower = body.to_ascii_lowercase();
+    let says = |word: &str| lower.windows(word.len()).any(|part| part == word.as_bytes());
+    let row = |part: &[u8]| {
+        let steps = |by: u8| part.iter().zip(part.iter().skip(1)).all(|(one, next)| one.wrapping_add(by) == *next);
+        steps(1) || steps(0) || steps(u8::MAX)
+    };
+    placeholder(secret, public_prefix)
+        || FAKES.iter().any(|word| says(word))
+        || lower.windows(5).any(row)
+        || entropy(body) < MIXED
+}
+
 fn one_character(body: &[u8]) -> bool {
     body.first().is_some_and(|first| body.len() > 1 && body.iter().all(|byte| byte == first))
 }
@@ -71,6 +95,31 @@ fn says_so(body: &[u8]) -> bool {
     let counts =
         |found: Match| found.pattern().as_usize() < IN_ANY_CASE || body.get(found.range()).is_some_and(one_case);
     REMARKS_IN_ONE.get_or_init(build).as_ref().is_some_and(|remarks| remarks.find_overlapping_iter(body).any(counts))
+}
+
+/// Words of samples, and what fingers type in their stead. In long secrets chance writes the shortest of them once in many
+/// thousands.
+const OF_SAMPLES: [&str; 12] = [
+    "example",
+    "placeholder",
+    "changeme",
+    "your_",
+    "your-",
+    "replace",
+    "insert",
+    "redacted",
+    "dummy",
+    "xxxxxx",
+    "0000000000",
+    "1234567",
+];
+
+/// True when a word of samples stands somewhere in it, in upper or lower case.
+#[must_use]
+pub(super) fn sampled(secret: &[u8]) -> bool {
+    static IN_ONE: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    let build = || AhoCorasick::builder().ascii_case_insensitive(true).build(OF_SAMPLES).ok();
+    IN_ONE.get_or_init(build).as_ref().is_some_and(|words| words.is_match(secret))
 }
 
 fn crossed_out(body: &[u8]) -> bool {
@@ -106,6 +155,33 @@ mod tests {
         assert!(Sort::Digit.is_in(b"ab1") && !Sort::Digit.is_in("ab\u{0661}".as_bytes()));
         assert!(Sort::Upper.is_in(b"aB1") && !Sort::Upper.is_in("\u{c4}".as_bytes()));
         assert!(Sort::Lower.is_in(b"Ab1") && !Sort::Lower.is_in(b"AB1"));
+    }
+
+    #[test]
+    fn what_a_person_makes_up_is_told_from_what_a_generator_writes() {
+        for text in [
+            "abcdefghijklmnopqrst0123",
+            "q8Xk2PzL0v12345tYw3",
+            "q8Xk2PzLaaaaa7tYw3",
+            "q8fAkE2PzL0vR7tYw3k",
+            "q8Xk2q8Xk2q8Xk2q8Xk2",
+        ] {
+            assert!(made_up(text.as_bytes(), 0), "{text}");
+        }
+        assert!(!made_up(b"El92ag472nMdDuzUuC9YX9lh41aKXl1Zo0hp", 0));
+        assert!(made_up(b"acme_q8Xk54321L0vR7tYw3", 5));
+    }
+
+    #[test]
+    fn words_of_samples_are_seen_in_any_case() {
+        for text in
+            ["q8EXAMPLEk2", "Placeholder", "your-key", "Your_key", "reDacted", "a1xxXxXx", "z0000000000z", "x1234567"]
+        {
+            assert!(sampled(text.as_bytes()), "{text}");
+        }
+        for text in ["", "exampel", "yourkey", "xxxxx", "000000000", "123456", "q8Xk2PzL0vR7tYw3"] {
+            assert!(!sampled(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

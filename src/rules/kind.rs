@@ -1,10 +1,11 @@
 //! A kind: what one type of token looks like and how its provider is spoken to.
 
-use super::check::facets_of;
+use super::check::{examples_of, facets_of};
 use super::detect::Detect;
 use super::exchange::Exchanges;
-use super::spec::Source;
-use crate::model::{Companions, Confidence, KindId, Secret, Severity};
+use super::spec::{Opens, Source};
+use super::structure::Reading;
+use crate::model::{Companions, Confidence, KindId, Secret, Severity, Span};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
@@ -43,6 +44,8 @@ pub(super) struct Facets {
     pub(super) hosts: Vec<String>,
     pub(super) sources: Vec<Source>,
     pub(super) driver: Option<String>,
+    pub(super) opens: Option<Opens>,
+    pub(super) advice: Vec<String>,
     pub(super) exchanges: Exchanges,
 }
 
@@ -77,6 +80,18 @@ impl Kind {
         self.facets().driver.as_deref()
     }
 
+    /// What whoever holds one can do, where the rule file says it.
+    #[must_use]
+    pub fn opens(&self) -> Option<&Opens> {
+        self.facets().opens.as_ref()
+    }
+
+    /// What to do when one leaks, beside what the conversations say.
+    #[must_use]
+    pub fn advice(&self) -> &[String] {
+        &self.facets().advice
+    }
+
     /// How its provider is spoken to.
     #[must_use]
     pub fn exchanges(&self) -> &Exchanges {
@@ -93,6 +108,14 @@ impl Kind {
         }
     }
 
+    /// Its examples, as far as its file is at hand.
+    pub(super) fn examples(&self) -> Vec<String> {
+        match &self.background {
+            Background::Checked(_) => Vec::new(),
+            Background::Embedded { text, index, .. } => examples_of(text, *index).unwrap_or_default(),
+        }
+    }
+
     /// What the text of a secret names of itself (an id, an account), by the groups of the pattern that lie in it; none
     /// where the pattern needs other text around the secret.
     #[must_use]
@@ -100,16 +123,35 @@ impl Kind {
         #[expect(clippy::disallowed_methods, reason = "the secret is taken apart into sealed parts")]
         let text = secret.expose();
         let mut parts = Companions::default();
-        for (name, part) in self.detect.parts(text) {
+        for (name, part) in self.detect.parts(text).unwrap_or_default() {
             parts.push(name, Secret::new(part.to_vec()));
         }
         parts
+    }
+
+    /// True when a secret that another kind took on its name alone is this kind's to judge: it starts as this kind's do,
+    /// and its pattern finds it, so that a filter knew it for a sample.
+    #[must_use]
+    pub fn claims(&self, text: &[u8], secret: Span) -> bool {
+        self.detect.claims(text, secret)
+    }
+
+    /// True of bytes that look like another secret of this kind which names the same things of itself.
+    #[must_use]
+    pub fn is_twin(&self, secret: &[u8], other: &[u8]) -> bool {
+        self.detect.is_twin(secret, other)
     }
 
     /// How many bytes at the start of this secret are public.
     #[must_use]
     pub fn public_prefix(&self, secret: &[u8]) -> usize {
         self.detect.public_prefix(secret)
+    }
+
+    /// What a secret in a text tells of itself; see [`Detect::read`].
+    #[must_use]
+    pub fn read(&self, text: &[u8], secret: Span, companions: &[(String, Span)]) -> Option<Reading> {
+        self.detect.read(text, secret, companions)
     }
 
     /// The length of its longest literal: the longer, the more specific the kind.

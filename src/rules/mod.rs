@@ -3,6 +3,7 @@
 //! makes is left out there (`embedded`).
 
 mod catalogue;
+mod chance;
 mod check;
 mod checksum;
 mod cost;
@@ -15,23 +16,34 @@ mod filter;
 mod kind;
 mod pack;
 mod pattern;
+mod places;
+mod precedence;
 mod problem;
+mod reading;
+mod reason;
 mod reference;
 mod shape;
 mod spec;
+mod structure;
+mod syntax;
+mod telling;
 pub mod template;
+mod words;
 
 pub use catalogue::Catalogue;
-pub use check::{check_file, check_files, pack_files};
+pub use check::{check_anew, check_file, check_files, pack_files};
 pub use cost::{BUDGET, Cost};
 pub use detect::{Detect, Match, Progress};
 #[cfg(embedded)]
 pub use embedded::builtin;
 pub use kind::Kind;
 pub use pack::unpack;
-pub use problem::Problem;
-pub use shape::{Checksum, Sort};
-pub use spec::{Mark, Source};
+pub use precedence::Rank;
+pub use problem::{Excerpt, Problem};
+pub use shape::{Checksum, Maker, Sort};
+pub use spec::{Mark, Opens, Source};
+pub use structure::{Reading, Structure};
+pub use telling::{COUNTED, Mark as Told, Means, Tally};
 
 use crate::model::KindId;
 

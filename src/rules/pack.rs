@@ -5,7 +5,8 @@ use super::detect::{Companion, Detect};
 use super::facts::Facts;
 use super::kind::{Background, Kind};
 use super::pattern::Pattern;
-use super::shape::{Checksum, Sort};
+use super::shape::{Checksum, Maker, Samples, Sort};
+use super::structure::Structure;
 use crate::model::{Confidence, KindId, Severity};
 use postcard::take_from_bytes;
 use serde::{Deserialize, Serialize};
@@ -36,9 +37,19 @@ struct Looks<'b> {
     prefix: Option<&'b str>,
     entropy: f64,
     checksum: Option<Checksum>,
+    structure: Option<Structure>,
+    #[serde(borrow)]
+    public: Vec<&'b str>,
+    lone: bool,
     require: Vec<Sort>,
     #[serde(borrow)]
     exclude: Vec<&'b str>,
+    samples: Samples,
+    #[serde(borrow)]
+    before: Vec<&'b str>,
+    #[serde(borrow)]
+    unless: Vec<&'b str>,
+    made: Option<Maker>,
     #[serde(borrow)]
     companions: Vec<(&'b str, &'b str, usize, bool)>,
     costly: Option<&'b str>,
@@ -47,8 +58,8 @@ struct Looks<'b> {
 impl<'b> Looks<'b> {
     fn of(kind: &'b Kind) -> Self {
         let Kind { id, title, severity, confidence, detect, background: _ } = kind;
-        let Detect { literals, pattern, facts, prefix, entropy, checksum, require, exclude, companions, costly } =
-            detect;
+        let Detect { literals, pattern, facts, prefix, entropy, checksum, structure, public, lone, .. } = detect;
+        let Detect { require, exclude, samples, before, unless, made, companions, costly, .. } = detect;
         let companion = |one: &'b Companion| (one.name.as_ref(), one.pattern.text(), one.within, one.required);
         Self {
             id: id.as_str(),
@@ -61,8 +72,15 @@ impl<'b> Looks<'b> {
             prefix: prefix.as_deref(),
             entropy: *entropy,
             checksum: *checksum,
+            structure: *structure,
+            public: public.iter().map(AsRef::as_ref).collect(),
+            lone: *lone,
             require: require.clone(),
             exclude: exclude.iter().map(Pattern::text).collect(),
+            unless: unless.iter().map(Pattern::text).collect(),
+            made: *made,
+            samples: *samples,
+            before: before.iter().map(KindId::as_str).collect(),
             companions: companions.iter().map(companion).collect(),
             costly: costly.as_deref(),
         }
@@ -89,8 +107,15 @@ impl Looks<'static> {
                 prefix: self.prefix.map(Cow::Borrowed),
                 entropy: self.entropy,
                 checksum: self.checksum,
+                structure: self.structure,
+                public: self.public.into_iter().map(Cow::Borrowed).collect(),
+                lone: self.lone,
                 require: self.require,
                 exclude: self.exclude.into_iter().map(Pattern::new).collect(),
+                unless: self.unless.into_iter().map(Pattern::new).collect(),
+                made: self.made,
+                samples: self.samples,
+                before: self.before.into_iter().map(KindId::new).collect(),
                 companions: self.companions.into_iter().map(companion).collect(),
                 costly: self.costly.map(Cow::Borrowed),
             },

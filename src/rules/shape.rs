@@ -1,5 +1,6 @@
 //! The part of a rule file that says what a token looks like, as typed.
 
+use super::structure::Structure;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use std::fmt;
 
@@ -10,6 +11,7 @@ pub(super) struct DetectSpec {
     /// Parts of which every match holds at least one; they feed the first pass.
     pub literals: Vec<String>,
     /// The pattern; the group `secret` (or all of it) is the secret, other named groups become companions.
+    #[serde(deserialize_with = "written_out")]
     pub pattern: String,
     /// The public start of the secret, which reports show.
     #[serde(default)]
@@ -23,12 +25,33 @@ pub(super) struct DetectSpec {
     /// The checksum that the secret carries.
     #[serde(default)]
     pub checksum: Option<Checksum>,
+    /// What the secret is made of, where its bytes say more than the pattern.
+    #[serde(default)]
+    pub structure: Option<Structure>,
+    /// Groups, companions and fields of the structure that are no secret: reports show them.
+    #[serde(default)]
+    pub public: Vec<String>,
+    /// Told only where it is no part of a token that was found.
+    #[serde(default)]
+    pub lone: bool,
     /// Sorts of characters of which the secret holds at least one each.
     #[serde(default)]
     pub require: Vec<Sort>,
     /// Secrets that match one of these are samples.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// Matches that match one of these are none: the whole of them, and the start of the name that they begin in.
+    #[serde(default)]
+    pub unless: Vec<String>,
+    /// How the secret came to be, as far as its bytes tell.
+    #[serde(default)]
+    pub made: Option<Maker>,
+    /// What becomes of secrets in which a word of samples stands.
+    #[serde(default)]
+    pub samples: Samples,
+    /// Kinds that this one wins over where both match the same bytes.
+    #[serde(default)]
+    pub before: Vec<String>,
     /// What is looked for near the match.
     #[serde(default)]
     pub companions: Vec<CompanionSpec>,
@@ -41,6 +64,24 @@ pub(super) struct DetectSpec {
     /// Texts that must not match.
     #[serde(default)]
     pub counterexamples: Vec<Text>,
+}
+
+/// What stands for an assignment in a pattern.
+const IS: &str = "{{is}}";
+
+/// What stands between a name and its value in settings and sources: quotes and brackets that end the name, a sign
+/// (`=`, `:`, `:=`, `=>`, `==`, a comma, a bracket, `||`, `??`, a type and `=`, an XML attribute `value` or the end of a
+/// tag, the key `value` on the next line), quotes before the value; quotes also with the backslashes of a quoted text.
+const ASSIGNMENT: &str = concat!(
+    r#"[\\"\x27\])]{0,3}"#,
+    r"(?:[ \t]{0,3}(?:=>|:=|={1,2}|:[ \t]{0,3}&?(?i:str|string)[ \t]{0,3}=|:|,|\(|\|\||\?\?)",
+    r"|[ \t]{1,3}string[ \t]{0,3}=|[ \t\r\n]{1,40}value[ \t]{0,3}[=:]|>)",
+    r#"[ \t]{0,3}[\\"\x27\x60]{0,4}"#,
+);
+
+/// A pattern with what its places stand for.
+fn written_out<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    String::deserialize(from).map(|pattern| pattern.replace(IS, ASSIGNMENT))
 }
 
 /// Another part of the credential, as typed.
@@ -70,6 +111,40 @@ pub enum Checksum {
     Atlassian,
     /// CRC-32 in base 36 at the end of routable tokens; other tokens of the kind carry none.
     GitlabRoutable,
+    /// The checksum of GitHub's tokens at the end of `nbp_` tokens.
+    Netbird,
+    /// CRC-32 of all that precedes in hex, the smallest byte first, at the end of `glsa_` tokens.
+    Grafana,
+    /// CRC-16 in the last two bytes of a seed in base 32.
+    Nkey,
+    /// Bech32: six letters of checksum at the end.
+    Bech32,
+    /// The check digit of card numbers. Digits without it are no card number.
+    Luhn,
+    /// The check digits of bank accounts. What has others is no account.
+    Iban,
+}
+
+/// How a secret came to be, as far as its bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Maker {
+    /// Drawn, as keys are.
+    #[serde(rename = "by-chance")]
+    Chance,
+    /// Thought up, as passwords are.
+    #[serde(rename = "by-person")]
+    Person,
+}
+
+/// What becomes of secrets in which a word stands that people write into samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Samples {
+    /// They are no findings.
+    #[default]
+    Dropped,
+    /// They are judged as all others.
+    Kept,
 }
 
 /// A sort of character.
@@ -129,5 +204,46 @@ impl<'de> Deserialize<'de> for Text {
         }
 
         from.deserialize_any(Parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::pattern::Pattern;
+
+    #[test]
+    fn an_assignment_is_known_in_every_language() {
+        let pattern = format!("(?i:acme_?key){ASSIGNMENT}(?<secret>[0-9a-f]{{8}})\\b");
+        let pattern = Pattern::new(pattern);
+        let pattern = pattern.compiled().expect("compiles");
+        let assigned = [
+            "ACME_KEY=@",
+            "acme_key: @",
+            r#""acmeKey": "@""#,
+            r#"{\"acme_key\": \"@\"}"#,
+            "acme_key => '@'",
+            "acmeKey := `@`",
+            "acme_key == \"@\"",
+            "acme_key: str = \"@\"",
+            "const acmeKey: string = '@';",
+            "const ACME_KEY: &str = \"@\";",
+            "const acmeKey string = \"@\"",
+            "setAcmeKey(\"@\")",
+            "env['ACME_KEY'] = '@'",
+            "getenv('ACME_KEY', '@')",
+            "process.env.ACME_KEY || '@'",
+            "process.env.ACME_KEY ?? '@'",
+            "<acme_key>@</acme_key>",
+            r#"<add key="AcmeKey" value="@"/>"#,
+            "- name: ACME_KEY\n  value: \"@\"",
+        ];
+        for text in assigned {
+            let text = text.replace('@', "0a1b2c3d");
+            assert!(pattern.find(text.as_bytes(), 0..text.len()).is_some(), "{text}");
+        }
+        for text in ["acme_key 0a1b2c3d", "acme_key-0a1b2c3d", "acme_key is 0a1b2c3d", "acme_key\n0a1b2c3d"] {
+            assert!(pattern.find(text.as_bytes(), 0..text.len()).is_none(), "{text}");
+        }
     }
 }

@@ -21,6 +21,11 @@ pub(super) struct FileSpec {
 pub(super) struct KindSpec {
     pub(super) id: String,
     pub(super) title: String,
+    #[serde(default)]
+    pub(super) opens: Option<Opens>,
+    /// What to do when it leaks, beside what the conversations say.
+    #[serde(default)]
+    pub(super) advice: Vec<String>,
     pub(super) severity: Severity,
     #[serde(default)]
     pub(super) confidence: Option<Confidence>,
@@ -56,6 +61,18 @@ impl KindSpec {
         let Self { verify, mint, replace, list, find, disable, revoke, usage, abilities, replies, .. } = self.clone();
         Calls { verify, mint, replace, list, find, disable, revoke, usage, abilities, replies }
     }
+}
+
+/// What whoever holds a token can do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opens {
+    /// In a sentence.
+    pub says: String,
+    /// The page that says so.
+    pub page: String,
+    /// How well that is known.
+    pub mark: Mark,
 }
 
 /// Where a fact about a kind comes from.

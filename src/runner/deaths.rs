@@ -1,11 +1,31 @@
-//! Whether the old token is dead: by what it is answered, and by where it is listed.
+//! Whether the old token lives or is dead: by what it is answered, and by where it is listed.
 
 use super::custody::Custody;
-use super::hands::{Failed, Hands, failed, old_secret, retry};
+use super::hands::{Failed, Hands, failed, old_secret, provider_failed, retry};
 use crate::model::{Happened, Reason, Verdict};
+use crate::provider;
 use crate::rotation::Fact;
 
 impl Hands<'_> {
+    /// Asks what the leaked token is. One that is refused and still listed is disabled: a case that closed on it would
+    /// leave it to whoever enables it again. A list that nobody gives out is no evidence either way.
+    pub(super) async fn assess(&self, custody: &Custody) -> Result<Fact, Failed> {
+        old_secret(custody)?;
+        let verdict = provider::ask(&*self.managed.provider, &custody.old).await;
+        let abilities = &self.state.plan.abilities;
+        let handle = custody.old.token.as_ref().filter(|_| abilities.disable && abilities.list);
+        if let (Verdict::Dead, Some(old)) = (&verdict, handle) {
+            match self.managed.provider.list(old).await {
+                Ok(listed) if listed.iter().any(|listed| listed.token == *old) => {
+                    return Ok(Fact::Verified(Verdict::Unknown(Reason::StillListed)));
+                }
+                Err(error) if error.retry_after().is_some() => return Err(provider_failed(&error)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(Fact::Verified(verdict))
+    }
+
     /// Asks once whether the old token is dead. A refusal counts only while the same question is answered "live" for
     /// the new token: an issuer that refuses everything proves nothing. Nor is it death while the token is listed.
     pub(super) async fn confirm(&self, custody: &Custody) -> Result<Fact, Failed> {

@@ -95,10 +95,7 @@ impl Hands<'_> {
                 self.stands(custody).await?;
                 self.usage(custody, self.state.entered).await
             }
-            Effect::Verify => {
-                old_secret(custody)?;
-                Ok(Fact::Verified(provider::ask(&*self.managed.provider, &custody.old).await))
-            }
+            Effect::Verify => self.assess(custody).await,
             Effect::Preflight => self.preflight(custody).await,
             Effect::Count => self.ids().await.map(Fact::Counted),
             Effect::Try => self.try_offered(custody).await,

@@ -10,6 +10,7 @@ use crate::decode;
 use crate::engine::Scratch;
 use crate::import::Lead;
 use crate::model::{Companions, Confidence, Fingerprint, KindId, LineColumn, Masked, Place, Secret, Severity, Span};
+use crate::rules::Reading;
 use crate::source::Blob;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -141,7 +142,7 @@ impl<'s> Following<'s> {
     /// What came of it.
     #[must_use]
     pub fn finish(self) -> Outcome {
-        let mut outcome = self.tally.finish();
+        let mut outcome = self.scanner.plain(self.tally.finish());
         for sighting in &outcome.sightings {
             if let Some(note) = self.notes.get(&sighting.fingerprint) {
                 outcome.notes.entry(sighting.fingerprint.clone()).or_insert_with(|| note.clone());
@@ -199,6 +200,7 @@ fn pin(text: &[u8], span: Span, lead: &Lead, told: &Told) -> Option<Taken> {
         title: told.title.chars().take(200).collect(),
         severity: if lead.live == Some(true) { Severity::Critical } else { Severity::High },
         confidence: Confidence::Medium,
+        reading: Reading::default(),
         span,
         hidden: secret.len(),
         shown: Masked::of(&secret, 0),

@@ -80,6 +80,8 @@ pub struct Outcome {
     pub elsewhere: BTreeMap<Fingerprint, Vec<(Place, LineColumn)>>,
     /// Why an exception for a sighting does not hold (any more).
     pub notes: BTreeMap<Fingerprint, String>,
+    /// What the verdict of a sighting rests on, or why there is none; empty where nobody was to be asked.
+    pub answers: BTreeMap<Fingerprint, String>,
     /// What was read and what was not.
     pub coverage: Coverage,
     /// How many hits were excused, by what.
@@ -100,7 +102,7 @@ impl Scanner {
     pub fn run(&self, source: &dyn Source) -> Result<Outcome, SourceError> {
         let tally = Mutex::new(Tally::default());
         self.walk(source, &Stop::default(), &tally)?;
-        Ok(tally.into_inner().map_err(|_| SourceError::Reader)?.finish())
+        Ok(self.plain(tally.into_inner().map_err(|_| SourceError::Reader)?.finish()))
     }
 
     /// The same, until it is done or a stop is asked for: then what was seen so far comes out at once, with a gap that
@@ -143,7 +145,20 @@ impl Scanner {
             Some(Err(error)) if tally.cut.is_none() => return Err(error),
             Some(_) => {}
         }
-        Ok(tally.finish())
+        Ok(self.plain(tally.finish()))
+    }
+
+    /// What is told of a secret tells no other one: whatever looks like one in the facts is masked.
+    fn plain(&self, mut outcome: Outcome) -> Outcome {
+        let mut scratch = Scratch::default();
+        for fact in outcome.sightings.iter_mut().flat_map(|sighting| sighting.facts.values_mut()) {
+            let mut other = false;
+            self.engine.scan(fact.as_bytes(), &mut scratch, &mut |hit| other |= !hit.kind.detect.is_lone());
+            if let Some(masked) = other.then(|| self.masked(fact, &mut scratch)).flatten() {
+                *fact = masked;
+            }
+        }
+        outcome
     }
 
     fn walk(&self, source: &dyn Source, stop: &Stop, tally: &Mutex<Tally>) -> Result<(), SourceError> {

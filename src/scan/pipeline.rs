@@ -8,8 +8,10 @@ use crate::engine::{Hit, Scratch};
 use crate::model::{
     Companions, Confidence, Encoding, Finding, KindId, LineColumn, Masked, Place, Secret, Severity, Sighting, Span,
 };
+use crate::rules::Reading;
 use crate::source::Blob;
 use crate::suppress::{Excuse, Judgement, Surroundings};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -83,6 +85,7 @@ pub(super) struct Taken {
     pub(super) title: String,
     pub(super) severity: Severity,
     pub(super) confidence: Confidence,
+    pub(super) reading: Reading,
     pub(super) span: Span,
     pub(super) secret: Secret,
     pub(super) companions: Companions,
@@ -194,6 +197,7 @@ impl Scanner {
     /// Takes the bytes along, and notes what must be masked in the text around it.
     pub(super) fn take(&self, text: &[u8], hit: &Hit<'_>, stretches: &mut Vec<(Span, Masked)>) -> Option<Taken> {
         let kind = self.engine.catalogue().find(&hit.kind.id)?;
+        let reading = kind.read(text, hit.span, &hit.companions)?;
         let secret = Secret::new(hit.secret.to_vec());
         let prefix = kind.public_prefix(hit.secret);
         let shown = Masked::of(&secret, prefix);
@@ -207,8 +211,9 @@ impl Scanner {
         Some(Taken {
             kind: kind.id.clone(),
             title: kind.title.to_string(),
-            severity: kind.severity,
-            confidence: kind.confidence,
+            severity: reading.severity(kind.severity),
+            confidence: reading.confidence(kind.confidence),
+            reading,
             span: hit.span,
             hidden: secret.len().saturating_sub(prefix),
             secret,
@@ -241,15 +246,18 @@ impl Scanner {
         place: &Place,
         cursor: &Cursor<'_>,
         masks: &Masks,
-        hit: Taken,
+        mut hit: Taken,
         note: Option<String>,
     ) -> Leak {
+        if let Some(day) = hit.reading.ends.and_then(|seconds| self.suppressions.past(seconds)) {
+            hit.reading.lower(Severity::Low, format!("it ended on {day}"));
+        }
         let fingerprint = self.key.fingerprint(&hit.secret);
         let excerpt = masked_line(text, cursor.line_start(), masks, &hit);
         let sighting = Sighting {
             kind: hit.kind.clone(),
             title: hit.title,
-            severity: hit.severity,
+            severity: hit.reading.severity(hit.severity),
             confidence: hit.confidence,
             place: place.clone(),
             at: cursor.at(),
@@ -260,6 +268,9 @@ impl Scanner {
             length: hit.secret.len(),
             verdict: None,
             also: Vec::new(),
+            facts: hit.reading.facts,
+            remarks: hit.reading.remarks.into_iter().map(Cow::into_owned).collect(),
+            doubtful: hit.reading.doubtful,
             decoded: hit.decoded,
         };
         let finding = self.keep_findings.then(|| Finding {

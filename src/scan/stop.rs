@@ -17,7 +17,8 @@ pub enum Cut {
 
 impl Cut {
     /// As a report says it.
-    pub(super) fn words(self) -> &'static str {
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::Interrupted => "interrupted before everything was read",
             Self::Terminated => "terminated before everything was read",
@@ -26,7 +27,8 @@ impl Cut {
     }
 
     /// What to do about it.
-    pub(super) fn remedy(self) -> &'static str {
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
         match self {
             Self::Interrupted | Self::Terminated => "this report is partial: run it again",
             Self::OutOfTime => "what was not read may hold more: give it more time (--timeout), or less to read",

@@ -303,6 +303,10 @@ impl Unfolding<'_> {
             }
             let mut stretches = Vec::new();
             let Some(mut taken) = scanner.take(piece.bytes(), &hit, &mut stretches) else { return };
+            // What was guessed to be encoded, and is doubted besides, is chance.
+            if !layer.sure && taken.reading.doubtful {
+                return;
+            }
             taken.span = layer.outer(hit.span);
             taken.decoded = layer.encodings(gathered.before);
             let origin = Origin { encodings: &taken.decoded, bytes: piece.bytes() };
@@ -354,6 +358,25 @@ impl Unfolding<'_> {
             }
         }
         all.taken.extend(kept.into_iter().map(|(_, taken)| taken));
+        self.undress(&mut all.taken);
+    }
+
+    /// Takes out what was guessed by a name where something known stands in it, and what is told only where it is no part of
+    /// another: of what belongs together a part may have been encoded.
+    fn undress(&self, taken: &mut Vec<Taken>) {
+        let known = taken.iter().filter(|one| one.confidence > Confidence::Low);
+        let known: Vec<(Span, Vec<Fingerprint>)> = known
+            .map(|one| (one.span, one.companions.iter().map(|(_, part)| self.scanner.key.fingerprint(part)).collect()))
+            .collect();
+        let dressed =
+            |one: &Taken| one.confidence == Confidence::Low && known.iter().any(|(span, _)| overlap(*span, one.span));
+        let kinds = self.scanner.engine.catalogue();
+        let part = |one: &Taken| {
+            let lone = kinds.find(&one.kind).is_some_and(|kind| kind.detect.is_lone());
+            let print = lone.then(|| self.scanner.key.fingerprint(&one.secret));
+            print.is_some_and(|print| known.iter().any(|(_, parts)| parts.contains(&print)))
+        };
+        taken.retain(|one| !dressed(one) && !part(one));
     }
 }
 

@@ -117,6 +117,13 @@ impl Suppressions {
     pub fn ended(&self, until: Date) -> bool {
         self.today.0.is_some_and(|today| today > until)
     }
+
+    /// The day of a point in seconds since 1970, if it is before the day of the run (UTC).
+    #[must_use]
+    pub fn past(&self, seconds: i64) -> Option<Date> {
+        let at = u64::try_from(seconds).ok()?.checked_mul(1000)?;
+        day_of(Timestamp(at)).filter(|day| self.ended(*day))
+    }
 }
 
 fn day_of(now: Timestamp) -> Option<Date> {

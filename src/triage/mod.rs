@@ -1,5 +1,6 @@
 //! From a finding to a decision: which credential it is, what is known of it, what the policy wants.
 
+pub mod asking;
 pub mod schedule;
 
 use crate::config::policy::When;

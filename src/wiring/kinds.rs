@@ -1,7 +1,7 @@
 //! The kinds that are looked for: those of the program, and those of the operator's own files of rules. Only the operator
 //! names such files: what is scanned never brings rules of its own.
 
-use crate::config::read_small;
+use crate::config::{read_small, read_small_bytes};
 use crate::rules::{Catalogue, Problem, builtin, check_files};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,9 +66,16 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, KindsError> {
     }
     let text = |path: PathBuf| match read_small(&path) {
         Ok(text) => Ok((path, text)),
-        Err(source) => Err(KindsError::Unread { path, source }),
+        Err(source) => Err(no_text(&path).unwrap_or(KindsError::Unread { path, source })),
     };
     files.into_iter().map(text).collect()
+}
+
+/// Where a file that could not be read is no text, if that is why.
+fn no_text(path: &Path) -> Option<KindsError> {
+    let bytes = read_small_bytes(path).ok()?;
+    let problem = Problem::of_bytes(&path.display().to_string(), &bytes)?;
+    Some(KindsError::Wrong { problems: vec![problem] })
 }
 
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, KindsError> {

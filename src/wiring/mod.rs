@@ -3,6 +3,8 @@
 #[cfg(feature = "rotate")]
 pub mod alerts;
 #[cfg(feature = "rotate")]
+pub mod asking;
+#[cfg(feature = "rotate")]
 mod attended;
 #[cfg(feature = "rotate")]
 pub mod candidates;

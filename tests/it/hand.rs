@@ -32,10 +32,12 @@ kinds:
         - ['xacme_', 'console_', 'VLYi1t7qN4c', 'W3y6ipCV5Xc', 'nwdLhGvfZ0s', 'wGSsj42']
     verify:
       send: { method: GET, url: '{{base}}/v1/token', bearer: '{{secret}}' }
+      page: 'https://docs.acme.example/tokens'
+      mark: D
       live: { status: [200], take: { token: /id } }
       dead: { status: [401] }
-    mint: { by_hand: { page: 'https://docs.acme.example/tokens', steps: ['Open the console', 'Press New token'] } }
-    revoke: { by_hand: { page: 'https://docs.acme.example/end', steps: ['Open the list', 'Press End'] } }
+    mint: { by_hand: { page: 'https://docs.acme.example/tokens', mark: D, steps: ['Open the console', 'Press New token'] } }
+    revoke: { by_hand: { page: 'https://docs.acme.example/end', mark: D, steps: ['Open the list', 'Press End'] } }
     replies:
       - { of: verify, status: 200, body: '{"id":"t1","name":"site"}', means: live }
       - { of: verify, status: 401, body: '{"error":"no such token"}', means: dead }

@@ -46,6 +46,8 @@ mod history;
 mod hook;
 mod hooks_run;
 mod hooks_set;
+#[cfg(feature = "rotate")]
+mod hostile;
 mod images;
 mod import;
 #[cfg(feature = "rotate")]
@@ -69,7 +71,10 @@ mod robust;
 mod rounds;
 mod sarif;
 mod scan;
+mod structure;
 #[cfg(feature = "rotate")]
 mod thief;
+#[cfg(feature = "rotate")]
+mod verify;
 mod world;
 mod wrong;

@@ -38,24 +38,36 @@ kinds:
         - ['xacme_', 'watched_', 'VLYi1t7qN4c', 'W3y6ipCV5Xc', 'nwdLhGvfZ0s', 'wGSsj42']
     verify:
       send: { method: GET, url: '{{base}}/v1/token', bearer: '{{secret}}' }
+      page: 'https://docs.acme.example/tokens'
+      mark: D
       live: { status: [200], take: { token: /id } }
       dead: { status: [401] }
     mint:
       send: { method: POST, url: '{{base}}/v1/tokens', bearer: '{{authority}}', json: { copy_of: '{{token}}', name: '{{label}}' } }
+      page: 'https://docs.acme.example/tokens'
+      mark: D
       done: { status: [201], take: { token: /id, secret: /secret } }
       refused: { status: [403] }
     list:
       send: { method: GET, url: '{{base}}/v1/tokens', bearer: '{{authority}}' }
+      page: 'https://docs.acme.example/tokens'
+      mark: D
       done: { status: [200], items: /tokens, take: { token: /id, label: /name } }
     find:
       send: { method: GET, url: '{{base}}/v1/tokens', bearer: '{{authority}}' }
+      page: 'https://docs.acme.example/tokens'
+      mark: D
       done: { status: [200], items: /tokens, take: { token: /id, label: /name }, where: { label: '{{label}}' } }
     revoke:
       send: { method: DELETE, url: '{{base}}/v1/tokens/{{token}}', bearer: '{{authority}}' }
+      page: 'https://docs.acme.example/tokens'
+      mark: D
       done: { status: [204] }
       gone: { status: [404] }
     usage:
       send: { method: GET, url: '{{base}}/v1/tokens/{{token}}/uses', bearer: '{{authority}}' }
+      page: 'https://docs.acme.example/tokens'
+      mark: D
       done: { status: [200], items: /uses, take: { used: /at, origin: /from } }
     replies:
       - { of: verify, status: 200, body: '{"id":"t1"}', means: live }

@@ -129,17 +129,22 @@ fn wrong_flags() -> Vec<Wrong> {
 fn wrong_files() -> Vec<Wrong> {
     let acme = |right: &str, wrong: &str, place, remedy| file("acme.yaml", rules(right, wrong), CHECK, place, remedy);
     vec![
-        file("acme.yaml", "", CHECK, "acme.yaml:1:1: ", "compare it with"),
-        file("acme.yaml", "provider: [", CHECK, "acme.yaml:1:11: ", "compare it with"),
-        file("acme.yaml", b"\xff\xfe", CHECK, "acme.yaml", "YAML in UTF-8"),
-        acme("title: Acme\n", "title: Acme\ntitle: Acme\n", "acme.yaml:3:1: `title` is there twice", "keep one"),
+        file("acme.yaml", "", CHECK, "acme.yaml:1:1: ", "begin with `provider: …`"),
+        file("acme.yaml", "provider: [", CHECK, "acme.yaml:1:11: ", "close it by `]`"),
+        file("acme.yaml", b"\xff\xfe", CHECK, "acme.yaml", "save the file as UTF-8"),
+        acme(
+            "title: Acme\n",
+            "title: Acme\ntitle: Acme\n",
+            "acme.yaml:3:1: `title` is there twice",
+            "keep this one or the one in line 2",
+        ),
         acme("severity: high", "severity: hihg", "acme.yaml:7:15: ", "did you mean `high`?"),
         acme("literals:", "literal:", "acme.yaml:10:7: ", "did you mean `literals`?"),
         acme("[acme_]", "[ac]", "acme.yaml:10:18: ", "name at least 3 bytes"),
         acme("[acme_]", "[bcme_]", "acme.yaml:11:16: ", "name a part that every match holds"),
-        acme("{16}", "{16", "acme.yaml:11:16: ", "mend it"),
+        acme("{16}", "{16", "acme.yaml:11:16: ", "close it, or write"),
         acme("{16}", "+", "acme.yaml:11:16: ", "an upper bound"),
-        acme("'q8xk2pzl0vr7tyw3'", "'short'", "acme.yaml:12:18: ", "mend the pattern, the filters or the example"),
+        acme("'q8xk2pzl0vr7tyw3'", "'short'", "acme.yaml:12:18: ", "mend the pattern or the example"),
         acme("['acme_']", "[['acme_', 'q8xk2pzl0vr7tyw3']]", "acme.yaml:13:25: ", "stricter"),
         acme("mark: D", "mark: Q", "acme.yaml:8:", "use one of: D, M, P, U"),
         acme("https:", "ftp:", "acme.yaml:8:", "start it with `https://`"),

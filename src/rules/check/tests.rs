@@ -69,7 +69,7 @@ fn mistakes_of_shape_have_a_place_and_a_remedy() {
             "acme.yaml:7:5: `severty` is no key here; did you mean `severity`?",
         ),
         ("severity: high", "severity: hihg", "`hihg` is no value here; did you mean `high`?"),
-        ("      literals: [acme_]\n", "", "`literals` is missing; add `literals`"),
+        ("      literals: [acme_]\n", "", "`literals` is missing; add `literals: [acme_]`"),
         ("      window: 64", "      windows: 64", "acme.yaml:14:7: `windows` is no key here; did you mean `window`?"),
         ("title: Acme\n", "title: Acme\ntitle: Acme\n", "acme.yaml:3:1: "),
         ("mark: D", "mark: X", "`X` is no value here; use one of: D, M, P, U"),
@@ -111,6 +111,10 @@ fn mistakes_of_meaning_have_a_place_and_a_remedy() {
         ("(?<value>", "(?<number>", "19:37: the group `number` has no use here; name the group `value`"),
         ("name: account", "name: id", "19:19: the name is taken by another companion or group"),
         ("within: 40", "within: 9999", "the distance is out of range"),
+        ("entropy: 2", "public: [id, nobody]", "15:20: there is no group or companion of this name; name one of them"),
+        ("entropy: 2", "public: [secret]", "15:16: the secret is never shown; leave it out"),
+        ("entropy: 2", "checksum: luhn", "20:18: this example does not match"),
+        ("entropy: 2", "structure: private-key", "20:18: this example does not match"),
         ("        - nothing", "        - ['acme_ab12cd34_', 'q8Xk2PzL0vR7tYw4']", "22:11: this counterexample matches"),
     ];
     for (part, other, wanted) in cases {
@@ -121,6 +125,27 @@ fn mistakes_of_meaning_have_a_place_and_a_remedy() {
         let all = said.join("\n");
         assert!(said.len() == 1 && all.contains(wanted), "{part} -> {other}\nwanted {wanted}\nsaid {all}");
     }
+}
+
+#[test]
+fn what_is_doubted_is_an_example_of_nothing_and_may_be_a_counterexample() {
+    let text =
+        GOOD.replace("acme_(?<id>[0-9a-z]{8})_(?<secret>[0-9A-Za-z]{16})", "acme_(?<secret>npm_[0-9A-Za-z]{36})");
+    let text = text.replace("prefix: q8", "checksum: npm").replace("window: 64", "window: 65");
+    let (head, _) = text.split_once("      examples:").unwrap();
+    let with = |example: &str, other: &str| {
+        let body = "Vq7kz29mWx4trB3nLp8sYd6fGh1jKc";
+        let token = |sum: &str| format!("[acme_npm, _{body}, {sum}]");
+        format!("{head}      examples: [{}]\n      counterexamples: [{}]\n", token(example), token(other))
+    };
+    let sum = crc32fast::hash(b"Vq7kz29mWx4trB3nLp8sYd6fGh1jKc");
+    let alphabet = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let digit = |place: u32| char::from(alphabet[(sum / 62_u32.pow(place) % 62) as usize]);
+    let right: String = (0..6).rev().map(digit).collect();
+    let wrong = if right == "2b8zQ1" { "2b8zQ2" } else { "2b8zQ1" };
+    assert!(check_file(Path::new("acme.yaml"), &with(&right, wrong)).is_ok(), "{:?}", problems(&with(&right, wrong)));
+    let said = problems(&with(wrong, &right)).join("\n");
+    assert!(said.contains("this example does not match") && said.contains("this counterexample matches"), "{said}");
 }
 
 #[test]
@@ -198,7 +223,9 @@ fn embedded_rules_are_right() {
 
 /// What `build.rs` calls for the rules of the product.
 fn packed(files: &[(&str, &str)]) -> Result<Vec<u8>, Vec<String>> {
-    let files: Vec<(PathBuf, String)> = files.iter().map(|(path, text)| (path.into(), (*text).to_owned())).collect();
+    let two = |text: &str| text.replace("tYw3']]", "tYw3'], ['acme_cd12ab34_', 'q8Xk2PzL0vR7tYw3']]");
+    let two = |text: &str| if text.contains("apex_") { two(text).replace("'acme_", "'apex_") } else { two(text) };
+    let files: Vec<(PathBuf, String)> = files.iter().map(|(path, text)| (path.into(), two(text))).collect();
     pack_files(&files).map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
@@ -207,10 +234,10 @@ fn a_wrong_file_fails_the_build_with_its_place_and_a_remedy() {
     let wrong = GOOD.replace("severity: high", "severity: hihg");
     let said = packed(&[("rules/good.yaml", GOOD), ("rules/acme.yaml", &wrong)]).expect_err("a problem");
     assert_eq!(said, ["rules/acme.yaml:7:15: `hihg` is no value here; did you mean `high`?"]);
-    let wrong = GOOD.replace("'q8Xk2PzL0vR7tYw3']]", "'q8Xk']]");
+    let wrong = GOOD.replace("[['acme_ab12cd34_', 'q8Xk2", "[['acme_ab12cd34_', 'q8Xk'], ['acme_ab12cd34_', 'q8Xk2");
     let said = packed(&[("rules/acme.yaml", &wrong)]).expect_err("a problem");
     assert_eq!(said.len(), 1);
-    assert!(said.concat().starts_with("rules/acme.yaml:20:18: this example does not match; mend"), "{said:?}");
+    assert!(said.concat().starts_with("rules/acme.yaml:20:18: this example does not match: "), "{said:?}");
     let said = packed(&[("rules/acme.yaml", GOOD), ("rules/again.yaml", GOOD)]).expect_err("a problem");
     assert!(said.concat().starts_with("rules/again.yaml:5:9: the kind acme.api-token is in rules/acme.yaml too"));
 }
@@ -256,6 +283,9 @@ fn whatever_decides_what_is_found_changes_the_digest() {
     assert_eq!(good.as_str().len(), 64);
     let changes = [
         ("entropy: 2", "entropy: 2.1"),
+        ("entropy: 2", "entropy: 2\n      structure: base64-json"),
+        ("entropy: 2", "entropy: 2\n      public: [id]"),
+        ("entropy: 2", "entropy: 2\n      lone: true"),
         ("[0-9a-z]{8}", "[0-9a-z]{7,8}"),
         ("exclude: ['^ZZ']", "exclude: ['^ZZX']"),
         ("within: 40", "within: 41"),
@@ -289,4 +319,110 @@ fn a_kind_keeps_to_its_budget_or_says_why_not() {
         said.contains("acme.yaml:14:15: the kind is not costly: in a megabyte of ordinary text 0 literals"),
         "{said}"
     );
+}
+
+#[test]
+fn a_call_without_a_page_or_a_mark_is_refused_where_it_stands() {
+    let send = "send: { method: GET, url: 'https://api.acme.example/me' }";
+    let known = "page: 'https://docs.acme.example/me'";
+    let with = |calls: &str| format!("{GOOD}    {calls}\n");
+    let one = |more: &str| with(&format!("verify:\n      {send}\n      live: {{ status: [200] }}\n      {more}"));
+    let good = one(&format!("{known}\n      mark: D\n      note: the owner"));
+    assert!(check_file(Path::new("acme.yaml"), &good).is_ok());
+    let remedy = "; name beside `send` the `page` that shows the call, and the `mark` D, M, P or U";
+    assert_eq!(problem_of(&one(known)), format!("acme.yaml:27:5: verify: `mark` is missing{remedy}"));
+    assert_eq!(problem_of(&one("mark: D")), format!("acme.yaml:27:5: verify: `page` is missing{remedy}"));
+    let by_hand = "revoke:\n      - by_hand: { page: 'https://docs.acme.example/end', mark: P, steps: [one] }";
+    assert!(check_file(Path::new("acme.yaml"), &with(by_hand)).is_ok());
+    let second = format!("{by_hand}\n      - {send}\n        {known}\n        done: {{ status: [204] }}");
+    assert_eq!(problem_of(&with(&second)), format!("acme.yaml:29:9: revoke: `mark` is missing{remedy}"));
+    let unmarked = with(&by_hand.replace("mark: P, ", ""));
+    assert_eq!(problem_of(&unmarked), format!("acme.yaml:28:9: revoke: `mark` is missing{remedy}"));
+}
+
+#[test]
+fn a_built_in_kind_has_two_examples_and_two_counterexamples() {
+    let few = GOOD.replace("examples: [['acme_ab12cd34_', 'q8Xk2PzL0vR7tYw3']]", "examples: []");
+    assert!(problem_of(&few).contains("20:17: there are 0 examples, and 1 are needed; "));
+    let wrong = pack_files(&[("rules/acme.yaml".into(), GOOD.to_owned())]).expect_err("a problem");
+    let said: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    assert!(
+        said.len() == 1 && said[0].starts_with("rules/acme.yaml:20:17: there are 1 examples, and 2 are needed; "),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_people_write_into_samples_is_dropped_unless_it_is_kept() {
+    let sample = GOOD.replace("        - nothing", "        - ['acme_ab12cd34_', 'q8Dummy1234R7tYw']");
+    assert!(check_file(Path::new("acme.yaml"), &sample).is_ok());
+    let kept = sample.replace("      window: 64", "      window: 64\n      samples: kept");
+    assert!(problem_of(&kept).contains("this counterexample matches"));
+    assert!(problem_of(&kept.replace("kept", "kpt")).contains("did you mean `kept`?"));
+}
+
+/// Files of one provider each, whose kinds match the same bytes as far as their patterns go.
+fn overlapping(details: &[(&str, &str)]) -> Vec<(PathBuf, String)> {
+    let file = |(name, more): &(&str, &str)| {
+        let text = GOOD.replace("acme.api-token", &format!("{name}.api-token"));
+        let text = text.replace("provider: acme", &format!("provider: {name}"));
+        (format!("{name}.yaml").into(), text.replace("      window: 64", &format!("      window: 64{more}")))
+    };
+    details.iter().map(file).collect()
+}
+
+fn said_of(known: &Catalogue, files: &[(PathBuf, String)]) -> String {
+    let problems = check_files(known, files).expect_err("problems");
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn kinds_that_match_the_same_bytes_have_a_declared_order() {
+    let none = Catalogue::default();
+    let said = said_of(&none, &overlapping(&[("acme", ""), ("apex", "")]));
+    assert_eq!(
+        said,
+        "acme.yaml:10:5: acme.api-token and apex.api-token, at apex.yaml:10:5, match the same bytes of an example of \
+         acme.api-token, and neither is before the other; write `before: [apex.api-token]` here if this kind counts, or \
+         `before: [acme.api-token]` there, or let one of the patterns not match"
+    );
+    let before = "\n      before: [acme.api-token]";
+    let ordered = check_files(&none, &overlapping(&[("acme", ""), ("apex", before)])).expect("an order");
+    let ranks = ordered.ranks();
+    assert!(ranks.first() < ranks.get(1), "apex is before acme");
+    let third = said_of(&none, &overlapping(&[("acme", ""), ("apex", before), ("apse", before)]));
+    assert!(third.contains("apex.api-token and apse.api-token") && third.lines().count() == 1, "{third}");
+    // The surer kind counts, unless the other is declared to be before it.
+    let mut files = overlapping(&[("acme", ""), ("apex", "")]);
+    let unsure = |text: &str| text.replace("    severity: high", "    severity: high\n    confidence: medium");
+    files[1].1 = unsure(&files[1].1);
+    let surer = check_files(&none, &files).expect("an order").ranks();
+    assert!(surer.first() > surer.get(1));
+    let mut files = overlapping(&[("acme", ""), ("apex", before)]);
+    files[1].1 = unsure(&files[1].1);
+    let declared = check_files(&none, &files).expect("an order").ranks();
+    assert!(declared.first() < declared.get(1));
+    // What is known already takes part.
+    let known = check_files(&none, &overlapping(&[("acme", "")])).expect("kinds");
+    let said = said_of(&known, &overlapping(&[("apex", "")]));
+    assert!(said.starts_with("apex.yaml:10:5: apex.api-token and acme.api-token, which is built in, match"), "{said}");
+    assert!(check_files(&known, &overlapping(&[("apex", before)])).is_ok());
+    assert!(check_anew(&known, &overlapping(&[("acme", "")])).is_ok(), "a later version of a known file");
+}
+
+#[test]
+fn a_declared_order_is_about_other_kinds_and_goes_in_no_circle() {
+    let said = |details: &[(&str, &str)]| said_of(&Catalogue::default(), &overlapping(details));
+    let before = |id: &str| format!("\n      before: [{id}]");
+    let itself = said(&[("acme", &before("acme.api-token"))]);
+    assert!(itself.starts_with("acme.yaml:15:16: a kind is not before itself; remove it"), "{itself}");
+    let unknown = said(&[("acme", &before("acme.api-tokn"))]);
+    assert!(unknown.contains("there is no kind acme.api-tokn; did you mean `acme.api-token`?"), "{unknown}");
+    let unknown = said(&[("acme", &before("nobody.token"))]);
+    assert!(unknown.contains("there is no kind nobody.token; see `stanch rules list`"), "{unknown}");
+    let twice = said(&[("acme", &before("apex.api-token, apex.api-token")), ("apex", "")]);
+    assert!(twice.starts_with("acme.yaml:15:32: apex.api-token is named twice; remove one of them"), "{twice}");
+    let one = ("acme", before("apex.api-token"));
+    let circle = said(&[(one.0, &one.1), ("apex", &before("apse.api-token")), ("apse", &before("acme.api-token"))]);
+    assert!(circle.starts_with("acme.yaml:15:15: the kinds that it is before are before it; take one of"), "{circle}");
 }

@@ -10,7 +10,9 @@ pub use read::{Meaning, Taken};
 pub use send::Request;
 pub use spec::{AbilitiesSpec, ByHand, CallSpec, ReplySpec, Ways};
 
+use super::places::Stop;
 use crate::model::{Companions, Limit, Secret};
+use crate::rules::Source;
 use crate::rules::template::{Template, TemplateError, Values};
 use send::Sending;
 use serde_json::Value;
@@ -46,6 +48,24 @@ pub struct Calls {
     pub replies: Vec<ReplySpec>,
 }
 
+impl Calls {
+    /// The ways whose page or mark is missing: of which act, the how many-eth from 0, and what is missing.
+    #[must_use]
+    pub fn unsourced(&self) -> Vec<(Act, usize, &'static str)> {
+        let Self { verify, mint, replace, list, find, disable, revoke, usage, abilities: _, replies: _ } = self;
+        let all = [verify, mint, replace, list, find, disable, revoke, usage];
+        let mut missing = Vec::new();
+        for (act, ways) in Act::ALL.into_iter().zip(all) {
+            for (index, way) in ways.0.iter().enumerate() {
+                let (page, mark) = way.by_hand.as_ref().map_or((way.page.is_some(), way.mark), |how| (true, how.mark));
+                missing.extend((!page).then_some((act, index, "page")));
+                missing.extend(mark.is_none().then_some((act, index, "mark")));
+            }
+        }
+        missing
+    }
+}
+
 /// All conversations of a kind, checked.
 #[derive(Clone, Debug, Default)]
 pub struct Exchanges {
@@ -59,8 +79,8 @@ impl Exchanges {
     /// Checks the calls of a kind whose hosts are these, and runs its sample replies.
     ///
     /// # Errors
-    /// With all problems; each is one sentence with its remedy.
-    pub fn check(calls: Calls, hosts: &[String]) -> Result<Self, Vec<String>> {
+    /// With all that is wrong, each with its remedy.
+    pub fn check(calls: Calls, hosts: &[String]) -> Result<Self, Vec<Fault>> {
         check::check(calls, hosts)
     }
 
@@ -82,6 +102,12 @@ impl Exchanges {
         &self.hosts
     }
 
+    /// The same with one way to verify and no other conversation.
+    #[must_use]
+    pub fn verified_by(&self, way: &Exchange) -> Self {
+        Self { calls: BTreeMap::from([(Act::Verify, vec![way.clone()])]), hosts: self.hosts.clone(), ..Self::default() }
+    }
+
     /// The names of the values that are neither the token's own nor the program's: a configuration may give them.
     #[must_use]
     pub fn free(&self) -> BTreeSet<&str> {
@@ -95,6 +121,25 @@ impl Exchanges {
         self.calls.values().flatten().any(|exchange| exchange.send.needs_base())
     }
 }
+
+/// One thing that is wrong with the conversations of a kind, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub(super) path: Vec<Stop>,
+    pub(super) message: String,
+    pub(super) remedy: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Stop::Key(key)) = self.path.first() {
+            write!(f, "{key}: ")?;
+        }
+        write!(f, "{}; {}", self.message, self.remedy)
+    }
+}
+
+impl std::error::Error for Fault {}
 
 /// What a conversation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +192,7 @@ impl fmt::Display for Act {
 /// One conversation, checked.
 #[derive(Clone, Debug)]
 pub struct Exchange {
+    source: Option<Source>,
     first: Option<First>,
     send: Sending,
     rows: Vec<Row>,
@@ -185,10 +231,21 @@ impl First {
 }
 
 impl Exchange {
+    /// Where it is known from.
+    #[must_use]
+    pub fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
     /// What is asked before it.
     #[must_use]
     pub fn first(&self) -> Option<&First> {
         self.first.as_ref()
+    }
+
+    /// The hosts that its requests go to, one after the other; none stands for the configured base.
+    pub fn hosts(&self) -> impl Iterator<Item = Option<&str>> {
+        self.first.iter().map(|first| first.send.host()).chain(std::iter::once(self.send.host()))
     }
 
     /// What to send. Values: `secret`, `token`, `authority`, `label`, `chosen`, `base`, `page`, what was kept of the
@@ -264,6 +321,7 @@ struct Row {
     table: Table,
     status: Vec<u16>,
     body: Vec<(String, Vec<Value>)>,
+    has: Vec<String>,
     take: Vec<(Field, Origin)>,
     limit: Option<Limit>,
     items: Option<String>,

@@ -77,7 +77,7 @@ pub struct Taken {
 
 pub(super) fn read(rows: &[Row], status: u16, body: &Secret, values: Values<'_, '_>) -> (Meaning, usize) {
     let mut rows = rows.iter().filter(|row| row.status.contains(&status)).peekable();
-    if rows.peek().is_none() {
+    if rows.peek().is_none() || is_page(body) {
         return (Meaning::Unknown, 0);
     }
     #[expect(clippy::disallowed_methods, reason = "the reply is taken apart; what is secret in it is sealed again")]
@@ -88,6 +88,15 @@ pub(super) fn read(rows: &[Row], status: u16, body: &Secret, values: Values<'_, 
         wipe(document);
     }
     (meaning, listed)
+}
+
+/// True of a page for people: a login, a firewall or a proxy answered instead of the provider, whatever the status.
+fn is_page(body: &Secret) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "only the first letters of the reply are looked at")]
+    let body = body.expose();
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    let begins = |with: &[u8]| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    begins(b"<!doctype html") || begins(b"<html")
 }
 
 /// What is kept of a reply: each value as text, if it is text or a number, and as JSON, for a JSON body.
@@ -114,7 +123,8 @@ pub(super) fn kept(keep: &[(String, String)], body: &Secret) -> Option<Companion
 
 impl Row {
     fn read(&self, document: Option<&Value>, values: Values<'_, '_>) -> Option<Meaning> {
-        self.body.iter().all(|(pointer, any)| holds(document, pointer, any)).then_some(())?;
+        self.body.iter().all(|(pointer, any)| holds(document, pointer, |value| any.contains(value))).then_some(())?;
+        self.has.iter().all(|pointer| holds(document, pointer, |value| !value.is_null())).then_some(())?;
         let one = || self.take(document, values);
         Some(match self.table {
             Table::Live => Meaning::Live(one()?),
@@ -205,12 +215,9 @@ impl Row {
     }
 }
 
-fn holds(document: Option<&Value>, pointer: &str, any: &[Value]) -> bool {
-    match document.and_then(|document| document.pointer(pointer)) {
-        Some(value) => any.contains(value),
-        // A body that is no document has nothing anywhere: it must not pass for one that holds null.
-        None => document.is_some() && any.contains(&Value::Null),
-    }
+/// What is absent is nothing, not even null.
+fn holds(document: Option<&Value>, pointer: &str, fits: impl Fn(&Value) -> bool) -> bool {
+    document.and_then(|document| document.pointer(pointer)).is_some_and(fits)
 }
 
 fn handle(value: &Value) -> Option<TokenId> {

@@ -47,6 +47,12 @@ impl Sending {
         self.base
     }
 
+    /// The host that it goes to; none where that is the configured base.
+    pub(super) fn host(&self) -> Option<&str> {
+        let behind = self.url.prefix().strip_prefix("https://").filter(|_| !self.base)?;
+        behind.split(['/', '?']).next()
+    }
+
     /// All names that must be known.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let authorization = self.authorization.iter().map(|authorization| match authorization {
@@ -96,18 +102,16 @@ impl Sending {
         for (name, value) in &self.headers {
             headers.push((name.clone(), value.render(Context::Text, values)?));
         }
-        let body = match &self.body {
-            Body::None => None,
-            Body::Json(document) => {
-                headers.push(("content-type".to_owned(), Secret::new(b"application/json".to_vec())));
-                Some(document.render(values)?)
-            }
-            Body::Form(fields) => {
-                let kind = b"application/x-www-form-urlencoded";
-                headers.push(("content-type".to_owned(), Secret::new(kind.to_vec())));
-                Some(form(fields, values)?)
-            }
+        let (body, sort) = match &self.body {
+            Body::None => (None, None),
+            Body::Json(document) => (Some(document.render(values)?), Some("application/json")),
+            Body::Form(fields) => (Some(form(fields, values)?), Some("application/x-www-form-urlencoded")),
         };
+        // A call may name a type of its own.
+        let named = headers.iter().any(|(name, _)| name == "content-type");
+        if let Some(sort) = sort.filter(|_| !named) {
+            headers.push(("content-type".to_owned(), Secret::new(sort.as_bytes().to_vec())));
+        }
         Ok(Request { method: self.method, url: self.url(values)?, headers, body })
     }
 

@@ -1,6 +1,7 @@
 //! The conversations as they are typed in a rule file. Unknown keys are errors.
 
 use crate::model::{Abilities, Chooser, Class, Limit, Quota};
+use crate::rules::Mark;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,6 +14,12 @@ use std::marker::PhantomData;
 pub struct ByHand {
     /// The page that documents it.
     pub page: String,
+    /// How well it is known that this is the way.
+    #[serde(default)]
+    pub mark: Option<Mark>,
+    /// What to know about it.
+    #[serde(default)]
+    pub note: Option<String>,
     /// What to do, in order; one action a step.
     pub steps: Vec<String>,
 }
@@ -31,6 +38,12 @@ pub struct CallSpec {
     /// Of `usage`: how long a use may take to show.
     pub(super) lag_seconds: Option<u32>,
     pub(super) send: Option<SendSpec>,
+    /// The page that documents it.
+    pub(super) page: Option<String>,
+    /// How well it is known.
+    pub(super) mark: Option<Mark>,
+    /// What to know about it.
+    pub(super) note: Option<String>,
     pub(super) live: Rows,
     pub(super) restricted: Rows,
     pub(super) dead: Rows,
@@ -75,9 +88,11 @@ pub(super) struct FirstSpec {
 pub(super) struct RowSpec {
     /// HTTP status codes.
     pub(super) status: Vec<u16>,
-    /// By JSON pointer: the value that the body holds there, or a list of which it holds one. `null` means null or
-    /// absent.
+    /// By JSON pointer: the value that the body holds there, or a list of which it holds one. What is absent equals
+    /// nothing, not even `null`.
     pub(super) body: BTreeMap<String, Value>,
+    /// Pointers to what the body holds, whatever it is, but not null.
+    pub(super) has: Vec<String>,
     /// What to take; a JSON pointer or a template.
     pub(super) take: TakeSpec,
     /// What limits the token: of `restricted` alone.

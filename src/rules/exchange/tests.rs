@@ -31,7 +31,8 @@ fn calls(yaml: &str) -> Calls {
 }
 
 fn check(yaml: &str) -> Result<Exchanges, Vec<String>> {
-    Exchanges::check(calls(yaml), &["api.acme.example".to_owned()])
+    let checked = Exchanges::check(calls(yaml), &["api.acme.example".to_owned()]);
+    checked.map_err(|faults| faults.iter().map(ToString::to_string).collect())
 }
 
 const ACME: &str = r"
@@ -80,7 +81,8 @@ replies:
 fn a_whole_rule_is_checked_and_its_samples_run() {
     let checked = check(ACME).unwrap();
     assert!(checked.needs_base());
-    let how = ByHand { page: "https://docs.acme.example/log".to_owned(), steps: vec!["Open the log".to_owned()] };
+    let (page, steps) = ("https://docs.acme.example/log".to_owned(), vec!["Open the log".to_owned()]);
+    let how = ByHand { page, mark: None, note: None, steps };
     assert_eq!(checked.by_hand(Act::Usage), Some(&how));
     let abilities = checked.abilities(&|_| true);
     assert!(abilities.mint && abilities.find && abilities.revoke && abilities.scopes);
@@ -345,4 +347,63 @@ find:
     ] {
         assert!(problems.contains(part), "{part} is not in:\n{problems}");
     }
+}
+
+#[test]
+fn a_field_is_there_or_null_or_absent() {
+    let yaml = r"
+verify:
+  send: { method: GET, url: 'https://api.acme.example/me' }
+  live: { status: [200], has: [/user/id] }
+  dead: { status: [200], body: { /user/id: null } }
+  wrong_place: { status: [400], has: [''] }
+";
+    let checked = check(yaml).unwrap();
+    let read = |status, body: &str| {
+        let body = Secret::new(body.as_bytes().to_vec());
+        checked.ways(Act::Verify)[0].read(status, &body, &|_| None).word()
+    };
+    for (body, means) in [
+        (r#"{"user":{"id":7}}"#, "live"),
+        (r#"{"user":{"id":""}}"#, "live"),
+        (r#"{"user":{"id":null}}"#, "dead"),
+        (r#"{"user":{}}"#, "unknown"),
+        (r#"{"user":"id"}"#, "unknown"),
+        ("null", "unknown"),
+        ("<html></html>", "unknown"),
+        ("", "unknown"),
+    ] {
+        assert_eq!(read(200, body), means, "{body}");
+    }
+    assert_eq!(["[]", "{}", "0", "null", "<p>"].map(|body| read(400, body)), {
+        let (there, not) = ("wrong_place", "unknown");
+        [there, there, there, not, not]
+    });
+    let both = yaml.replace("body: { /user/id: null }", "has: [/user]");
+    assert!(check(&both).unwrap_err().concat().contains("a reply can be in `live` and in `dead`"));
+    let bare = yaml.replace("/user/id]", "user]");
+    assert!(check(&bare).unwrap_err().concat().contains("`user` is not a JSON pointer; write `/user`"));
+}
+
+#[test]
+fn each_way_says_where_it_is_known_from() {
+    let yaml = r"
+mint:
+  - send: { method: POST, url: 'https://api.acme.example/tokens' }
+    page: 'https://docs.acme.example/new'
+    mark: D
+    note: shown once
+    done: { status: [201], take: { token: /id, secret: /secret } }
+  - by_hand: { page: 'https://docs.acme.example/new', mark: P, steps: [Select New] }
+";
+    let checked = check(yaml).unwrap();
+    let source = checked.ways(Act::Mint)[0].source().unwrap();
+    assert_eq!((source.page.as_str(), source.note.as_deref()), ("https://docs.acme.example/new", Some("shown once")));
+    assert_eq!(calls(yaml).unsourced(), []);
+    let bare = yaml.replace(", mark: P", "").replace("    page: 'https://docs.acme.example/new'\n", "");
+    assert_eq!(calls(&bare).unsourced(), [(Act::Mint, 0, "page"), (Act::Mint, 1, "mark")]);
+    let wrong = yaml.replace("page: 'https://docs.acme.example/new'\n", "page: the manual\n");
+    assert_eq!(check(&wrong).unwrap_err(), ["mint: `page` is no address of a page; start it with `https://`"]);
+    let twice = yaml.replace("  - by_hand", "  - page: 'https://docs.acme.example/new'\n    by_hand");
+    assert!(check(&twice).unwrap_err().concat().contains("or `by_hand` alone"));
 }

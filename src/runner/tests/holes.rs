@@ -214,7 +214,7 @@ async fn one_refusal_does_not_close_a_case() {
     world.trouble.amnesia.store(true, Ordering::SeqCst);
     let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
     let recovers = |_: &State, event: &Event| {
-        if matches!(event.fact, Fact::Verified(Verdict::Dead)) {
+        if matches!(event.fact, Fact::Verified(Verdict::Dead | Verdict::Unknown(Reason::StillListed))) {
             world.trouble.amnesia.store(false, Ordering::SeqCst);
         }
     };
@@ -307,4 +307,18 @@ async fn a_word_for_what_is_no_more_is_refused_with_the_reason() {
     let records = world.journal.records(&rotation);
     let recorded = records.iter().filter(|record| record.event.fact.seen() == Some(seen)).count();
     assert_eq!(recorded, 2, "what a person saw is part of the record");
+}
+
+/// As if it had been disabled before the case began: it is refused and could be enabled again, so the leak stays open.
+#[tokio::test]
+async fn a_leaked_token_that_is_refused_and_listed_is_not_dead_already() {
+    for abilities in kinds() {
+        let world = World::new(abilities);
+        world.trouble.amnesia.store(true, Ordering::SeqCst);
+        let (process, stopping) = (Process::new(&world), AtomicBool::new(false));
+        let runner = runner(&world, &process, "first".to_owned(), &stopping);
+        let rotation = runner.open(world.plan(), &World::old()).await.unwrap();
+        let (_, rest) = runner.run(&rotation, None).await.unwrap();
+        assert_eq!(rest, Rest::Asks(Reason::StillListed));
+    }
 }

@@ -157,7 +157,7 @@ fn a_person_is_told_what_to_click() {
         ("stripe.live-restricted-key", "Delete key"),
         ("gitlab.personal-token", "Personal access tokens"),
     ] {
-        world.stanch(&["rules", "show", kind]).expect(0).says("mint by hand, as https://").says("  1. ").says(words);
+        world.stanch(&["rules", "show", kind]).expect(0).says("by hand, as https://").says("  1. ").says(words);
     }
 }
 

@@ -64,10 +64,10 @@ impl Site {
         tokio::task::block_in_place(|| self.world.run(self.command(arguments)))
     }
 
-    /// The fingerprints of a kind in the history, as a scan reports them.
+    /// The fingerprints of a kind in the history, as a scan reports them. A password of a server on this machine weighs little.
     #[track_caller]
     pub(super) fn fingerprints(&self, kind: &str) -> Vec<String> {
-        let arguments = ["scan", "--history", ".", "--format", "json"];
+        let arguments = ["scan", "--history", ".", "--format", "json", "--gate", "low"];
         let report = tokio::task::block_in_place(|| self.world.stanch(&arguments)).expect(1).stdout;
         let report: Value = serde_json::from_str(&report).unwrap();
         let findings = report["findings"].as_array().unwrap();

@@ -51,11 +51,22 @@ fn a_value_beside_its_name_may_be_encoded_and_is_found_once() {
     assert!(named.sightings[0].decoded.is_empty(), "it stands there as it is");
 }
 
+/// An RSA key as far as its form goes: version, modulus and both exponents.
+fn rsa_key() -> Vec<u8> {
+    let mut drawn = numbers(7);
+    let mut large = || -> Vec<u8> {
+        let rest = (0..127).map(|_| drawn.next().unwrap_or_default() as u8).collect::<Vec<u8>>();
+        [&[2, 0x81, 0x80, 0x51][..], &rest].concat()
+    };
+    let numbers = [&[2, 1, 0][..], &large(), &[2, 3, 1, 0, 1], &large()].concat();
+    let length = u16::try_from(numbers.len()).expect("a short key").to_be_bytes();
+    [&[0x30, 0x82][..], &length, &numbers].concat()
+}
+
 #[test]
 fn keys_behind_the_heads_of_lines_are_found() {
-    let digit = |number: usize| char::from(b"ABCDabcdefghijklmnopqrstuvwxyz0123456789+/"[number % 42]);
-    let body: Vec<char> = numbers(7).map(digit).take(640).collect();
-    let body = body.chunks(64).map(|line| line.iter().collect::<String>());
+    let body = BASE64.encode(&rsa_key());
+    let body: Vec<String> = body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
     let opening = ["-----BEG", "IN RSA PRIVATE KEY-----"].concat();
     let closing = ["-----E", "ND RSA PRIVATE KEY-----"].concat();
     let lines: Vec<String> = [opening].into_iter().chain(body).chain([closing]).collect();
