@@ -75,7 +75,7 @@ fn sampled_kinds(path: &Path, text: &str, fewest: usize) -> Result<Vec<(Kind, Ve
 /// Everything that is wrong with them.
 pub fn check_files(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Catalogue, Vec<Problem>> {
     let kinds = check_each(known, files, FEWEST)?;
-    known.with(kinds.into_iter().flatten().collect()).map_err(|_| Vec::new())
+    known.with(kinds.into_iter().flatten().map(|(kind, _)| kind).collect()).map_err(|_| Vec::new())
 }
 
 /// Reads and checks rule files that may be later versions of what is `known`: what they name takes the place of the known
@@ -87,7 +87,7 @@ pub fn check_anew(known: &Catalogue, files: &[(PathBuf, String)]) -> Result<Cata
     let specs = files.iter().filter_map(|(_, text)| read_spec(text));
     let names: Vec<KindId> = specs.flat_map(|spec| spec.kinds).map(|kind| KindId::new(kind.id.as_str())).collect();
     let kinds = check_each(&known.without(&names), files, FEWEST)?;
-    Catalogue::default().with(kinds.into_iter().flatten().collect()).map_err(|_| Vec::new())
+    Catalogue::default().with(kinds.into_iter().flatten().map(|(kind, _)| kind).collect()).map_err(|_| Vec::new())
 }
 
 /// Reads and checks rule files and lays their kinds out as bytes, which [`unpack`](super::unpack) takes in: what the build
@@ -101,8 +101,12 @@ pub fn pack_files(files: &[(PathBuf, String)]) -> Result<Vec<u8>, Vec<Problem>> 
     Ok(pack(&texts.zip(kinds).collect::<Vec<_>>()))
 }
 
-/// The kinds of each file; no two have one name.
-fn check_each(known: &Catalogue, files: &[(PathBuf, String)], fewest: usize) -> Result<Vec<Vec<Kind>>, Vec<Problem>> {
+/// The kinds of each file with their examples; no two have one name.
+fn check_each(
+    known: &Catalogue,
+    files: &[(PathBuf, String)],
+    fewest: usize,
+) -> Result<Vec<Vec<(Kind, Vec<String>)>>, Vec<Problem>> {
     let mut kinds: Vec<Vec<(Arc<Kind>, Vec<String>)>> = Vec::new();
     let mut problems = Vec::new();
     let mut owners: BTreeMap<KindId, &Path> = BTreeMap::new();
@@ -130,8 +134,8 @@ fn check_each(known: &Catalogue, files: &[(PathBuf, String)], fewest: usize) -> 
     if !problems.is_empty() {
         return Err(problems);
     }
-    let kinds = kinds.into_iter().map(|of_file| of_file.into_iter().filter_map(|(kind, _)| forgetful(kind)).collect());
-    Ok(kinds.collect())
+    let sampled = |(kind, examples)| Some((forgetful(kind)?, examples));
+    Ok(kinds.into_iter().map(|of_file| of_file.into_iter().filter_map(sampled).collect()).collect())
 }
 
 /// A kind that nobody else holds, without what was compiled.
@@ -147,11 +151,6 @@ pub(super) fn facets_of(text: &[u8], index: usize) -> Option<Facets> {
     let kind = spec.kinds.get(index)?;
     let exchanges = Exchanges::check(kind.calls(), &spec.hosts).ok()?;
     Some(facets(&spec, kind, exchanges))
-}
-
-/// The examples of one kind of a file.
-pub(super) fn examples_of(text: &[u8], index: usize) -> Option<Vec<String>> {
-    Some(examples(read_spec(std::str::from_utf8(text).ok()?)?.kinds.get(index)?))
 }
 
 fn examples(kind: &KindSpec) -> Vec<String> {

@@ -1,8 +1,9 @@
 //! A kind: what one type of token looks like and how its provider is spoken to.
 
-use super::check::{examples_of, facets_of};
+use super::check::facets_of;
 use super::detect::Detect;
 use super::exchange::Exchanges;
+use super::pack::Examples;
 use super::spec::{Opens, Source};
 use super::structure::Reading;
 use crate::model::{Companions, Confidence, KindId, Secret, Severity, Span};
@@ -34,7 +35,7 @@ pub(super) enum Background {
     /// Checked.
     Checked(Box<Facets>),
     /// In the text of an embedded rule file, as the kind of this index; read on first use.
-    Embedded { text: &'static [u8], index: usize, read: OnceLock<Box<Facets>> },
+    Embedded { text: &'static [u8], index: usize, examples: Examples<'static>, read: OnceLock<Box<Facets>> },
 }
 
 /// The provider's name, where secrets may be sent, where the facts come from, and the conversations.
@@ -102,17 +103,17 @@ impl Kind {
         match &self.background {
             Background::Checked(facets) => facets,
             // The build checks every embedded rule; one that failed would give its kind no abilities.
-            Background::Embedded { text, index, read } => {
+            Background::Embedded { text, index, read, .. } => {
                 read.get_or_init(|| facets_of(text, *index).map(Box::new).unwrap_or_default())
             }
         }
     }
 
-    /// Its examples, as far as its file is at hand.
+    /// The examples of a kind that is built in.
     pub(super) fn examples(&self) -> Vec<String> {
         match &self.background {
             Background::Checked(_) => Vec::new(),
-            Background::Embedded { text, index, .. } => examples_of(text, *index).unwrap_or_default(),
+            Background::Embedded { examples, .. } => examples.read(),
         }
     }
 

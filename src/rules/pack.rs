@@ -55,6 +55,24 @@ struct Looks<'b> {
     costly: Option<&'b str>,
 }
 
+/// The examples of a kind, each from its end to its start: so that nobody who scans the program takes it for a leak.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Examples<'b>(&'b [u8]);
+
+impl Examples<'_> {
+    fn written(examples: &[String]) -> Vec<u8> {
+        let turned: Vec<Vec<u8>> = examples.iter().map(|text| text.bytes().rev().collect()).collect();
+        written(&turned)
+    }
+
+    /// As they stand in the file.
+    pub(super) fn read(&self) -> Vec<String> {
+        let turned: Vec<&[u8]> = postcard::from_bytes(self.0).unwrap_or_default();
+        let text = |turned: &[u8]| String::from_utf8(turned.iter().rev().copied().collect()).ok();
+        turned.into_iter().filter_map(text).collect()
+    }
+}
+
 impl<'b> Looks<'b> {
     fn of(kind: &'b Kind) -> Self {
         let Kind { id, title, severity, confidence, detect, background: _ } = kind;
@@ -139,17 +157,19 @@ fn written(value: &impl Serialize) -> Vec<u8> {
 /// Lays checked kinds out as bytes, with the texts of the files that they are from, in the order in which they stand there;
 /// [`unpack`] takes them in.
 #[must_use]
-pub(super) fn pack(files: &[(&str, Vec<Kind>)]) -> Vec<u8> {
-    let mut kinds: Vec<(&Kind, usize, usize)> = Vec::new();
+pub(super) fn pack(files: &[(&str, Vec<(Kind, Vec<String>)>)]) -> Vec<u8> {
+    let mut kinds: Vec<(&Kind, &[String], usize, usize)> = Vec::new();
     for (file, (_, of_file)) in files.iter().enumerate() {
-        kinds.extend(of_file.iter().enumerate().map(|(index, kind)| (kind, file, index)));
+        kinds.extend(
+            of_file.iter().enumerate().map(|(index, (kind, examples))| (kind, examples.as_slice(), file, index)),
+        );
     }
     kinds.sort_by(|(one, ..), (other, ..)| one.id.cmp(&other.id));
     let (mut looks, mut tail) = (Sha256::new(), Vec::new());
-    for (kind, file, index) in &kinds {
+    for (kind, examples, file, index) in &kinds {
         let bytes = written(&Looks::of(kind));
         looks.update(&bytes);
-        tail.extend(written(&(file, index)));
+        tail.extend(written(&(file, index, Examples(&Examples::written(examples)))));
         tail.extend(bytes);
     }
     let looks = looks.finalize();
@@ -165,9 +185,10 @@ pub fn unpack(bytes: &'static [u8]) -> Option<Catalogue> {
     let (head, mut rest) = take_from_bytes::<Head<'static>>(bytes).ok()?;
     let mut kinds = Vec::with_capacity(head.kinds.min(rest.len()));
     for _ in 0..head.kinds {
-        let (((file, index), looks), after) = take_from_bytes::<((usize, usize), Looks<'static>)>(rest).ok()?;
+        let (((file, index, examples), looks), after) =
+            take_from_bytes::<((usize, usize, Examples<'static>), Looks<'static>)>(rest).ok()?;
         rest = after;
-        let background = Background::Embedded { text: head.files.get(file)?, index, read: OnceLock::new() };
+        let background = Background::Embedded { text: head.files.get(file)?, index, examples, read: OnceLock::new() };
         kinds.push(Arc::new(looks.kind(background)));
     }
     let looks: [u8; 32] = head.looks.try_into().ok()?;
