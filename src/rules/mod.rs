@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod facts;
 mod filter;
 mod kind;
+mod named;
 mod pack;
 mod pattern;
 mod places;

@@ -1,5 +1,6 @@
 //! The part of a rule file that says what a token looks like, as typed.
 
+use super::named;
 use super::structure::Structure;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use std::fmt;
@@ -11,7 +12,7 @@ pub(super) struct DetectSpec {
     /// Parts of which every match holds at least one; they feed the first pass.
     pub literals: Vec<String>,
     /// The pattern; the group `secret` (or all of it) is the secret, other named groups become companions.
-    #[serde(deserialize_with = "written_out")]
+    #[serde(deserialize_with = "named::written_out")]
     pub pattern: String,
     /// The public start of the secret, which reports show.
     #[serde(default)]
@@ -66,24 +67,6 @@ pub(super) struct DetectSpec {
     pub counterexamples: Vec<Text>,
 }
 
-/// What stands for an assignment in a pattern.
-const IS: &str = "{{is}}";
-
-/// What stands between a name and its value in settings and sources: quotes and brackets that end the name, a sign
-/// (`=`, `:`, `:=`, `=>`, `==`, a comma, a bracket, `||`, `??`, a type and `=`, an XML attribute `value` or the end of a
-/// tag, the key `value` on the next line), quotes before the value; quotes also with the backslashes of a quoted text.
-const ASSIGNMENT: &str = concat!(
-    r#"[\\"\x27\])]{0,3}"#,
-    r"(?:[ \t]{0,3}(?:=>|:=|={1,2}|:[ \t]{0,3}&?(?i:str|string)[ \t]{0,3}=|:|,|\(|\|\||\?\?)",
-    r"|[ \t]{1,3}string[ \t]{0,3}=|[ \t\r\n]{1,40}value[ \t]{0,3}[=:]|>)",
-    r#"[ \t]{0,3}[\\"\x27\x60]{0,4}"#,
-);
-
-/// A pattern with what its places stand for.
-fn written_out<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    String::deserialize(from).map(|pattern| pattern.replace(IS, ASSIGNMENT))
-}
-
 /// Another part of the credential, as typed.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +74,7 @@ pub(super) struct CompanionSpec {
     /// Its name; the companion named `secret` is the secret.
     pub name: String,
     /// Its pattern; the group `value` (or all of it) is the value.
+    #[serde(deserialize_with = "named::written_out")]
     pub pattern: String,
     /// How many bytes away from the match it may be.
     pub within: usize,
@@ -204,46 +188,5 @@ impl<'de> Deserialize<'de> for Text {
         }
 
         from.deserialize_any(Parts)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rules::pattern::Pattern;
-
-    #[test]
-    fn an_assignment_is_known_in_every_language() {
-        let pattern = format!("(?i:acme_?key){ASSIGNMENT}(?<secret>[0-9a-f]{{8}})\\b");
-        let pattern = Pattern::new(pattern);
-        let pattern = pattern.compiled().expect("compiles");
-        let assigned = [
-            "ACME_KEY=@",
-            "acme_key: @",
-            r#""acmeKey": "@""#,
-            r#"{\"acme_key\": \"@\"}"#,
-            "acme_key => '@'",
-            "acmeKey := `@`",
-            "acme_key == \"@\"",
-            "acme_key: str = \"@\"",
-            "const acmeKey: string = '@';",
-            "const ACME_KEY: &str = \"@\";",
-            "const acmeKey string = \"@\"",
-            "setAcmeKey(\"@\")",
-            "env['ACME_KEY'] = '@'",
-            "getenv('ACME_KEY', '@')",
-            "process.env.ACME_KEY || '@'",
-            "process.env.ACME_KEY ?? '@'",
-            "<acme_key>@</acme_key>",
-            r#"<add key="AcmeKey" value="@"/>"#,
-            "- name: ACME_KEY\n  value: \"@\"",
-        ];
-        for text in assigned {
-            let text = text.replace('@', "0a1b2c3d");
-            assert!(pattern.find(text.as_bytes(), 0..text.len()).is_some(), "{text}");
-        }
-        for text in ["acme_key 0a1b2c3d", "acme_key-0a1b2c3d", "acme_key is 0a1b2c3d", "acme_key\n0a1b2c3d"] {
-            assert!(pattern.find(text.as_bytes(), 0..text.len()).is_none(), "{text}");
-        }
     }
 }
