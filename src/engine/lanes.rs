@@ -15,9 +15,9 @@ const SURVEYED: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Lanes {
     /// Near runs with a digit: all kinds that promise a run.
-    pub(super) rich: Lane,
+    pub(super) rich: Near,
     /// Near other runs: those of them whose runs can do without.
-    pub(super) plain: Lane,
+    pub(super) plain: Near,
     /// Everywhere: kinds that promise no run.
     pub(super) text: Anchors,
     /// How far a match of those reaches from its literal.
@@ -30,14 +30,17 @@ pub(super) struct Lanes {
     pub(super) back: usize,
 }
 
-/// Kinds that are looked for near runs.
+/// Kinds that are looked for near runs: apart those whose literals lie in the run, which is less to look at.
 #[derive(Debug)]
-pub(super) struct Lane {
-    pub(super) anchors: Anchors,
-    pub(super) least: usize,
-    /// A literal lies at most so far before its run, or after it.
+pub(super) struct Near {
+    pub(super) inside: Anchors,
+    /// Such a literal starts at least so far before the end of its run.
+    pub(super) rest: usize,
+    pub(super) around: Anchors,
+    /// Such a literal lies at most so far before its run, or after it.
     pub(super) before: usize,
     pub(super) after: usize,
+    pub(super) least: usize,
     /// A match, with what belongs to it, reaches at most so far from its run.
     pub(super) reach: usize,
 }
@@ -45,13 +48,13 @@ pub(super) struct Lane {
 impl Lanes {
     pub(super) fn new(catalogue: &Catalogue) -> Self {
         let kinds = || catalogue.kinds().iter().enumerate();
-        let rich = Lane::new(kinds().filter_map(|(index, kind)| Some((index, kind.as_ref(), near_run(kind)?))));
+        let rich = Near::new(kinds().filter_map(|(index, kind)| Some((index, kind.as_ref(), near_run(kind)?))));
         let free = |run: &&Run| !run.digit;
         let plain = kinds().filter_map(|(index, kind)| Some((index, kind.as_ref(), near_run(kind).filter(free)?)));
-        let plain = Lane::new(plain);
+        let plain = Near::new(plain);
         let other = || kinds().filter(|(_, kind)| near_run(kind).is_none());
         let text = Anchors::new(other().flat_map(|(index, kind)| literals(index, kind)));
-        let slack = |lane: &Lane| lane.before + lane.after + lane.anchors.longest();
+        let slack = |near: &Near| near.before + near.after + near.inside.longest().max(near.around.longest());
         let back = kinds().map(|(_, kind)| kind.detect.facts().lead.1.saturating_add(kind.detect.within())).max();
         let reach = other().map(|(_, kind)| kind.detect.facts().longest.saturating_add(kind.detect.within())).max();
         Self {
@@ -66,18 +69,31 @@ impl Lanes {
     }
 }
 
-impl Lane {
+impl Near {
     fn new<'k>(kinds: impl Iterator<Item = (usize, &'k Kind, &'k Run)> + Clone) -> Self {
         let most =
             |of: &dyn Fn(&Kind, &Run) -> usize| kinds.clone().map(|(_, kind, run)| of(kind, run)).max().unwrap_or(0);
+        let anchors = |inside: bool| {
+            let those = kinds.clone().filter(|(_, _, run)| is_inside(run) == inside);
+            Anchors::new(those.flat_map(|(index, kind, _)| literals(index, kind)))
+        };
+        let inside = kinds.clone().filter(|(_, _, run)| is_inside(run));
+        let rest = inside.flat_map(|(_, kind, run)| kind.detect.literals().iter().map(|text| text.len() + run.follow));
         Self {
             least: kinds.clone().map(|(_, _, run)| run.least).min().unwrap_or(usize::MAX),
+            rest: rest.min().unwrap_or(0),
             before: most(&|_, run| run.before),
             after: most(&|_, run| run.after),
             reach: most(&|kind, run| run.head.max(run.tail) + kind.detect.within()) + 1,
-            anchors: Anchors::new(kinds.clone().flat_map(|(index, kind, _)| literals(index, kind))),
+            inside: anchors(true),
+            around: anchors(false),
         }
     }
+}
+
+/// True where the literal starts and ends in the run.
+fn is_inside(run: &Run) -> bool {
+    run.before == 0 && run.after == 0
 }
 
 fn literals(index: usize, kind: &Kind) -> impl Iterator<Item = (&str, usize, &ByteSet)> {
@@ -96,12 +112,11 @@ fn near_run(kind: &Kind) -> Option<&Run> {
 /// False if a match with this literal cannot hold this run, or none that passes the filters can.
 pub(super) fn fits(bytes: &[u8], facts: &Facts, literal: Span, run: &runs::Run) -> bool {
     let Some(promise) = &facts.run else { return false };
-    let inside = promise.before == 0 && promise.after == 0;
     run.range.len() >= promise.least
         && (run.digit || !promise.digit)
         && literal.start.saturating_add(promise.before) >= run.range.start
         && literal.end <= run.range.end.saturating_add(promise.after)
-        && (!inside || literal.end.saturating_add(promise.follow) <= run.range.end)
+        && (!is_inside(promise) || literal.end.saturating_add(promise.follow) <= run.range.end)
         && follows(bytes, facts, literal)
         && (run.range.len() > SURVEYED || {
             let (body, length) = &promise.body;

@@ -1,6 +1,6 @@
 //! One pass over bytes: runs, literals near them, windows round those, matches.
 
-use super::lanes::{Lane, fits, follows};
+use super::lanes::{Near, fits, follows};
 use super::scratch::{Candidate, Scratch, Windows};
 use super::{Engine, Hit, overlap};
 use crate::model::Span;
@@ -67,36 +67,45 @@ impl<'p> Pass<'p> {
     fn runs(&mut self, region: Range<usize>, found: &mut dyn FnMut(Hit<'_>)) -> usize {
         let (engine, bytes) = (self.engine, self.bytes);
         runs::find_in(bytes, region, engine.lanes.least, &mut |run| {
-            let lane = if run.digit { &engine.lanes.rich } else { &engine.lanes.plain };
-            if run.range.len() >= lane.least {
-                self.run(lane, &run, found);
+            let near = if run.digit { &engine.lanes.rich } else { &engine.lanes.plain };
+            if run.range.len() >= near.least {
+                self.run(near, &run, found);
             }
         })
     }
 
-    fn run(&mut self, lane: &Lane, run: &runs::Run, found: &mut dyn FnMut(Hit<'_>)) {
-        let earliest = run.range.start.saturating_sub(lane.before);
+    fn run(&mut self, near: &Near, run: &runs::Run, found: &mut dyn FnMut(Hit<'_>)) {
+        let earliest = run.range.start.saturating_sub(near.before);
         let recent = if run.digit { &mut self.scratch.rich } else { &mut self.scratch.plain };
         let mut recent = std::mem::take(recent);
         recent.literals.retain(|(literal, _)| literal.start >= earliest);
         for (literal, kind) in &recent.literals {
             self.consider(*literal, *kind, Some(run));
         }
-        let end = run.range.end.saturating_add(lane.after).min(self.bytes.len());
+        let end = run.range.end.saturating_add(near.after).min(self.bytes.len());
         let mut at = recent.covered.max(earliest);
-        let last = run.range.end.saturating_sub(self.engine.lanes.rich.before.max(lane.before));
-        while at < end {
+        let last = run.range.end.saturating_sub(near.before);
+        let mut inside = run.range.start..(run.range.end + 1).saturating_sub(near.rest);
+        loop {
             let next = end.min(at.saturating_add(STRIDE));
-            lane.anchors.find(self.bytes, at..next, &mut |literal, kind| {
-                self.consider(literal, kind, Some(run));
-                if literal.start >= last {
-                    recent.literals.push((literal, kind));
-                }
-            });
-            at = next;
-            if next < end {
-                self.settle(next, found);
+            if at < next {
+                near.around.find(self.bytes, at..next, &mut |literal, kind| {
+                    self.consider(literal, kind, Some(run));
+                    if literal.start >= last {
+                        recent.literals.push((literal, kind));
+                    }
+                });
             }
+            let part = inside.start..inside.end.min(next);
+            if !part.is_empty() {
+                inside.start = part.end;
+                near.inside.find(self.bytes, part, &mut |literal, kind| self.consider(literal, kind, Some(run)));
+            }
+            if next >= end {
+                break;
+            }
+            at = next;
+            self.settle(next, found);
         }
         recent.covered = recent.covered.max(end);
         *(if run.digit { &mut self.scratch.rich } else { &mut self.scratch.plain }) = recent;

@@ -148,7 +148,7 @@ fn broadcast(table: &[u8; 16]) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f")]
 #[expect(unsafe_code, reason = "vectors are loaded through pointers")]
-fn load(bytes: &[u8; BLOCK]) -> __m512i {
+pub(super) fn load(bytes: &[u8; BLOCK]) -> __m512i {
     // SAFETY: the pointer is to 64 readable bytes, and any alignment will do.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
@@ -157,7 +157,7 @@ fn load(bytes: &[u8; BLOCK]) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 #[expect(unsafe_code, reason = "vectors are loaded through pointers")]
-fn load_some(bytes: &[u8]) -> __m512i {
+pub(super) fn load_some(bytes: &[u8]) -> __m512i {
     match bytes.first_chunk() {
         Some(block) => load(block),
         // SAFETY: fewer than 64 bytes are there, and of memory those are read that have a bit in the mask, one for each

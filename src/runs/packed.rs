@@ -1,6 +1,8 @@
 //! A vector pass for some short texts: 32 places at once, by the halves of their first bytes. It lets few other places
 //! through; who asks must compare.
 
+#[cfg(target_arch = "x86_64")]
+use super::classes::Classes;
 use super::sweep::BLOCK;
 use std::ops::Range;
 
@@ -9,7 +11,7 @@ pub(super) const STEP: usize = 32;
 /// So many bytes of a text are looked at, at most.
 pub const DEPTH: usize = 4;
 /// Texts are put into so many groups for each table; a place that is let through has bytes that one group's texts have.
-const GROUPS: usize = 8;
+pub(super) const GROUPS: usize = 8;
 /// So few texts are told apart by one table and three bytes.
 const FEW: usize = 48;
 /// So many are by two tables.
@@ -26,6 +28,10 @@ enum Tables {
     Few(Halves<3, 1>),
     Many(Halves<DEPTH, 2>),
     Most(Box<Halves<DEPTH, 4>>),
+    #[cfg(target_arch = "x86_64")]
+    ManyByClass(Box<Classes<2>>),
+    #[cfg(target_arch = "x86_64")]
+    MostByClass(Box<Classes<4>>),
 }
 
 /// Which bytes can start each group's texts, to this depth and for so many times eight groups: for the low and the high
@@ -42,6 +48,15 @@ impl Packed {
     pub fn new(mut heads: Vec<&[u8]>) -> Option<Self> {
         heads.sort_unstable();
         heads.dedup();
+        #[cfg(target_arch = "x86_64")]
+        if super::classes::are_here() {
+            match heads.len() {
+                0..=FEW => {}
+                count if count <= MANY => return Some(Self(Tables::ManyByClass(Box::new(Classes::new(&heads))))),
+                count if count <= MOST => return Some(Self(Tables::MostByClass(Box::new(Classes::new(&heads))))),
+                _ => {}
+            }
+        }
         match heads.len() {
             0..=FEW => Some(Self(Tables::Few(Halves::new(&heads)))),
             count if count <= MANY => Some(Self(Tables::Many(Halves::new(&heads)))),
@@ -58,6 +73,10 @@ impl Packed {
             Tables::Few(halves) => halves.find(bytes, region, found),
             Tables::Many(halves) => halves.find(bytes, region, found),
             Tables::Most(halves) => halves.find(bytes, region, found),
+            #[cfg(target_arch = "x86_64")]
+            Tables::ManyByClass(classes) => classes.find(bytes, region, found),
+            #[cfg(target_arch = "x86_64")]
+            Tables::MostByClass(classes) => classes.find(bytes, region, found),
         }
     }
 }
@@ -135,45 +154,16 @@ impl<const N: usize, const TABLES: usize> Halves<N, TABLES> {
     fn find(&self, bytes: &[u8], region: Range<usize>, found: &mut impl FnMut(usize)) -> usize {
         #[cfg(target_arch = "x86_64")]
         if super::avx512::is_here() {
-            return self.find_by(super::avx512::through, bytes, region, found);
+            return find_by(|part, into| super::avx512::through(self, bytes, part, into), region, found);
         }
         #[cfg(target_arch = "x86_64")]
         if super::x86::has_avx2() {
-            return self.find_by(super::x86::through_with_avx2, bytes, region, found);
+            return find_by(|part, into| super::x86::through_with_avx2(self, bytes, part, into), region, found);
         }
         #[cfg(target_arch = "aarch64")]
-        return self.find_by(super::neon::through, bytes, region, found);
+        return find_by(|part, into| super::neon::through(self, bytes, part, into), region, found);
         #[cfg(not(target_arch = "aarch64"))]
         region.start
-    }
-
-    /// `through` says which places from the start of a region on are let through, one bit each, and where it ended.
-    #[inline(always)]
-    fn find_by(
-        &self,
-        through: impl Fn(&Self, &[u8], Range<usize>, &mut [u64; STEP]) -> usize,
-        bytes: &[u8],
-        region: Range<usize>,
-        found: &mut impl FnMut(usize),
-    ) -> usize {
-        let mut blocks = [0; STEP];
-        let mut at = region.start;
-        while at < region.end {
-            let end = through(self, bytes, at..region.end, &mut blocks);
-            for (block, places) in (at..end).step_by(BLOCK).zip(&blocks) {
-                let within = if end - block < BLOCK { (1 << (end - block)) - 1 } else { u64::MAX };
-                let mut places = places & within;
-                while places != 0 {
-                    found(block + places.trailing_zeros() as usize);
-                    places &= places - 1;
-                }
-            }
-            if end == at {
-                break;
-            }
-            at = end;
-        }
-        at
     }
 
     /// The same for one place.
@@ -187,6 +177,33 @@ impl<const N: usize, const TABLES: usize> Halves<N, TABLES> {
             groups != 0
         })
     }
+}
+
+/// `through` says which places from the start of a region on are let through, one bit each, and where it ended.
+#[inline(always)]
+pub(super) fn find_by(
+    through: impl Fn(Range<usize>, &mut [u64; STEP]) -> usize,
+    region: Range<usize>,
+    found: &mut impl FnMut(usize),
+) -> usize {
+    let mut blocks = [0; STEP];
+    let mut at = region.start;
+    while at < region.end {
+        let end = through(at..region.end, &mut blocks);
+        for (block, places) in (at..end).step_by(BLOCK).zip(&blocks) {
+            let within = if end - block < BLOCK { (1 << (end - block)) - 1 } else { u64::MAX };
+            let mut places = places & within;
+            while places != 0 {
+                found(block + places.trailing_zeros() as usize);
+                places &= places - 1;
+            }
+        }
+        if end == at {
+            break;
+        }
+        at = end;
+    }
+    at
 }
 
 #[cfg(test)]
@@ -227,10 +244,10 @@ mod tests {
         {
             use super::super::{avx512, x86};
             let mut push = |place| places.push(place);
-            let end = halves.find_by(x86::through_with_avx2, text, region.clone(), &mut push);
+            let end = find_by(|part, into| x86::through_with_avx2(halves, text, part, into), region.clone(), &mut push);
             all.push(("avx2", std::mem::take(&mut places), end));
             let mut push = |place| places.push(place);
-            let end = halves.find_by(avx512::through, text, region.clone(), &mut push);
+            let end = find_by(|part, into| avx512::through(halves, text, part, into), region.clone(), &mut push);
             all.push(("avx512", std::mem::take(&mut places), end));
         }
         all
@@ -256,10 +273,32 @@ mod tests {
         Ok(())
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn check_classes<const TABLES: usize>(
+        heads: &[Vec<u8>],
+        text: &[u8],
+        region: Range<usize>,
+    ) -> Result<(), TestCaseError> {
+        let classes = Classes::<TABLES>::new(&heads.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let mut places = Vec::new();
+        let end = classes.find(text, region.clone(), &mut |place| places.push(place));
+        let there = |at: &usize| text.get(*at..at + DEPTH).is_some_and(|window| classes.lets_through(window));
+        prop_assert_eq!(&places, &(region.start..end).filter(there).collect::<Vec<_>>());
+        prop_assert!(!super::super::classes::are_here() || end + DEPTH > text.len().min(region.end));
+        let starts = |at: usize| {
+            let rest = text.get(at..).unwrap_or_default().to_ascii_lowercase();
+            heads.iter().any(|head| rest.starts_with(&head.to_ascii_lowercase()))
+        };
+        for at in (region.start..text.len()).filter(|at| starts(*at)) {
+            prop_assert!(text.get(at..at + DEPTH).is_none_or(|window| classes.lets_through(window)));
+        }
+        Ok(())
+    }
+
     proptest! {
         #[test]
         fn vectors_let_through_what_the_tables_do(
-            heads in proptest::collection::vec(proptest::collection::vec(0..0x80_u8, 3..5), 1..99),
+            heads in proptest::collection::vec(proptest::collection::vec(0..=0x80_u8, 3..5), 1..99),
             mut text in proptest::collection::vec(any::<u8>(), 0..300),
             plants in proptest::collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..9),
             cut in 0..300_usize,
@@ -273,7 +312,12 @@ mod tests {
             let region = start..text.len().saturating_sub(less).max(start);
             check::<3, 1>(&heads, &text, region.clone())?;
             check::<DEPTH, 2>(&heads, &text, region.clone())?;
-            check::<DEPTH, 4>(&heads, &text, region)?;
+            check::<DEPTH, 4>(&heads, &text, region.clone())?;
+            #[cfg(target_arch = "x86_64")]
+            {
+                check_classes::<2>(&heads, &text, region.clone())?;
+                check_classes::<4>(&heads, &text, region)?;
+            }
         }
     }
 }
