@@ -1,5 +1,7 @@
 //! The declarative provider: speaks to any provider that a rule file describes. The only interpreter of exchanges.
 
+pub mod replay;
+
 use super::{Listed, Minted, Provider, ProviderError, Revoked, Scopes, warranted};
 use crate::clock::Clock;
 use crate::egress::{Allowed, Egress, EgressError, Endpoint, Request, Response};
@@ -185,6 +187,50 @@ impl HttpProvider {
         ProviderError::Throttled { act: doing(act), after }
     }
 
+    /// Makes a token by `mint` or by `replace`.
+    async fn make(
+        &self,
+        act: Act,
+        like: &Credential,
+        label: &Label,
+        chosen: Option<&Secret>,
+    ) -> Result<Minted, ProviderError> {
+        let (token, label) = (like.token.as_ref().and_then(handle), Some(plain(label.as_str())));
+        let known = Known { credential: Some(like), token, label, chosen, ..Known::default() };
+        let (status, meaning) = self.speak(act, self.abilities.mint, known).await?;
+        let Meaning::Done(taken) = meaning else {
+            return Err(failure(act, status, &meaning));
+        };
+        let taken = taken.into_iter().next().ok_or_else(|| unreadable(act))?;
+        let secret = match chosen.filter(|_| self.abilities.chooser == Chooser::Client) {
+            Some(chosen) => Some(chosen.duplicate()),
+            None => taken.secret,
+        };
+        match (taken.token, secret) {
+            (Some(token), Some(secret)) => Ok(Minted { token, secret, ends: None }),
+            _ => Err(unreadable(act)),
+        }
+    }
+
+    /// Disables a token. Private to this adapter, as is `end`: what comes from outside needs a warrant.
+    async fn useless(&self, token: &TokenId, credential: &Credential) -> Result<(), ProviderError> {
+        let known = Known { credential: Some(credential), token: handle(token), ..Known::default() };
+        match self.speak(Act::Disable, self.abilities.disable, known).await? {
+            (_, Meaning::Done(_) | Meaning::Gone) => Ok(()),
+            (status, meaning) => Err(failure(Act::Disable, status, &meaning)),
+        }
+    }
+
+    /// Ends a token.
+    async fn end(&self, token: &TokenId, credential: &Credential) -> Result<Revoked, ProviderError> {
+        let known = Known { credential: Some(credential), token: handle(token), ..Known::default() };
+        match self.speak(Act::Revoke, self.abilities.revoke, known).await? {
+            (_, Meaning::Done(_)) => Ok(Revoked::Accepted),
+            (_, Meaning::Gone) => Ok(Revoked::AlreadyGone),
+            (status, meaning) => Err(failure(Act::Revoke, status, &meaning)),
+        }
+    }
+
     fn value<'v>(&'v self, known: &'v Known<'_>, name: &str) -> Option<&'v Secret> {
         match name {
             "secret" => known.credential.and_then(|credential| credential.secret.as_ref()),
@@ -331,21 +377,7 @@ impl Provider for HttpProvider {
     /// Beside the old one where that can be; else in its place, which is never to be asked twice.
     async fn mint(&self, like: &Credential, label: &Label, chosen: Option<&Secret>) -> Result<Minted, ProviderError> {
         let act = if self.abilities.class == Class::Replace { Act::Replace } else { Act::Mint };
-        let (token, label) = (like.token.as_ref().and_then(handle), Some(plain(label.as_str())));
-        let known = Known { credential: Some(like), token, label, chosen, ..Known::default() };
-        let (status, meaning) = self.speak(act, self.abilities.mint, known).await?;
-        let Meaning::Done(taken) = meaning else {
-            return Err(failure(act, status, &meaning));
-        };
-        let taken = taken.into_iter().next().ok_or_else(|| unreadable(act))?;
-        let secret = match chosen.filter(|_| self.abilities.chooser == Chooser::Client) {
-            Some(chosen) => Some(chosen.duplicate()),
-            None => taken.secret,
-        };
-        match (taken.token, secret) {
-            (Some(token), Some(secret)) => Ok(Minted { token, secret, ends: None }),
-            _ => Err(unreadable(act)),
-        }
+        self.make(act, like, label, chosen).await
     }
 
     async fn list(&self, like: &TokenId) -> Result<Vec<Listed>, ProviderError> {
@@ -389,22 +421,11 @@ impl Provider for HttpProvider {
     }
 
     async fn disable(&self, warrant: &Warrant, credential: &Credential) -> Result<(), ProviderError> {
-        let token = warranted(doing(Act::Disable), warrant, credential)?;
-        let known = Known { credential: Some(credential), token: handle(token), ..Known::default() };
-        match self.speak(Act::Disable, self.abilities.disable, known).await? {
-            (_, Meaning::Done(_) | Meaning::Gone) => Ok(()),
-            (status, meaning) => Err(failure(Act::Disable, status, &meaning)),
-        }
+        self.useless(warranted(doing(Act::Disable), warrant, credential)?, credential).await
     }
 
     async fn revoke(&self, warrant: &Warrant, credential: &Credential) -> Result<Revoked, ProviderError> {
-        let token = warranted(doing(Act::Revoke), warrant, credential)?;
-        let known = Known { credential: Some(credential), token: handle(token), ..Known::default() };
-        match self.speak(Act::Revoke, self.abilities.revoke, known).await? {
-            (_, Meaning::Done(_)) => Ok(Revoked::Accepted),
-            (_, Meaning::Gone) => Ok(Revoked::AlreadyGone),
-            (status, meaning) => Err(failure(Act::Revoke, status, &meaning)),
-        }
+        self.end(warranted(doing(Act::Revoke), warrant, credential)?, credential).await
     }
 
     async fn end_sessions(&self, _warrant: &Warrant, _credential: &Credential) -> Result<u64, ProviderError> {
@@ -435,7 +456,5 @@ impl Provider for HttpProvider {
     }
 }
 
-#[cfg(test)]
-mod replayed;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 use super::catalogue::Catalogue;
 use super::pack;
 use crate::model::Digest;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 static BLOB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.pack"));
@@ -19,6 +21,17 @@ pub fn builtin() -> Arc<Catalogue> {
         // The build has read it back; a program that is damaged there must not call anything clean.
         None => std::process::abort(),
     }))
+}
+
+/// The texts of the embedded files, each under the name that a file of its provider has.
+#[must_use]
+pub fn builtin_files() -> Vec<(PathBuf, String)> {
+    let all = builtin();
+    let text =
+        |kind: &Arc<super::Kind>| Some(((kind.provider().to_owned(), kind.embedded()?.as_ptr()), kind.embedded()?));
+    let texts: BTreeMap<_, &str> = all.kinds().iter().filter_map(text).collect();
+    let named = |((provider, _), text): ((String, _), &str)| (format!("rules/{provider}.yaml").into(), text.to_owned());
+    texts.into_iter().map(named).collect()
 }
 
 impl Catalogue {

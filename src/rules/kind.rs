@@ -109,6 +109,14 @@ impl Kind {
         }
     }
 
+    /// The text of the embedded file that it is from.
+    pub(super) fn embedded(&self) -> Option<&'static str> {
+        match &self.background {
+            Background::Checked(_) => None,
+            Background::Embedded { text, .. } => std::str::from_utf8(text).ok(),
+        }
+    }
+
     /// The examples of a kind that is built in.
     pub(super) fn examples(&self) -> Vec<String> {
         match &self.background {

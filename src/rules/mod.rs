@@ -29,6 +29,7 @@ mod structure;
 mod syntax;
 mod telling;
 pub mod template;
+mod typed;
 mod words;
 
 pub use catalogue::Catalogue;
@@ -36,15 +37,17 @@ pub use check::{check_anew, check_file, check_files, pack_files};
 pub use cost::{BUDGET, Cost};
 pub use detect::{Detect, Match, Progress};
 #[cfg(embedded)]
-pub use embedded::builtin;
+pub use embedded::{builtin, builtin_files};
 pub use kind::Kind;
 pub use pack::unpack;
+pub use places::Step;
 pub use precedence::Rank;
 pub use problem::{Excerpt, Problem};
 pub use shape::{Checksum, Maker, Sort};
 pub use spec::{Mark, Opens, Source};
 pub use structure::{Reading, Structure};
 pub use telling::{COUNTED, Mark as Told, Means, Tally};
+pub use typed::Typed;
 
 use crate::model::KindId;
 

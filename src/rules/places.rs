@@ -7,7 +7,7 @@ use std::fmt;
 
 /// One step on the way to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step<'a> {
+pub enum Step<'a> {
     /// The value of a key.
     Key(&'a str),
     /// An entry of a list.

@@ -30,6 +30,8 @@ mod providers;
 pub mod rehearsal;
 #[cfg(feature = "rotate")]
 mod remotes;
+#[cfg(feature = "rotate")]
+pub mod replaying;
 pub mod scanner;
 #[cfg(feature = "rotate")]
 pub mod watched;

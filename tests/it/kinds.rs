@@ -47,6 +47,15 @@ fn kinds_of_the_operator_are_found_beside_the_built_in_ones() {
         .says("acme.api-token");
 }
 
+#[cfg(not(feature = "rotate"))]
+#[test]
+fn a_build_that_opens_no_connection_says_that_it_tests_no_calls() {
+    let world = World::bare();
+    world.write("acme.yaml", acme().0);
+    let ran = world.stanch(&["rules", "test", "acme.yaml"]).expect(2).says("it has the finding wing alone");
+    ran.says("stanch rules check FILE").says("nothing was tested");
+}
+
 #[test]
 fn hooks_and_imports_look_for_kinds_of_the_operator_too() {
     let world = World::new();

@@ -66,6 +66,8 @@ mod real;
 mod release;
 mod remembered;
 mod repeated;
+#[cfg(feature = "rotate")]
+mod replayed;
 mod robust;
 #[cfg(feature = "rotate")]
 mod rounds;

@@ -26,6 +26,16 @@ pub enum RulesCommand {
         #[arg(value_name = "FILE_OR_DIR")]
         files: Vec<PathBuf>,
     },
+    /// Send every call of files of rules to a provider on this machine, and compare with what the files say
+    ///
+    /// It answers with the samples in `replies`. Each request as it arrives is held against what the file says, and what is read
+    /// of the answer against what the sample says. Only 127.0.0.1 is contacted, whatever hosts the files name; tokens and
+    /// authorities are made up.
+    Test {
+        /// The files, or directories of files; without any, those of the built-in kinds
+        #[arg(value_name = "FILE_OR_DIR")]
+        files: Vec<PathBuf>,
+    },
     /// Write a file for a kind of your own, which passes the check as it is
     New(NewArguments),
     /// Write the catalogue as Markdown: a page for every provider, and an index

@@ -5,6 +5,7 @@ mod docs;
 mod list;
 mod page;
 mod scaffold;
+mod test;
 
 use super::args::KindsArguments;
 use super::exit::Code;
@@ -29,6 +30,7 @@ pub(super) fn run(command: &RulesCommand) -> Result<Code, Failure> {
         RulesCommand::List(arguments) => list::run(arguments),
         RulesCommand::Show { id, format, kinds } => show(id, *format, kinds),
         RulesCommand::Check { files } => check(files),
+        RulesCommand::Test { files } => test::run(files),
         RulesCommand::New(arguments) => scaffold::run(arguments),
         RulesCommand::Docs(arguments) => docs::run(arguments),
     }
