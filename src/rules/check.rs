@@ -47,8 +47,11 @@ pub fn check_file(path: &Path, text: &str) -> Result<Vec<Kind>, Vec<Problem>> {
     Ok(sampled_kinds(path, text, FEWEST)?.into_iter().map(|(kind, _)| kind).collect())
 }
 
+/// A kind with its examples.
+pub(super) type Sampled = (Kind, Vec<String>);
+
 /// The kinds of a file with their examples, of which each has so many at least.
-fn sampled_kinds(path: &Path, text: &str, fewest: usize) -> Result<Vec<(Kind, Vec<String>)>, Vec<Problem>> {
+fn sampled_kinds(path: &Path, text: &str, fewest: usize) -> Result<Vec<Sampled>, Vec<Problem>> {
     let mut desk = Desk { fewest, ..Desk::new(path, text) };
     if text.len() > LARGEST {
         desk.say(&[], "the file is too large", format!("keep it under {LARGEST} bytes"));
@@ -63,7 +66,7 @@ fn sampled_kinds(path: &Path, text: &str, fewest: usize) -> Result<Vec<(Kind, Ve
     };
     desk.check_provider(&spec);
     let kinds = spec.kinds.iter().enumerate();
-    let kinds: Vec<(Kind, Vec<String>)> =
+    let kinds: Vec<Sampled> =
         kinds.filter_map(|(index, kind)| Some((desk.check_kind(&spec, index, kind)?, examples(kind)))).collect();
     if desk.problems.is_empty() { Ok(kinds) } else { Err(desk.told()) }
 }
@@ -106,7 +109,7 @@ fn check_each(
     known: &Catalogue,
     files: &[(PathBuf, String)],
     fewest: usize,
-) -> Result<Vec<Vec<(Kind, Vec<String>)>>, Vec<Problem>> {
+) -> Result<Vec<Vec<Sampled>>, Vec<Problem>> {
     let mut kinds: Vec<Vec<(Arc<Kind>, Vec<String>)>> = Vec::new();
     let mut problems = Vec::new();
     let mut owners: BTreeMap<KindId, &Path> = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! Kinds as bytes: what scanning needs, laid out so that it is taken in without a copy of any text.
 
 use super::catalogue::Catalogue;
+use super::check::Sampled;
 use super::detect::{Companion, Detect};
 use super::facts::Facts;
 use super::kind::{Background, Kind};
@@ -157,7 +158,7 @@ fn written(value: &impl Serialize) -> Vec<u8> {
 /// Lays checked kinds out as bytes, with the texts of the files that they are from, in the order in which they stand there;
 /// [`unpack`] takes them in.
 #[must_use]
-pub(super) fn pack(files: &[(&str, Vec<(Kind, Vec<String>)>)]) -> Vec<u8> {
+pub(super) fn pack(files: &[(&str, Vec<Sampled>)]) -> Vec<u8> {
     let mut kinds: Vec<(&Kind, &[String], usize, usize)> = Vec::new();
     for (file, (_, of_file)) in files.iter().enumerate() {
         kinds.extend(
