@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_text_with_the_letters_at_their_place_is_none() {
         let lead = "a line of text\n".repeat(18);
-        let text = format!("{}ustar  and more, {lead}{lead}", &lead[..257]);
+        let text = format!("{lead:.257}ustar  and more, {lead}{lead}");
         assert!(!looks_like(text.as_bytes()));
         let mut damaged = text.into_bytes();
         damaged[262] = 0;
