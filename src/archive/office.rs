@@ -13,11 +13,12 @@ pub(super) const BETWEEN_CELLS: &[u8] = b",\t";
 /// Where a part says what it is.
 const HEAD_BYTES: usize = 4096;
 
-/// True for the start of a part of an office document.
+/// True for the start of a part of an office document: its outermost element says so. Programs that write such documents
+/// hold the same words further on, and pages that were saved as such have them and are not written as strictly.
 pub(super) fn looks_like(head: &[u8]) -> bool {
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let head = head.get(..HEAD_BYTES).unwrap_or(head);
-    matches!(head.trim_ascii_start(), [b'<', b'?' | b'a'..=b'z' | b'A'..=b'Z', ..])
+    let root = outermost(head.get(..HEAD_BYTES).unwrap_or(head)).unwrap_or_default();
+    let page = root.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"<html"));
+    !page
         && [
             &b"schemas.openxmlformats.org/"[..],
             b"purl.oclc.org/ooxml",
@@ -27,7 +28,21 @@ pub(super) fn looks_like(head: &[u8]) -> bool {
             b"<w:document",
         ]
         .iter()
-        .any(|space| memmem::find(head, space).is_some())
+        .any(|space| memmem::find(root, space).is_some())
+}
+
+/// The tag of the outermost element, or as much of it as is there.
+fn outermost(head: &[u8]) -> Option<&[u8]> {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    if !head.starts_with(b"<") {
+        return None;
+    }
+    if head.starts_with(b"<?") && !head.starts_with(b"<?xml") && !head.starts_with(b"<?mso-") {
+        return None;
+    }
+    let start = memchr::memchr_iter(b'<', head).find(|at| head.get(at + 1).is_some_and(u8::is_ascii_alphabetic))?;
+    let tag = head.get(start..)?;
+    tag.get(..memchr::memchr(b'>', tag).unwrap_or(tag.len()))
 }
 
 /// Where the text goes that stands between the tags.

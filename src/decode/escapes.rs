@@ -2,11 +2,17 @@
 
 use super::hex;
 use super::strings::{Escape, Meaning};
+use crate::runs::is_token_byte;
 
 pub(super) fn read(text: &[u8]) -> Option<Escape> {
     let [b'\\', kind, rest @ ..] = text else { return None };
     let byte = |byte: u8| Some(Escape { length: 2, meaning: Meaning::Byte(byte) });
     match kind {
+        b'\'' if let Some(code) = rich(rest) => Some(Escape { length: 4, meaning: Meaning::Byte(code) }),
+        b'0' if let Some(code) = styled(rest) => Some(Escape { length: 7, meaning: Meaning::Byte(code) }),
+        b'2'..=b'7' if let Some(code) = styled_short(*kind, rest) => {
+            Some(Escape { length: 3, meaning: Meaning::Byte(code) })
+        }
         b'n' => byte(b'\n'),
         b'r' => byte(b'\r'),
         b't' => byte(b'\t'),
@@ -27,6 +33,24 @@ pub(super) fn read(text: &[u8]) -> Option<Escape> {
         b'0'..=b'7' => octal(text),
         _ => None,
     }
+}
+
+/// As rich text has it: two hex digits behind the quote. An escaped quote before text goes on with more of it.
+fn rich(text: &[u8]) -> Option<u8> {
+    let (two, after) = text.split_at_checked(2)?;
+    after.first().is_none_or(|next| !is_token_byte(*next)).then(|| hex::pair(two)).flatten()
+}
+
+/// As style sheets have it: six hex digits, of which the first has been read.
+fn styled(text: &[u8]) -> Option<u8> {
+    hex::pair(text.strip_prefix(b"000")?.get(..2)?).filter(u8::is_ascii_graphic)
+}
+
+/// The same with two digits, where a third one could not be meant.
+fn styled_short(first: u8, text: &[u8]) -> Option<u8> {
+    let (second, after) = text.split_first()?;
+    let code = hex::pair(&[first, *second]).filter(u8::is_ascii_graphic)?;
+    after.first().is_none_or(|next| !is_token_byte(*next)).then_some(code)
 }
 
 /// So many hex digits.
@@ -81,6 +105,11 @@ mod tests {
         assert_eq!(read(r"\101b"), Some((4, Meaning::Byte(b'A'))));
         assert_eq!(read(r"\/b"), Some((2, Meaning::Byte(b'/'))));
         assert_eq!(read(r"\ud83d"), Some((6, Meaning::Character('\u{fffd}'))));
+        assert_eq!(read(r"\'5f\'41"), Some((4, Meaning::Byte(b'_'))));
+        assert_eq!(read(r"\'5fab\'"), Some((2, Meaning::Byte(b'\''))));
+        assert_eq!(read(r"\5f\41"), Some((3, Meaning::Byte(b'_'))));
+        assert_eq!(read(r"\00005f00"), Some((7, Meaning::Byte(b'_'))));
+        assert_eq!(read(r"\000000"), Some((4, Meaning::Byte(0))));
         for none in [r"\", r"\q", r"\x4", r"\u004", r"\u{}", r"\u{110000}", r"\18", r"\777", r"\u{0000000041}"] {
             assert_eq!(read(none), None, "{none}");
         }

@@ -1,7 +1,9 @@
 //! A name and its value in fields of their own: `name: KEY`, `value: "…"`, attributes, elements, cells of a table, words
-//! of a command. They are laid side by side, as an assignment, so that a kind which asks for the name finds its value.
+//! of a command; or an assignment in more words than a sign. They are laid side by side, as an assignment, so that a kind
+//! which asks for the name finds its value.
 
 mod back;
+mod dressed;
 mod tree;
 
 use super::sink::Sink;
@@ -20,6 +22,9 @@ const NAME: usize = 120;
 
 /// A value has a digit among so many of its first bytes.
 const HEAD: usize = 64;
+
+/// The shortest option that is a name by itself.
+const OPTION: usize = 6;
 
 /// What the key of a value ends with, and what that of a name does.
 const VALUES: [&[u8]; 9] = [b"value", b"val", b"default", b"string", b"data", b"content", b"body", b"text", b"secret"];
@@ -69,7 +74,7 @@ fn lay(text: &[u8], name: &Range<usize>, value: Range<usize>, sink: &mut Sink<'_
 fn pair(text: &[u8], run: &Range<usize>, floor: usize) -> Option<(Range<usize>, Range<usize>)> {
     let mut back = Back::new(text, run.start, run.start.saturating_sub(REACH).max(floor.min(run.start)));
     // Almost every run is told to be no value by the byte before it, or because it is words alone.
-    if !matches!(back.last()?, b'"' | b'\'' | b'`' | b' ' | b'\t' | b'\n' | b'>' | b'=' | b':' | b'[' | b'|') {
+    if !begins_value(back.last()?) && !is_inside(back.last()?) {
         return None;
     }
     let head = text.get(run.start..run.end.min(run.start + HEAD))?;
@@ -77,15 +82,44 @@ fn pair(text: &[u8], run: &Range<usize>, floor: usize) -> Option<(Range<usize>, 
         return None;
     }
     back.skip(|byte| is_token_byte(byte) && byte != b'=');
+    let attribute = back.last().is_some_and(is_inside) && back.begins_attribute(is_inside);
+    if !attribute && !begins_value(back.last()?) {
+        return None;
+    }
     let start = back.at;
     back.floor = start.saturating_sub(REACH);
     let name = name(text, &mut back, start, run.end)?;
-    let end = run_end(text, run.end, start.saturating_add(LONGEST).min(text.len()).max(run.end));
+    let farthest = start.saturating_add(LONGEST).min(text.len()).max(run.end);
+    let mut end = run_end(text, run.end, farthest);
+    if text.get(start.wrapping_sub(2)) == Some(&b'=') && text.get(end).copied().is_some_and(is_inside) {
+        let rest = text.get(end..farthest)?;
+        let length = rest.iter().take_while(|byte| is_token_byte(**byte) || is_inside(**byte)).count();
+        let closed = rest.get(length) == text.get(start - 1);
+        end += if closed { length } else { 0 };
+    }
     Some((name, start..end))
+}
+
+/// True for what may stand before a value.
+fn begins_value(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`' | b' ' | b'\t' | b'\n' | b'>' | b'=' | b':' | b'[' | b'|' | b'{' | b'(')
+}
+
+/// True for what may stand in the value of an attribute beside letters and digits.
+fn is_inside(byte: u8) -> bool {
+    matches!(byte, b'.' | b'_' | b'-' | b'~' | b':' | b'@' | b'%' | b'$' | b'!' | b'*' | b'?' | b',')
 }
 
 /// The name of the value that stands behind this, and whose end is not before `end`.
 fn name(text: &[u8], back: &mut Back<'_>, start: usize, end: usize) -> Option<Range<usize>> {
+    apart(text, back, start, end).or_else(|| {
+        back.at = start;
+        dressed::name(text, back)
+    })
+}
+
+/// The same where it stands in a field of its own.
+fn apart(text: &[u8], back: &mut Back<'_>, start: usize, end: usize) -> Option<Range<usize>> {
     let quoted = back.skip_one(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     if !quoted {
         back.skip_text(b"<![CDATA[");
@@ -252,10 +286,17 @@ fn command(text: &[u8], back: &mut Back<'_>, start: usize) -> Option<Range<usize
     let line = text.get(line_start..name.start)?;
     let option = text.get(name.clone())?;
     if option.starts_with(b"-") {
-        return ends_with_any(option, &VALUES).then(|| optional(line, line_start))?;
+        if ends_with_any(option, &VALUES) {
+            return optional(line, line_start);
+        }
+        // What it is called says what it is.
+        let dashes = option.iter().take_while(|byte| **byte == b'-').count();
+        let word = name.start + dashes..name.end;
+        return (word.len() >= OPTION && start > name.end && text.get(word.clone()).is_some_and(is_name))
+            .then_some(word);
     }
     let quoted = back.skip_one(|byte| matches!(byte, b'"' | b'\''));
-    let gap = back.skip(|byte| matches!(byte, b' ' | b'\t'));
+    let gap = back.skip(|byte| matches!(byte, b' ' | b'\t' | b'('));
     let word = back.word().filter(|_| gap > 0 || quoted)?;
     let word = text.get(word)?;
     let command = word.strip_prefix(b"#").unwrap_or(word);

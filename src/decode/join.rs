@@ -259,7 +259,8 @@ fn lay(text: &[u8], literals: &[Literal], end: usize, commas: bool, sink: &mut S
     if total < ENOUGH {
         return;
     }
-    let Some(view) = sink.stretch(Encoding::Joined, false) else { return };
+    // Operators say that one string is meant; commas do not.
+    let Some(view) = sink.stretch(Encoding::Joined, !commas) else { return };
     let Some(first) = literals.first() else { return };
     let opening = first.inner.start.saturating_sub(1);
     view.keep(text, run_start(text, opening.saturating_sub(32), opening.saturating_sub(96))..opening + 1);
@@ -289,7 +290,7 @@ pub(super) fn continued(text: &[u8], lead: usize, window: &Range<usize>, sink: &
         return;
     }
     let start = run_start(text, lead, lead.saturating_sub(LONGEST).max(window.start));
-    let Some(view) = sink.stretch(Encoding::Joined, false) else { return };
+    let Some(view) = sink.stretch(Encoding::Joined, true) else { return };
     continue_lines(text, start, window.end, view);
 }
 

@@ -109,7 +109,9 @@ fn worth(text: &[u8], lead: usize, family: &Family, from: usize) -> bool {
         Meaning::Byte(byte) => part(byte),
         Meaning::Character(c) => u8::try_from(c).is_ok_and(part),
     };
-    let near = |byte: &u8| is_token_byte(*byte) || matches!(byte, b'%' | b'\\' | b'&' | b'#' | b';' | b'{' | b'}');
+    // A quote behind a backslash is of an escape in rich text.
+    let near =
+        |byte: &u8| is_token_byte(*byte) || matches!(byte, b'%' | b'\\' | b'&' | b'#' | b';' | b'{' | b'}' | b'\'');
     let ahead = after.iter().take(ENOUGH).take_while(|byte| near(byte)).count();
     let before = text.get(from.min(lead)..lead).unwrap_or_default();
     let back = before.iter().rev().take(ENOUGH).take_while(|byte| near(byte)).count();

@@ -2,10 +2,11 @@
 
 pub(super) const BLOCK: usize = 512;
 
-/// True when a block's checksum is right, which no other thing's is by chance, or it says so itself and is damaged.
+/// True when a block's checksum is right, which no other thing's is by chance, or it says so itself and is damaged: the
+/// mark ends with a zero, which no text has.
 pub(in crate::archive) fn looks_like(head: &[u8]) -> bool {
     let Some(block) = head.first_chunk::<BLOCK>() else { return false };
-    if block.get(257..262) == Some(b"ustar") {
+    if matches!(block.get(257..265), Some([b'u', b's', b't', b'a', b'r', 0, ..] | b"ustar  \0")) {
         return true;
     }
     // Cheap, as it is asked of every file: the checksum is a number in octal.
@@ -83,5 +84,22 @@ fn number(field: &[u8]) -> Option<u64> {
             rest.iter().try_fold(start, |sum, byte| sum.checked_mul(256)?.checked_add(u64::from(*byte)))
         }
         _ => octal(field),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_with_the_letters_at_their_place_is_none() {
+        let lead = "a line of text\n".repeat(18);
+        let text = format!("{lead:.257}ustar  and more, {lead}{lead}");
+        assert!(!looks_like(text.as_bytes()));
+        let mut damaged = text.into_bytes();
+        damaged[262] = 0;
+        assert!(looks_like(&damaged));
+        damaged[262..265].copy_from_slice(b"  \0");
+        assert!(looks_like(&damaged));
     }
 }

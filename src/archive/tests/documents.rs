@@ -169,3 +169,18 @@ fn documents_in_archives_are_read_to_the_end_of_the_nesting() {
     assert!(all.contains("a constant of text\n") && all.contains("packed in a value"));
     assert_eq!(gaps, 0);
 }
+
+#[test]
+fn texts_that_name_such_documents_further_on_are_none() {
+    let space = "xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\"";
+    for text in [
+        format!("<?php\n$head = '<office:document-content {space}>';\n"),
+        format!("<template>\n<p>{space}<br></template>\n"),
+        "<html xmlns:m=\"http://schemas.microsoft.com/office/2004/12/omml\">\n<body><br>text\n".to_owned(),
+        format!("a text: <a {space}>"),
+    ] {
+        assert_eq!(sniff(text.as_bytes(), "a.php"), None, "{text}");
+    }
+    let text = format!("\u{feff}<?xml version=\"1.0\"?>\n<!-- 1 < 2 -->\n<office:document-content {space}>");
+    assert_eq!(sniff(text.as_bytes(), "a"), Some(Format::OfficePart));
+}

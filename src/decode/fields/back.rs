@@ -1,5 +1,6 @@
 //! Reading a text backwards.
 
+use crate::runs::is_token_byte;
 use std::ops::Range;
 
 /// A place in a text, and how far back one may go from it.
@@ -54,6 +55,17 @@ impl<'t> Back<'t> {
         let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'#');
         let length = self.skip(named);
         (length > 0).then_some(self.at..end)
+    }
+
+    /// Goes back to the quote that begins an attribute, over token bytes and what else may stand in it.
+    pub(super) fn begins_attribute(&mut self, inside: impl Fn(u8) -> bool) -> bool {
+        let kept = self.at;
+        self.skip(|byte| is_token_byte(byte) && byte != b'=' || inside(byte));
+        let begins = matches!(self.last(), Some(b'"' | b'\'')) && self.before(1) == Some(b'=');
+        if !begins {
+            self.at = kept;
+        }
+        begins
     }
 
     /// True where only blanks stand between the start of the line and the byte before this place.

@@ -2,7 +2,7 @@ use super::super::{Budget, pieces};
 use crate::model::{Encoding, Span};
 
 /// Forms in which a name (`@N`) and its value (`@V`) stand apart.
-pub(crate) const FORMS: [(&str, &str); 34] = [
+pub(crate) const FORMS: [(&str, &str); 63] = [
     ("k8s", "- name: @N\n  value: \"@V\"\n"),
     ("k8s bare", "        - name: @N\n          value: @V\n"),
     ("k8s turned", "- value: \"@V\"\n  name: @N\n"),
@@ -37,6 +37,35 @@ pub(crate) const FORMS: [(&str, &str); 34] = [
     ("terraform secret", "secret_name = \"@N\"\n  plaintext_value = \"@V\""),
     ("terraform variable", "variable \"@N\" {\n  type    = string\n  default = \"@V\"\n}"),
     ("php pairs", "['name' => '@N', 'value' => '@V']"),
+    ("cdata alone", "<@N><![CDATA[@V]]></@N>"),
+    ("option by itself", "tool --@N @V --verbose"),
+    ("cmake", "set(@N \"@V\")"),
+    ("array", "static const char @N[] = \"@V\";"),
+    ("array of a length", "char @N[48] = \"@V\";"),
+    ("visual basic", "Const @N As String = \"@V\""),
+    ("bicep", "param @N string = '@V'"),
+    ("objective c", "NSString *@N = @\"@V\";"),
+    ("c sharp", "var @N = @\"@V\";"),
+    ("wide", "auto @N = L\"@V\";"),
+    ("bytes", "@N = b\"@V\""),
+    ("raw", "let @N = r#\"@V\"#;"),
+    ("r", "@N <- \"@V\""),
+    ("or", "const x = process.env.@N || \"@V\";"),
+    ("coalesced", "const x = env.@N ?? '@V';"),
+    ("ruby", "@N ||= \"@V\""),
+    ("typed", "@N: Final[str] = \"@V\""),
+    ("static", "const @N: &'static str = \"@V\";"),
+    ("wrapped", "@N = SecretStr(\"@V\")"),
+    ("new", "@N = new Secret(\"@V\");"),
+    ("braces", "std::string @N = {\"@V\"};"),
+    ("erlang", "{@N, <<\"@V\">>}."),
+    ("lua", "local @N = [[@V]]"),
+    ("perl", "my $@N = q{@V};"),
+    ("yaml tag", "@N: !!str \"@V\""),
+    ("yaml anchor", "@N: &shop @V"),
+    ("yaml block", "@N: |-\n  @V"),
+    ("yaml fold", "@N: >\n  @V"),
+    ("jsx", "<Client @N={\"@V\"} />"),
 ];
 
 const NAME: &str = "SHOP_API_KEY";

@@ -36,7 +36,8 @@ pub(super) fn name(text: &[u8], tag_end: usize, value_end: usize) -> Option<Rang
         return beside(text, tag.start, floor, cell);
     }
     let after = text.get(value_end..)?.iter().take(NAME).find(|byte| !super::is_token_byte(**byte));
-    (tag.name.len() >= SHORTEST && tag.rest.is_empty() && after == Some(&b'<') && is_name(word)).then_some(tag.name)
+    (tag.name.len() >= SHORTEST && tag.rest.is_empty() && matches!(after, Some(b'<' | b']')) && is_name(word))
+        .then_some(tag.name)
 }
 
 /// The tag that ends here.

@@ -410,7 +410,8 @@ fn what_only_looks_like_an_encoding_needs_a_sure_kind() {
     let noisy = [b"\x05\xff".as_slice(), signed.as_bytes(), b"\x05"].concat();
     assert_eq!(found(&format!("k: {}\n", HEXLOWER.encode(&noisy))), 0);
     let (one, two) = signed.split_at(40);
-    assert_eq!(found(&format!("k = '{one}' + '{two}'\n")), 0);
+    assert_eq!(found(&format!("k = '{one}' + '{two}'\n")), 1, "the operator says that it is one string");
+    assert_eq!(found(&format!("k = ['{one}', '{two}'].join('')\n")), 0);
 }
 
 #[test]
