@@ -84,11 +84,15 @@ impl<'k> Page<'k> {
         }
         row("literals", &or_none(kind.detect.literals()));
         row("pattern", kind.detect.pattern());
-        row("sent to", &or_none(kind.hosts()));
+        let asked: Vec<_> = Act::ALL.into_iter().filter(|act| kind.means(*act) == Some(Means::Call)).collect();
+        let own = kind.hosts().is_empty() && !asked.is_empty();
+        row(
+            "sent to",
+            &if own { "an address that you give, and nowhere else".to_owned() } else { or_none(kind.hosts()) },
+        );
         if let Some(driver) = kind.driver() {
             row("driver", driver);
         }
-        let asked: Vec<_> = Act::ALL.into_iter().filter(|act| kind.means(*act) == Some(Means::Call)).collect();
         if !asked.is_empty() {
             row("asked for", &asked.iter().map(|act| act.word()).collect::<Vec<_>>().join(", "));
         }
@@ -194,11 +198,14 @@ fn leaked(kind: &Kind) -> Vec<(String, Vec<String>)> {
         (Some(Means::Call), Some(Means::Call), _) if kind.means(Act::Mint) != Some(Means::Call) => {
             add("Renew it: the new one takes its place and ends it at once, so be ready to hand the new one out (`stanch rotate`).".to_owned(), Vec::new());
         }
-        (Some(Means::Call), ..) => add(
-            "Make a new one beside it: by the program, with a credential of yours that may (`stanch rotate`)."
-                .to_owned(),
-            Vec::new(),
-        ),
+        (Some(Means::Call), ..) => {
+            let line =
+                "Make a new one beside it: by the program, with a credential of yours that may (`stanch rotate`)";
+            match kind.exchanges().by_hand(Act::Mint) {
+                Some(_) => add(format!("{line}; or by hand, as {} says:", as_said(Act::Mint)), clicks(Act::Mint)),
+                None => add(format!("{line}."), Vec::new()),
+            }
+        }
         (Some(Means::Driver), _, Some(driver)) => add(
             format!("Make a new one: by the program, which speaks to {driver} itself (`stanch rotate`)."),
             Vec::new(),
@@ -241,4 +248,24 @@ fn leaked(kind: &Kind) -> Vec<(String, Vec<String>)> {
         None => add(format!("See in the logs of {provider} what it was used for, if it keeps any."), Vec::new()),
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_wrote_down_is_said_as_that() {
+        let rule = r"{provider: acme, title: Acme, hosts: [], kinds: [{id: acme.key, title: Key, severity: medium,
+            sources: [{page: 'https://acme.example/docs', mark: D}], detect: {literals: [acme_], pattern: '\bacme_[a-z0-9]{20}\b',
+            examples: [['acme_', 'q8x2pz0vr7tyw3q8x2pz']], counterexamples: ['acme_x']}}]}";
+        let kind = crate::rules::check_file(std::path::Path::new("acme.yaml"), rule).expect("a kind").remove(0);
+        let page = Page::of(&kind);
+        assert!(
+            page.opens.0.starts_with("Not written down for this kind. By its severity (medium)"),
+            "{}",
+            page.opens.0
+        );
+        assert!(page.opens.1);
+    }
 }

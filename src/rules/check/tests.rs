@@ -353,6 +353,14 @@ fn a_built_in_kind_has_two_examples_and_two_counterexamples() {
 }
 
 #[test]
+fn every_built_in_kind_says_what_it_opens() {
+    let kinds = crate::rules::builtin();
+    let silent: Vec<&str> =
+        kinds.kinds().iter().filter(|kind| kind.opens().is_none()).map(|kind| kind.id.as_str()).collect();
+    assert_eq!(silent, [""; 0]);
+}
+
+#[test]
 fn what_people_write_into_samples_is_dropped_unless_it_is_kept() {
     let sample = GOOD.replace("        - nothing", "        - ['acme_ab12cd34_', 'q8Dummy1234R7tYw']");
     assert!(check_file(Path::new("acme.yaml"), &sample).is_ok());
