@@ -156,7 +156,7 @@ fn answers() -> Vec<(&'static str, Reply)> {
 }
 
 /// A provider of this kind at the server: each of its hosts, the configured base, and a value for every name.
-fn provider(case: &Case, server: &Server) -> HttpProvider {
+fn provider(case: &Case, server: &Server, egress: &Arc<Egress>) -> HttpProvider {
     let here = endpoint(&format!("http://{}", server.address)).unwrap();
     let exchanges = case.kind.exchanges();
     let mut values = Companions::default();
@@ -167,9 +167,7 @@ fn provider(case: &Case, server: &Server) -> HttpProvider {
     }
     let hosts: BTreeMap<_, _> = exchanges.hosts().iter().map(|host| (host.clone(), here.clone())).collect();
     let access = Access { base: Some(here), authority: None, values, hosts, kind: Some(Arc::clone(&case.kind)) };
-    let limits = Limits { total: Duration::from_secs(20), ..Limits::default() };
-    let egress = Arc::new(Egress::new(limits).unwrap());
-    HttpProvider::new(exchanges.clone(), access, egress, Arc::new(SystemClock::new()))
+    HttpProvider::new(exchanges.clone(), access, Arc::clone(egress), Arc::new(SystemClock::new()))
 }
 
 fn credential(case: &Case) -> Credential {
@@ -187,6 +185,7 @@ async fn nobody_is_believed_who_answers_like_no_provider_or_the_same_to_everybod
     let now = Arc::new(Mutex::new(Reply::of(500, "")));
     let told = Arc::clone(&now);
     let server = Server::start(move |_| Answer::Reply(told.lock().unwrap().clone()));
+    let egress = Arc::new(Egress::new(Limits { total: Duration::from_secs(20), ..Limits::default() }).unwrap());
     let mut wrong = Vec::new();
     let mut asked = 0_usize;
     for case in &cases {
@@ -194,7 +193,7 @@ async fn nobody_is_believed_who_answers_like_no_provider_or_the_same_to_everybod
         for (what, reply) in answers().into_iter().chain(same) {
             *now.lock().unwrap() = reply;
             // A provider that asked to be left alone is left alone, so each question has its own.
-            let verdict = ask(&provider(case, &server), &credential(case)).await;
+            let verdict = ask(&provider(case, &server, &egress), &credential(case)).await;
             asked += 1;
             if matches!(verdict, Verdict::Live(_) | Verdict::Restricted(..) | Verdict::Dead) {
                 wrong.push(format!("{}: {what} is {}", case.kind.id, verdict.word()));
@@ -202,4 +201,20 @@ async fn nobody_is_believed_who_answers_like_no_provider_or_the_same_to_everybod
         }
     }
     assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn nobody_is_believed_who_hangs_up_or_says_nothing() {
+    let cases = cases();
+    let egress = Arc::new(Egress::new(Limits { total: Duration::from_millis(500), ..Limits::default() }).unwrap());
+    for (what, silent) in [("hanging up", false), ("silence", true)] {
+        let server = Server::start(move |_| if silent { Answer::Silence } else { Answer::Nothing });
+        for together in cases.chunks(64) {
+            let asked = together.iter().map(async |case| {
+                let verdict = ask(&provider(case, &server, &egress), &credential(case)).await;
+                assert!(matches!(verdict, Verdict::Unknown(_)), "{}: {what} is {}", case.kind.id, verdict.word());
+            });
+            futures_util::future::join_all(asked).await;
+        }
+    }
 }
