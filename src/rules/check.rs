@@ -400,9 +400,8 @@ impl<'t> Desk<'t> {
         self.check_public(here, detect, &groups);
     }
 
-    /// True where none is wrong.
+    /// True where all of them were read and none is wrong.
     fn check_literals(&mut self, here: &[Step<'_>], literals: &[String]) -> bool {
-        let before = self.problems.len();
         if literals.is_empty() {
             self.say(&below(here, &[Key("literals")]), "there are no literals", "name a part that every match holds");
         }
@@ -414,7 +413,7 @@ impl<'t> Desk<'t> {
                 self.say(&at, "the literal is not ASCII", "name another part");
             }
         }
-        self.problems.len() == before && !literals.is_empty()
+        !literals.is_empty() && literals.iter().all(|literal| literal.len() >= SHORTEST && literal.is_ascii())
     }
 
     /// A name that a call can use for a part of the credential.

@@ -369,7 +369,7 @@ impl<'h> Branches<'h, '_> {
 fn inset(texts: &[Vec<u8>], literals: &[Vec<u8>]) -> Option<Inset> {
     let mut inset = Inset { starts: (usize::MAX, 0), next: ByteSet::default(), ends: false };
     for text in texts {
-        let place = |part: &Vec<u8>| text.windows(part.len()).position(|window| window == part);
+        let place = |part: &Vec<u8>| text.windows(part.len().max(1)).position(|window| window == part);
         let start = literals.iter().filter_map(place).min()?;
         inset.starts = (inset.starts.0.min(start), inset.starts.1.max(start));
         let rest = text.get(start..)?;

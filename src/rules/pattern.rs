@@ -202,7 +202,7 @@ pub(super) fn product(heads: &[Vec<u8>], tails: &[Vec<u8>]) -> Option<Vec<Vec<u8
 }
 
 fn each_holds(texts: &[Vec<u8>], literals: &[Vec<u8>]) -> bool {
-    let holds = |text: &[u8]| literals.iter().any(|part| text.windows(part.len()).any(|window| window == part));
+    let holds = |text: &[u8]| literals.iter().any(|part| text.windows(part.len().max(1)).any(|window| window == part));
     texts.iter().all(|text| holds(text))
 }
 

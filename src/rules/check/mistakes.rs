@@ -128,6 +128,40 @@ fn the_first_problem_is_where_the_mistake_is() {
     assert!(far.is_empty(), "{far:#?}");
 }
 
+/// Every value, and every part of a line that could be one, exchanged for values of other types and sizes.
+#[test]
+fn whatever_stands_in_the_place_of_a_value_is_read_or_told() {
+    let others = ["{a: b}", "[]", "[[]]", "[{}]", "~", "''", "0", "-1", "99999999999999999999", "true", r#""\u0000""#];
+    let (mut tried, mut refused, mut start) = (0, 0, 0);
+    for line in GOOD.split_inclusive('\n') {
+        let starts = [": ", "- ", "[", "{", ", "]
+            .into_iter()
+            .flat_map(|before| line.match_indices(before).map(|(at, found)| at + found.len()).collect::<Vec<_>>());
+        for from in starts {
+            let rest = line.get(from..).expect("a character").trim_end();
+            let ends = rest.match_indices([',', ']', '}']).map(|(at, _)| at).chain([rest.len()]);
+            for to in ends.filter(|to| *to > 0) {
+                for other in others {
+                    let mut text = GOOD.to_owned();
+                    text.replace_range(start + from..start + from + to, other);
+                    tried += 1;
+                    let Err(problems) = check_file(Path::new("acme.yaml"), &text) else { continue };
+                    refused += 1;
+                    assert!(!problems.is_empty(), "{text}");
+                    for problem in problems {
+                        assert!(
+                            problem.line > 0 && problem.column > 0 && !problem.remedy.is_empty(),
+                            "{problem}\n{text}"
+                        );
+                    }
+                }
+            }
+        }
+        start += line.len();
+    }
+    assert!(tried > 1_000 && refused * 10 > tried * 9, "{refused} of {tried}");
+}
+
 #[test]
 fn mistakes_of_whole_files_are_named() {
     let cases = [
