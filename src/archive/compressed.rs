@@ -1,4 +1,4 @@
-//! One thing, compressed: gzip, bzip2, xz and what came before it, lzip, LZ4 and Zstandard, in one piece or several.
+//! One thing, compressed: gzip, zlib, bzip2, xz and what came before it, lzip, LZ4 and Zstandard, in one piece or several.
 
 use super::format::Format;
 use super::lz4::Lz4;
@@ -18,6 +18,9 @@ const READ_BYTES: usize = 1 << 16;
 const MOST_PER_BYTE: u64 = 1_032;
 /// Deflate looks back so far, as a power of two.
 const WINDOW_BITS: u8 = 15;
+/// A start of zlib is known by so many bytes that it expands to, and no more are looked at.
+const LEAST_ZLIB: u64 = 32;
+const MOST_ZLIB: u64 = 1 << 16;
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Hands over the one thing in it.
@@ -66,6 +69,7 @@ fn expand(format: Format, inner: &str, input: &mut dyn BufRead, outlet: &mut Out
 pub(super) fn decoder<'a>(format: Format, input: &'a mut dyn BufRead) -> Result<Box<dyn Read + 'a>, ArchiveError> {
     let reader: Box<dyn Read + 'a> = match format {
         Format::Gzip => Box::new(Gzip { member: Some(GzDecoder::new(input)) }),
+        Format::Zlib => Box::new(flate2::bufread::ZlibDecoder::new(input)),
         Format::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
         Format::Xz => Box::new(XzReader::new_mem_limit(input, true, DECODER_MEMORY_KIB)),
         Format::Lzma => {
@@ -223,6 +227,24 @@ pub(super) fn skippable_before_zstd(head: &[u8]) -> bool {
                 rest = next;
             }
             _ => return rest.starts_with(&ZSTD),
+        }
+    }
+}
+
+/// Two bytes say little: the stream has to go on for as long as there is something, or to end with it.
+pub(super) fn looks_like_zlib(head: &[u8]) -> bool {
+    let mut decompress = Decompress::new(true);
+    let mut expanded = [0; 4096];
+    loop {
+        let at = usize::try_from(decompress.total_in()).unwrap_or(usize::MAX);
+        let before = decompress.total_out();
+        let Some(rest) = head.get(at..) else { return false };
+        match decompress.decompress(rest, &mut expanded, FlushDecompress::None) {
+            Ok(Status::StreamEnd) => return decompress.total_in() == head.len() as u64,
+            Ok(_) if decompress.total_in() == head.len() as u64 => return decompress.total_out() >= LEAST_ZLIB,
+            Ok(_) if decompress.total_out() > before && decompress.total_out() < MOST_ZLIB => {}
+            Ok(_) => return decompress.total_out() >= MOST_ZLIB,
+            Err(_) => return false,
         }
     }
 }

@@ -18,6 +18,8 @@ pub enum Format {
     Tar,
     /// Gzip, one member or several.
     Gzip,
+    /// Zlib: a deflated stream with its checksum and no name, such as a loose object of git.
+    Zlib,
     /// Bzip2.
     Bzip2,
     /// Xz.
@@ -74,6 +76,8 @@ pub enum Closed {
     Squashfs,
     /// A git bundle: references and a pack.
     GitBundle,
+    /// A pack of a git repository that is no repository here.
+    GitPack,
 }
 
 impl Closed {
@@ -84,6 +88,7 @@ impl Closed {
             Self::Cabinet => "a cabinet (.cab)",
             Self::Squashfs => "a squashfs image",
             Self::GitBundle => "a git bundle: clone it and scan the clone",
+            Self::GitPack => "a pack of a git repository: unpack the repository and scan its history",
         }
     }
 }
@@ -121,6 +126,7 @@ impl Format {
         let format = match head {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, b'P', b'K', 3, 4, ..] => Self::Zip,
             [0x1f, 0x8b, 8, ..] => Self::Gzip,
+            [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] if compressed::looks_like_zlib(head) => Self::Zlib,
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Self::Bzip2,
             [0xfd, b'7', b'z', b'X', b'Z', ..] => Self::Xz,
@@ -135,6 +141,7 @@ impl Format {
             [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
             [0x1f, 0x9d, ..] => Self::Closed(Closed::Compress),
             [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Self::Closed(Closed::Cabinet),
+            [b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..] => Self::Closed(Closed::GitPack),
             [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
             [0xca, 0xfe, 0xba, 0xbe, ..] if class::looks_like(head) => Self::JavaClass,
             _ if head.starts_with(sqlite::MAGIC) => Self::Sqlite,
@@ -158,7 +165,12 @@ impl Format {
     pub fn hands_over_all(self) -> bool {
         !matches!(
             self,
-            Self::OfficePart | Self::Notebook | Self::Pdf | Self::Compound | Self::Closed(Closed::GitBundle)
+            Self::Zlib
+                | Self::OfficePart
+                | Self::Notebook
+                | Self::Pdf
+                | Self::Compound
+                | Self::Closed(Closed::GitBundle)
         )
     }
 
@@ -169,6 +181,7 @@ impl Format {
             self,
             Self::Tar
                 | Self::Gzip
+                | Self::Zlib
                 | Self::Bzip2
                 | Self::Xz
                 | Self::Lzma
@@ -188,7 +201,7 @@ impl Format {
             Self::Cpio => cpio::walk(feed, outlet),
             Self::Ar => ar::walk(name, feed, outlet),
             Self::Rpm => rpm::walk(feed, outlet),
-            Self::Gzip | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
+            Self::Gzip | Self::Zlib | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
                 compressed::walk(self, name, feed, outlet)
             }
             Self::Zip => outlet.by_region(feed, |region, outlet| zip::walk(&region, outlet)),

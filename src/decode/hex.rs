@@ -68,6 +68,16 @@ pub(super) fn stretch(text: &[u8], run: Range<usize>, limit: usize, sink: &mut S
     let sure = seen == Look::Text && look::is_text(&decoded);
     if seen == Look::Text && decoded.len() < 1_024 {
         wrapped::lay(sink.stretch(Encoding::Hex, sure)?, &decoded, &marks, &lines);
+        if lines.len() > 1 {
+            // Lines that are text each may be values of their own.
+            for line in lines.iter().filter(|line| line.len().is_multiple_of(2)) {
+                let own = [line.clone()];
+                let (decoded, marks) = decode(text, &own);
+                if look::look(decoded.get(..HEAD).unwrap_or(&decoded)) == Some(Look::Text) {
+                    wrapped::lay(sink.stretch(Encoding::Hex, sure)?, &decoded, &marks, &own);
+                }
+            }
+        }
     } else {
         let mut view = View::default();
         wrapped::lay(&mut view, &decoded, &marks, &lines);

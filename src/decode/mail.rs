@@ -9,8 +9,15 @@ use std::ops::Range;
 /// The least length of a line that ends softly; mail programs break lines at 76.
 const SOFT: usize = 40;
 
+/// The least one below a head that says that the body is quoted-printable, and how far above that is looked for.
+const TOLD: usize = 2;
+const HEAD: usize = 4 << 10;
+
 /// The greatest one.
 const LONGEST_LINE: usize = 998;
+
+/// What the head of such a body says.
+const SAYS: &[u8] = b"quoted-printable";
 
 /// Lines of one stretch.
 const LINES: usize = 4_096;
@@ -49,7 +56,8 @@ fn signs(text: &[u8], run: &Range<usize>) -> bool {
         let start = text.get(end.saturating_sub(LONGEST_LINE)..end).unwrap_or_default();
         let length = start.iter().rev().take_while(|byte| **byte != b'\n').count();
         let padded = text.get(end.saturating_sub(2)) == Some(&b'=');
-        (SOFT..LONGEST_LINE).contains(&length) && !padded
+        let least = if length < SOFT && length > TOLD && below_head(text, end - length) { TOLD } else { SOFT };
+        (least..LONGEST_LINE).contains(&length) && !padded
     };
     let after = text.get(run.end..).unwrap_or_default();
     if bytes.ends_with(b"=") && (after.starts_with(b"\n") || after.starts_with(b"\r\n")) && breaks(run.end) {
@@ -62,6 +70,15 @@ fn signs(text: &[u8], run: &Range<usize>) -> bool {
         return true;
     }
     told(text, run)
+}
+
+/// Whether a head that stands not far above says so.
+fn below_head(text: &[u8], at: usize) -> bool {
+    let above = text.get(at.saturating_sub(HEAD)..at).unwrap_or_default();
+    let ends = memchr::memmem::find_iter(above, b"rintable").map(|found| found + b"rintable".len());
+    let says =
+        |end: usize| above.get(end.saturating_sub(SAYS.len())..end).is_some_and(|part| part.eq_ignore_ascii_case(SAYS));
+    ends.filter(|end| says(*end)).count() > 0
 }
 
 /// Whether a run holds an escaped equals sign, underscore, or other sign that is never written plainly by chance.

@@ -50,7 +50,7 @@ fn budget(bytes: u64, most: Option<u64>) -> Budget {
 
 /// True for what was decoded and is a file that holds others.
 pub(super) fn is_file(bytes: &[u8]) -> bool {
-    let packed = |format| matches!(format, Format::Gzip | Format::Zstd);
+    let packed = |format| matches!(format, Format::Gzip | Format::Zlib | Format::Zstd);
     sniffed(bytes, "").is_some_and(|format| !packed(format))
 }
 

@@ -14,6 +14,12 @@ pub(in super::super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
+pub(in super::super) fn zlib(bytes: &[u8], level: u32) -> Vec<u8> {
+    let mut writer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(level));
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
 pub(in super::super) fn bzip2(bytes: &[u8]) -> Vec<u8> {
     let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
     writer.write_all(bytes).unwrap();

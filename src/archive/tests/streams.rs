@@ -23,6 +23,30 @@ fn each_compression_is_undone_and_its_content_called_as_before() {
 }
 
 #[test]
+fn zlib_is_known_by_what_it_expands_to_and_nothing_else_is_taken_for_it() {
+    let long: String = (0..40_000).map(|number| format!("line {number} of it, and what follows\n")).collect();
+    let object = format!("blob {}\0{TEXT}", TEXT.len());
+    for level in [0, 1, 6, 9] {
+        for (name, inner, text) in
+            [("notes.txt.zlib", "notes.txt", TEXT), ("objects/1f/0c2a", "content", &object), ("long", "content", &long)]
+        {
+            let packed = samples::zlib(text.as_bytes(), level);
+            assert_eq!(sniff(&packed, name), Some(Format::Zlib), "{name} by {level}");
+            assert_eq!(opened(name, &packed).whole().text(inner), text, "{name} by {level}");
+        }
+    }
+    let cut = samples::zlib(long.as_bytes(), 6);
+    let cut = opened("long", &cut[..cut.len() / 2]);
+    assert!(cut.text("content").len() > long.len() / 4 && matches!(cut.end, Err(ArchiveError::Damaged { .. })));
+    let followed = [samples::zlib(TEXT.as_bytes(), 6), b"something else".to_vec()].concat();
+    assert_eq!(sniff(&followed, "x"), None);
+    for text in ["x^2 + y^2 = z^2, and what else there is to say of it\n", "x\u{1}", "x^", "x\u{1}\u{2}\u{3}"] {
+        assert_eq!(sniff(text.repeat(40).as_bytes(), "x"), None, "{text}");
+        assert_eq!(sniff(text.as_bytes(), "x"), None, "{text}");
+    }
+}
+
+#[test]
 fn several_pieces_one_after_another_are_one_content() {
     for (name, one, two) in [
         ("a.gz", samples::gzip(b"one "), samples::gzip(b"two")),
@@ -154,6 +178,7 @@ fn what_is_known_and_cannot_be_opened_is_named() {
         (&b"Rar!\x1a\x07\x01\x00rest"[..], "RAR"),
         (b"\x1f\x9d\x90rest", "compress"),
         (b"# v2 git bundle\nrest", "git bundle"),
+        (b"PACK\0\0\0\x02\0\0\0\x03rest", "pack of a git repository"),
     ] {
         let format = sniff(head, "x").unwrap();
         let opened = opened_within(format, "x", Input::Bytes(head), ROOM);

@@ -203,6 +203,8 @@ fn forms() -> Vec<Form> {
         add("base64 of other scripts", "k=", &BASE64.encode(format!("{lead}{t}").as_bytes()), "\n", &[Base64]);
     }
     add("hex", "k: ", &HEXLOWER.encode(t.as_bytes()), "\n", &[Hex]);
+    let other = HEXLOWER.encode(&[b'x'; 80].map(|x| x + 1)[..t.len()]);
+    add("hex below another", &format!("{other}\n"), &HEXLOWER.encode(t.as_bytes()), "\n", &[Hex]);
     add("hex in capitals", "k=0x", &HEXUPPER.encode(t.as_bytes()), ";", &[Hex]);
     add("bytea", "'\\x", &HEXLOWER.encode(t.as_bytes()), "'", &[Hex]);
     add("hex with colons", "k: ", &each(t, |b| format!("{b:02x}:")).trim_end_matches(':'), "\n", &[Hex]);
@@ -255,6 +257,8 @@ fn forms() -> Vec<Form> {
         "\r\n",
         &[QuotedPrintable],
     );
+    let head_of_mail = "Content-Transfer-Encoding: Quoted-Printable\r\n\r\n";
+    add("quoted-printable, cut early", head_of_mail, &format!("{head}=\r\n{tail}"), "\r\n", &[QuotedPrintable]);
     add("quoted-printable signs", "", &format!("mail: key=3D{t}"), "\n", &[QuotedPrintable]);
     add("plus", "k = \"", &format!("{head}\" + \"{tail}"), "\";", &[Joined]);
     add("plus over lines", "k = \"", &format!("{a}\" +\n    \"{b}\"\n    + \"{c}"), "\";", &[Joined]);
