@@ -1,17 +1,19 @@
-"""moto with five gaps closed, serving on loopback with authentication on from the first request.
+"""moto with six gaps closed, serving on loopback with authentication on from the first request.
 
 moto checks signatures and inline policies, but it accepts an access key that was set inactive, lets a client request
 token be used again with another value, moves stages when the same value comes again under the same token, takes values
-above 64 KiB, and after AWSCURRENT was moved still hands the old value to readers that name no stage. AWS does none of
-that, and rotations rely on it.
+above 64 KiB, after AWSCURRENT was moved still hands the old value to readers that name no stage, and answers 500 to who
+asks while another request makes a user. AWS does none of that, and rotations rely on it.
 The names changed here are private to moto, so its version is pinned and strict_moto_check.py runs at every start.
 
 Usage: strict_moto.py PORT DIRECTORY. Writes aws.admin-id and aws.admin-secret (owner only) into the directory.
 """
 
+import io
 import json
 import os
 import sys
+import threading
 
 from moto import settings
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -19,7 +21,7 @@ from moto.iam import access_control
 from moto.iam.models import iam_backends
 from moto.secretsmanager import models as secrets_models
 from moto.secretsmanager.exceptions import InvalidParameterException, ResourceExistsException
-from moto.server import main
+from moto.server import DomainDispatcherApplication, main
 
 LARGEST_VALUE_BYTES = 65_536
 
@@ -79,6 +81,18 @@ def follow_the_current_stage():
     secrets_models.SecretsManagerBackend.update_secret_version_stage = move_and_follow
 
 
+def answer_one_after_the_other():
+    """Threads read what clients send, however slowly, but only one at a time is at moto's dictionaries."""
+    answer, turn = DomainDispatcherApplication.__call__, threading.Lock()
+
+    def answer_alone(self, environ, start_response):
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        with turn:
+            return answer(self, environ, start_response)
+
+    DomainDispatcherApplication.__call__ = answer_alone
+
+
 def make_admin(directory):
     """The one user that exists at the start, and the files its key is read from."""
     iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
@@ -96,6 +110,7 @@ if __name__ == "__main__":
     refuse_inactive_keys()
     refuse_changed_and_large_values()
     follow_the_current_stage()
+    answer_one_after_the_other()
     make_admin(directory)
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     main(["-H", "127.0.0.1", "-p", port])
