@@ -4,10 +4,28 @@
 use serde::de::{self, Deserialize, Deserializer};
 
 /// Names and what they stand for; a part is written with parts below it.
-const PARTS: [(&str, &str); 7] = [
-    ("its-token", r"(?:{{near}}(?i:token|{{a-key}}|\bkey|secret|authorization)|(?i:[_.\- ]?key)){{more}}{{is}}"),
-    ("its-key", r"(?:{{near}}(?i:token|{{a-key}}|\bkey|authorization)|(?i:[_.\- ]?key)){{more}}{{is}}"),
+const PARTS: [(&str, &str); 8] = [
+    (
+        "its-token",
+        concat!(
+            r"(?:(?:{{near}}(?i:token|{{a-key}}|\bkey|secret|authorization)|(?i:[_.\- ]?key)){{more}}{{is}}",
+            r"|{{its-call}})",
+        ),
+    ),
+    (
+        "its-key",
+        r"(?:(?:{{near}}(?i:token|{{a-key}}|\bkey|authorization)|(?i:[_.\- ]?key)){{more}}{{is}}|{{its-call}})",
+    ),
     ("its-secret", r"{{near}}(?i:secret){{more}}{{is}}"),
+    // The rest of the name of a client, and its first or second argument, in quotes.
+    (
+        "its-call",
+        concat!(
+            r"(?i:[_.]?(?:rest|server|async|api|http|web|ai|sdk|service|search|client|connect|init|initialize|configure|create",
+            r"|setup|login|auth|authenticate|get_?instance)){0,3}[\x22\x27]?\)?(?i:\.connect)?\([ \t\r\n]{0,20}",
+            r"(?:[\x22\x27\x60][^\x22\x27\x60\r\n]{1,64}[\x22\x27\x60],[ \t\r\n]{0,20})?[\x22\x27\x60]",
+        ),
+    ),
     // The rest of a name, a call or a key with its value begun; or the end of a host, and a path.
     (
         "near",
@@ -37,8 +55,8 @@ const PARTS: [(&str, &str); 7] = [
         "is",
         concat!(
             r"[\\\x22\x27\])\x60]{0,3}",
-            r"(?:[ \t]{0,3}(?:=>|:=|={1,2}|:[ \t]{0,3}&?(?i:str|string)[ \t]{0,3}=|:|,|\(|\|{1,2}|\?\?|>|\bto\b|\bis\b)",
-            r"|[ \t]{1,3}string[ \t]{0,3}=|[ \t\r\n]{1,40}value[ \t]{0,3}[=:])",
+            r"(?:[ \t]{0,3}(?:=>|:=|={1,2}|:[ \t]{0,3}&?(?i:str|string)[ \t]{0,3}=|:|,|\(|\|{1,2}|\?\?|>|\bto\b|\bis\b|\bor\b)",
+            r"|[ \t]{1,3}[\\\x22\x27\x60]|[ \t]{1,3}string[ \t]{0,3}=|[ \t\r\n]{1,40}value[ \t]{0,3}[=:])",
             r"[ \t]{0,3}[\\\x22\x27\x60]{0,4}(?i:(?:bearer|token|basic|key|api-?key|bot) )?",
         ),
     ),
@@ -75,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_assignment_is_known_in_every_language() {
-        let pattern = r"(?i:acme_?key){{is}}(?<secret>[0-9a-f]{8})\b";
+        let pattern = r"(?i:acme[_-]?key){{is}}(?<secret>[0-9a-f]{8})\b";
         let assigned = [
             "ACME_KEY=@",
             "acme_key: @",
@@ -93,6 +111,8 @@ mod tests {
             "getenv('ACME_KEY', '@')",
             "process.env.ACME_KEY || '@'",
             "process.env.ACME_KEY ?? '@'",
+            r#"os.environ.get("ACME_KEY") or "@""#,
+            r#"{:acme-key "@"}"#,
             "<acme_key>@</acme_key>",
             r#"<add key="AcmeKey" value="@"/>"#,
             "- name: ACME_KEY\n  value: \"@\"",
@@ -121,6 +141,20 @@ mod tests {
             assert!(found(&with("its-token"), &text), "{text}");
         }
         assert!(found(&with("its-key"), "acmeApiKey('0a1b2c3d')"));
+        let called = [
+            "new Acme('@')",
+            "acme.Client(\"@\")",
+            "acme.RestClient('ID7', '@')",
+            "AcmeAPI(\n    '@'\n)",
+            "require('acme')('ID7', '@')",
+            "require('acme').connect('ID7', '@')",
+        ];
+        for text in called.map(|text| text.replace('@', "0a1b2c3d")) {
+            assert!(found(&with("its-token"), &text) && found(&with("its-key"), &text), "{text}");
+        }
+        for text in ["acmeChecksum('@')", "acme.Client(@)", "acme '@'"].map(|text| text.replace('@', "0a1b2c3d")) {
+            assert!(!found(&with("its-token"), &text), "{text}");
+        }
         assert!(!found(&with("its-key"), "ACME_SECRET=0a1b2c3d"));
         assert!(found(&with("its-secret"), "ACME_CLIENT_SECRET=0a1b2c3d"));
         assert!(!found(&with("its-secret"), "ACME_CLIENT_ID=0a1b2c3d"));
