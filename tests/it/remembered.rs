@@ -232,7 +232,9 @@ fn gzip(text: &str) -> Vec<u8> {
 
 #[test]
 fn what_was_found_encoded_is_decoded_again_and_not_searched() {
-    let world = World::new();
+    let world = World::bare();
+    // Without the samples of hooks, which are read each time: what they say differs from git to git.
+    world.git(&["init", "-q", "-b", "main", "--template="]);
     let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
     let secrets: Vec<String> = (660..667).map(token).collect();
     let inner = base64(format!("key: {}\n", base64(secrets[1].as_bytes())).as_bytes());
