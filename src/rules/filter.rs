@@ -52,6 +52,7 @@ pub(super) fn placeholder(secret: &[u8], public_prefix: usize) -> bool {
         || WORDS.iter().any(|word| body.eq_ignore_ascii_case(word.as_bytes()))
         || says_so(body)
         || yours(body)
+        || translated(body)
 }
 
 /// Words that chance seldom writes in a token.
@@ -137,9 +138,67 @@ fn yours(body: &[u8]) -> bool {
     starts && end.is_some_and(|end| end.eq_ignore_ascii_case(b"here"))
 }
 
+/// The word for a password, or for a secret, in the languages in which samples are translated most.
+const TRANSLATED: [&str; 26] = [
+    "contraseña",
+    "contrasena",
+    "contrasenya",
+    "clave",
+    "secreto",
+    "senha",
+    "segredo",
+    "motdepasse",
+    "passe",
+    "passwort",
+    "kennwort",
+    "geheim",
+    "wachtwoord",
+    "parola",
+    "lösenord",
+    "losenord",
+    "adgangskode",
+    "passord",
+    "salasana",
+    "hasło",
+    "heslo",
+    "şifre",
+    "пароль",
+    "密码",
+    "パスワード",
+    "비밀번호",
+];
+/// The words that stand beside one are short: `mot_de_passe`, `tu_contraseña`.
+const BESIDE: usize = 6;
+
+/// `tu_contraseña`, `MotDePasse`: such a word, alone or with short ones beside it.
+fn translated(body: &[u8]) -> bool {
+    let Some(text) = std::str::from_utf8(body).ok().filter(|text| text.len() <= 64) else { return false };
+    let mut said = false;
+    let plain = text.split(['_', '-', '.', ' ']).all(|word| {
+        let lower = word.to_lowercase();
+        let is = TRANSLATED.contains(&lower.as_str());
+        said |= is;
+        is || (word.len() <= BESIDE && word.chars().all(char::is_alphabetic))
+    });
+    plain && said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_a_word_in_other_languages_too() {
+        for text in
+            ["contraseña", "tu_contraseña", "MotDePasse", "mot_de_passe", "IHR-PASSWORT", "senha", "ваш_пароль", "密码"]
+        {
+            assert!(placeholder(text.as_bytes(), 0), "{text}");
+        }
+        for text in ["senha1", "clavemaster", "q8Xk2-passe", "passepartout", "geheimnis_9", "parolaparola", ""] {
+            assert!(!placeholder(text.as_bytes(), 0), "{text}");
+        }
+        assert!(!placeholder(b"\xff\xfesenha", 0), "no text at all");
+    }
 
     #[test]
     fn entropy_counts_bits() {

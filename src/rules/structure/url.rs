@@ -10,6 +10,9 @@ const HERE: [&[u8]; 6] = [b"localhost", b"0.0.0.0", b"::1", b"[::1]", b"host.doc
 /// Domains that are kept free for examples and tests (RFC 2606, RFC 6761).
 const RESERVED: [&str; 7] = ["example.com", "example.org", "example.net", "example", "test", "invalid", "localhost"];
 
+/// What is put behind the name of a user where a password has to stand.
+const WORDS: [&[u8]; 6] = [b"pass", b"passwd", b"password", b"pw", b"pwd", b"secret"];
+
 /// Names are shorter than what a generator writes.
 const NAME: usize = 16;
 /// What people make up is shorter.
@@ -31,7 +34,7 @@ pub(super) fn read(secret: &[u8], part: Part<'_>, to: &mut Reading) -> Option<()
     let here = HERE.contains(&host.as_slice()) || host.starts_with(b"127.");
     let near = here || !host.iter().any(|byte| matches!(byte, b'.' | b':'));
     let meant = decoded(secret);
-    let same = part("user").is_some_and(|user| decoded(user).eq_ignore_ascii_case(&meant));
+    let same = part("user").is_some_and(|user| names(&decoded(user), &meant));
     if (near && same) || placeholder(&meant, 0) {
         return None;
     }
@@ -43,6 +46,13 @@ pub(super) fn read(secret: &[u8], part: Part<'_>, to: &mut Reading) -> Option<()
         to.lower(most, "its host is a name for examples");
     }
     Some(())
+}
+
+/// `reader:reader`, `reader:reader_password`.
+fn names(user: &[u8], secret: &[u8]) -> bool {
+    let Some((start, rest)) = secret.split_at_checked(user.len()) else { return false };
+    let word = rest.strip_prefix(b"_").or_else(|| rest.strip_prefix(b"-")).unwrap_or(rest);
+    start.eq_ignore_ascii_case(user) && (rest.is_empty() || WORDS.iter().any(|said| word.eq_ignore_ascii_case(said)))
 }
 
 fn generated(secret: &[u8]) -> bool {
@@ -112,6 +122,11 @@ mod tests {
         assert!(reading("postgres", "postgres", "localhost").is_none());
         assert!(reading("guest", "Guest", "rabbit").is_none());
         assert!(reading("a%40b", "a@b", "db").is_none());
+        assert!(reading("reader", "reader_password", "db").is_none());
+        assert!(reading("reader", "ReaderPW", "localhost").is_none());
+        assert!(reading("reader", "reader_password", "db.acme.io").is_some());
+        assert!(reading("reader", "reader_passable", "db").is_some());
+        assert!(reading("reader", "read", "db").is_some());
         assert!(reading("deploy", "deploy", "db.acme.io").is_some());
         assert!(reading("app", "%24%7BDB_PASS%7D", "db.acme.io").is_none(), "${{DB_PASS}}, as libraries write it");
     }
