@@ -23,8 +23,8 @@ const NAME: usize = 120;
 /// A value has a digit among so many of its first bytes.
 const HEAD: usize = 64;
 
-/// The shortest option that is a name by itself.
-const OPTION: usize = 6;
+/// The shortest option that is a name by itself: `--token`.
+const OPTION: usize = 5;
 
 /// What the key of a value ends with, and what that of a name does.
 const VALUES: [&[u8]; 9] = [b"value", b"val", b"default", b"string", b"data", b"content", b"body", b"text", b"secret"];
@@ -286,10 +286,12 @@ fn command(text: &[u8], back: &mut Back<'_>, start: usize) -> Option<Range<usize
     let line = text.get(line_start..name.start)?;
     let option = text.get(name.clone())?;
     if option.starts_with(b"-") {
-        if ends_with_any(option, &VALUES) {
-            return optional(line, line_start);
+        if ends_with_any(option, &VALUES)
+            && let Some(name) = optional(line, line_start)
+        {
+            return Some(name);
         }
-        // What it is called says what it is.
+        // What it is called says what it is: `--client-secret`.
         let dashes = option.iter().take_while(|byte| **byte == b'-').count();
         let word = name.start + dashes..name.end;
         return (word.len() >= OPTION && start > name.end && text.get(word.clone()).is_some_and(is_name))

@@ -10,6 +10,8 @@ const DRAWN_HEX: usize = 24;
 /// The least entropy, in bits per byte, of a drawn value; hexadecimal digits hold at most four.
 const SPREAD: f64 = 3.6;
 const SPREAD_HEX: f64 = 3.0;
+/// The length of a UUID as text.
+const UUID: usize = 36;
 /// A part of a drawn value shorter than this says nothing.
 const TELLING: usize = 8;
 /// In a drawn value at least so many in a hundred neighbours are of different sorts. Of base-62 it is 64 on average, of
@@ -36,6 +38,14 @@ fn drawn(secret: &[u8]) -> bool {
     if body.len() < DRAWN {
         return false;
     }
+    // A UUID is the hexadecimal digits that it is made of, not five short words.
+    let joined: Vec<u8>;
+    let body = if is_uuid(body) {
+        joined = body.iter().copied().filter(|byte| *byte != b'-').collect();
+        &joined
+    } else {
+        body
+    };
     let digits = count(body, u8::is_ascii_digit);
     let (upper, lower) = (count(body, u8::is_ascii_uppercase), count(body, u8::is_ascii_lowercase));
     if body.iter().all(u8::is_ascii_hexdigit) && (upper == 0 || lower == 0) {
@@ -44,6 +54,13 @@ fn drawn(secret: &[u8]) -> bool {
     let parts = body.split(|byte| matches!(byte, b'_' | b'-' | b'/' | b'+' | b'.'));
     let restless: usize = parts.filter(|part| is_restless(part)).map(<[u8]>::len).sum();
     digits >= 2 && upper + lower >= 2 && restless * 2 >= body.len() && entropy(body) >= SPREAD
+}
+
+/// `8-4-4-4-12` hexadecimal digits (RFC 9562, section 4).
+fn is_uuid(body: &[u8]) -> bool {
+    let dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    body.len() == UUID
+        && body.iter().enumerate().all(|(at, byte)| if dash(at) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
 /// True when letters and digits take turns as words and numbers do not. A word that starts with a capital is one change.
@@ -96,6 +113,8 @@ mod tests {
             "9f86d081884c7d659a2feaa0c55ad015",
             "9F86D081884C7D659A2FEAA0C55AD015",
             "b7e1fa4c-2d83-4c0e-9a51-3f08d6c2e719",
+            "bbbefa4c-2d83-4c0e-9a51-ffeeddc2e719",
+            "29385471-8c05-4e17-9302-74851690a3b6",
             "Zk3v/8sQ+1xPz0aLw7Nd5Rj2Tg==",
             "k3j9x7q2m5v8z1c4",
         ] {
@@ -110,6 +129,8 @@ mod tests {
             "SomeCamelCaseIdentifier2Name",
             "aws-sdk-secretsmanager-2",
             "00000000000000000000000000000000",
+            "00000000-0000-4000-8000-000000000001",
+            "11111111-2222-3333-4444-555555555555",
             "12345678901234567890123456789012",
             "q8Xk2PzL0vR7tYw",
             "",

@@ -2,7 +2,7 @@ use super::super::{Budget, pieces};
 use crate::model::{Encoding, Span};
 
 /// Forms in which a name (`@N`) and its value (`@V`) stand apart.
-pub(crate) const FORMS: [(&str, &str); 63] = [
+pub(crate) const FORMS: [(&str, &str); 64] = [
     ("k8s", "- name: @N\n  value: \"@V\"\n"),
     ("k8s bare", "        - name: @N\n          value: @V\n"),
     ("k8s turned", "- value: \"@V\"\n  name: @N\n"),
@@ -39,6 +39,7 @@ pub(crate) const FORMS: [(&str, &str); 63] = [
     ("php pairs", "['name' => '@N', 'value' => '@V']"),
     ("cdata alone", "<@N><![CDATA[@V]]></@N>"),
     ("option by itself", "tool --@N @V --verbose"),
+    ("option after a name", "tool --name=shop --@N @V"),
     ("cmake", "set(@N \"@V\")"),
     ("array", "static const char @N[] = \"@V\";"),
     ("array of a length", "char @N[48] = \"@V\";"),
@@ -56,7 +57,7 @@ pub(crate) const FORMS: [(&str, &str); 63] = [
     ("typed", "@N: Final[str] = \"@V\""),
     ("static", "const @N: &'static str = \"@V\";"),
     ("wrapped", "@N = SecretStr(\"@V\")"),
-    ("new", "@N = new Secret(\"@V\");"),
+    ("new", "@N = new Setting(\"@V\");"),
     ("braces", "std::string @N = {\"@V\"};"),
     ("erlang", "{@N, <<\"@V\">>}."),
     ("lua", "local @N = [[@V]]"),
