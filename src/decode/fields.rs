@@ -286,6 +286,10 @@ fn command(text: &[u8], back: &mut Back<'_>, start: usize) -> Option<Range<usize
     let line = text.get(line_start..name.start)?;
     let option = text.get(name.clone())?;
     if option.starts_with(b"-") {
+        // One option behind another has no value.
+        if text.get(start) == Some(&b'-') {
+            return None;
+        }
         if ends_with_any(option, &VALUES)
             && let Some(name) = optional(line, line_start)
         {

@@ -1,10 +1,11 @@
-//! Parts of patterns that have a name: what stands between a provider's name and a token that has no marker of its own.
-//! A file of rules writes the name in double braces; a cure for one such place then helps every kind.
+//! Parts of patterns that have a name: what stands between a provider's name and a token that has no marker of its own,
+//! and what people write where a password goes. A file of rules writes the name in double braces; a cure for one such
+//! place then helps every kind.
 
 use serde::de::{self, Deserialize, Deserializer};
 
 /// Names and what they stand for; a part is written with parts below it.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 12] = [
     (
         "its-token",
         concat!(
@@ -60,11 +61,48 @@ const PARTS: [(&str, &str); 8] = [
             r"[ \t]{0,3}[\\\x22\x27\x60]{0,4}(?i:(?:bearer|token|basic|key|api-?key|bot) )?",
         ),
     ),
+    // Words that stand in samples, settings and sources where a password goes, and seldom in one.
+    (
+        "sample-word",
+        concat!(
+            r"(?i:p[a@4][s$5]{2}|w0rd|pwd|secret|token|test|1234|abcd|qwert|example|sample|foo|bar|user|admin|root",
+            r"|dummy|change|your|word|key|null|none|true|false|default|invalid|wrong|login|auth|guest|demo|hello",
+            r"|fake|mock|xxx|temp|letme|hunter|value|string|utf|sha[0-9]|md5|aes|rsa|http|old|new|\.\.|//|\*\*\*)",
+        ),
+    ),
+    // The name of a variable, a constant, a class, a file or a host; a number; and a name with the end that people give one.
+    (
+        "a-name",
+        concat!(
+            r"(?:^[A-Z0-9_.\-]+$|^[0-9.:,+TZ\-]+$|^[a-z]{2,}(?:[A-Z_.\-]?[A-Z]{0,4}[a-z]{2,}[0-9]{0,2})+$",
+            r"|^[a-z]+(?:[_.\-][a-z0-9]+)+$|^[A-Za-z]+[0-9]{0,2}$|123!?$)",
+        ),
+    ),
+    // Percents, and the start of what a template fills in.
+    ("filled-in", r"(?:%[0-9A-Fa-f]{2}|^[%$@:#{\[]|[$#]\{)"),
+    // `my_password`, `Secret123!`, `supersecret`: the whole of it.
+    (
+        "said-password",
+        concat!(
+            r"(?i:^(?:my|your|the|some|super|top|db|user|test|root|admin|smtp|mail|ftp|ldap|amqp|mongodb|mysql|postgres",
+            r"|redis)?[_\-.]?(?:pass|passwd|password|passwort|secret|pwd|auth(?:_?key)?)[_\-.]?",
+            r"(?:word|here|[0-9]{1,4})?!?$)",
+        ),
+    ),
 ];
 
 /// A pattern with what its names stand for.
 pub(super) fn written_out<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let pattern = expanded(String::deserialize(from)?);
+    known(String::deserialize(from)?)
+}
+
+/// The same for a list of patterns.
+pub(super) fn all_written_out<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Vec::deserialize(from)?.into_iter().map(known).collect()
+}
+
+fn known<E: de::Error>(pattern: String) -> Result<String, E> {
+    let pattern = expanded(pattern);
     match pattern.split_once("{{") {
         None => Ok(pattern),
         Some((_, rest)) => {
@@ -72,7 +110,7 @@ pub(super) fn written_out<'de, D: Deserializer<'de>>(from: D) -> Result<String, 
             let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
             let message =
                 format!("no part of a pattern is named {}: they are {}", name.escape_debug(), names.join(", "));
-            Err(de::Error::custom(message))
+            Err(E::custom(message))
         }
     }
 }
@@ -161,6 +199,27 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_the_place_of_a_password_is_known() {
+        for (part, these, not_these) in [
+            (
+                "{{said-password}}",
+                &["password", "MyPass1", "secret123!", "SuperSecret", "redis_auth", "your-password-here"][..],
+                &["password-of-7Kz", "secretly", "kz8wQz3", "passport77"][..],
+            ),
+            ("{{sample-word}}", &["P@ssw0rd9", "changeMe77", "x1234y"], &["kT9wQz3LmV7x", "Sommer2019!"]),
+            (
+                "{{a-name}}",
+                &["DB_HOST_2", "10.0.0.1:80", "someName2", "file_of_2", "Winter7", "Qx7zk123!"],
+                &["kT9wQz3LmV7x", "Sommer2019!"],
+            ),
+            ("{{filled-in}}", &["%s1", "${DB_2}", "a%40b", "@env2", "x#{y}"], &["kT9wQz3LmV7x", "5%of9$"]),
+        ] {
+            assert!(these.iter().all(|text| found(part, text)), "{part}");
+            assert!(!not_these.iter().any(|text| found(part, text)), "{part}");
+        }
+    }
+
+    #[test]
     fn a_name_that_is_none_is_told() {
         let read = |text: &str| {
             let typed = serde::de::value::StrDeserializer::<de::value::Error>::new(text);
@@ -169,5 +228,9 @@ mod tests {
         assert!(read(r"acme{{is}}[0-9]{8}").is_ok_and(|text| !text.contains("{{")));
         let wrong = read(r"acme{{its-tokens}}[0-9]{8}").expect_err("refused");
         assert!(wrong.contains("its-tokens") && wrong.contains("its-secret"), "{wrong}");
+        let list = |texts: [&'static str; 2]| {
+            all_written_out(serde::de::value::SeqDeserializer::<_, de::value::Error>::new(texts.into_iter())).is_ok()
+        };
+        assert!(list(["^x+$", "{{said-password}}"]) && !list(["^x+$", "{{password}}"]));
     }
 }

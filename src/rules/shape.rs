@@ -39,10 +39,10 @@ pub(super) struct DetectSpec {
     #[serde(default)]
     pub require: Vec<Sort>,
     /// Secrets that match one of these are samples.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named::all_written_out")]
     pub exclude: Vec<String>,
     /// Matches that match one of these are none: the whole of them, and the start of the name that they begin in.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "named::all_written_out")]
     pub unless: Vec<String>,
     /// How the secret came to be, as far as its bytes tell.
     #[serde(default)]

@@ -114,6 +114,7 @@ fn what_stands_in_another_entry_is_no_name() {
         "<key>@N</key><other>x</other>\n<p>@V</p>",
         "<a @N>@V</a>",
         "call @N @V",
+        "tool --@N --@V",
         "name = \"@N\"\nsha = \"@V\"",
         "<td>some text, of which this is the end</td><td>@V</td>",
     ] {

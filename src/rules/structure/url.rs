@@ -11,7 +11,8 @@ const HERE: [&[u8]; 6] = [b"localhost", b"0.0.0.0", b"::1", b"[::1]", b"host.doc
 const RESERVED: [&str; 7] = ["example.com", "example.org", "example.net", "example", "test", "invalid", "localhost"];
 
 /// What is put behind the name of a user where a password has to stand.
-const WORDS: [&[u8]; 6] = [b"pass", b"passwd", b"password", b"pw", b"pwd", b"secret"];
+const WORDS: [&[u8]; 10] =
+    [b"pass", b"passwd", b"password", b"pw", b"pwd", b"secret", b"dbpass", b"db_pass", b"dbpassword", b"db_password"];
 
 /// Names are shorter than what a generator writes.
 const NAME: usize = 16;
@@ -35,7 +36,9 @@ pub(super) fn read(secret: &[u8], part: Part<'_>, to: &mut Reading) -> Option<()
     let near = here || !host.iter().any(|byte| matches!(byte, b'.' | b':'));
     let meant = decoded(secret);
     let same = part("user").is_some_and(|user| names(&decoded(user), &meant));
-    if (near && same) || placeholder(&meant, 0) {
+    // `user[:password]@host`: the form of an address, as manuals write it.
+    let form = meant.ends_with(b"]") && !meant.contains(&b'[');
+    if (near && same) || form || placeholder(&meant, 0) {
         return None;
     }
     // What a generator wrote may be in use elsewhere too.
@@ -124,6 +127,9 @@ mod tests {
         assert!(reading("a%40b", "a@b", "db").is_none());
         assert!(reading("reader", "reader_password", "db").is_none());
         assert!(reading("reader", "ReaderPW", "localhost").is_none());
+        assert!(reading("nova", "NOVA_DBPASS", "controller").is_none());
+        assert!(reading("user[", "password]", "db.acme.io").is_none(), "user[:password]@…");
+        assert!(reading("user", "q8Xk[2PzL0v]", "db.acme.io").is_some());
         assert!(reading("reader", "reader_password", "db.acme.io").is_some());
         assert!(reading("reader", "reader_passable", "db").is_some());
         assert!(reading("reader", "read", "db").is_some());
