@@ -35,6 +35,7 @@ pub mod journal;
 #[cfg(feature = "rotate")]
 pub mod ledger;
 pub mod model;
+pub mod pack;
 #[cfg(feature = "rotate")]
 pub mod people;
 #[cfg(feature = "rotate")]

@@ -4,8 +4,8 @@ use super::names::ends_with;
 use super::outlet::{Outlet, Walk};
 use super::region::Feed;
 use super::{
-    ArchiveError, ar, class, compound, compressed, cpio, notebook, office, pdf, plist, png, promise, python, rpm,
-    seven, sqlite, tar, zip,
+    ArchiveError, ar, class, compound, compressed, cpio, git_pack, notebook, office, pdf, plist, png, promise, python,
+    rpm, seven, sqlite, tar, zip,
 };
 
 /// What holds others, and can be opened or named.
@@ -58,6 +58,10 @@ pub enum Format {
     Png,
     /// Compound files: office documents of the old kinds, messages, installers, and what newer documents are encrypted into.
     Compound,
+    /// A pack of a git repository that is no repository here.
+    GitPack,
+    /// A git bundle: references and a pack.
+    GitBundle,
     /// Something that is known and cannot be opened here.
     Closed(Closed),
 }
@@ -74,10 +78,6 @@ pub enum Closed {
     Cabinet,
     /// A compressed file system.
     Squashfs,
-    /// A git bundle: references and a pack.
-    GitBundle,
-    /// A pack of a git repository that is no repository here.
-    GitPack,
 }
 
 impl Closed {
@@ -87,8 +87,6 @@ impl Closed {
             Self::Compress => "the output of compress (.Z)",
             Self::Cabinet => "a cabinet (.cab)",
             Self::Squashfs => "a squashfs image",
-            Self::GitBundle => "a git bundle: clone it and scan the clone",
-            Self::GitPack => "a pack of a git repository: unpack the repository and scan its history",
         }
     }
 }
@@ -141,7 +139,7 @@ impl Format {
             [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
             [0x1f, 0x9d, ..] => Self::Closed(Closed::Compress),
             [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Self::Closed(Closed::Cabinet),
-            [b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..] => Self::Closed(Closed::GitPack),
+            [b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..] => Self::GitPack,
             [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
             [0xca, 0xfe, 0xba, 0xbe, ..] if class::looks_like(head) => Self::JavaClass,
             _ if head.starts_with(sqlite::MAGIC) => Self::Sqlite,
@@ -151,9 +149,7 @@ impl Format {
             _ if office::looks_like(head) => Self::OfficePart,
             _ if head.starts_with(b"!<arch>\n") => Self::Ar,
             _ if cpio::looks_like(head) => Self::Cpio,
-            _ if head.starts_with(b"# v2 git bundle\n") || head.starts_with(b"# v3 git bundle\n") => {
-                Self::Closed(Closed::GitBundle)
-            }
+            _ if head.starts_with(b"# v2 git bundle\n") || head.starts_with(b"# v3 git bundle\n") => Self::GitBundle,
             _ => return None,
         };
         Some(format)
@@ -163,15 +159,7 @@ impl Format {
     /// unless that failed.
     #[must_use]
     pub fn hands_over_all(self) -> bool {
-        !matches!(
-            self,
-            Self::Zlib
-                | Self::OfficePart
-                | Self::Notebook
-                | Self::Pdf
-                | Self::Compound
-                | Self::Closed(Closed::GitBundle)
-        )
+        !matches!(self, Self::Zlib | Self::OfficePart | Self::Notebook | Self::Pdf | Self::Compound)
     }
 
     /// True where it is read from front to back, so that it need not be held in memory.
@@ -215,6 +203,8 @@ impl Format {
             Self::Pdf => pdf::walk(&outlet.whole_of(feed)?, outlet),
             Self::Png => png::walk(&outlet.whole_of(feed)?, outlet),
             Self::PropertyList => plist::walk(&outlet.whole_of(feed)?, outlet),
+            Self::GitPack => git_pack::walk(feed, outlet),
+            Self::GitBundle => git_pack::walk_bundle(feed, outlet),
             Self::Closed(what) => Err(ArchiveError::unsupported(what.words()).into()),
         }
     }

@@ -6,6 +6,7 @@ mod compound;
 mod compressed;
 mod cpio;
 mod format;
+mod git_pack;
 mod image;
 mod lines;
 mod lz4;

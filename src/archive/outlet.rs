@@ -108,6 +108,16 @@ impl<'o, 'v> Outlet<'o, 'v> {
         self.budget.largest_bytes.min(self.budget.bytes)
     }
 
+    /// Bytes that may still be handed over.
+    pub(super) fn bytes_left(&self) -> u64 {
+        self.budget.bytes
+    }
+
+    /// Members that may still be handed over.
+    pub(super) fn members_left(&self) -> u64 {
+        self.budget.members
+    }
+
     /// Takes from the budget what is expanded without being handed over as it is.
     pub(super) fn spend(&mut self, bytes: u64) -> Walk {
         if let Some((pipe, counted)) = &mut self.pipe {

@@ -2,6 +2,7 @@
 
 mod attacked;
 mod documents;
+mod git;
 mod one_way;
 mod real;
 pub(super) mod samples;

@@ -91,6 +91,26 @@ fn a_saved_image_is_met_on_the_way_as_a_file_and_as_a_directory() {
 }
 
 #[test]
+fn a_repository_that_was_copied_into_an_image_is_read_with_its_history() {
+    let world = World::new();
+    world.commit("conf/app.env", format!("KEY={}\n", token(604)), "with");
+    world.commit("conf/app.env", "KEY=\n", "without");
+    world.git(&["gc", "--quiet", "--prune=now"]);
+    let mut members = Vec::new();
+    for file in std::fs::read_dir(world.top().join(".git/objects/pack")).unwrap() {
+        let path = file.unwrap().path();
+        let name = format!("app/.git/objects/pack/{}", path.file_name().unwrap().to_str().unwrap());
+        members.push((name, std::fs::read(path).unwrap()));
+    }
+    world.write("layer.tar", tar_of(&members));
+    let found = world.stanch(&["scan", "layer.tar", "--format", "lines"]).expect(1).hides(&token(604));
+    let found = found.says("layer.tar!app/.git/objects/pack/pack-").says(".pack!blob ").says("/conf/app.env:1:5");
+    assert_eq!(found.stdout.lines().count(), 1, "{}", found.stdout);
+    world.git(&["bundle", "create", "-q", "all.bundle", "--all"]);
+    world.stanch(&["scan", "all.bundle", "--format", "lines"]).expect(1).says("all.bundle!blob ").says("app.env:1:5");
+}
+
+#[test]
 fn what_an_image_lacks_is_a_gap() {
     let world = World::bare();
     let image = with_tokens();

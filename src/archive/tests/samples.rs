@@ -181,6 +181,8 @@ pub(in super::super) fn every() -> Vec<(&'static str, Vec<u8>)> {
         ("locked.docx", written::encrypted_document()),
         ("document.xml", b"<w:p xmlns:w=\"http://schemas.openxmlformats.org/x\"><w:t>text</w:t></w:p>".to_vec()),
         ("a.cpio", cpio(&[("notes.txt", TEXT.as_bytes())])),
+        ("a.pack", written::git_pack()),
+        ("a.bundle", [&b"# v2 git bundle\n"[..], &[b'a'; 40], b" refs/heads/main\n\n", &written::git_pack()].concat()),
         ("a.rpm", rpm(b"a summary\0echo script\0", &gzip(&cpio(&[("etc/conf", b"setting=1")])))),
     ]
 }

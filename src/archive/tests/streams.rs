@@ -174,12 +174,7 @@ fn more_memory_than_is_allowed_is_named_as_such() {
 
 #[test]
 fn what_is_known_and_cannot_be_opened_is_named() {
-    for (head, words) in [
-        (&b"Rar!\x1a\x07\x01\x00rest"[..], "RAR"),
-        (b"\x1f\x9d\x90rest", "compress"),
-        (b"# v2 git bundle\nrest", "git bundle"),
-        (b"PACK\0\0\0\x02\0\0\0\x03rest", "pack of a git repository"),
-    ] {
+    for (head, words) in [(&b"Rar!\x1a\x07\x01\x00rest"[..], "RAR"), (b"\x1f\x9d\x90rest", "compress")] {
         let format = sniff(head, "x").unwrap();
         let opened = opened_within(format, "x", Input::Bytes(head), ROOM);
         assert!(matches!(&opened.end, Err(ArchiveError::Unsupported { what }) if what.contains(words)), "{words}");

@@ -149,3 +149,19 @@ pub(in super::super) fn encrypted_document() -> Vec<u8> {
         "6Ba6t3u73f4E5z6eBAAWAAA="
     ))
 }
+
+/// A pack of two commits, a tag, and a file that is stored as what differs from its other version.
+pub(in super::super) fn git_pack() -> Vec<u8> {
+    unpack(concat!(
+        "H4sIAAAAAAAC/wtwdPZmYGBgAmLOWdwVc3pP+XI1KQowXNi7vEC+pd5Yy+VK4LGZG5v28Ri++lHacu/X2pVZml6HbtmavbN0PMlqcTygq2JZg0Lr",
+        "3gWrKi9dOb7JRyqYtVOXMYH3ikiW0/0Ii2N9a0sKY3YvvL6rL/P8Nwf1vxe+7Xldd+b0xV89liwOz9+c+yshd7ss2vv/qbS97T+ZnjGYph5gr5gj",
+        "etSRi8mQh+FAdfzE3Qq+ZZcjBC4u35Kp0bX0tJBL/fpzqWm1M6yu9NzxK12Zwq3+1Gd1wLWtokI9tzZwbuJk/5/DZnV8R/WHSw9b/+96W9BcvPPW",
+        "7p63mcd3fudeoKL4SERZ5pE/h9y+qBPy72dxgLzszXVYAezlGbULehb3CTp59hndesmexZu08Hh+34TtdYtXO+2zLvKbVBUdtMmxoszux4FHkZum",
+        "dBgH7lo48X3FNj5pnU2v/F/9u+b9ul/7xomJGgZKPhUGS6/+knL2T71sl/Vv9XO1lIUsFXOMDRmYWkXYFpdrfd+nuSYyq+Jh+wbvWx/Zqj0LXZ2Z",
+        "mY2FhVv3/Jl0JWnvpC4hNu/W4jdThYQ3+b01PsmbOn+7yormy2IMX/+Jmy5gAhplYmBgbBjoce68d3JC/te4fb77I7+/tvmc+jydO2vD/HdbmRhW",
+        "unJvJdnWe2/bm8w3Wurn5f2vSk188XWFf2N3ORODwAKppVYVc7T9dDVPnvHebvqEiUHMhrl8v1DFHNUJhn2ugRxO1eEHrwUIrtr/v+jd6SltDOzL",
+        "o+Yeub0wVvjfmrV2kxZcP6J243ZvxpcV/Me8RHfM2Pq8YO7yg+Jtq7TOJ+w8IBUuvnBe7b7ZOw8dspRvrMoqZDfl3fjbO6L07Mr0lolFnsF29o43",
+        "jKbL+dmJpchnz10ZuSpaavoz3RVrfWq9181fbZaruGeTRfX6J901PRXas9d/KHzN+Opd1P9v3/m+R39hb7ZN8n/N2KBZMSf6/JY2T42Z2pqmmsrK",
+        "yraqmsqGtnO1DZMXrxBRZqgr4Njhol251Hhxe45g+3VNHT8pkQ+aSxYAAA0qKpQjAwAA",
+    ))
+}

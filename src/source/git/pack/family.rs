@@ -1,14 +1,13 @@
 //! One thread of a walk: makes objects from their bases and hands them out.
 
-use super::entry::{Entry, Form};
 use super::forest::Forest;
-use super::inflate::Inflater;
 use super::loose::{Loose, LooseError};
 use super::packfile::Pack;
 use super::queue::{Nodes, TASK, Task};
 use super::reader::Reader;
 use super::walk::{Errand, Judged};
-use super::{Fault, Flow, Item, Kind, Object, ObjectId, PackError, delta, loose};
+use super::{Fault, Flow, Item, Kind, Object, ObjectId, PackError, loose};
+use crate::pack::{Entry, Form, Inflater, delta};
 use std::ops::Range;
 
 /// Bytes of bases that all threads together keep; those that are dropped are made again.

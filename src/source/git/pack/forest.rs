@@ -1,9 +1,9 @@
 //! What in a pack is made of what: trees of entries, from those that stand whole to those that differ from them.
 
-use super::entry::Form;
 use super::packfile::Pack;
 use super::reader::Reader;
 use super::{Kind, Kinds, PackFault};
+use crate::pack::Form;
 
 /// No entry, or none that is known.
 const NONE: u32 = u32::MAX;

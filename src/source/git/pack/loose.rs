@@ -1,8 +1,8 @@
 //! Objects in files of their own.
 
-use super::inflate::Inflater;
 use super::map::open_file;
 use super::{Fault, HashKind, Kind, ObjectId};
+use crate::pack::Inflater;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

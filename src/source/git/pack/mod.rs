@@ -7,14 +7,10 @@
 //! there, whatever its name. Nor is the checksum of a whole pack computed; it is compared with the one in the index, by
 //! which a pack that was cut short or exchanged shows.
 
-mod delta;
-mod entry;
 mod error;
 mod family;
 mod forest;
-mod id;
 mod index;
-mod inflate;
 mod loose;
 mod map;
 mod packfile;
@@ -23,8 +19,8 @@ mod reader;
 mod stores;
 mod walk;
 
-pub use error::{Fault, PackError, PackFault};
-pub use id::{HashKind, Kind, Kinds, NotAnId, ObjectId};
+pub use crate::pack::{Fault, HashKind, Kind, Kinds, NotAnId, ObjectId};
+pub use error::{PackError, PackFault};
 pub use packfile::Pack;
 pub use reader::{Content, Reader};
 pub use stores::{Objects, stores_of_environment};

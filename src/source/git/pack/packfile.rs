@@ -1,9 +1,9 @@
 //! A pack with its index.
 
-use super::entry::Entry;
 use super::index::Index;
 use super::map::Mapped;
 use super::{Fault, HashKind, ObjectId, PackError, PackFault};
+use crate::pack::Entry;
 use std::path::{Path, PathBuf};
 
 const HEADER: usize = 12;

@@ -1,11 +1,10 @@
 //! Objects in any order.
 
-use super::entry::{Entry, Form};
-use super::inflate::Inflater;
 use super::loose::{Loose, LooseError};
 use super::packfile::Pack;
 use super::stores::Objects;
-use super::{Fault, Kind, ObjectId, PackError, delta};
+use super::{Fault, Kind, ObjectId, PackError};
+use crate::pack::{Entry, Form, Inflater, delta};
 use std::sync::Arc;
 
 /// How many objects one may be made of; git makes at most 4,095.

@@ -8,15 +8,15 @@ const MOST_PER_BYTE: u64 = 1_032;
 
 /// Unpacks, again and again.
 #[derive(Debug)]
-pub(super) struct Inflater(Decompress);
+pub(crate) struct Inflater(Decompress);
 
 impl Inflater {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Decompress::new(true))
     }
 
     /// Unpacks exactly `size` bytes into `out`, and says how many compressed ones they took.
-    pub(super) fn inflate(&mut self, input: &[u8], size: u64, out: &mut Vec<u8>) -> Result<usize, Fault> {
+    pub(crate) fn inflate(&mut self, input: &[u8], size: u64, out: &mut Vec<u8>) -> Result<usize, Fault> {
         out.clear();
         let wanted = usize::try_from(size).map_err(|_| Fault::Absurd(size))?;
         if size > (input.len() as u64).saturating_mul(MOST_PER_BYTE) {
@@ -44,7 +44,7 @@ impl Inflater {
     }
 
     /// Unpacks the first bytes, as many as `out` has room for, and says how many came.
-    pub(super) fn head(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
+    pub(crate) fn head(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
         self.0.reset(true);
         let mut filled = 0;
         loop {

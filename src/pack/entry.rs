@@ -4,7 +4,7 @@ use super::{Fault, HashKind, Kind, ObjectId};
 
 /// How an entry holds its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// Whole.
     Whole(Kind),
     /// As what differs from the entry at this offset.
@@ -13,26 +13,36 @@ pub(super) enum Form {
     From(ObjectId),
 }
 
+/// No header takes more bytes.
+pub(crate) const LONGEST_HEADER: usize = 64;
+
 /// An entry of a pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) form: Form,
+pub(crate) struct Entry {
+    pub(crate) form: Form,
     /// Bytes that it unpacks to.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Where its compressed bytes begin in the pack.
-    pub(super) data: usize,
+    pub(crate) data: usize,
 }
 
 impl Entry {
     /// Reads the header at `offset` of a pack that ends, without its own checksum, where `pack` does.
-    pub(super) fn read(pack: &[u8], offset: u64, hash: HashKind) -> Result<Self, Fault> {
-        let mut at = usize::try_from(offset).map_err(|_| Fault::Offset)?;
-        let mut byte = *pack.get(at).ok_or(Fault::Offset)?;
-        at += 1;
+    pub(crate) fn read(pack: &[u8], offset: u64, hash: HashKind) -> Result<Self, Fault> {
+        let at = usize::try_from(offset).map_err(|_| Fault::Offset)?;
+        let entry = Self::of(pack.get(at..).unwrap_or_default(), offset, hash)?;
+        Ok(Self { data: at + entry.data, ..entry })
+    }
+
+    /// Reads the header with which `entry` begins, whose own offset in its pack is this. Where its compressed bytes begin
+    /// counts from here.
+    pub(crate) fn of(entry: &[u8], offset: u64, hash: HashKind) -> Result<Self, Fault> {
+        let mut byte = *entry.first().ok_or(Fault::Offset)?;
+        let mut at = 1;
         let code = byte >> 4 & 7;
         let (mut size, mut shift) = (u64::from(byte & 0x0f), 4u32);
         while byte & 0x80 != 0 {
-            byte = *pack.get(at).ok_or(Fault::Header)?;
+            byte = *entry.get(at).ok_or(Fault::Header)?;
             at += 1;
             let bits = u64::from(byte & 0x7f);
             if shift >= 64 || (bits << shift) >> shift != bits {
@@ -46,9 +56,9 @@ impl Entry {
             2 => Form::Whole(Kind::Tree),
             3 => Form::Whole(Kind::Blob),
             4 => Form::Whole(Kind::Tag),
-            6 => Form::At(base_offset(pack, &mut at, offset)?),
+            6 => Form::At(base_offset(entry, &mut at, offset)?),
             7 => {
-                let name = pack.get(at..).and_then(|rest| rest.get(..hash.width())).ok_or(Fault::Header)?;
+                let name = entry.get(at..).and_then(|rest| rest.get(..hash.width())).ok_or(Fault::Header)?;
                 at += hash.width();
                 Form::From(ObjectId::new(name).ok_or(Fault::Header)?)
             }
@@ -59,9 +69,9 @@ impl Entry {
 }
 
 /// How far back the base lies: seven bits a byte, the highest first, and one more for each byte that follows.
-fn base_offset(pack: &[u8], at: &mut usize, offset: u64) -> Result<u64, Fault> {
+fn base_offset(entry: &[u8], at: &mut usize, offset: u64) -> Result<u64, Fault> {
     let mut next = || {
-        let byte = pack.get(*at).copied().ok_or(Fault::Header);
+        let byte = entry.get(*at).copied().ok_or(Fault::Header);
         *at += 1;
         byte
     };

@@ -5,24 +5,24 @@ use std::ops::Range;
 
 /// The sizes at the start of a delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     /// Bytes of the base.
-    pub(super) base: u64,
+    pub(crate) base: u64,
     /// Bytes of the result.
-    pub(super) result: u64,
+    pub(crate) result: u64,
     /// Where the instructions begin.
     start: usize,
 }
 
 /// Bytes that hold both sizes for sure.
-pub(super) const HEAD: usize = 20;
+pub(crate) const HEAD: usize = 20;
 
 /// What is copied when the instruction gives no size.
 const COPIED_UNSAID: usize = 0x1_0000;
 
 impl Sizes {
     /// Reads them.
-    pub(super) fn read(delta: &[u8]) -> Option<Self> {
+    pub(crate) fn read(delta: &[u8]) -> Option<Self> {
         let mut start = 0;
         let base = size(delta, &mut start)?;
         let result = size(delta, &mut start)?;
@@ -50,7 +50,7 @@ fn size(bytes: &[u8], at: &mut usize) -> Option<u64> {
 
 /// Puts the result together in `out`, and the stretches of it that are new into `fresh`: what is inserted, and an empty
 /// stretch wherever two bytes meet, or where it begins or ends, as nothing did in the base.
-pub(super) fn apply(
+pub(crate) fn apply(
     base: &[u8],
     delta: &[u8],
     sizes: Sizes,
