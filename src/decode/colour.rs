@@ -13,23 +13,60 @@ const RUN: usize = 16 << 10;
 /// A token is not shorter.
 const ENOUGH: usize = 16;
 
-/// A window in which both are looked for.
+/// Digits and semicolons of a colour.
+const LONGEST: usize = 32;
+
+/// How logs and scripts write the character that begins a colour.
+const WRITTEN: [&[u8]; 16] = [
+    b"\\u001b", b"\\u001B", b"\\x1b", b"\\x1B", b"\\033", b"\\e", b"\\E", b"\\u{1b}", b"\\u{1B}", b"\\x{1b}", b"%1B",
+    b"%1b", b"&#27;", b"&#x1b;", b"&#x1B;", b"#033",
+];
+
+/// A window in which all of them are looked for.
 pub(super) struct Search {
     window: Range<usize>,
     /// Where each of them was looked for up to now.
     colours: usize,
     unseen: usize,
+    written: usize,
 }
 
 impl Search {
     pub(super) fn new(window: &Range<usize>) -> Self {
-        Self { window: window.clone(), colours: window.start, unseen: window.start }
+        Self { window: window.clone(), colours: window.start, unseen: window.start, written: window.start }
     }
 
     /// Looks at the colours that begin in a part of the window.
     pub(super) fn look(&mut self, text: &[u8], part: &Range<usize>, sink: &mut Sink<'_>) {
         let bytes = text.get(..self.window.end).unwrap_or_default();
         leave_out(bytes, part, &mut self.colours, |rest| memchr::memchr(0x1b, rest), coloured, sink);
+    }
+
+    /// Looks at what is written before runs of token bytes: a colour whose first character is an escape itself ends in
+    /// bytes that could be of the token behind it.
+    pub(super) fn look_before(&mut self, text: &[u8], runs: &[Range<usize>], sink: &mut Sink<'_>) {
+        let bytes = text.get(..self.window.end).unwrap_or_default();
+        for run in runs {
+            let begins = bytes.get(run.start..).unwrap_or_default();
+            let digits = begins.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+            let end = run.start + digits + 1;
+            if begins.get(digits) != Some(&b'm') || end + ENOUGH > run.end {
+                continue;
+            }
+            let Some(start) = written(bytes, end).filter(|start| *start >= self.written) else { continue };
+            if sink.is_spent() {
+                return;
+            }
+            let Some(view) = sink.stretch(Encoding::Joined, true) else { return };
+            let near = start.saturating_sub(AROUND).max(self.written);
+            let from = run_start(bytes, near, near.saturating_sub(RUN).max(self.written));
+            let reach = end.saturating_add(AROUND).min(bytes.len());
+            let reach = run_end(bytes, reach, reach.saturating_add(RUN).min(bytes.len()));
+            view.keep(bytes, from..start);
+            view.joint();
+            view.keep(bytes, end..reach);
+            self.written = end;
+        }
     }
 
     /// Looks at the characters without width that begin there.
@@ -94,9 +131,30 @@ fn beside_token(text: &[u8], at: usize, from: usize, length: &impl Fn(&[u8]) -> 
 /// The length of what sets a colour.
 fn coloured(text: &[u8]) -> Option<usize> {
     let rest = text.strip_prefix(b"\x1b[")?;
-    let length = rest.iter().take(32).position(u8::is_ascii_alphabetic)?;
+    let length = rest.iter().take(LONGEST).position(u8::is_ascii_alphabetic)?;
     let numbers = rest.get(..length)?;
     numbers.iter().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':' | b'?')).then_some(length + 3)
+}
+
+/// Where the colours begin that are written in a row up to here.
+fn written(text: &[u8], end: usize) -> Option<usize> {
+    let mut start = None;
+    while let Some(here) = text.get(..start.unwrap_or(end)).and_then(last_written) {
+        start = Some(here);
+    }
+    start
+}
+
+/// Where the colour begins with which a text ends.
+fn last_written(text: &[u8]) -> Option<usize> {
+    let before = text.strip_suffix(b"m")?;
+    let numbers =
+        before.iter().rev().take(LONGEST).take_while(|byte| matches!(byte, b'0'..=b'9' | b';' | b':')).count();
+    let before = before.get(..before.len() - numbers)?.strip_suffix(b"[")?;
+    let caret = || before.strip_suffix(b"^[");
+    let sign = WRITTEN.iter().find_map(|sign| before.strip_suffix(*sign)).or_else(caret)?;
+    // In a string inside of a string the backslash is one of several.
+    Some(sign.len() - sign.iter().rev().take(4).take_while(|byte| **byte == b'\\').count())
 }
 
 /// The length of a character that is not seen.

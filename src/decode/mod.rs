@@ -103,6 +103,7 @@ fn find(text: &[u8], fresh: Option<&[Range<usize>]>, apart: bool, ahead: &mut dy
             strings.look(text, &marks.escapes, &mut sink);
             joints.look(text, &marks.quotes, &mut sink);
             arrays.look(text, &marks.lists, &mut sink);
+            colours.look_before(text, &marks.runs, &mut sink);
             if marks.hidden {
                 wide.look(text, &chunk, &mut sink);
                 colours.look(text, &chunk, &mut sink);

@@ -298,6 +298,11 @@ fn forms() -> Vec<Form> {
     add("no width", "k: ", &format!("{head}\u{200b}{tail}"), "\n", &[Joined]);
     add("soft hyphen", "k: ", &format!("{head}\u{ad}{tail}"), "\n", &[Joined]);
     add("colours", "k: \u{1b}[31m", &t, "\u{1b}[0m\n", &[Joined]);
+    add("colours in JSON", "{\"log\":\"k: \\u001b[1;31m", &t, "\\u001b[0m\"}\n", &[Joined]);
+    add("colours in JSON in JSON", "{\"log\":\"{\\\"k\\\": \\\\u001b[31m", &t, "\\\\u001b[0m\"}\n", &[Joined]);
+    add("colours in a script", "echo -e \"k: \\033[1m\\033[31m", &t, "\\033[0m\"\n", &[Joined]);
+    add("colours in syslog", "k: #033[31m", &t, "#033[0m\n", &[Joined]);
+    add("colours in a typescript", "k: ^[[m", &t, "^[[0m\n", &[Joined]);
     add(
         "wide inside",
         "MZ\u{1}\u{2}\0\0\0\0",
