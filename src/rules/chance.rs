@@ -27,7 +27,8 @@ impl Maker {
     pub fn made(self, secret: &[u8]) -> bool {
         match self {
             Self::Chance => drawn(secret),
-            Self::Person => typed(secret),
+            // Where a password goes, longer ones are drawn by a program.
+            Self::Person => typed(secret) || (secret.len() > *TYPED.end() && drawn(secret)),
         }
     }
 }
@@ -141,10 +142,21 @@ mod tests {
 
     #[test]
     fn what_a_person_thought_up_has_letters_and_digits() {
-        for typed in ["Sommer2019!", "kw8$Tz-4f", "blauwal77x"] {
+        let long = ["GVm33KC6AqpDZjZzKhZCl", "DqnCpNDMNh66Mvait8DxWq"].concat();
+        for typed in ["Sommer2019!", "kw8$Tz-4f", "blauwal77x", &long] {
             assert!(Maker::Person.made(typed.as_bytes()), "{typed}");
         }
-        for other in ["changeme", "abcd5678", "x7777yzk", "aaaaaaa1", "hallo1", "12345678", "", "two-words-only"] {
+        for other in [
+            "changeme",
+            "abcd5678",
+            "x7777yzk",
+            "aaaaaaa1",
+            "hallo1",
+            "12345678",
+            "",
+            "two-words-only",
+            &"a1".repeat(21),
+        ] {
             assert!(!Maker::Person.made(other.as_bytes()), "{other}");
         }
     }
