@@ -12,6 +12,11 @@ fn receiving(name: &str, hooks: &[(&str, &str)]) -> (World, PathBuf) {
     world.git(&["init", "-q", "--bare", "-b", "main", server.to_str().unwrap()]);
     hook(&server, hooks);
     git_in(&world, &server, &["config", "receive.advertisePushOptions", "true"]);
+    // What git tidies up in the background holds locks that the next push may need, and may change what is compared.
+    for repository in [world.top(), server.clone()] {
+        git_in(&world, &repository, &["config", "maintenance.auto", "false"]);
+        git_in(&world, &repository, &["config", "gc.auto", "0"]);
+    }
     world.git(&["remote", "add", "origin", server.to_str().unwrap()]);
     (world, server)
 }
