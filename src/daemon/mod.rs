@@ -119,6 +119,7 @@ pub async fn run(mending: Mending, commands: mpsc::Receiver<Command>) -> Result<
         error @ JournalError::Attended { .. } => DaemonError::Attended(error),
         error => DaemonError::Journal(error),
     })?;
+    mending.journal.demand_seen().await.map_err(DaemonError::Journal)?;
     let outline = Outline::read(mending.path()).unwrap_or_default();
     let (house, news) = House::new(mending);
     let house = Arc::new(house);
@@ -302,7 +303,11 @@ impl Daemon {
         if Duration::from_millis(now.saturating_sub(self.renewed)) < RENEWAL {
             return Ok(());
         }
-        match self.house.config().keep_attending(ATTENDANCE).await {
+        let config = self.house.config();
+        if let Err(error @ JournalError::WentBack { .. }) = config.journal.demand_seen().await {
+            return Err(DaemonError::Journal(error));
+        }
+        match config.keep_attending(ATTENDANCE).await {
             Ok(()) => self.renewed = now,
             Err(error @ JournalError::Attended { .. }) => return Err(DaemonError::Attended(error)),
             Err(error) => tracing::warn!(error = chain_of(&error), "the attendance could not be renewed yet"),

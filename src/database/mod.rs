@@ -416,4 +416,4 @@ impl fmt::Debug for Transaction<'_> {
 }
 
 #[cfg(test)]
-pub(crate) use server::tests::{scratch, server_of_tests};
+pub(crate) use server::tests::{copied, scratch, server_of_tests, taken_over};

@@ -12,6 +12,7 @@ pub(super) use rows::{entry, entry_columns, leaf_of, listed_of};
 
 use super::chain::{Verifier, canonical, link};
 use super::inbox::{APPLIED, TOO_LATE};
+use super::witness::{Seen, Witness};
 use super::{
     Broken, FORMAT, Flaw, Hash, Journal, JournalError, Lease, Listed, Position, Record, Waiting, chain, id_after,
     number_of, plan_of, reopens, unwritable,
@@ -42,6 +43,8 @@ pub struct DurableJournal {
     /// What is given up when the disk is full; a server's disk is none of ours.
     reserve: Option<Reserve>,
     room_bytes: u64,
+    /// What was acknowledged here, where that is noted.
+    pub(super) witness: Option<Arc<Witness>>,
     /// Erased bytes are in the log still.
     unwiped: Arc<AtomicBool>,
 }
@@ -53,7 +56,7 @@ impl DurableJournal {
     /// When the database fails.
     pub async fn open(database: Arc<Database>) -> Result<Self, JournalError> {
         let reserve = database.path().map(|path| Reserve::beside(path, RESERVE_BYTES));
-        let journal = Self { database, reserve, room_bytes: ROOM_BYTES, unwiped: Arc::default() };
+        let journal = Self { database, reserve, room_bytes: ROOM_BYTES, witness: None, unwiped: Arc::default() };
         let is_wiped = journal.database.flush().await.map_err(journal.failed("open"))?;
         journal.note_wiped(is_wiped);
         if let Some(Err(error)) = journal.reserve.as_ref().map(Reserve::keep) {
@@ -154,10 +157,14 @@ impl DurableJournal {
     async fn append_once(&self, addition: &Addition<'_>) -> Result<Position, JournalError> {
         let mut work = self.begin().await?;
         let outcome = self.append_in(&mut work, addition).await;
-        self.end(work, outcome).await
+        Ok(self.acknowledged(self.end(work, outcome).await?))
     }
 
-    async fn append_in(&self, on: &mut Transaction<'_>, addition: &Addition<'_>) -> Result<Position, JournalError> {
+    async fn append_in(
+        &self,
+        on: &mut Transaction<'_>,
+        addition: &Addition<'_>,
+    ) -> Result<(Position, Seen), JournalError> {
         let Addition { at, events, sealed, closes, monotonic, word } = addition;
         let head = self.lock_head(on, &at.rotation).await?;
         if head.holder.is_none() || head.epoch != at.epoch || head.records.saturating_add(1) != at.seq {
@@ -206,7 +213,7 @@ impl DurableJournal {
         events: &[Event],
         monotonic: u64,
         open: bool,
-    ) -> Result<Position, JournalError> {
+    ) -> Result<(Position, Seen), JournalError> {
         let failed = self.failed("write");
         let records = chain(&at.rotation, previous, at.seq, at.epoch, monotonic, events).map_err(unwritable)?;
         on.take_turn().await.map_err(&failed)?;
@@ -216,6 +223,7 @@ impl DurableJournal {
             .and_then(|row| row.map(|row| leaf_of(&row)).transpose())
             .map_err(&failed)?;
         let (mut number, mut leaf) = last.unwrap_or_else(|| (0, Hash::nothing()));
+        self.compare(number, &leaf)?;
         for record in &records {
             number = number.saturating_add(1);
             leaf = link(&leaf, number, &record.hash);
@@ -231,7 +239,7 @@ impl DurableJournal {
         )
         .await
         .map_err(&failed)?;
-        Ok(Position { seq: next, ..at.clone() })
+        Ok((Position { seq: next, ..at.clone() }, Seen { number, link: leaf }))
     }
 
     async fn keep_sealed(
@@ -263,10 +271,10 @@ impl DurableJournal {
     async fn open_once(&self, opening: &Opening<'_>) -> Result<Position, JournalError> {
         let mut work = self.begin().await?;
         let outcome = self.open_in(&mut work, opening).await;
-        self.end(work, outcome).await
+        Ok(self.acknowledged(self.end(work, outcome).await?))
     }
 
-    async fn open_in(&self, on: &mut Transaction<'_>, opening: &Opening<'_>) -> Result<Position, JournalError> {
+    async fn open_in(&self, on: &mut Transaction<'_>, opening: &Opening<'_>) -> Result<(Position, Seen), JournalError> {
         let Opening { identity, event, sealed, lease, monotonic } = opening;
         let failed = self.failed("write");
         let plan = plan_of(event)?;

@@ -19,6 +19,7 @@ mod signatures;
 mod summary;
 mod tree;
 mod walk;
+mod witness;
 
 pub use attendant::{Ask, Attendant};
 pub use audit::{AuditError, Demands, export, verify_file, verify_server};
@@ -293,6 +294,20 @@ pub enum JournalError {
     /// The chain is broken.
     #[error("the journal is damaged: nothing of this case is done until it is restored from a backup")]
     Damaged(#[from] Broken),
+    /// The database lacks records that it acknowledged.
+    #[error(
+        "the journal went back: record {seen} of all was acknowledged to this machine, and the {records} that are there are without \
+         it. It was restored from a backup, or a server took over that lacked it, or it is another journal. Nothing is done \
+         from it; docs/runbooks/journal.md tells how to go on ({})", note.display()
+    )]
+    WentBack {
+        /// The place of the newest record that was acknowledged here.
+        seen: u64,
+        /// How many records there are now.
+        records: u64,
+        /// The file where that is noted.
+        note: std::path::PathBuf,
+    },
     /// There is no room for another rotation.
     #[error("the journal's disk has no room: {free_bytes} bytes are free, {needed_bytes} are kept in reserve")]
     Full {

@@ -16,26 +16,33 @@ use std::sync::Arc;
 /// The file that holds the key which seals what the journal keeps.
 const KEY: &str = "envelope.key";
 
+/// The file beside it in which is noted what a journal on a server acknowledged to this machine. For one in a file it is
+/// called after that.
+const SEEN: &str = "journal.seen";
+
 /// Opens the journal; with it, the path of its key.
 pub(super) async fn open(place: Option<&JournalPlace>) -> Result<(DurableJournal, PathBuf), MendingError> {
-    let (database, key) = match place {
+    let (database, key, seen) = match place {
         Some(JournalPlace::Server(on)) => {
             let server = server(&on.server, on.password.as_ref())?;
             let state = match &on.state {
                 Some(state) => state.clone(),
                 None => installation::state_directory().ok_or(MendingError::NoState)?,
             };
-            (Database::connect(&server).await?, state.join(KEY))
+            (Database::connect(&server).await?, state.join(KEY), state.join(SEEN))
         }
         place => {
             let path = match place {
                 Some(JournalPlace::File(path)) => path.clone(),
                 _ => installation::state_directory().ok_or(MendingError::NoState)?.join("journal.db"),
             };
-            (Database::open(&path).await?, path.with_file_name(KEY))
+            let mut seen = path.clone().into_os_string();
+            seen.push(".seen");
+            (Database::open(&path).await?, path.with_file_name(KEY), PathBuf::from(seen))
         }
     };
-    Ok((DurableJournal::open(Arc::new(database)).await?, key))
+    let journal = DurableJournal::open(Arc::new(database)).await?;
+    Ok((journal.witnessed(&seen)?, key))
 }
 
 /// A server by its address; `password` is the file that holds the password of its user.

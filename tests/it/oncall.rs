@@ -250,6 +250,34 @@ fn a_copy_of_the_journal_is_verified_and_a_forged_one_is_found_with_its_place() 
 }
 
 #[test]
+fn from_a_journal_that_went_back_nothing_is_done_until_somebody_says_so() {
+    let shop = Shop::open();
+    shop.rotate(&["--yes"]).expect(0);
+    let away = tempfile::tempdir().unwrap();
+    let files = ["journal.db", "journal.db-wal", "journal.db-shm"];
+    let there = |name: &&&str| shop.at(name).exists();
+    for name in files.iter().filter(there) {
+        std::fs::copy(shop.at(name), away.path().join(name)).unwrap();
+    }
+    shop.rotate(&["--yes"]).expect(0);
+    let before = (shop.live(), shop.stored());
+    for name in files {
+        let _was_there = std::fs::remove_file(shop.at(name));
+        if away.path().join(name).exists() {
+            std::fs::copy(away.path().join(name), shop.at(name)).unwrap();
+        }
+    }
+    told(&shop.rotate(&["--yes"]), 4, "the journal went back");
+    told(&shop.stanch(&["daemon"]), 4, "the journal went back");
+    assert_eq!((shop.live(), shop.stored()), before, "nothing was done");
+    let list = shop.stanch(&["case", "list"]).expect(0).stdout;
+    assert!(list.contains("C-0001") && !list.contains("C-0002"), "it can be looked at: {list}");
+    std::fs::remove_file(shop.at("journal.db.seen")).unwrap();
+    shop.rotate(&["--yes"]).expect(0);
+    shop.assert_unbroken();
+}
+
+#[test]
 fn what_is_wrong_with_the_configuration_is_told_with_its_place() {
     let cases: [(&str, &str, &str, i32); 11] = [
         ("stores:\n  local", "store:\n  local", "stanch.yaml:2:1", 2),

@@ -24,8 +24,40 @@ pub(crate) async fn scratch() -> Server {
 }
 
 async fn run(server: &Server, script: &str) {
-    let mut session = server.options().unwrap().connect().await.unwrap();
-    session.execute(sqlx::raw_sql(AssertSqlSafe(script.to_owned()))).await.unwrap();
+    tried(server, script).await.unwrap();
+}
+
+async fn tried(server: &Server, script: &str) -> Result<(), sqlx::Error> {
+    let mut session = server.options().unwrap().connect().await?;
+    session.execute(sqlx::raw_sql(AssertSqlSafe(script.to_owned()))).await.map(|_| ())
+}
+
+/// Runs a script that needs a database to itself, whoever comes back to it in between.
+async fn alone(database: &str, script: &str) {
+    let admin = server_of_tests(&setting("STANCH_TEST_PG_DATABASE"));
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
+    for left in (0..200).rev() {
+        run(&admin, &end).await;
+        match tried(&admin, script).await {
+            Ok(()) => return,
+            Err(error) if left == 0 => panic!("{error}"),
+            Err(_) => {}
+        }
+    }
+}
+
+/// A copy of a database as it is now: what a standby has that is behind from now on.
+pub(crate) async fn copied(server: &Server) -> String {
+    let copy = format!("{}_behind", server.database);
+    alone(&server.database, &format!("CREATE DATABASE {copy} TEMPLATE {}", server.database)).await;
+    copy
+}
+
+/// Such a copy takes over, under the name of the database that it was made of.
+pub(crate) async fn taken_over(server: &Server, copy: &str) {
+    let database = &server.database;
+    alone(database, &format!("ALTER DATABASE {database} RENAME TO {database}_gone")).await;
+    alone(copy, &format!("ALTER DATABASE {copy} RENAME TO {database}")).await;
 }
 
 #[test]

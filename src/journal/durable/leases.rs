@@ -41,6 +41,7 @@ impl DurableJournal {
         lease: &Lease,
     ) -> Result<Vec<Position>, JournalError> {
         let failed = self.failed("write");
+        self.demand_seen_in(on).await?;
         let now = Timestamp(on.now(lease.now.0).await.map_err(&failed)?);
         let mut taken = Vec::new();
         for (rotation, ended) in wanted {
@@ -80,6 +81,7 @@ impl DurableJournal {
         rotation: &RotationId,
         lease: &Lease,
     ) -> Result<Position, JournalError> {
+        self.demand_seen_in(on).await?;
         let head = self.lock_head(on, rotation).await?;
         let now = Timestamp(on.now(lease.now.0).await.map_err(self.failed("read"))?);
         if let Some(holder) = head.holder.filter(|holder| lease.is_barred_by(holder, head.until, now)) {
