@@ -32,12 +32,13 @@ const MORE_RULES: &str = "STANCH_EMBED_RULES";
 /// What checks rules; a change means that all are checked again.
 const CHECKER: [&str; 4] = ["build.rs", "src/model", "src/rules", "src/runs"];
 /// What decides, besides the rules, what is found in given bytes.
-const FINDER: [&str; 9] = [
+const FINDER: [&str; 10] = [
     "Cargo.lock",
     "src/archive",
     "src/decode",
     "src/engine",
     "src/model",
+    "src/pack",
     "src/rules",
     "src/runs",
     "src/scan",
