@@ -8,7 +8,7 @@ use stanch::archive::{self, Budget, Input, Item};
 const DEPTH: usize = 3;
 const HEAD: usize = 64 << 10;
 /// Names that tell where first bytes do not.
-const NAMES: [&str; 4] = ["", "a.pyc", "a.ipynb", "a.tar"];
+const NAMES: [&str; 5] = ["", "a.pyc", "a.ipynb", "a.tar", "a.br"];
 
 fuzz_target!(|bytes: &[u8]| {
     for name in NAMES {
@@ -18,7 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn open(bytes: &[u8], name: &str, budget: &mut Budget, depth: usize) {
-    let Some(format) = archive::sniff(&bytes[..bytes.len().min(HEAD)], name) else { return };
+    let told = archive::sniff(&bytes[..bytes.len().min(HEAD)], name).or_else(|| archive::behind(bytes));
+    let Some(format) = told else { return };
     let before = budget.bytes;
     let mut inner = budget.clone();
     let mut expanded = 0;

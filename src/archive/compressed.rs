@@ -1,4 +1,4 @@
-//! One thing, compressed: gzip, zlib, bzip2, xz and what came before it, lzip, LZ4 and Zstandard, in one piece or several.
+//! One thing, compressed: gzip, zlib, bzip2, xz and what came before it, lzip, LZ4, Brotli and Zstandard, in one piece or several.
 
 use super::format::Format;
 use super::lz4::Lz4;
@@ -77,10 +77,19 @@ pub(super) fn decoder<'a>(format: Format, input: &'a mut dyn BufRead) -> Result<
         }
         Format::Lzip => Box::new(LzipReader::new(input)),
         Format::Lz4 => Box::new(Lz4::new(input)),
+        Format::Brotli => Box::new(brotli(input)?),
         Format::Zstd => Box::new(Zstd { input, frame: FrameDecoder::new(), begun: false }),
         _ => return Err(ArchiveError::unsupported("this compression")),
     };
     Ok(Box::new(Fused { reader, broken: false }))
+}
+
+/// Streams with windows beyond 16 MiB, which no browser takes, say so in their first byte: there is no room for them.
+fn brotli(input: &mut dyn BufRead) -> Result<brotli_decompressor::Decompressor<&mut dyn BufRead>, ArchiveError> {
+    if input.fill_buf().map_err(ArchiveError::from_io)?.first().is_some_and(|first| first & 0x7f == 0x11) {
+        return Err(ArchiveError::unsupported("Brotli with a large window"));
+    }
+    Ok(brotli_decompressor::Decompressor::new(input, READ_BYTES))
 }
 
 /// A decoder that failed is not asked again.

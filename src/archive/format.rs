@@ -4,8 +4,8 @@ use super::names::ends_with;
 use super::outlet::{Outlet, Walk};
 use super::region::Feed;
 use super::{
-    ArchiveError, ar, class, compound, compressed, cpio, git_pack, notebook, office, pdf, plist, png, promise, python,
-    rpm, seven, sqlite, tar, zip,
+    ArchiveError, ar, beam, behind, class, compound, compressed, cpio, git_pack, notebook, office, pdf, plist, png,
+    promise, python, rpm, seven, sqlite, tar, zip,
 };
 
 /// What holds others, and can be opened or named.
@@ -32,6 +32,8 @@ pub enum Format {
     Zstd,
     /// LZ4.
     Lz4,
+    /// Brotli, which only its name tells.
+    Brotli,
     /// 7z.
     SevenZip,
     /// Ar: Debian packages and static libraries.
@@ -48,6 +50,8 @@ pub enum Format {
     Sqlite,
     /// Compiled Java.
     JavaClass,
+    /// Compiled Erlang or Elixir.
+    BeamCode,
     /// Compiled Python.
     PythonCode,
     /// A binary property list.
@@ -62,6 +66,8 @@ pub enum Format {
     GitPack,
     /// A git bundle: references and a pack.
     GitBundle,
+    /// A script or a program with an archive behind it.
+    Behind,
     /// Something that is known and cannot be opened here.
     Closed(Closed),
 }
@@ -78,6 +84,24 @@ pub enum Closed {
     Cabinet,
     /// A compressed file system.
     Squashfs,
+    /// An archive of macOS, such as its installers.
+    Xar,
+    /// An image of Windows.
+    Wim,
+    /// A program with a file system behind it.
+    AppImage,
+    /// An installer made by NSIS.
+    Nsis,
+    /// A program made by PyInstaller.
+    PyInstaller,
+    /// LHA.
+    Lha,
+    /// What lzop, lrzip, zpaq, bzip3 and the framed form of Snappy write.
+    Compressed,
+    /// A disk with a file system on it.
+    Disk,
+    /// Columns of a table, packed.
+    Columns,
 }
 
 impl Closed {
@@ -87,7 +111,44 @@ impl Closed {
             Self::Compress => "the output of compress (.Z)",
             Self::Cabinet => "a cabinet (.cab)",
             Self::Squashfs => "a squashfs image",
+            Self::Xar => "a xar archive (.pkg)",
+            Self::Wim => "a Windows image (.wim)",
+            Self::AppImage => "an AppImage",
+            Self::Nsis => "an installer made by NSIS",
+            Self::PyInstaller => "a program made by PyInstaller",
+            Self::Lha => "an LHA archive",
+            Self::Compressed => "the output of lzop, lrzip, zpaq, bzip3 or Snappy",
+            Self::Disk => "a disk image",
+            Self::Columns => "a table in columns (Parquet, ORC)",
         }
+    }
+}
+
+/// Where an ISO 9660 image says that it is one.
+const ISO_9660: std::ops::Range<usize> = 0x8001..0x8006;
+
+impl Closed {
+    fn by_magic(head: &[u8]) -> Option<Self> {
+        Some(match head {
+            [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Self::Rar,
+            [0x1f, 0x9d, ..] => Self::Compress,
+            [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Self::Cabinet,
+            [b'h', b's', b'q', b's', ..] => Self::Squashfs,
+            [b'x', b'a', b'r', b'!', 0, ..] => Self::Xar,
+            [b'M', b'S', b'W', b'I', b'M', 0, 0, 0, ..] | [b'W', b'L', b'P', b'W', b'M', 0, 0, 0, ..] => Self::Wim,
+            [0x7f, b'E', b'L', b'F', _, _, _, _, b'A', b'I', 1 | 2, ..] => Self::AppImage,
+            [_, 0..=0x1f | 0x7f..=0xff, b'-', b'l', b'h' | b'z', _, b'-', ..] => Self::Lha,
+            [0x89, b'L', b'Z', b'O', 0, b'\r', b'\n', ..]
+            | [b'L', b'R', b'Z', b'I', 0, ..]
+            | [b'7', b'k', b'S', b't', 0xa0, ..]
+            | [b'z', b'P', b'Q', 1 | 2, ..]
+            | [b'B', b'Z', b'3', b'v', b'1', ..]
+            | [0xff, 6, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y', ..] => Self::Compressed,
+            [b'Q', b'F', b'I', 0xfb, ..] | [b'K', b'D', b'M', b'V', 1..=3, 0, 0, 0, ..] => Self::Disk,
+            _ if head.starts_with(b"vhdxfile") || head.get(ISO_9660) == Some(b"CD001") => Self::Disk,
+            [b'P', b'A', b'R', b'1', 0x15, ..] | [b'O', b'R', b'C', 0..=0x1f | 0x7f..=0xff, ..] => Self::Columns,
+            _ => return None,
+        })
     }
 }
 
@@ -120,7 +181,7 @@ impl Format {
         matches!(bytes.trim_ascii_start(), [b'{', ..]) && (holds(b"\"cells\"") || holds(b"\"worksheets\""))
     }
 
-    fn by_magic(head: &[u8]) -> Option<Self> {
+    pub(super) fn by_magic(head: &[u8]) -> Option<Self> {
         let format = match head {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', 7, 8, b'P', b'K', 3, 4, ..] => Self::Zip,
             [0x1f, 0x8b, 8, ..] => Self::Gzip,
@@ -135,12 +196,9 @@ impl Format {
             [0xd0, 0xcf, 0x11, 0xe0, ..] => Self::Compound,
             [0xed, 0xab, 0xee, 0xdb, ..] => Self::Rpm,
             [0x5d, ..] if compressed::looks_like_lzma(head) => Self::Lzma,
-            [b'R', b'a', b'r', b'!', 0x1a, 7, ..] => Self::Closed(Closed::Rar),
             [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
-            [0x1f, 0x9d, ..] => Self::Closed(Closed::Compress),
-            [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Self::Closed(Closed::Cabinet),
             [b'P', b'A', b'C', b'K', 0, 0, 0, 2 | 3, ..] => Self::GitPack,
-            [b'h', b's', b'q', b's', ..] => Self::Closed(Closed::Squashfs),
+            [b'F', b'O', b'R', b'1', ..] if beam::looks_like(head) => Self::BeamCode,
             [0xca, 0xfe, 0xba, 0xbe, ..] if class::looks_like(head) => Self::JavaClass,
             _ if head.starts_with(sqlite::MAGIC) => Self::Sqlite,
             _ if png::looks_like(head) => Self::Png,
@@ -150,7 +208,7 @@ impl Format {
             _ if head.starts_with(b"!<arch>\n") => Self::Ar,
             _ if cpio::looks_like(head) => Self::Cpio,
             _ if head.starts_with(b"# v2 git bundle\n") || head.starts_with(b"# v3 git bundle\n") => Self::GitBundle,
-            _ => return None,
+            _ => return Closed::by_magic(head).map(Self::Closed),
         };
         Some(format)
     }
@@ -159,7 +217,10 @@ impl Format {
     /// unless that failed.
     #[must_use]
     pub fn hands_over_all(self) -> bool {
-        !matches!(self, Self::Zlib | Self::OfficePart | Self::Notebook | Self::Pdf | Self::Compound)
+        !matches!(
+            self,
+            Self::Zlib | Self::OfficePart | Self::Notebook | Self::Pdf | Self::Compound | Self::BeamCode | Self::Behind
+        )
     }
 
     /// True where it is read from front to back, so that it need not be held in memory.
@@ -176,6 +237,7 @@ impl Format {
                 | Self::Lzip
                 | Self::Zstd
                 | Self::Lz4
+                | Self::Brotli
                 | Self::Ar
                 | Self::Rpm
                 | Self::Cpio
@@ -189,9 +251,15 @@ impl Format {
             Self::Cpio => cpio::walk(feed, outlet),
             Self::Ar => ar::walk(name, feed, outlet),
             Self::Rpm => rpm::walk(feed, outlet),
-            Self::Gzip | Self::Zlib | Self::Bzip2 | Self::Xz | Self::Lzma | Self::Lzip | Self::Zstd | Self::Lz4 => {
-                compressed::walk(self, name, feed, outlet)
-            }
+            Self::Gzip
+            | Self::Zlib
+            | Self::Bzip2
+            | Self::Xz
+            | Self::Lzma
+            | Self::Lzip
+            | Self::Zstd
+            | Self::Lz4
+            | Self::Brotli => compressed::walk(self, name, feed, outlet),
             Self::Zip => outlet.by_region(feed, |region, outlet| zip::walk(&region, outlet)),
             Self::SevenZip => outlet.by_region(feed, seven::walk),
             Self::Sqlite => outlet.by_region(feed, sqlite::walk),
@@ -199,6 +267,8 @@ impl Format {
             Self::OfficePart => office::walk(&outlet.whole_of(feed)?, outlet),
             Self::Notebook => notebook::walk(&outlet.whole_of(feed)?, outlet),
             Self::JavaClass => class::walk(&outlet.whole_of(feed)?, outlet),
+            Self::BeamCode => beam::walk(&outlet.whole_of(feed)?, outlet),
+            Self::Behind => behind::walk(&outlet.whole_of(feed)?, outlet),
             Self::PythonCode => python::walk(&outlet.whole_of(feed)?, outlet),
             Self::Pdf => pdf::walk(&outlet.whole_of(feed)?, outlet),
             Self::Png => png::walk(&outlet.whole_of(feed)?, outlet),

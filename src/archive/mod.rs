@@ -1,6 +1,8 @@
 //! Bytes that hold others: archives, packages, documents and images, opened in memory and streamed, within a budget.
 
 mod ar;
+mod beam;
+mod behind;
 mod class;
 mod compound;
 mod compressed;
@@ -182,6 +184,12 @@ impl From<io::Error> for ArchiveError {
 #[must_use]
 pub fn sniff(head: &[u8], name: &str) -> Option<Format> {
     Format::of(head, name)
+}
+
+/// What lies behind something whose first bytes say nothing, by all of its bytes: an archive behind a script or a program.
+#[must_use]
+pub fn behind(bytes: &[u8]) -> Option<Format> {
+    behind::of(bytes)
 }
 
 /// True for what only its name would tell to hold others.

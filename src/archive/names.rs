@@ -22,7 +22,7 @@ fn is_unsafe(letter: char) -> bool {
 }
 
 /// Suffixes of what is compressed alone, and what is left of the name.
-const SUFFIXES: [(&str, &str); 20] = [
+const SUFFIXES: [(&str, &str); 21] = [
     (".tgz", ".tar"),
     (".taz", ".tar"),
     (".tbz", ".tar"),
@@ -43,6 +43,7 @@ const SUFFIXES: [(&str, &str); 20] = [
     (".z", ""),
     (".gzip", ""),
     (".zlib", ""),
+    (".br", ""),
 ];
 
 /// What the one thing in a compressed file is called: the file's own name without its suffix.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 /// Suffixes, of one dot each, that are used for nothing else, what they promise, and how that begins, where it begins
 /// like a text.
-const PROMISES: [(&[&str], Format, &[u8]); 22] = [
+const PROMISES: [(&[&str], Format, &[u8]); 28] = [
     (
         &[
             ".zip", ".jar", ".war", ".ear", ".whl", ".apk", ".aar", ".nupkg", ".vsix", ".xpi", ".crx", ".ipa", ".epub",
@@ -38,6 +38,12 @@ const PROMISES: [(&[&str], Format, &[u8]); 22] = [
     (&[".rar"], Format::Closed(Closed::Rar), b"Rar!"),
     (&[".cab"], Format::Closed(Closed::Cabinet), b"MSCF"),
     (&[".squashfs"], Format::Closed(Closed::Squashfs), b"hsqs"),
+    (&[".xar"], Format::Closed(Closed::Xar), b"xar!"),
+    (&[".wim"], Format::Closed(Closed::Wim), b"MSWIM"),
+    (&[".lha", ".lzh"], Format::Closed(Closed::Lha), b""),
+    (&[".br"], Format::Brotli, b""),
+    (&[".dmg", ".iso", ".qcow2", ".vhdx"], Format::Closed(Closed::Disk), b""),
+    (&[".parquet", ".orc"], Format::Closed(Closed::Columns), b""),
 ];
 
 /// Bytes at either end by which it is seen that something is no plain text.

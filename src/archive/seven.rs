@@ -8,6 +8,15 @@ use super::{ArchiveError, DECODER_MEMORY_KIB};
 use sevenz_rust2::{Archive, BlockDecoder, EncoderMethod, Error, Password};
 use std::io;
 
+/// How one begins.
+pub(super) const MAGIC: &[u8; 6] = b"7z\xbc\xaf\x27\x1c";
+
+/// True for the beginning of one, with the checksum of what it says of itself.
+pub(super) fn begins(bytes: &[u8]) -> bool {
+    let said = bytes.get(8..12).and_then(|said| said.try_into().ok()).map(u32::from_le_bytes);
+    bytes.starts_with(MAGIC) && said.is_some() && said == bytes.get(12..32).map(crc32fast::hash)
+}
+
 /// Hands over every member.
 pub(super) fn walk(mut region: Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     header::check(&region)?;

@@ -1,5 +1,6 @@
 //! What is read out of each form, what is named instead, and what strangers may do to it.
 
+mod appended;
 mod attacked;
 mod documents;
 mod git;
@@ -9,7 +10,7 @@ pub(super) mod samples;
 mod streams;
 pub(super) mod written;
 
-use super::{ArchiveError, Budget, Format, Input, Item, open, sniff};
+use super::{ArchiveError, Budget, Format, Input, Item, behind, open, sniff};
 use std::io::Write;
 use std::ops::ControlFlow;
 
@@ -80,7 +81,8 @@ pub(super) fn opened(name: &str, bytes: &[u8]) -> Opened {
 /// Opens everything in it, and everything in that, as deep as it goes.
 pub(super) fn opened_deep(name: &str, bytes: &[u8], budget: &mut Budget, depth: usize) -> (Vec<u8>, usize) {
     let (mut all, mut gaps) = (Vec::new(), 0);
-    let Some(format) = sniff(&bytes[..bytes.len().min(1 << 16)], name) else { return (all, gaps) };
+    let told = sniff(&bytes[..bytes.len().min(1 << 16)], name).or_else(|| behind(bytes));
+    let Some(format) = told else { return (all, gaps) };
     let mut members = Vec::new();
     let end = open(format, name, Input::Bytes(bytes), budget, &mut |item| {
         match item {

@@ -58,6 +58,11 @@ fn sniffed(bytes: &[u8], name: &str) -> Option<Format> {
     archive::sniff(bytes.get(..HEAD).unwrap_or(bytes), name)
 }
 
+/// The same by all of its bytes.
+fn told(bytes: &[u8], name: &str) -> Option<Format> {
+    sniffed(bytes, name).or_else(|| archive::behind(bytes))
+}
+
 impl Scanner {
     /// Looks through a blob and everything in it. The place is its own, with what must not be shown masked.
     pub(super) fn unfold(&self, blob: &Blob<'_>, place: &Place, run: &Run<'_>, scratch: &mut Scratch) -> Seen {
@@ -98,8 +103,10 @@ impl Scanner {
                 unfolding.bytes(place, blob.bytes, blob.fresh, &[]);
                 unfolding.gap(format!("{place} is larger than what is read at once"), LARGER);
             }
-            (None, Some(format)) => unfolding.container(place, name, format, blob.bytes),
-            (None, None) => unfolding.outermost(place, blob),
+            (None, format) => match format.or_else(|| archive::behind(blob.bytes)) {
+                Some(format) => unfolding.container(place, name, format, blob.bytes),
+                None => unfolding.outermost(place, blob),
+            },
         }
         unfolding.finish(place)
     }
@@ -132,7 +139,7 @@ impl Scanner {
 impl<'s> Unfolding<'s> {
     /// Something, whatever it is.
     fn thing(&mut self, place: &Place, name: &str, bytes: &[u8]) {
-        match sniffed(bytes, name) {
+        match told(bytes, name) {
             Some(format) => self.container(place, name, format, bytes),
             None => self.member_text(place, name, bytes),
         }

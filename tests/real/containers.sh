@@ -25,6 +25,7 @@ have xz xz-utils
 have bzip2 bzip2
 have zstd zstd
 have lzip lzip
+have brotli brotli
 have lz4 lz4
 have ar binutils
 have javac default-jdk-headless
@@ -63,10 +64,11 @@ xz -T2 --block-size=20000 -c plain.tar >"$SAMPLES/blocks.tar.xz"
 xz --x86 --lzma2 -c plain.tar >"$SAMPLES/filtered.tar.xz"
 xz --format=lzma -c plain.tar >"$SAMPLES/a.tar.lzma"
 lzip -c plain.tar >"$SAMPLES/a.tar.lz"
+brotli -c plain.tar >"$SAMPLES/a.tar.br"
 zstd -q -c plain.tar >"$SAMPLES/a.tar.zst"
 zstd -q -19 --long=27 -c plain.tar >"$SAMPLES/long.tar.zst"
 lz4 -q -c plain.tar >"$SAMPLES/a.tar.lz4"
-for name in a.tgz a.tar.bz2 a.tar.xz blocks.tar.xz filtered.tar.xz a.tar.lzma a.tar.lz a.tar.zst long.tar.zst a.tar.lz4; do expect "$name" found; done
+for name in a.tgz a.tar.bz2 a.tar.xz blocks.tar.xz filtered.tar.xz a.tar.lzma a.tar.lz a.tar.br a.tar.zst long.tar.zst a.tar.lz4; do expect "$name" found; done
 { gzip -c tree/filler.txt; gzip -c tree/etc/deep/pay.conf; } >"$SAMPLES/members.txt.gz"
 expect members.txt.gz found
 head -c 20000 "$SAMPLES/a.tgz" >"$SAMPLES/cut.tgz"
@@ -82,6 +84,12 @@ zip -q -r -P secret "$SAMPLES/encrypted.zip" tree/etc
 (cat /bin/true; cat "$SAMPLES/a.zip") >"$SAMPLES/self.zip"
 head -c "$(($(stat -c %s "$SAMPLES/a.zip") - 200))" "$SAMPLES/a.zip" >"$SAMPLES/cut.zip"
 for name in a stored bzip2 piped zip64 self; do expect "$name.zip" found; done
+# Behind a program, a script, Python's own start: nothing but the end tells.
+cp "$SAMPLES/self.zip" "$SAMPLES/self"
+cp -r tree app && echo 'print("app")' >app/__main__.py
+python3 -m zipapp -p '/usr/bin/env python3' -c -o "$SAMPLES/app" app
+(printf '#!/bin/sh\nsed 1,/^exit/d "$0" | tar xz\nexit\n'; cat "$SAMPLES/a.tgz") >"$SAMPLES/install.sh"
+for name in self app install.sh; do expect "$name" found; done
 expect encrypted.zip encrypted
 expect cut.zip damaged
 
@@ -97,6 +105,8 @@ expect cut.zip damaged
 7z a -bd -bso0 -tzip -mm=Deflate64 "$SAMPLES/deflate64.zip" tree
 7z a -bd -bso0 -tzip -psecret -mem=AES256 "$SAMPLES/aes.zip" tree/etc
 for name in solid single ppmd bzip2 deflate; do expect "$name.7z" found; done
+cat "$(dpkg -L p7zip-full | grep '7zCon.sfx$')" "$SAMPLES/solid.7z" >"$SAMPLES/unpacks-itself"
+expect unpacks-itself found
 expect encrypted.7z encrypted
 expect closed.7z encrypted
 expect lzma.zip found

@@ -184,3 +184,43 @@ fn texts_that_name_such_documents_further_on_are_none() {
     let text = format!("\u{feff}<?xml version=\"1.0\"?>\n<!-- 1 < 2 -->\n<office:document-content {space}>");
     assert_eq!(sniff(text.as_bytes(), "a"), Some(Format::OfficePart));
 }
+
+#[test]
+fn the_texts_of_a_compiled_module_are_its_lines() {
+    let opened = opened("leak.beam", &written::beam()).whole();
+    let literals: Vec<&str> = opened.text("(LitT)").lines().collect();
+    for text in [
+        "glass-kettle-of-the-seventh-floor-behind-the-window-of-a-long-binary-literal",
+        "charlist of a compiled module",
+        "password",
+        "db.example.org",
+    ] {
+        assert!(literals.contains(&text), "{text} is not in {literals:?}");
+    }
+    assert!(opened.names().contains(&"(Dbgi)"), "{:?}", opened.names());
+}
+
+#[test]
+fn a_module_with_terms_nobody_knows_is_read_as_far_as_it_goes() {
+    let term = [&[131, 104, 2, 109, 0, 0, 0, 5][..], b"first", &[200], b"whatever this may be"].concat();
+    let table = [&1_u32.to_be_bytes()[..], &(term.len() as u32).to_be_bytes(), &term].concat();
+    let chunk = |size: u32, body: &[u8]| {
+        let body = [&size.to_be_bytes()[..], body].concat();
+        let padding = vec![0; body.len().next_multiple_of(4) - body.len()];
+        [&b"FOR1\0\0\0\0BEAMLitT"[..], &(body.len() as u32).to_be_bytes(), &body, &padding].concat()
+    };
+    // Since OTP 28 what is 0 long was not compressed.
+    for bytes in [chunk(0, &table), chunk(table.len() as u32, &samples::zlib(&table, 6))] {
+        let opened = opened("a.beam", &bytes).whole();
+        assert!(opened.holds("first\n") && opened.holds("whatever this may be"), "{:?}", opened.members);
+    }
+    let bomb = super::opened_within(
+        Format::BeamCode,
+        "a.beam",
+        Input::Bytes(&chunk(u32::MAX, &samples::zlib(&vec![0; 64 << 20], 9))),
+        crate::archive::Budget { bytes: 1 << 20, ..ROOM },
+    );
+    assert!(matches!(bomb.end, Err(ArchiveError::OverBudget)), "{:?}", bomb.end);
+    let short = opened("a.beam", &chunk(table.len() as u32 + 1, &samples::zlib(&table, 6)));
+    assert!(short.holds("first") && matches!(short.end, Err(ArchiveError::Damaged { .. })), "{:?}", short.end);
+}

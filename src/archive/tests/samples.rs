@@ -114,6 +114,11 @@ pub(in super::super) fn lz4() -> Vec<u8> {
     base64("BCJNGGRApyUAAAD/C3RoZSB0ZXh0IHRoYXQgd2FzIHBhY2tlZCwgGgABUGNrZWQKAAAAAOr5o8o=")
 }
 
+/// By Google's library.
+pub(in super::super) fn brotli() -> Vec<u8> {
+    base64("GzIA+B0JNk50bySG12FodHcShGyuFUBYyqQoirCTKaBCktx3mm3nkgA=")
+}
+
 /// By the usual tool, with a checksum.
 pub(in super::super) fn real_zstd() -> Vec<u8> {
     base64("KLUv/SQzDQEA2HRoZSB0ZXh0IHRoYXQgd2FzIHBhY2tlZCwgCgEANjjH2VJBXQ==")
@@ -166,6 +171,7 @@ pub(in super::super) fn every() -> Vec<(&'static str, Vec<u8>)> {
         ("a.lzma", lzma()),
         ("a.lz", lzip()),
         ("a.lz4", lz4()),
+        ("a.br", brotli()),
         ("a.zst", real_zstd()),
         ("solid.7z", solid_7z()),
         ("ppmd.7z", ppmd_7z()),
@@ -174,6 +180,7 @@ pub(in super::super) fn every() -> Vec<(&'static str, Vec<u8>)> {
         ("a.deb", ar(&[("debian-binary", b"2.0\n"), ("data.tar.gz", &gzip(&tar(&[("etc/conf", b"setting=1")])))])),
         ("a.db", written::sqlite()),
         ("K.class", written::java_class()),
+        ("a.beam", written::beam()),
         ("a.pyc", written::python_code()),
         ("a.pdf", crate::archive::pdf::tests::sample()),
         ("a.plist", written::property_list()),

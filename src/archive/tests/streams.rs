@@ -13,6 +13,7 @@ fn each_compression_is_undone_and_its_content_called_as_before() {
         ("notes.txt.lzma", samples::lzma()),
         ("notes.txt.lz", samples::lzip()),
         ("notes.txt.lz4", samples::lz4()),
+        ("notes.txt.br", samples::brotli()),
         ("notes.txt.zst", samples::real_zstd()),
         ("notes.txt.zst", samples::zstd(TEXT.as_bytes())),
     ];
@@ -166,6 +167,8 @@ fn more_memory_than_is_allowed_is_named_as_such() {
     lzma[1..5].copy_from_slice(&[0, 0, 0, 0x40]);
     let opened = opened("a.lzma", &lzma);
     assert!(matches!(opened.end, Err(ArchiveError::Unsupported { .. })), "{:?}", opened.end);
+    let brotli = super::opened("a.br", &[0x11, 0x1e, 0xff, 0xff, 0xff, 0xff]);
+    assert!(matches!(brotli.end, Err(ArchiveError::Unsupported { .. })), "{:?}", brotli.end);
     // Frame header: no checksum, a window of 2 TiB or so.
     let zstd = [&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xf8][..], &[0; 32]].concat();
     let opened = super::opened("a.zst", &zstd);
@@ -174,7 +177,21 @@ fn more_memory_than_is_allowed_is_named_as_such() {
 
 #[test]
 fn what_is_known_and_cannot_be_opened_is_named() {
-    for (head, words) in [(&b"Rar!\x1a\x07\x01\x00rest"[..], "RAR"), (b"\x1f\x9d\x90rest", "compress")] {
+    let image = [&[0; 0x8001][..], b"CD001", &[1; 64]].concat();
+    for (head, words) in [
+        (&b"Rar!\x1a\x07\x01\x00rest"[..], "RAR"),
+        (b"\x1f\x9d\x90rest", "compress"),
+        (b"xar!\0\x1c\0\x01rest", "xar"),
+        (b"MSWIM\0\0\0rest", "Windows"),
+        (b"\x7fELF\x02\x01\x01\0AI\x02rest", "AppImage"),
+        (b"\x24\x91-lh5-rest", "LHA"),
+        (b"\x89LZO\0\r\n\x1a\nrest", "lzop"),
+        (b"\xff\x06\0\0sNaPpYrest", "Snappy"),
+        (b"QFI\xfbrest", "disk"),
+        (&image, "disk"),
+        (b"PAR1\x15\x04rest", "Parquet"),
+        (b"ORC\x0arest", "ORC"),
+    ] {
         let format = sniff(head, "x").unwrap();
         let opened = opened_within(format, "x", Input::Bytes(head), ROOM);
         assert!(matches!(&opened.end, Err(ArchiveError::Unsupported { what }) if what.contains(words)), "{words}");
@@ -184,7 +201,22 @@ fn what_is_known_and_cannot_be_opened_is_named() {
 #[test]
 fn text_and_other_files_are_nothing_that_holds_others() {
     let json = serde_json::to_vec(&vec!["text"; 100]).unwrap();
-    for head in [&b""[..], b"P", b"PK", b"hello", b"]\0\0", &[0; 600], &[b' '; 600], &[b'0'; 600], &json] {
+    for head in [
+        &b""[..],
+        b"P",
+        b"PK",
+        b"hello",
+        b"ORCHARD",
+        b"PAR1ty",
+        b"xar!x",
+        b"so-lho-so",
+        b"BZ3v2",
+        b"]\0\0",
+        &[0; 600],
+        &[b' '; 600],
+        &[b'0'; 600],
+        &json,
+    ] {
         assert_eq!(sniff(head, "x.txt"), None, "{head:?}");
     }
 }

@@ -165,3 +165,18 @@ pub(in super::super) fn git_pack() -> Vec<u8> {
         "yraqmsqGtnO1DZMXrxBRZqgr4Njhol251Hhxe45g+3VNHT8pkQ+aSxYAAA0qKpQjAwAA",
     ))
 }
+
+/// A module of Erlang without debug information: a long binary, a list of characters, a map, numbers.
+pub(in super::super) fn beam() -> Vec<u8> {
+    unpack(concat!(
+        "H4sIAAAAAAACA3PzDzJkYGA2cHJ19HUsCbVgYGCwBGJ2lpzUxGzm7NRKlpzM4hLm3MQC7tz8lNKc1PjMvLR8ttSinMS8dP701JJ4JGGgRuf8lFQgFQ3E",
+        "AgwQsBKIuYGYlVGASUiJgVHBwZ2BWZjRgEnIiIHRwcFdAMgJYBJyYmBMcHBXAHIKmISCGBgbHISY/QQYGCcAeQKMCxyYhUECCgLMDMElRSEggz1zC0C0",
+        "DBAzATEbyN1AzIjEZnKtAKtxANkPxSB5LigbBDiAmAXKBuljhrJZoOaCAJNPZgnInGtA/LxijmyfoR+zoYCr+m5HJ49GYYXc3iclKy8HugYe4U17fHPr",
+        "5Mjzp8oKVmxf/tDjToPwkqULXabc+Hn0+ovzL86yN0gxxC1T/L0sncdRVtNNTXVuV1vIgvCiiyv6XPdknYxYvr57CrvnUx7R7teh2bK/zI+aTXI/t+du",
+        "yB6j0F2yxhad190r7kh/yXHOWZK94eZpgyi1uzyL/H2WHVv+/Kt8zFOxD6Xb7/2LOfT8/eHvv99M2HxVhNv4bG9LhNf912We6TJuy5b+sLvb8yhZoz97",
+        "TuLVQ38eF/1gd83z+M3A4Jtakgj0m2xzDiiEMphSGARS8xKTclJT4tNSE0tKi1KLs7KAUj75ySGw8HIsKSkCUhoIPcxlxXlgTp4Aw61lDc3vxOweVoe4",
+        "f9ASfXYtK8vZMy8NKCmNUM9ellpUnJmfl83AaqFnpGecxeCSlJ4JlI1rDgCSaRVzVHsc+RoMOA50VM1hn/+ou4O5REf4zJx991dcX5b7StJtWkXuim1W",
+        "94wPq2x9IHQ+TDzL49wkq7aDd5YwHIg3Wbl71jzfTsUZyYGT33881Vhjv+WPwnP2jZ+VgCneJzMPlE5FGLCAkMoCkJwUNK0wyv+HyfyHAgYGAGk4EwU4",
+        "AwAA"
+    ))
+}

@@ -28,6 +28,11 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
+/// True where the record behind a directory is the last of all.
+pub(super) fn is_last(bytes: &[u8]) -> bool {
+    bytes.len().checked_sub(END_BYTES as usize).and_then(|at| bytes.get(at..)).is_some_and(|last| last.starts_with(END))
+}
+
 /// Where the directory lies.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -98,6 +103,11 @@ impl Directory {
             }
         }
         Ok(None)
+    }
+
+    /// False for an archive of nothing.
+    pub(super) fn has_entries(&self) -> bool {
+        self.start < self.end
     }
 
     /// True when it holds as many as it says. Old archivers count only to 65,535 and begin again.

@@ -13,6 +13,12 @@ use directory::{Directory, Entries, Entry};
 use sheets::Workbook;
 use std::ops::Range;
 
+/// True for what ends in a directory with members; `commented`, if more may follow that than the archive itself says.
+pub(super) fn ends(bytes: &[u8], commented: bool) -> bool {
+    (commented || directory::is_last(bytes))
+        && Directory::find(&Region::of(bytes)).is_ok_and(|found| found.is_some_and(|directory| directory.has_entries()))
+}
+
 /// Hands over every member, every comment, and what lies between the members.
 pub(super) fn walk(region: &Region<'_>, outlet: &mut Outlet<'_, '_>) -> Walk {
     let Some(directory) = Directory::find(region)? else {
