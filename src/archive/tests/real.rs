@@ -1,7 +1,7 @@
 //! What the real programs write: `tests/real/containers.sh` makes the samples, each with one token in it.
 
 use super::ROOM;
-use crate::archive::{ArchiveError, Input, Item, open, sniff};
+use crate::archive::{ArchiveError, Format, Input, Item, behind, open, sniff};
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -14,8 +14,7 @@ struct Seen {
 }
 
 fn look(name: &str, bytes: &[u8], token: &[u8], depth: usize, seen: &mut Seen) {
-    let format = sniff(&bytes[..bytes.len().min(1 << 16)], name).filter(|_| depth > 0);
-    let Some(format) = format else {
+    let Some(format) = told(name, bytes).filter(|_| depth > 0) else {
         seen.found |= alone(bytes, token);
         return;
     };
@@ -32,6 +31,11 @@ fn look(name: &str, bytes: &[u8], token: &[u8], depth: usize, seen: &mut Seen) {
     });
     seen.errors.extend(errors);
     seen.errors.extend(end.err());
+}
+
+/// As a scan tells it: by how it begins and what it is called, or else by all of it.
+fn told(name: &str, bytes: &[u8]) -> Option<Format> {
+    sniff(&bytes[..bytes.len().min(1 << 16)], name).or_else(|| behind(bytes))
 }
 
 /// True where it stands there with nothing before or behind it that tokens are made of, in one byte a letter or in two.
@@ -64,7 +68,8 @@ fn what_real_programs_write_is_read_or_named() {
         let (name, what) = line.split_once('\t').unwrap();
         let path = folder.join("samples").join(name);
         let mut seen = Seen::default();
-        look(name, &fs::read(&path).unwrap(), &token, 16, &mut seen);
+        let bytes = fs::read(&path).unwrap();
+        look(name, &bytes, &token, 16, &mut seen);
         let came = match seen.errors.first() {
             Some(error) => word(error),
             None if seen.found => "found",
@@ -73,7 +78,7 @@ fn what_real_programs_write_is_read_or_named() {
         if came != what && what != "beside its name" {
             wrong.push(format!("{name}: {came} where {what} was expected ({:?})", seen.errors));
         }
-        if let Some(format) = sniff(&fs::read(&path).unwrap(), name) {
+        if let Some(format) = told(name, &bytes) {
             let mut members = 0;
             let file = File::open(&path).unwrap();
             let end = open(format, name, Input::File(&file), &mut ROOM.clone(), &mut |_| {
