@@ -226,8 +226,9 @@ fn a_value_that_was_given_up_is_not_taken_again_and_its_end_is_asked_for() {
     let old = desk.stored();
     begin(&desk);
     desk.case("approve").expect(20);
-    *console.spreading.lock().unwrap() = Spreading::Slowly;
+    // Made first: the service works on what was the newest until then.
     let first = console.make();
+    *console.spreading.lock().unwrap() = Spreading::Slowly;
     desk.provide(&first).expect(22);
     let second = console.make();
     desk.provide(&second).expect(22);
