@@ -43,6 +43,8 @@ pub enum Moment {
     DeadMan,
     /// A login that is in use ends by itself soon, and nothing has replaced it.
     Ending,
+    /// Somebody who is not known uses a token that is being replaced.
+    Abused,
     /// A person decided: approved, resumed, aborted.
     Acted,
     /// Nothing happened: somebody tries whether messages arrive.
@@ -64,6 +66,7 @@ impl Moment {
             Self::RolledBack => "rolled-back",
             Self::DeadMan => "dead-man",
             Self::Ending => "ending",
+            Self::Abused => "abused",
             Self::Acted => "acted",
             Self::Test => "test",
         }

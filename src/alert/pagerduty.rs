@@ -86,6 +86,7 @@ fn event(notice: &Notice, host: &str) -> Value {
         | Moment::RolledBack
         | Moment::DeadMan
         | Moment::Ending
+        | Moment::Abused
         | Moment::Test => "trigger",
     };
     let mut event = json!({ "event_action": action, "dedup_key": clipped(notice.thread(), LONGEST_KEY) });

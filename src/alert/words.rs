@@ -4,6 +4,7 @@
 //! A notice's key is the case, the moment and when that stage was entered, so whoever computes it again (after a restart,
 //! from the journal) tells nobody twice. What waits for a person is told again every [`REMINDER`], under a key of its own.
 
+mod abuse;
 mod ends;
 mod sources;
 mod strays;
@@ -27,7 +28,7 @@ const PROBES: u32 = 3;
 pub fn event(before: Option<&State>, event: &Event, after: &State, link: Option<&str>) -> Option<Notice> {
     let mut notice = match standing(after, event.at, link) {
         Some(notice) if before.and_then(|was| Some(key(was, moment(was)?))).as_ref() != Some(&notice.key) => notice,
-        _ => return acted(event, after, link),
+        _ => return abuse::seen(event, after, link).or_else(|| acted(event, after, link)),
     };
     // Evidence that the state does not keep.
     match event.fact.said() {
@@ -39,6 +40,10 @@ pub fn event(before: Option<&State>, event: &Event, after: &State, link: Option<
             notice.text = with_line(&notice.text, &format!("Ordered by {}{reason}", clean(who.as_str(), 60)));
         }
         _ => {}
+    }
+    if let Some(places) = abuse::places(event) {
+        notice.text =
+            with_line(&notice.text, &format!("ABUSE: the old token is used from {places}, where no dependent works"));
     }
     Some(notice)
 }

@@ -1,6 +1,6 @@
 //! The policy of a managed credential as typed, and what it means.
 
-use crate::rotation::{Approve, Policy};
+use crate::rotation::{Approve, OnAbuse, Policy};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -104,6 +104,8 @@ pub struct PolicyEntry {
     pub deadline: Option<Span>,
     /// Watch over the old token's use before it is revoked.
     pub soak: Option<Span>,
+    /// What ends that early; `revoke` where it is not given.
+    pub on_abuse: Option<OnAbuse>,
     /// Consecutive refusals that prove the old token dead.
     pub confirms: Option<u32>,
     /// Wait between them.
@@ -134,6 +136,7 @@ impl PolicyEntry {
             prove_within: span(self.prove_within, base.prove_within),
             check_within: span(self.deadline, base.check_within),
             soak: span(self.soak, base.soak),
+            on_abuse: self.on_abuse.unwrap_or(OnAbuse::Revoke),
             confirms: self.confirms.unwrap_or(base.confirms).max(1),
             confirm_pause: span(self.confirm_pause, base.confirm_pause),
             confirm_within: span(self.confirm_within, base.confirm_within),

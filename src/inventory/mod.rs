@@ -1,12 +1,15 @@
 //! Managed credentials: one token type in the operator's hands, with its provider, stores and dependents.
 
+mod sight;
+
+pub use sight::Sight;
+
 use crate::dependent::Dependent;
-use crate::model::{KindId, RotationId, Secret, StorePath, Timestamp, TokenId, Usage, Use};
+use crate::model::{KindId, RotationId, Secret, StorePath, Timestamp, TokenId};
 use crate::provider::Provider;
 use crate::rotation::{Consent, DependentPlan, Plan, Policy, Purpose, StorePlan};
 use crate::rules::template::{Shape, TemplateError};
 use crate::store::{SecretStore, StoreError, Which};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One copy of a credential.
@@ -143,64 +146,5 @@ impl Managed {
         let is_login = self.stores.first().is_some_and(|copy| copy.shape.holds_user());
         let login = current.user_and_password().filter(|_| is_login);
         current.same_as(found) || login.is_some_and(|(_, password)| password.same_as(found))
-    }
-
-    /// The dependents whose declared sources explain a use. Use without any origin explains nothing.
-    #[must_use]
-    pub fn explain(&self, usage: &Usage) -> Vec<String> {
-        let Usage::Seen(uses) = usage else { return Vec::new() };
-        let explains = |dependency: &Dependency, seen: &Use| {
-            dependency.sources.iter().any(|source| source_explains(source, &seen.origin))
-        };
-        self.dependents
-            .iter()
-            .filter(|dependency| uses.iter().any(|seen| explains(dependency, seen)))
-            .map(|dependency| dependency.dependent.name().to_owned())
-            .collect()
-    }
-}
-
-/// A source is an address, a range (`10.2.0.0/16`), or a name that stands in the origin as a word of its own.
-fn source_explains(source: &str, origin: &str) -> bool {
-    let mut words =
-        origin.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')')).filter(|w| !w.is_empty());
-    match range(source) {
-        Some((net, bits)) => words.any(|word| word.parse().is_ok_and(|address| within(address, net, bits))),
-        None => words.any(|word| word == source),
-    }
-}
-
-fn range(text: &str) -> Option<(IpAddr, u32)> {
-    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let address: IpAddr = address.parse().ok()?;
-    let all = if address.is_ipv4() { 32 } else { 128 };
-    match bits {
-        None => Some((address, all)),
-        Some(bits) => bits.parse().ok().filter(|bits| *bits <= all).map(|bits| (address, bits)),
-    }
-}
-
-fn within(address: IpAddr, net: IpAddr, bits: u32) -> bool {
-    match (address, net) {
-        (IpAddr::V4(a), IpAddr::V4(n)) => (u32::from(a) ^ u32::from(n)).checked_shr(32 - bits).unwrap_or(0) == 0,
-        (IpAddr::V6(a), IpAddr::V6(n)) => (u128::from(a) ^ u128::from(n)).checked_shr(128 - bits).unwrap_or(0) == 0,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_ranges_and_names_explain_a_use() {
-        assert!(source_explains("10.2.0.0/16", "10.2.3.4 psql"));
-        assert!(!source_explains("10.2.0.0/16", "10.3.3.4 psql"));
-        assert!(source_explains("0.0.0.0/0", "192.0.2.1"));
-        assert!(source_explains("billing", "10.2.3.4, billing"));
-        assert!(!source_explains("bill", "10.2.3.4, billing"));
-        assert!(source_explains("2001:db8::/32", "2001:db8::7"));
-        assert!(!source_explains("10.0.0.0/40", "10.0.0.1"));
-        assert!(!source_explains("billing", ""));
     }
 }

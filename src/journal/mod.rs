@@ -44,7 +44,7 @@ use std::time::Duration;
 
 /// The format of plans, and of what is done about them. It grows whenever a version writes something into a rotation that an
 /// older one would carry on wrongly; the older one then leaves such a rotation alone.
-pub(crate) const FORMAT: u64 = 2;
+pub(crate) const FORMAT: u64 = 3;
 
 /// The next free place in a rotation's journal, and the epoch of the lease under which is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

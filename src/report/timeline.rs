@@ -48,7 +48,7 @@ fn said(state: &State, fact: &Fact, at: Timestamp) -> Option<Line> {
             say("Opened", format!("{} '{}', plan {}{purpose}", plan.kind, plan.credential, class(plan)))
         }
         Fact::Began { .. } => None,
-        Fact::Used { usage, explained } => say("Usage read", usage_words(usage, explained)),
+        Fact::Used { usage, explained, foreign } => say("Usage read", usage_words(usage, explained, foreign)),
         Fact::Verified(verdict) => {
             let times = match verdict {
                 Verdict::Dead => times(state, Stage::Confirming, plan.policy.confirms),
@@ -287,7 +287,7 @@ pub(super) fn class(plan: &Plan) -> &'static str {
     }
 }
 
-fn usage_words(usage: &Usage, explained: &[String]) -> String {
+fn usage_words(usage: &Usage, explained: &[String], foreign: &[String]) -> String {
     let mut words = match usage {
         Usage::Seen(uses) => {
             let mut origins: Vec<_> =
@@ -305,6 +305,10 @@ fn usage_words(usage: &Usage, explained: &[String]) -> String {
     if !explained.is_empty() {
         words.push_str("; explained by ");
         words.push_str(&explained.join(", "));
+    }
+    if !foreign.is_empty() {
+        words.push_str("; ABUSE: used by nobody who is known, from ");
+        words.push_str(&foreign.join("; "));
     }
     words
 }
@@ -395,7 +399,10 @@ fn effect_words(plan: &Plan, effect: &Effect) -> String {
         Effect::Check { dependent, reload: yes } => {
             format!("{} {} for the new version", reload(yes), dependent_name(plan, *dependent))
         }
-        Effect::Soak => format!("watch the old token's use for {:?}", plan.policy.soak),
+        Effect::Soak => {
+            let early = if plan.ends_soak_on_abuse() { ", or until a thief uses it" } else { "" };
+            format!("watch the old token's use for {:?}{early}", plan.policy.soak)
+        }
         Effect::Recheck(dependent) => format!("probe {} once more", dependent_name(plan, *dependent)),
         Effect::Disable(_) => "DISABLE the old token: from here there is no way back".to_owned(),
         Effect::Revoke(_) if !plan.abilities.revoke && !plan.abilities.disable => {

@@ -92,8 +92,11 @@ pub enum Fact {
     Used {
         /// What it tells.
         usage: Usage,
-        /// Uses that a dependent's declared sources explain.
+        /// Uses that a dependent's declared sources explain, and those from private addresses.
         explained: Vec<String>,
+        /// From where it was used by nobody who is known: abuse.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        foreign: Vec<String>,
     },
     /// The provider spoke of the token that the step asks about: the old one, or the one being discarded.
     Verified(Verdict),

@@ -44,7 +44,7 @@ pub(super) fn succeeded(state: &mut State, step: Step, tried: u32, fact: &Fact, 
         (Step::Recheck(index), Fact::Checked { dependent, health }) if index == *dependent => {
             dependents::rechecked(state, index, *health, at)?;
         }
-        (Step::Soak, Fact::Used { explained, .. }) => soaked(state, explained, at)?,
+        (Step::Soak, Fact::Used { explained, foreign, .. }) => soaked(state, explained, !foreign.is_empty(), at)?,
         (Step::Disable, Fact::Disabled) => {
             state.ending.disabled = true;
             state.ready(at, 0);
@@ -310,11 +310,13 @@ fn next_store(state: &mut State, at: Timestamp) {
     }
 }
 
-/// Explained use is a dependent that nobody moved: it holds the revoke. Any other use does not.
-fn soaked(state: &mut State, explained: &[String], at: Timestamp) -> Option<()> {
+/// Explained use is a dependent that nobody moved: it holds the revoke. Any other use does not, and that of a thief ends the
+/// wait where the policy says so: every dependent is proved by then, and each further minute is the thief's.
+fn soaked(state: &mut State, explained: &[String], abused: bool, at: Timestamp) -> Option<()> {
     let Stage::Soaking { until } = state.stage else { return None };
     state.explained = explained.to_vec();
-    if at < until {
+    let over = abused && explained.is_empty() && state.plan.ends_soak_on_abuse();
+    if at < until && !over {
         let policy = &state.plan.policy;
         state.ready(until.min(at.after(between_readings(policy, policy.soak))), 0);
     } else if explained.is_empty() {

@@ -31,7 +31,7 @@ pub use consent::{act, needed, objection, speaker, statement, tally};
 pub use event::{Event, Fact, Order, Said, Step};
 pub use hand::takes_value;
 pub use machine::{Illegal, allowed, apply, due, open};
-pub use plan::{Approve, DependentPlan, Plan, Policy, Staging, StorePlan};
+pub use plan::{Approve, DependentPlan, OnAbuse, Plan, Policy, Staging, StorePlan};
 pub use purpose::{Purpose, Stray, Sweep};
 pub use rehearsal::{digest, effects};
 pub use stale::{Stale, stale};

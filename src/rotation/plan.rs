@@ -37,6 +37,14 @@ pub struct Plan {
     pub purpose: Purpose,
 }
 
+impl Plan {
+    /// True where use by somebody who is not known ends the soak. A token that nobody knows to have leaked can wait.
+    #[must_use]
+    pub fn ends_soak_on_abuse(&self) -> bool {
+        self.policy.on_abuse == OnAbuse::Revoke && self.purpose.is_leak()
+    }
+}
+
 /// One store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorePlan {
@@ -79,6 +87,25 @@ pub enum Approve {
     PlanAndRevoke,
 }
 
+/// What becomes of the soak of a token that leaked, once somebody who is not known uses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnAbuse {
+    /// It goes on to its end.
+    #[default]
+    Wait,
+    /// It is over, unless use that is explained goes on.
+    Revoke,
+}
+
+impl OnAbuse {
+    /// True of what older journals know nothing of, so that their plans keep their digests.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        *self == Self::Wait
+    }
+}
+
 /// The knobs. Spans are whole milliseconds in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -105,6 +132,9 @@ pub struct Policy {
     /// How long the old token's use is watched before it is revoked.
     #[serde(with = "millis")]
     pub soak: Duration,
+    /// Whether abuse ends that.
+    #[serde(default, skip_serializing_if = "OnAbuse::waits")]
+    pub on_abuse: OnAbuse,
     /// Consecutive refusals that prove the old token dead.
     pub confirms: u32,
     /// The wait between them.
@@ -130,6 +160,7 @@ impl Default for Policy {
             prove_within: Duration::from_secs(300),
             check_within: Duration::from_secs(1800),
             soak: Duration::from_secs(900),
+            on_abuse: OnAbuse::Wait,
             confirms: 3,
             confirm_pause: Duration::from_secs(10),
             confirm_within: Duration::from_secs(3600),

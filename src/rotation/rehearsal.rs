@@ -84,7 +84,9 @@ fn intent(plan: &Plan, effect: &Effect) -> (Option<Label>, Option<Digest>) {
 fn success(plan: &Plan, effect: &Effect, now: Timestamp) -> Fact {
     let (old, new) = (Version::new("old"), Version::new("new"));
     match effect {
-        Effect::ReadUsage | Effect::Soak => Fact::Used { usage: Usage::NoneSeen(now), explained: Vec::new() },
+        Effect::ReadUsage | Effect::Soak => {
+            Fact::Used { usage: Usage::NoneSeen(now), explained: Vec::new(), foreign: Vec::new() }
+        }
         Effect::Verify => Fact::Verified(Verdict::Live(TokenId::new("old"))),
         Effect::Preflight => Fact::Preflighted { saw_old: vec![true; plan.dependents.len()] },
         // A list is believed where the old token is in it.

@@ -2,7 +2,7 @@
 
 use super::custody::Custody;
 use crate::dependent::{DependentError, Expected};
-use crate::inventory::{Dependency, Managed, StoredCopy};
+use crate::inventory::{Dependency, Managed, Sight, StoredCopy};
 use crate::model::{
     Chooser, Companions, Credential, Digest, Happened, Health, Label, Reason, Secret, Timestamp, TokenId, Verdict,
     Version,
@@ -200,8 +200,8 @@ impl Hands<'_> {
             }
             _ => crate::model::Usage::CannotKnow,
         };
-        let explained = self.managed.explain(&usage);
-        Ok(Fact::Used { usage, explained })
+        let Sight { explained, foreign } = self.managed.sight(&usage, since);
+        Ok(Fact::Used { usage, explained, foreign })
     }
 
     /// Everything that can be checked before anything outside changes.

@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime};
 
 const THIEF: &str = "203.0.113.66";
 const JOB: &str = "10.2.3.4";
+/// Of no network that anybody declared.
+const PRIVATE: &str = "10.9.8.7";
 
 /// The demonstration issuer as one that tells when and from where a token was used.
 const KIND: &str = r#"
@@ -160,8 +162,8 @@ impl User {
 }
 
 /// A shop whose issuer tells of uses; the service is known by the addresses of its network.
-fn shop() -> (Shop, Server) {
-    let shop = Settings::default().policy("when", "automatic").policy("soak", "2500ms").open();
+fn shop(soak: &str, on_abuse: &str) -> (Shop, Server) {
+    let shop = Settings::default().policy("when", "automatic").policy("soak", soak).policy("on_abuse", on_abuse).open();
     let front = watched(address(&shop.door.base()));
     std::fs::write(shop.at("acme.yaml"), KIND).unwrap();
     shop.stanch(&["rules", "check", "acme.yaml"]).expect(0);
@@ -176,7 +178,7 @@ fn shop() -> (Shop, Server) {
 
 #[test]
 fn a_thief_who_goes_on_does_not_delay_the_death_of_the_token() {
-    let (shop, front) = shop();
+    let (shop, front) = shop("2500ms", "wait");
     let thief = User::start(front.address, &shop.leaked, THIEF);
     // Nobody says anything, and it is over all the same: the thief never stops.
     let ran = shop.rotate(&["-v"]).expect(0).says("observed dead");
@@ -188,13 +190,29 @@ fn a_thief_who_goes_on_does_not_delay_the_death_of_the_token() {
     assert_eq!(thief.stop().0, served, "refused once, and never taken again");
 }
 
+/// The soak would last for longer than the test waits; it is looked at eight times.
+#[test]
+fn a_thief_hastens_the_death_of_the_token() {
+    let (shop, front) = shop("2m", "revoke");
+    let thief = User::start(front.address, &shop.leaked, THIEF);
+    let ran = shop.rotate(&["-v"]).expect(0).says("observed dead");
+    assert!(ran.stdout.contains(&format!("ABUSE: used by nobody who is known, from {THIEF}")), "{}", ran.stdout);
+    until("the thief is refused", || thief.refused.load(Ordering::SeqCst) > 2);
+    shop.assert_rotated();
+    thief.stop();
+}
+
 #[test]
 fn a_service_that_was_forgotten_holds_the_revocation_and_is_named_with_a_thief_at_work_too() {
-    for with_thief in [false, true] {
-        let (shop, front) = shop();
+    for (with_thief, forgotten, named) in [
+        (false, JOB, "explained by shop"),
+        (true, JOB, "explained by shop"),
+        (true, PRIVATE, "10.9.8.7, a private address"),
+    ] {
+        let (shop, front) = shop("2500ms", "wait");
         let thief = with_thief.then(|| User::start(front.address, &shop.leaked, THIEF));
-        let job = User::start(front.address, &shop.leaked, JOB);
-        let held = shop.rotate(&["-v"]).expect(22).says("held while ").says("explained by shop").says(JOB);
+        let job = User::start(front.address, &shop.leaked, forgotten);
+        let held = shop.rotate(&["-v"]).expect(22).says("held while ").says(named).says(forgotten);
         assert_eq!(held.stdout.contains(THIEF), with_thief, "{}", held.stdout);
         assert_eq!(shop.live(), ["tok_0001", "tok_0002"]);
         // It is moved by a person; nothing of it ever failed.

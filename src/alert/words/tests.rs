@@ -356,3 +356,41 @@ fn a_login_that_ends_by_itself_is_told_before_and_after() {
     assert!(after.text.contains("ended by itself 2m ago") && after.text.contains("Who still uses it fails."));
     assert_ne!(after.key, before.key);
 }
+
+#[test]
+fn abuse_is_told_once_and_says_what_comes_next() {
+    let used = |foreign: &[&str]| Event {
+        at: at(70),
+        fact: Fact::Used {
+            usage: crate::model::Usage::CannotKnow,
+            explained: vec![],
+            foreign: foreign.iter().map(|origin| (*origin).to_owned()).collect(),
+        },
+    };
+    let soaking = replaced(in_stage(Stage::Soaking { until: at(900) }));
+    let told = |state: &State, event: &Event| super::event(Some(&soaking), event, state, None);
+    assert_eq!(told(&soaking, &used(&[])), None);
+    let notice = told(&soaking, &used(&["203.0.113.66 curl/8", "198.51.100.7"])).unwrap();
+    assert_eq!(
+        (notice.moment, notice.urgency, notice.key.as_str()),
+        (Moment::Abused, Urgency::Critical, "C-0142/abused")
+    );
+    assert_eq!(
+        notice.text,
+        format!(
+            "ABUSE of 'intercom' (C-0142): the token is used from 203.0.113.66 curl/8; 198.51.100.7, where no dependent works. \
+             Who has it can do what it opens. It is revoked at {}.\n\
+             Look: stanch case show C-0142\n\
+             Stop: stanch case pause C-0142 --reason WHY\n\
+             Go back to the old token: stanch case abort C-0142 --reason WHY\n\
+             End the old token at once, whoever uses it: stanch case revoke-now C-0142 --reason WHY",
+            clock(at(900), at(70))
+        )
+    );
+    let ended = told(&replaced(in_stage(Stage::Revoking)), &used(&["203.0.113.66"])).unwrap();
+    assert!(ended.text.contains("it is revoked now."), "{}", ended.text);
+    // Where it asks for a yes, that is what is told, and why it is urgent.
+    let asks = told(&replaced(in_stage(Stage::AwaitingRevokeApproval)), &used(&["203.0.113.66"])).unwrap();
+    assert_eq!(asks.moment, Moment::Approval);
+    assert!(asks.text.contains("ABUSE: the old token is used from 203.0.113.66"), "{}", asks.text);
+}

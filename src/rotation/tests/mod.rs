@@ -47,6 +47,7 @@ fn policy() -> Policy {
         prove_within: millis(100),
         check_within: millis(100),
         soak: millis(50),
+        on_abuse: OnAbuse::Wait,
         confirms: 2,
         confirm_pause: millis(5),
         confirm_within: millis(300),
@@ -60,6 +61,12 @@ fn dependent(name: &str, required: bool, reload: bool) -> DependentPlan {
 
 fn store(name: &str, staging: Staging) -> StorePlan {
     StorePlan { name: name.into(), staging }
+}
+
+/// What was seen of the old token's use: by services, by strangers.
+fn used(explained: &[&str], foreign: &[&str]) -> Fact {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    Fact::Used { usage: Usage::CannotKnow, explained: words(explained), foreign: words(foreign) }
 }
 
 fn plan() -> Plan {
@@ -143,7 +150,7 @@ impl Fold {
     /// What the best of worlds answers.
     fn success(&self, effect: &Effect) -> Fact {
         match effect {
-            Effect::ReadUsage | Effect::Soak => Fact::Used { usage: Usage::CannotKnow, explained: vec![] },
+            Effect::ReadUsage | Effect::Soak => used(&[], &[]),
             Effect::Verify => Fact::Verified(Verdict::Live(TokenId::new("old"))),
             Effect::Preflight => Fact::Preflighted { saw_old: vec![true; self.state.plan.dependents.len()] },
             Effect::Count => Fact::Counted(vec![TokenId::new("old")]),

@@ -390,7 +390,7 @@ impl Model for Small {
         let first = Event { at: NOW, fact: Fact::Opened(Box::new(self.plan.clone())) };
         let state = open(&first).unwrap();
         let mut world = World::new(&self.plan, &mut Dice::new(0));
-        (world.lingering, world.spreading, world.explained) = (0, 0, false);
+        (world.lingering, world.spreading, world.explained, world.abused) = (0, 0, false, false);
         let sweep = sweep::of(&self.plan);
         sweep.iter().for_each(|sweep| world.strays(sweep));
         for user in &mut world.users {

@@ -98,11 +98,39 @@ fn explained_use_holds_the_revoke_until_a_person_overrides_it() {
     while matches!(fold.state.stage, Stage::Soaking { .. }) {
         fold.due();
         fold.begin();
-        fold.fact(Fact::Used { usage: Usage::CannotKnow, explained: vec!["mailer".into()] });
+        fold.fact(used(&["mailer"], &[]));
     }
     assert_eq!(fold.due(), Due::Ask(Reason::InUse));
     fold.order(Order::Resume);
     assert!(matches!(fold.due(), Due::Act(Step::Recheck(0), _)));
+}
+
+/// A first look at who uses the old token, long before the soak is over.
+fn looked(foreign: &[&str], explained: &[&str], change: impl FnOnce(&mut Plan)) -> Fold {
+    let mut plan = plan();
+    plan.policy.on_abuse = OnAbuse::Revoke;
+    change(&mut plan);
+    let mut fold = Fold::new(&plan).until(Step::Soak);
+    let Stage::Soaking { until } = fold.state.stage else { panic!("it does not soak") };
+    fold.begin();
+    fold.fact(used(explained, foreign));
+    assert!(fold.now < until, "the first look is the last");
+    fold
+}
+
+#[test]
+fn a_thief_ends_the_soak_of_a_leaked_token_where_the_policy_says_so() {
+    const THIEF: &str = "203.0.113.66";
+    let mut over = looked(&[THIEF], &[], |_| {});
+    assert!(matches!(over.due(), Due::Act(Step::Recheck(0), _)), "every dependent is probed once more");
+    let twice = looked(&[THIEF], &[], |plan| plan.policy.approve = Approve::PlanAndRevoke);
+    assert_eq!(twice.state.stage, Stage::AwaitingRevokeApproval);
+
+    let goes_on = |fold: Fold| matches!(fold.state.stage, Stage::Soaking { .. });
+    assert!(goes_on(looked(&[], &[], |_| {})), "nobody used it");
+    assert!(goes_on(looked(&[THIEF], &["mailer"], |_| {})), "a service that was forgotten comes first");
+    assert!(goes_on(looked(&[THIEF], &[], |plan| plan.policy.on_abuse = OnAbuse::Wait)));
+    assert!(goes_on(looked(&[THIEF], &[], |plan| plan.purpose = Purpose::Schedule)), "nobody knows of a leak");
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(super) fn small(faults: u8, crashes: u8, orders: u8) -> Small {
         prove_within: millis(0),
         check_within: millis(0),
         soak: millis(0),
+        on_abuse: OnAbuse::Wait,
         confirms: 2,
         confirm_pause: millis(0),
         confirm_within: millis(0),

@@ -15,7 +15,7 @@ fn in_use() -> Fold {
     let mut fold = Fold::new(&plan()).until(Step::Soak);
     while !matches!(fold.state.stage, Stage::Held { .. }) {
         fold.begin();
-        fold.fact(Fact::Used { usage: Usage::CannotKnow, explained: vec!["mailer".into()] });
+        fold.fact(used(&["mailer"], &[]));
         fold.due();
     }
     fold

@@ -14,7 +14,7 @@ fn facts(state: &State, now: Timestamp) -> Vec<(&'static str, Fact)> {
     };
     let mut facts = vec![
         ("opened", Fact::Opened(Box::new(state.plan.clone()))),
-        ("used", Fact::Used { usage: Usage::CannotKnow, explained: vec![] }),
+        ("used", used(&[], &[])),
         ("verified", Fact::Verified(Verdict::Live(TokenId::new("old")))),
         ("planned", Fact::Planned(Digest::new("d"))),
         ("approved", approval(planned.clone(), now.after(millis(1)))),

@@ -79,6 +79,7 @@ fn any_plan(dice: &mut Dice) -> Plan {
     plan.policy.approve = dice.pick(&[Approve::Never, Approve::Plan, Approve::PlanAndRevoke]);
     plan.policy.accept_unproved = dice.percent(30);
     plan.policy.accept_outage = dice.percent(30);
+    plan.policy.on_abuse = dice.pick(&[OnAbuse::Wait, OnAbuse::Revoke]);
     plan.emergency = dice.percent(10);
     plan
 }

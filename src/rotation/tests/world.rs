@@ -64,6 +64,7 @@ pub(super) struct World {
     /// How many proofs a new token still fails.
     pub(super) spreading: u32,
     pub(super) explained: bool,
+    pub(super) abused: bool,
     pub(super) foreign: BTreeSet<String>,
     /// What a person made in the console and has not handed over.
     made_by_hand: Option<Pair>,
@@ -101,6 +102,7 @@ impl World {
             lingering: dice.below(3) as u32,
             spreading: dice.below(3) as u32,
             explained: dice.percent(15),
+            abused: dice.percent(15),
             foreign: BTreeSet::new(),
             made_by_hand: None,
         }
@@ -254,11 +256,8 @@ impl World {
 
     pub(super) fn perform(&mut self, state: &State, effect: &Effect, dice: &mut Dice) -> Attempt {
         match effect {
-            Effect::ReadUsage => Ok(Fact::Used { usage: Usage::CannotKnow, explained: vec![] }),
-            Effect::Soak => {
-                let explained = if self.explained { vec!["mailer".into()] } else { vec![] };
-                Ok(Fact::Used { usage: Usage::CannotKnow, explained })
-            }
+            Effect::ReadUsage => Ok(used(&[], &[])),
+            Effect::Soak => Ok(used(&["mailer"][..usize::from(self.explained)], &["x"][..usize::from(self.abused)])),
             Effect::Verify | Effect::Confirm | Effect::AskOld => Ok(Fact::Verified(self.verdict())),
             Effect::Preflight => Ok(Fact::Preflighted { saw_old: self.users.iter().map(|user| user.exact).collect() }),
             Effect::Count => Ok(Fact::Counted(self.tokens())),

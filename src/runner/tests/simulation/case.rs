@@ -11,7 +11,7 @@ use crate::inventory::{Dependency, StoredCopy};
 use crate::journal::memory::MemoryJournal;
 use crate::model::{Abilities, Chooser, Class, KindId, Quota, TokenId};
 use crate::provider::memory::MemoryProvider;
-use crate::rotation::{Approve, Policy, Staging};
+use crate::rotation::{Approve, OnAbuse, Policy, Staging};
 use crate::seal::FileKey;
 use crate::store::SecretStore;
 use crate::store::memory::MemoryStore;
@@ -71,6 +71,7 @@ fn policy(dice: &mut Dice) -> Policy {
         approve: dice.pick(&[Approve::Never, Approve::Plan, Approve::PlanAndRevoke]),
         accept_unproved: dice.permille(300),
         accept_outage: dice.permille(500),
+        on_abuse: dice.pick(&[OnAbuse::Wait, OnAbuse::Revoke]),
         ..spans()
     }
 }
@@ -139,7 +140,7 @@ impl Case {
             "Rolling back" => trouble.order(("Promoting", Call::Promote), Fault::Disowned),
             "Quarantined" | "Sweeping" => trouble.order(("Minting", Call::Mint), Fault::Disowned),
             "Awaiting approval" => (policy.approve, yes) = (Approve::Plan, false),
-            "Awaiting revoke approval" => policy.approve = Approve::PlanAndRevoke,
+            "Awaiting revoke approval" => (policy.approve, yes) = (Approve::PlanAndRevoke, true),
             "Held" => (users, policy.accept_unproved) = (Vec::new(), false),
             _ => {}
         }

@@ -343,7 +343,7 @@ impl Trouble {
     pub(super) fn robs(&self) -> bool {
         let mut inner = self.inner();
         let wanted = inner.focus == Some((inner.stage, Fault::Robbed));
-        !inner.calm && wanted && inner.dice.permille(250)
+        !inner.calm && wanted && inner.dice.permille(500)
     }
 
     /// What goes wrong with a call.
