@@ -439,6 +439,33 @@ async fn two_daemons_follow_one_repository_and_every_leak_in_it_is_rotated_once(
     site.ended(one);
 }
 
+/// As docs/journal.md says it: the other daemon is ended, the key changed on one machine, and its file copied to the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs a real PostgreSQL: ./tests/run"]
+async fn the_envelope_key_is_changed_while_cases_wait() {
+    let site = Site::open(Server::shared().await, 3, "50ms").await;
+    let (one, two) = (site.daemon("one", 0).await, site.daemon("two", 1).await);
+    for leaked in &site.leaked {
+        site.stanch("two", &["rotate", "--credential", &leaked.name]).expect(20);
+    }
+    site.ended(two);
+    // What the cases sealed, and what the store holds.
+    site.stanch("one", &["key", "rotate"]).expect(0).says("seals from now on");
+    // A machine that was forgotten is told so, and begins nothing with the key of before.
+    site.stanch("two", &["case", "approve", "C-0001"]).expect(4).says("copy its file from a machine");
+    assert_eq!(site.server.count(OPEN).await, Some(3));
+    std::fs::copy(site.at("one/envelope.key"), site.at("two/envelope.key")).unwrap();
+    let two = site.daemon("two", 1).await;
+    for number in 1..=3 {
+        site.stanch("two", &["case", "approve", &format!("C-000{number}")]).expect(0);
+    }
+    site.assert_rotated().await;
+    let listed = site.stanch("two", &["key", "list"]).expect(0).stdout;
+    assert!(!listed.contains("LOST"), "{listed}");
+    site.ended(one);
+    site.ended(two);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs a real PostgreSQL: ./tests/run"]
 async fn a_journal_is_moved_to_a_server_and_its_case_goes_on_there() {
