@@ -25,6 +25,11 @@ pub(super) fn next_recheck(state: &State) -> Option<usize> {
     state.plan.dependents.iter().zip(&state.dependents).position(|(plan, one)| plan.required && !one.rechecked)
 }
 
+/// True where every dependent showed both versions, so that none can still be on the old one unseen.
+pub(super) fn all_attested(state: &State) -> bool {
+    state.dependents.iter().all(|one| one.saw_old && one.proved && one.health == Some(Health::Good))
+}
+
 /// Starts a round of checks.
 pub(super) fn reset(state: &mut State) {
     for one in &mut state.dependents {

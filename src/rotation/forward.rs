@@ -311,11 +311,11 @@ fn next_store(state: &mut State, at: Timestamp) {
 }
 
 /// Explained use is a dependent that nobody moved: it holds the revoke. Any other use does not, and that of a thief ends the
-/// wait where the policy says so: every dependent is proved by then, and each further minute is the thief's.
+/// wait where the policy says so and every dependent attested the new one: each further minute is then the thief's.
 fn soaked(state: &mut State, explained: &[String], abused: bool, at: Timestamp) -> Option<()> {
     let Stage::Soaking { until } = state.stage else { return None };
     state.explained = explained.to_vec();
-    let over = abused && explained.is_empty() && state.plan.ends_soak_on_abuse();
+    let over = abused && explained.is_empty() && state.plan.ends_soak_on_abuse() && dependents::all_attested(state);
     if at < until && !over {
         let policy = &state.plan.policy;
         state.ready(until.min(at.after(between_readings(policy, policy.soak))), 0);

@@ -41,7 +41,7 @@ impl Plan {
     /// True where use by somebody who is not known ends the soak. A token that nobody knows to have leaked can wait.
     #[must_use]
     pub fn ends_soak_on_abuse(&self) -> bool {
-        self.policy.on_abuse == OnAbuse::Revoke && self.purpose.is_leak()
+        self.abilities.usage && self.policy.on_abuse == OnAbuse::Revoke && self.purpose.is_leak()
     }
 }
 
